@@ -1,0 +1,96 @@
+//! Conversion: the only place where stored bytes become numbers. What to do is chosen once, as data; the CPU
+//! ([`cpu`]) and the GPU (`gpu`) each turn it into a kernel, and the two agree to the bit.
+
+pub(crate) mod double;
+
+use crate::dtype::{ByteOrder, DType};
+use crate::error::{ErrorKind, Result};
+use crate::scaling::{Factor, Scaling, Step};
+
+/// What is to be done to each stored voxel.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Conversion {
+    /// The stored type.
+    pub stored: DType,
+    /// The stored byte order.
+    pub order: ByteOrder,
+    /// The steps, already chosen for this stored type and output.
+    pub steps: Vec<Step>,
+    /// Stored voxels to an entry of the steps' tables; 0 when there is none.
+    pub block: u64,
+    /// The type to give out.
+    pub output: DType,
+}
+
+impl Conversion {
+    /// The conversion that nibabel would do for `get_fdata(dtype=output)` of a proxy.
+    ///
+    /// # Errors
+    /// [`ErrorKind::DType`] for floats of colours, and for scaled colours.
+    pub fn new(stored: DType, order: ByteOrder, scaling: &Scaling, output: DType) -> Result<Self> {
+        Self::checked(stored, order, scaling, output, Some(output))
+    }
+
+    /// The conversion of `np.asarray(dataobj)`: as stored when nothing is scaled.
+    ///
+    /// # Errors
+    /// [`ErrorKind::DType`] for scaled colours.
+    pub fn native(stored: DType, order: ByteOrder, scaling: &Scaling) -> Result<Self> {
+        let output = scaling.native_output(stored);
+        Self::checked(stored, order, scaling, output, None)
+    }
+
+    fn checked(
+        stored: DType,
+        order: ByteOrder,
+        scaling: &Scaling,
+        output: DType,
+        request: Option<DType>,
+    ) -> Result<Self> {
+        if stored.is_colour() && (stored != output || !scaling.is_none()) {
+            let wanted = if stored == output {
+                "scaled values".to_owned()
+            } else {
+                output.to_string()
+            };
+            return Err(ErrorKind::DType {
+                stored: stored.to_string(),
+                wanted,
+            }
+            .into());
+        }
+        Ok(Self {
+            stored,
+            order,
+            steps: scaling.steps_for(stored, request),
+            block: if scaling.has_table() {
+                scaling.block()
+            } else {
+                0
+            },
+            output,
+        })
+    }
+
+    /// Whether the stored bits are the answer, but for their byte order.
+    pub fn is_copy(&self) -> bool {
+        self.steps.is_empty() && self.stored == self.output
+    }
+
+    /// Whether the stored bytes are the answer.
+    pub fn is_plain_copy(&self) -> bool {
+        self.is_copy() && (self.order == ByteOrder::NATIVE || self.stored.part_bytes() == 1)
+    }
+
+    /// The steps with the numbers that hold for one block of voxels.
+    pub fn steps_at(&self, entry: usize) -> Vec<Step> {
+        self.steps
+            .iter()
+            .map(|step| match step {
+                Step::Multiply(factor) => Step::Multiply(Factor::One(factor.at(entry))),
+                Step::Add(factor) => Step::Add(Factor::One(factor.at(entry))),
+                other => other.clone(),
+            })
+            .collect()
+    }
+}

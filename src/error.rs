@@ -1,0 +1,245 @@
+//! What went wrong: whose fault it is, in which file and field, what was found and what was expected.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// The result of everything in this crate that can fail.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// An error of voxload: a kind to match on, and where it happened.
+///
+/// Displayed in one line: file, field, what was found, what was expected.
+#[derive(Debug, Clone)]
+pub struct Error(Box<Inner>);
+
+#[derive(Debug, Clone)]
+struct Inner {
+    kind: ErrorKind,
+    path: Option<PathBuf>,
+}
+
+/// The kinds of [`Error`], by whose fault they are.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    // ---- the file system's ----
+    /// The file, or the other half of a pair, is not there.
+    #[error("no such file or no access")]
+    NotFound,
+    /// The path names something that is not a regular file.
+    #[error("not a regular file")]
+    NotAFile,
+    /// Reading or writing failed in the operating system, at this byte of the file.
+    #[error("{message} (at byte {offset})")]
+    Io {
+        /// Byte offset in the file at which it failed.
+        offset: u64,
+        /// The class of the operating system's error.
+        kind: std::io::ErrorKind,
+        /// The operating system's own words.
+        message: String,
+    },
+    /// The file was changed by somebody while it was in use.
+    #[error("the file changed while it was in use: {what} was {was}, is {is}")]
+    Changed {
+        /// The fact that changed (`length`, `modification time`, `identity`).
+        what: &'static str,
+        /// Its value when the file was opened.
+        was: String,
+        /// Its value now.
+        is: String,
+    },
+
+    // ---- the file's ----
+    /// The file has no bytes.
+    #[error("empty file")]
+    Empty,
+    /// Neither content nor name belongs to a known format.
+    #[error("cannot work out the format: {0}")]
+    UnknownFormat(String),
+    /// The file ends before its header or its voxels do.
+    #[error("truncated: {what} needs {need} bytes, there are {have}")]
+    Truncated {
+        /// What did not fit (`header`, `voxel data`, `extension`, `gzip trailer`).
+        what: &'static str,
+        /// Bytes there are.
+        have: u64,
+        /// Bytes that are needed.
+        need: u64,
+    },
+    /// A header field holds a value that cannot be used.
+    #[error("header field {field}: found {found}, expected {expected}")]
+    Header {
+        /// The name of the field in the format's own words.
+        field: &'static str,
+        /// What the file says.
+        found: String,
+        /// What would be right.
+        expected: String,
+    },
+    /// Compressed data is damaged: it does not inflate, or its checksum or length is wrong.
+    #[error("damaged {codec} data: {detail}")]
+    Integrity {
+        /// The compression (`gzip`).
+        codec: &'static str,
+        /// What does not hold.
+        detail: String,
+    },
+    /// The file is legal, but voxload has no support for this.
+    #[error("not supported: {0}")]
+    Unsupported(String),
+    /// A size in the file is above a limit, or above what memory can hold.
+    #[error("{what} of {needed} bytes is above the limit of {allowed}")]
+    Limit {
+        /// What is too large.
+        what: &'static str,
+        /// Bytes needed.
+        needed: u128,
+        /// Bytes allowed.
+        allowed: u64,
+    },
+
+    // ---- the caller's ----
+    /// An index that does not fit the shape, or cannot be parsed.
+    #[error("index: {0}")]
+    Index(String),
+    /// A shape, or a buffer's length, that does not fit.
+    #[error("shape: found {found}, expected {expected}")]
+    Shape {
+        /// What was given.
+        found: String,
+        /// What fits.
+        expected: String,
+    },
+    /// A voxel type that cannot give what was asked for.
+    #[error("voxel type {stored} cannot give {wanted}")]
+    DType {
+        /// The stored type.
+        stored: String,
+        /// The request.
+        wanted: String,
+    },
+    /// A call that this image or these options do not allow.
+    #[error("{0}")]
+    Usage(String),
+
+    // ---- the machine's ----
+    /// The system would not give this much memory.
+    #[error("out of memory: {needed} bytes were needed")]
+    OutOfMemory {
+        /// Bytes asked for.
+        needed: u64,
+    },
+    /// There is no usable graphics adapter, or this build has no GPU support.
+    #[error("no usable GPU: {0}")]
+    NoGpu(String),
+    /// The device cannot do this at all.
+    #[error("the device cannot do this: {0}")]
+    GpuUnsupported(String),
+    /// The device has no memory left for this.
+    #[error("out of device memory: {needed} bytes were needed")]
+    GpuOutOfMemory {
+        /// Bytes asked for.
+        needed: u64,
+    },
+    /// A size is above a limit of the device.
+    #[error("{limit} of the device is {allowed}, {needed} were needed")]
+    LimitExceeded {
+        /// The name of the limit, as wgpu names it.
+        limit: &'static str,
+        /// What was needed.
+        needed: u64,
+        /// What the device allows.
+        allowed: u64,
+    },
+    /// The device was lost or destroyed; what was to be loaded did not arrive.
+    #[error("the device was lost")]
+    DeviceLost,
+    /// The device refused a command; a fault of voxload or of the driver.
+    #[error("the device refused a command: {0}")]
+    Gpu(String),
+    /// All frames of a stream are held by the caller.
+    #[error("all {0} frames of the stream are held: drop one first")]
+    FramesHeld(usize),
+}
+
+impl Error {
+    /// The kind, to match on.
+    pub fn kind(&self) -> &ErrorKind {
+        &self.0.kind
+    }
+
+    /// The file concerned, where there is one.
+    pub fn path(&self) -> Option<&Path> {
+        self.0.path.as_deref()
+    }
+
+    /// The same error, said of this file unless it names one already.
+    pub(crate) fn at(mut self, path: impl AsRef<Path>) -> Self {
+        self.0.path.get_or_insert_with(|| path.as_ref().to_owned());
+        self
+    }
+
+    pub(crate) fn header(
+        field: &'static str,
+        found: impl fmt::Display,
+        expected: impl fmt::Display,
+    ) -> Self {
+        ErrorKind::Header {
+            field,
+            found: found.to_string(),
+            expected: expected.to_string(),
+        }
+        .into()
+    }
+
+    pub(crate) fn index(message: impl fmt::Display) -> Self {
+        ErrorKind::Index(message.to_string()).into()
+    }
+
+    pub(crate) fn usage(message: impl fmt::Display) -> Self {
+        ErrorKind::Usage(message.to_string()).into()
+    }
+
+    pub(crate) fn unsupported(message: impl fmt::Display) -> Self {
+        ErrorKind::Unsupported(message.to_string()).into()
+    }
+
+    pub(crate) fn shape(found: impl fmt::Debug, expected: impl fmt::Display) -> Self {
+        ErrorKind::Shape {
+            found: format!("{found:?}"),
+            expected: expected.to_string(),
+        }
+        .into()
+    }
+
+    /// An operating system's error at a byte offset; a missing file becomes [`ErrorKind::NotFound`].
+    pub(crate) fn io(error: &std::io::Error, offset: u64) -> Self {
+        match error.kind() {
+            std::io::ErrorKind::NotFound => ErrorKind::NotFound.into(),
+            kind => ErrorKind::Io {
+                offset,
+                kind,
+                message: error.to_string(),
+            }
+            .into(),
+        }
+    }
+}
+
+impl From<ErrorKind> for Error {
+    fn from(kind: ErrorKind) -> Self {
+        Error(Box::new(Inner { kind, path: None }))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(path) = &self.0.path {
+            write!(f, "{}: ", path.display())?;
+        }
+        self.0.kind.fmt(f)
+    }
+}
+
+impl std::error::Error for Error {}

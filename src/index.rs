@@ -1,0 +1,2 @@
+//! Index
+pub(crate) mod plan;

@@ -1,0 +1,7 @@
+//! voxload
+
+mod convert;
+mod dtype;
+mod error;
+mod index;
+mod scaling;

@@ -1,0 +1,214 @@
+//! Scaling: the short list of steps that turns a stored number into the value it stands for.
+//!
+//! The list, not the values in it, says what is skipped: a NIfTI slope of 1 makes no step, an AFNI factor of 1
+//! does. Arithmetic is in f64 and each step is rounded (spec sections 3.1 to 3.4).
+
+use std::sync::Arc;
+
+use crate::dtype::DType;
+use crate::error::{Error, Result};
+
+/// One number for the whole volume, or a table of them over the slowest axes.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Factor {
+    /// The same number for every voxel.
+    One(f64),
+    /// One number for each block of [`Scaling::block`] voxels, in stored order.
+    Table(Arc<[f64]>),
+}
+
+impl Factor {
+    /// The number for a block of voxels.
+    ///
+    /// `entry` is below the table's length: [`Scaling::validate`] has compared the two.
+    #[inline]
+    pub(crate) fn at(&self, entry: usize) -> f64 {
+        match self {
+            Self::One(value) => *value,
+            Self::Table(values) => values[entry],
+        }
+    }
+}
+
+/// One step of scaling.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Step {
+    /// Limits the value to `lo..=hi`; a NaN stays.
+    Clip {
+        /// The lower limit.
+        lo: f64,
+        /// The upper limit.
+        hi: f64,
+    },
+    /// Multiplies, rounding to f64.
+    Multiply(Factor),
+    /// Adds, rounding to f64.
+    Add(Factor),
+    /// Rounds to f32 and goes on from there: what makes the f32 arithmetic of SPM99 (spec 3.4).
+    RoundToF32,
+}
+
+/// In which precision the steps are done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Arithmetic {
+    /// f64 for everything.
+    #[default]
+    F64,
+    /// SPM99: f32 for f32 and smaller types, unless f64 is asked for (spec 3.4).
+    Spm99,
+}
+
+/// How stored numbers become values: a list of steps, empty when they are the values.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Scaling {
+    steps: Vec<Step>,
+    block: u64,
+    arithmetic: Arithmetic,
+}
+
+impl Scaling {
+    /// Stored numbers are the values.
+    pub const fn none() -> Self {
+        Self {
+            steps: Vec::new(),
+            block: 0,
+            arithmetic: Arithmetic::F64,
+        }
+    }
+
+    /// `slope * stored + inter` as NIfTI means it: a slope of 1 is not multiplied, an inter of 0 not added.
+    pub fn linear(slope: f64, inter: f64) -> Self {
+        let mut steps = Vec::new();
+        if slope != 1.0 {
+            steps.push(Step::Multiply(Factor::One(slope)));
+        }
+        if inter != 0.0 {
+            steps.push(Step::Add(Factor::One(inter)));
+        }
+        Self {
+            steps,
+            ..Self::none()
+        }
+    }
+
+    /// A list of steps; a table in it has one number for each `block` voxels in stored order.
+    pub fn new(steps: Vec<Step>, block: u64, arithmetic: Arithmetic) -> Self {
+        Self {
+            steps,
+            block,
+            arithmetic,
+        }
+    }
+
+    /// The steps, in the order they are done.
+    pub fn steps(&self) -> &[Step] {
+        &self.steps
+    }
+
+    /// Voxels to an entry of the tables; 0 when there is no table.
+    pub fn block(&self) -> u64 {
+        self.block
+    }
+
+    /// Whether stored numbers are the values.
+    pub fn is_none(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// Whether any step has a table.
+    pub fn has_table(&self) -> bool {
+        self.tables().next().is_some()
+    }
+
+    /// The slope, where one number is multiplied by; 1 where nothing is; `None` for a table.
+    pub fn slope(&self) -> Option<f64> {
+        self.single(1.0, |step| match step {
+            Step::Multiply(factor) => Some(factor),
+            _ => None,
+        })
+    }
+
+    /// The inter, where one number is added; 0 where nothing is; `None` for a table.
+    pub fn inter(&self) -> Option<f64> {
+        self.single(0.0, |step| match step {
+            Step::Add(factor) => Some(factor),
+            _ => None,
+        })
+    }
+
+    /// The steps as done for this stored type when `output` is asked for (`None`: `np.asarray`).
+    pub(crate) fn steps_for(&self, stored: DType, output: Option<DType>) -> Vec<Step> {
+        let mut steps = self.steps.clone();
+        let wide = matches!(output, Some(DType::F64 | DType::C64 | DType::C128));
+        if self.arithmetic == Arithmetic::Spm99 && !wide && self.narrow_suffices(stored) {
+            steps.push(Step::RoundToF32);
+        }
+        steps
+    }
+
+    /// The type of `np.asarray(dataobj)`: the stored type, or f64 (c128) after arithmetic, or f32 for SPM99.
+    pub(crate) fn native_output(&self, stored: DType) -> DType {
+        if self.is_none() {
+            stored
+        } else if self.arithmetic == Arithmetic::Spm99 && stored == DType::C64 {
+            DType::C64
+        } else if stored.is_complex() {
+            DType::C128
+        } else if self.arithmetic == Arithmetic::Spm99 && self.narrow_suffices(stored) {
+            DType::F32
+        } else {
+            DType::F64
+        }
+    }
+
+    /// Checks that tables have an entry for each of a volume's blocks.
+    pub(crate) fn validate(&self, voxels: u64) -> Result<()> {
+        for table in self.tables() {
+            let entries = table.len() as u64;
+            if self.block == 0 || self.block.checked_mul(entries) != Some(voxels) {
+                return Err(Error::header(
+                    "scaling table",
+                    format!("{entries} entries for {voxels} voxels"),
+                    format!("one for each {} voxels", self.block),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn tables(&self) -> impl Iterator<Item = &Arc<[f64]>> {
+        self.steps.iter().filter_map(|step| match step {
+            Step::Multiply(Factor::Table(table)) | Step::Add(Factor::Table(table)) => Some(table),
+            _ => None,
+        })
+    }
+
+    fn single<'a>(
+        &'a self,
+        absent: f64,
+        pick: impl Fn(&'a Step) -> Option<&'a Factor>,
+    ) -> Option<f64> {
+        match self.steps.iter().find_map(pick) {
+            None => Some(absent),
+            Some(Factor::One(value)) => Some(*value),
+            Some(Factor::Table(_)) => None,
+        }
+    }
+
+    /// Whether SPM99 computes this stored type in f32: floats up to f32, and integers up to 16 bits whose
+    /// extremes do not overflow f32.
+    fn narrow_suffices(&self, stored: DType) -> bool {
+        match stored {
+            DType::F16 | DType::F32 => true,
+            DType::U8 | DType::I8 | DType::U16 | DType::I16 => {
+                let slope = self.slope().unwrap_or(1.0);
+                stored.integer_extremes().is_some_and(|(low, high)| {
+                    [low, high]
+                        .iter()
+                        .all(|extreme| ((extreme * slope) as f32).is_finite())
+                })
+            }
+            _ => false,
+        }
+    }
+}
