@@ -1,0 +1,5 @@
+//! NIfTI
+
+/// NIfTI header.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NiftiHeader {}

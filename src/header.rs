@@ -1,0 +1,102 @@
+//! The header: what every format says about a volume, in the same words, and the format's own fields beside it.
+
+use std::fmt;
+
+use crate::affine::Affine;
+use crate::dtype::{ByteOrder, DType};
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::{Fields, Format};
+use crate::scaling::Scaling;
+
+/// Which axis of the stored voxels is the fastest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Layout {
+    /// The first axis: Fortran order, every format but MINC.
+    #[default]
+    FirstFastest,
+    /// The last axis: C order, MINC.
+    LastFastest,
+}
+
+/// A header fault that was repaired on reading, below nibabel's level 40 (spec 4.2).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// The field, in the format's own words.
+    pub field: &'static str,
+    /// What was found and what was done about it.
+    pub message: String,
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.field, self.message)
+    }
+}
+
+/// The facts of a volume that do not depend on its format, and the format's own fields.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Header {
+    /// The format the header came from.
+    pub format: Format,
+    /// Voxels along each axis, first axis first; empty for a file without axes.
+    pub shape: Vec<usize>,
+    /// The stored voxel type.
+    pub dtype: DType,
+    /// The byte order of stored voxels.
+    pub byte_order: ByteOrder,
+    /// Which axis is stored fastest.
+    pub layout: Layout,
+    /// Byte at which the voxels begin in their file (after decompression).
+    pub data_offset: u64,
+    /// How stored numbers become values.
+    pub scaling: Scaling,
+    /// Voxel index to millimetres (RAS+), where the format has one.
+    pub affine: Option<Affine>,
+    /// Voxel size along each axis, in the format's units (millimetres, seconds).
+    pub zooms: Vec<f64>,
+    /// The format's own fields, true to the file (but for repaired faults).
+    pub fields: Fields,
+}
+
+impl Header {
+    /// Number of voxels.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Header`] when it is above 2^63.
+    pub fn voxels(&self) -> Result<u64> {
+        voxels(&self.shape)
+    }
+
+    /// Bytes of all stored voxels.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Header`] when the number does not fit.
+    pub fn data_bytes(&self) -> Result<u64> {
+        self.voxels()?
+            .checked_mul(self.dtype.size_bytes() as u64)
+            .filter(|&bytes| i64::try_from(bytes).is_ok())
+            .ok_or_else(|| overflow(&self.shape))
+    }
+}
+
+/// Number of voxels of a shape, checked.
+pub(crate) fn voxels(shape: &[usize]) -> Result<u64> {
+    // A zero anywhere makes it empty, whatever the other axes say.
+    if shape.contains(&0) {
+        return Ok(0);
+    }
+    shape
+        .iter()
+        .try_fold(1u64, |product, &n| product.checked_mul(n as u64))
+        .filter(|&n| i64::try_from(n).is_ok())
+        .ok_or_else(|| overflow(shape))
+}
+
+fn overflow(shape: &[usize]) -> Error {
+    ErrorKind::Header {
+        field: "dim",
+        found: format!("{shape:?}"),
+        expected: "a number of bytes below 2^63".to_owned(),
+    }
+    .into()
+}
