@@ -1,6 +1,7 @@
 //! Conversion: the only place where stored bytes become numbers. What to do is chosen once, as data; the CPU
 //! ([`cpu`]) and the GPU (`gpu`) each turn it into a kernel, and the two agree to the bit.
 
+pub(crate) mod cpu;
 pub(crate) mod double;
 
 use crate::dtype::{ByteOrder, DType};

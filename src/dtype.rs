@@ -2,9 +2,10 @@
 
 use std::fmt;
 
-use bytemuck::Pod;
 use half::f16;
 use num_complex::Complex;
+
+use crate::array::Element;
 
 /// A complex number of two `f32`.
 #[expect(non_camel_case_types, reason = "the name in numpy and in the design")]
@@ -180,23 +181,18 @@ mod sealed {
 }
 
 /// A real type that voxels are given out in: `f16`, `f32` or `f64`.
-pub trait Float: Pod + Send + Sync + PartialEq + fmt::Debug + sealed::Sealed {
-    /// The same type as a [`DType`].
-    const DTYPE: DType;
+pub trait Float: Element + sealed::Sealed {
     /// The value rounded once, to nearest, ties to even; too large becomes infinite.
     fn from_f64(value: f64) -> Self;
 }
 
 /// A complex type that voxels are given out in: [`c64`] or [`c128`].
-pub trait ComplexFloat: Pod + Send + Sync + PartialEq + fmt::Debug + sealed::Sealed {
-    /// The same type as a [`DType`].
-    const DTYPE: DType;
+pub trait ComplexFloat: Element + sealed::Sealed {
     /// Both parts rounded once.
     fn from_c128(value: c128) -> Self;
 }
 
 impl Float for f16 {
-    const DTYPE: DType = DType::F16;
     #[inline(always)]
     fn from_f64(value: f64) -> Self {
         crate::convert::double::to_f16(value)
@@ -204,7 +200,6 @@ impl Float for f16 {
 }
 
 impl Float for f32 {
-    const DTYPE: DType = DType::F32;
     #[inline(always)]
     fn from_f64(value: f64) -> Self {
         value as f32
@@ -212,7 +207,6 @@ impl Float for f32 {
 }
 
 impl Float for f64 {
-    const DTYPE: DType = DType::F64;
     #[inline(always)]
     fn from_f64(value: f64) -> Self {
         value
@@ -220,7 +214,6 @@ impl Float for f64 {
 }
 
 impl ComplexFloat for c64 {
-    const DTYPE: DType = DType::C64;
     #[inline(always)]
     fn from_c128(value: c128) -> Self {
         Complex::new(value.re as f32, value.im as f32)
@@ -228,7 +221,6 @@ impl ComplexFloat for c64 {
 }
 
 impl ComplexFloat for c128 {
-    const DTYPE: DType = DType::C128;
     #[inline(always)]
     fn from_c128(value: c128) -> Self {
         value

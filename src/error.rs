@@ -180,6 +180,14 @@ impl Error {
         self
     }
 
+    /// The same error, said of this file if there is one.
+    pub(crate) fn at_maybe(self, path: Option<&Path>) -> Self {
+        match path {
+            Some(path) => self.at(path),
+            None => self,
+        }
+    }
+
     pub(crate) fn header(
         field: &'static str,
         found: impl fmt::Display,

@@ -1,2 +1,351 @@
-//! Index
+//! Numpy-style selection: from its notation to the voxels it takes.
+
+mod parse;
 pub(crate) mod plan;
+
+use crate::error::{Error, Result};
+use crate::header::Layout;
+use plan::{Axis, Plan};
+
+/// One item of an [`Index`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IndexItem {
+    /// One position of an axis, from the end when negative; the axis is dropped.
+    At(i64),
+    /// `start:stop:step`, with numpy's defaults for what is absent.
+    Slice {
+        /// The first position, from the end when negative.
+        start: Option<i64>,
+        /// The position behind the last, from the end when negative.
+        stop: Option<i64>,
+        /// From one position to the next; 1 when absent.
+        step: Option<i64>,
+    },
+    /// As many whole axes as are not named otherwise.
+    Ellipsis,
+    /// A new axis of length 1.
+    NewAxis,
+}
+
+/// A selection in numpy's basic indexing: integers, slices with steps, `...`, new axes.
+///
+/// Out-of-range slice bounds clamp, an out-of-range integer is an error, axes that are not named are whole.
+///
+/// ```
+/// # fn main() -> voxload::Result<()> {
+/// use voxload::Index;
+/// let written: Index = "[..., 30, ::-1]".parse()?;
+/// let built = Index::new().ellipsis().at(30).slice(None, None, Some(-1));
+/// assert_eq!(written, built);
+/// # Ok(()) }
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Index {
+    items: Vec<IndexItem>,
+    /// ndarray slices first and reverses afterwards; numpy walks backwards from the start.
+    ndarray: bool,
+}
+
+impl Index {
+    /// Everything; items are added with the methods below.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds one position of the next axis.
+    pub fn at(mut self, position: i64) -> Self {
+        self.items.push(IndexItem::At(position));
+        self
+    }
+
+    /// Adds `start:stop:step` of the next axis.
+    pub fn slice(mut self, start: Option<i64>, stop: Option<i64>, step: Option<i64>) -> Self {
+        self.items.push(IndexItem::Slice { start, stop, step });
+        self
+    }
+
+    /// Adds a range of the next axis.
+    pub fn range(self, range: std::ops::Range<i64>) -> Self {
+        self.slice(Some(range.start), Some(range.end), None)
+    }
+
+    /// Adds the whole next axis.
+    pub fn all(self) -> Self {
+        self.slice(None, None, None)
+    }
+
+    /// Adds `...`.
+    pub fn ellipsis(mut self) -> Self {
+        self.items.push(IndexItem::Ellipsis);
+        self
+    }
+
+    /// Adds a new axis of length 1.
+    pub fn new_axis(mut self) -> Self {
+        self.items.push(IndexItem::NewAxis);
+        self
+    }
+
+    /// The items.
+    pub fn items(&self) -> &[IndexItem] {
+        &self.items
+    }
+
+    /// What the index takes from an array of this shape.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Index`] for too many items, two ellipses, a step of 0, an integer out of range.
+    pub(crate) fn select(&self, shape: &[usize]) -> Result<Selection> {
+        let named = self
+            .items
+            .iter()
+            .filter(|item| matches!(item, IndexItem::At(_) | IndexItem::Slice { .. }))
+            .count();
+        let ellipses = self
+            .items
+            .iter()
+            .filter(|&&item| item == IndexItem::Ellipsis)
+            .count();
+        if ellipses > 1 {
+            return Err(Error::index("more than one ellipsis"));
+        }
+        if named > shape.len() {
+            return Err(Error::index(format!(
+                "{named} axes are named, the array has {}",
+                shape.len()
+            )));
+        }
+        let mut selection = Selection {
+            axes: Vec::with_capacity(shape.len()),
+            out: Vec::with_capacity(shape.len()),
+        };
+        let unnamed = shape.len() - named;
+        for item in &self.items {
+            match *item {
+                IndexItem::NewAxis => selection.out.push(OutAxis::New),
+                IndexItem::Ellipsis => selection.push_whole(shape, unnamed),
+                IndexItem::At(position) => selection.push_at(shape, position)?,
+                IndexItem::Slice { start, stop, step } => {
+                    let length = selection.next_length(shape)?;
+                    let step = step.unwrap_or(1);
+                    let axis = if self.ndarray {
+                        ndarray_slice(length, start.unwrap_or(0), stop, step)?
+                    } else {
+                        numpy_slice(length, start, stop, step)?
+                    };
+                    selection.out.push(OutAxis::Axis(selection.axes.len()));
+                    selection.axes.push(axis);
+                }
+            }
+        }
+        let rest = shape.len() - selection.axes.len();
+        selection.push_whole(shape, rest);
+        Ok(selection)
+    }
+}
+
+/// The positions taken of one stored axis: `start`, `start + step`, ...
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Positions {
+    pub start: u64,
+    pub step: i64,
+    pub count: u64,
+}
+
+/// An axis of what a selection gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OutAxis {
+    /// A stored axis.
+    Axis(usize),
+    /// An axis of length 1 that is not stored.
+    New,
+}
+
+/// An [`Index`] applied to a shape: what is taken of each stored axis, and the axes of the result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Selection {
+    pub axes: Vec<Positions>,
+    pub out: Vec<OutAxis>,
+}
+
+impl Selection {
+    /// Everything of an array of this shape.
+    pub fn whole(shape: &[usize]) -> Self {
+        let mut selection = Self {
+            axes: Vec::new(),
+            out: Vec::new(),
+        };
+        selection.push_whole(shape, shape.len());
+        selection
+    }
+
+    /// The shape of the result.
+    pub fn shape(&self) -> Vec<usize> {
+        self.out
+            .iter()
+            .map(|out| match *out {
+                OutAxis::Axis(axis) => self.axes[axis].count as usize,
+                OutAxis::New => 1,
+            })
+            .collect()
+    }
+
+    /// The plan that puts the selected voxels into a dense column-major output.
+    ///
+    /// `shape` is the stored shape, whose number of voxels has been checked to fit.
+    pub fn plan(&self, shape: &[usize], layout: Layout) -> Plan {
+        let stored = stored_strides(shape, layout);
+        let mut out_strides = vec![0i64; shape.len()];
+        let mut stride = 1i64;
+        for out in &self.out {
+            if let OutAxis::Axis(axis) = *out {
+                out_strides[axis] = stride;
+                stride *= self.axes[axis].count as i64;
+            }
+        }
+        let (mut stored_first, mut out_first) = (0, 0);
+        let mut axes = Vec::with_capacity(shape.len());
+        for ((positions, &stored), &out) in self.axes.iter().zip(&stored).zip(&out_strides) {
+            let Positions { start, step, count } = *positions;
+            let reach = count.saturating_sub(1);
+            let step_size = step.unsigned_abs();
+            // Stored voxels are walked upwards; a negative step turns the output around instead.
+            let (first, out) = if step < 0 && count > 0 {
+                out_first += reach * out.unsigned_abs();
+                (start - reach * step_size, -out)
+            } else {
+                (start, out)
+            };
+            stored_first += first * stored;
+            axes.push(Axis {
+                count,
+                stored: step_size.saturating_mul(stored),
+                out,
+            });
+        }
+        Plan::new(axes, stored_first, out_first)
+    }
+
+    fn next_length(&self, shape: &[usize]) -> Result<u64> {
+        shape
+            .get(self.axes.len())
+            .map(|&length| length as u64)
+            .ok_or_else(|| Error::index("more axes are named than the array has"))
+    }
+
+    fn push_at(&mut self, shape: &[usize], position: i64) -> Result<()> {
+        let axis = self.axes.len();
+        let length = self.next_length(shape)?;
+        let from_start = if position < 0 {
+            length.checked_sub(position.unsigned_abs())
+        } else {
+            Some(position.unsigned_abs())
+        };
+        let start = from_start.filter(|&start| start < length).ok_or_else(|| {
+            Error::index(format!(
+                "{position} is out of range for axis {axis} of length {length}"
+            ))
+        })?;
+        self.axes.push(Positions {
+            start,
+            step: 1,
+            count: 1,
+        });
+        Ok(())
+    }
+
+    fn push_whole(&mut self, shape: &[usize], axes: usize) {
+        let first = self.axes.len();
+        for &length in shape.iter().skip(first).take(axes) {
+            self.out.push(OutAxis::Axis(self.axes.len()));
+            self.axes.push(Positions {
+                start: 0,
+                step: 1,
+                count: length as u64,
+            });
+        }
+    }
+}
+
+/// Stored voxels from one position of each axis to the next.
+pub(crate) fn stored_strides(shape: &[usize], layout: Layout) -> Vec<u64> {
+    let mut strides = vec![0; shape.len()];
+    let mut stride = 1u64;
+    let mut give = |axis: usize| {
+        strides[axis] = stride;
+        stride = stride.saturating_mul(shape[axis] as u64);
+    };
+    match layout {
+        Layout::FirstFastest => (0..shape.len()).for_each(&mut give),
+        Layout::LastFastest => (0..shape.len()).rev().for_each(&mut give),
+    }
+    strides
+}
+
+/// The positions of `start:stop:step`, as Python's `slice.indices` gives them.
+fn numpy_slice(length: u64, start: Option<i64>, stop: Option<i64>, step: i64) -> Result<Positions> {
+    if step == 0 {
+        return Err(Error::index("a step of 0"));
+    }
+    let length = length as i64;
+    let (lowest, highest) = if step < 0 {
+        (-1, length - 1)
+    } else {
+        (0, length)
+    };
+    let clamp = |bound: i64| {
+        let from_start = if bound < 0 {
+            bound.saturating_add(length)
+        } else {
+            bound
+        };
+        from_start.clamp(lowest, highest.max(lowest))
+    };
+    let start = start.map_or(if step < 0 { highest } else { lowest }, clamp);
+    let stop = stop.map_or(if step < 0 { lowest } else { highest }, clamp);
+    let distance = if step < 0 { start - stop } else { stop - start };
+    let count = match u64::try_from(distance) {
+        Ok(distance) => distance.div_ceil(step.unsigned_abs()),
+        Err(_) => 0,
+    };
+    Ok(Positions {
+        start: if count == 0 { 0 } else { start as u64 },
+        step: if count > 1 { step } else { 1 },
+        count,
+    })
+}
+
+/// ndarray's meaning: the range first, then every `|step|`-th from its start, or from its end when negative.
+fn ndarray_slice(length: u64, start: i64, stop: Option<i64>, step: i64) -> Result<Positions> {
+    let bound = |bound: i64| {
+        let from_start = if bound < 0 {
+            bound + length as i64
+        } else {
+            bound
+        };
+        u64::try_from(from_start)
+            .ok()
+            .filter(|&position| position <= length)
+            .ok_or_else(|| {
+                Error::index(format!(
+                    "{bound} is out of range for an axis of length {length}"
+                ))
+            })
+    };
+    if step == 0 {
+        return Err(Error::index("a step of 0"));
+    }
+    let start = bound(start)?;
+    let stop = stop.map_or(Ok(length), bound)?;
+    let count = stop.saturating_sub(start).div_ceil(step.unsigned_abs());
+    let first = if step < 0 && count > 0 {
+        stop - 1
+    } else {
+        start
+    };
+    Ok(Positions {
+        start: if count == 0 { 0 } else { first },
+        step: if count > 1 { step } else { 1 },
+        count,
+    })
+}

@@ -1,0 +1,188 @@
+//! The CPU kernel: chosen once for a [`Conversion`], then run over boxes of voxels by all threads.
+
+mod complex;
+mod kernels;
+mod place;
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::Conversion;
+use crate::array::Element;
+use crate::error::Result;
+use crate::index::plan::Plan;
+use crate::source::{Access, Session, Source};
+pub(crate) use kernels::Kernel;
+
+/// Output elements that one thread takes at a time: large enough to be worth it, small enough to share out.
+const PIECE_BYTES: u64 = 1 << 20;
+
+/// Stored bytes that are read at a time where they have to be read.
+const READ_BYTES: u64 = 1 << 20;
+
+/// Where a volume's stored voxels are.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stored<'a> {
+    pub source: &'a Source,
+    /// Byte of the source at which the first voxel begins.
+    pub offset: u64,
+}
+
+/// Whether a read takes the whole array, so that the end of the stream is to be checked as well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extent {
+    Whole,
+    Part,
+}
+
+/// Converts the voxels of a plan into `out`, which the plan fills densely.
+///
+/// # Errors
+/// What reading the source gives; `out` then holds an unspecified part of the result.
+pub(crate) fn convert_into<O: Element>(
+    conversion: &Conversion,
+    stored: Stored<'_>,
+    plan: &Plan,
+    extent: Extent,
+    out: &mut [O],
+) -> Result<()> {
+    let kernel = Kernel::<O>::new(conversion)?;
+    let plan = plan.coalesced(conversion.block);
+    let job = Job {
+        kernel: &kernel,
+        item: conversion.stored.size_bytes() as u64,
+        offset: stored.offset,
+    };
+    let session = stored.source.begin()?;
+    if let Some(bytes) = session.bytes() {
+        job.from_memory(bytes, &plan, out)?;
+    } else if stored.source.access() == Access::Random {
+        job.by_position(&session, &plan, out)?;
+    } else {
+        job.in_order(&session, &plan, out)?;
+    }
+    match extent {
+        Extent::Whole => session.finish(),
+        Extent::Part => session.end(),
+    }
+}
+
+/// The same from voxels in memory, the first at the start of `bytes`.
+///
+/// # Errors
+/// [`crate::ErrorKind::DType`] and [`crate::ErrorKind::Truncated`].
+pub(crate) fn convert_bytes<O: Element>(
+    conversion: &Conversion,
+    bytes: &[u8],
+    plan: &Plan,
+    out: &mut [O],
+) -> Result<()> {
+    let job = Job {
+        kernel: &Kernel::<O>::new(conversion)?,
+        item: conversion.stored.size_bytes() as u64,
+        offset: 0,
+    };
+    job.from_memory(bytes, &plan.coalesced(conversion.block), out)
+}
+
+struct Job<'a, O> {
+    kernel: &'a Kernel<O>,
+    /// Bytes of a stored voxel.
+    item: u64,
+    offset: u64,
+}
+
+impl<O: Element> Job<'_, O> {
+    /// From bytes in memory, straight to their places.
+    fn from_memory(&self, bytes: &[u8], plan: &Plan, out: &mut [O]) -> Result<()> {
+        let strides: Vec<u64> = plan.axes.iter().map(|axis| axis.stored).collect();
+        for_pieces(plan, out, |piece, out| {
+            let range = self.byte_range(piece);
+            let have = bytes.len() as u64;
+            let need = range.end;
+            let part = bytes
+                .get(range.start as usize..range.end as usize)
+                .ok_or_else(|| crate::source::truncated("voxel data", have, need))?;
+            let strides = if piece.axes.len() == strides.len() {
+                strides.clone()
+            } else {
+                piece.axes.iter().map(|axis| axis.stored).collect()
+            };
+            place::place(self.kernel, part, &strides, piece, out);
+            Ok(())
+        })
+    }
+
+    /// By positioned reads, several threads at once.
+    fn by_position(&self, session: &Session<'_>, plan: &Plan, out: &mut [O]) -> Result<()> {
+        for_pieces(plan, out, |piece, out| {
+            let mut buffer = Vec::new();
+            for tile in piece.tiles(self.item, READ_BYTES / self.item, u64::MAX) {
+                self.read_and_place(session, &tile, piece.out_range().start, &mut buffer, out)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// From the start of the stream to its end.
+    fn in_order(&self, session: &Session<'_>, plan: &Plan, out: &mut [O]) -> Result<()> {
+        let mut buffer = Vec::new();
+        for tile in plan.tiles(self.item, READ_BYTES / self.item, u64::MAX) {
+            self.read_and_place(session, &tile, 0, &mut buffer, out)?;
+        }
+        Ok(())
+    }
+
+    fn read_and_place(
+        &self,
+        session: &Session<'_>,
+        tile: &Plan,
+        out_base: u64,
+        buffer: &mut Vec<u8>,
+        out: &mut [O],
+    ) -> Result<()> {
+        let gather = tile.gather(self.item);
+        let run_bytes = (gather.run * self.item) as usize;
+        buffer.resize((gather.total * self.item) as usize, 0);
+        for (start, run) in gather.run_starts().zip(buffer.chunks_exact_mut(run_bytes)) {
+            let at = self.offset + (tile.stored_first + start) * self.item;
+            session.read_at(at, run)?;
+        }
+        let mut tile = tile.clone();
+        tile.out_first -= out_base;
+        place::place(self.kernel, buffer, &gather.strides, &tile, out);
+        Ok(())
+    }
+
+    /// The bytes that hold a box, from the first to the last.
+    fn byte_range(&self, plan: &Plan) -> Range<u64> {
+        let start = self.offset + plan.stored_first * self.item;
+        start..start + plan.stored_span() * self.item
+    }
+}
+
+/// Runs `work` on pieces of the plan and their places in the output, on all threads. The pieces' output
+/// positions count from the start of their own place.
+fn for_pieces<O: Element>(
+    plan: &Plan,
+    out: &mut [O],
+    work: impl Fn(&Plan, &mut [O]) -> Result<()> + Sync,
+) -> Result<()> {
+    let pieces = plan.split_output(PIECE_BYTES / size_of::<O>() as u64);
+    if let [only] = pieces.as_slice() {
+        return work(only, out);
+    }
+    let mut rest = out;
+    let mut places = Vec::with_capacity(pieces.len());
+    for mut piece in pieces {
+        let range = piece.out_range();
+        let (place, behind) = rest.split_at_mut((range.end - range.start) as usize);
+        rest = behind;
+        piece.out_first -= range.start;
+        places.push((piece, place));
+    }
+    places
+        .into_par_iter()
+        .try_for_each(|(piece, place)| work(&piece, place))
+}

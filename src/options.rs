@@ -1,0 +1,72 @@
+//! How files are opened and kept.
+
+/// Whether plain files are mapped into memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mmap {
+    /// Mapped; zero-copy arrays can be edited without the file changing.
+    #[default]
+    CopyOnWrite,
+    /// Mapped; editing a zero-copy array is an error.
+    ReadOnly,
+    /// Never mapped: read by position. Nothing that others do to the file can do worse than an error.
+    Off,
+}
+
+/// How long file handles are kept. A mapping itself holds none.
+///
+/// | | after load | after a read | after a slice | after drop |
+/// |---|---|---|---|---|
+/// | `Auto`, `No` | 0 | 0 | 0 | 0 |
+/// | `Yes` | 0 | 1 | 1 | 0 |
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum KeepFileOpen {
+    /// As `No`: a gzip stream remembers its place without a handle.
+    #[default]
+    Auto,
+    /// From the first read until the last image or proxy of the file is dropped.
+    Yes,
+    /// Only during an operation.
+    No,
+}
+
+/// Options of [`crate::DataobjImage::from_filename`] and its kin.
+#[derive(Debug, Clone, Default)]
+pub struct LoadOptions {
+    pub(crate) mmap: Mmap,
+    pub(crate) keep_file_open: KeepFileOpen,
+    pub(crate) zero_copy: bool,
+}
+
+impl LoadOptions {
+    /// The defaults: mapped, no handle kept.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether plain files are mapped.
+    pub fn mmap(mut self, mmap: Mmap) -> Self {
+        self.mmap = mmap;
+        self
+    }
+
+    /// How long file handles are kept.
+    pub fn keep_file_open(mut self, keep_file_open: KeepFileOpen) -> Self {
+        self.keep_file_open = keep_file_open;
+        self
+    }
+
+    /// Lets a whole read of an unscaled, native-endian, aligned file in the type it is stored in be the mapping
+    /// itself: no byte is copied, whatever the size.
+    ///
+    /// # Safety
+    /// Nobody may write to, shorten or replace the contents of the file while an array made this way lives:
+    /// the array would change under its readers, or reading it would raise a signal.
+    #[expect(
+        unsafe_code,
+        reason = "the one unsafe function of the public API: its contract is the caller's"
+    )]
+    pub unsafe fn zero_copy(mut self) -> Self {
+        self.zero_copy = true;
+        self
+    }
+}

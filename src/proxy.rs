@@ -1,0 +1,338 @@
+//! The array proxy: a frozen description of stored voxels and the source they are read from, on demand.
+
+use std::sync::Arc;
+
+use crate::array::{Buffer, Element, HostArray, StoredArray, with_dtype};
+use crate::convert::Conversion;
+use crate::convert::cpu::{Extent, Stored, convert_into};
+use crate::dtype::{ByteOrder, ComplexFloat, DType, Float};
+use crate::error::{Error, ErrorKind, Result};
+use crate::header::{Header, Layout, voxels};
+use crate::index::plan::Plan;
+use crate::index::{Index, Selection};
+use crate::scaling::Scaling;
+use crate::source::{ByteSource, Source, truncated};
+
+/// What a proxy needs to know of stored voxels; later edits of a header do not reach it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ProxySpec {
+    /// Voxels along each axis.
+    pub shape: Vec<usize>,
+    /// The stored voxel type.
+    pub dtype: DType,
+    /// The byte order of stored voxels.
+    pub byte_order: ByteOrder,
+    /// Which axis is stored fastest.
+    pub layout: Layout,
+    /// Byte of the source at which the first voxel begins.
+    pub offset: u64,
+    /// How stored numbers become values.
+    pub scaling: Scaling,
+}
+
+impl From<&Header> for ProxySpec {
+    fn from(header: &Header) -> Self {
+        Self {
+            shape: header.shape.clone(),
+            dtype: header.dtype,
+            byte_order: header.byte_order,
+            layout: header.layout,
+            offset: header.data_offset,
+            scaling: header.scaling.clone(),
+        }
+    }
+}
+
+/// Voxels that are read, sliced and scaled on demand. Clones share the source.
+///
+/// Every read gives values: scaled by the header's rules, in the type asked for. [`Self::unscaled`] gives the
+/// stored numbers. Nothing is kept: the caches belong to [`crate::DataobjImage`].
+#[derive(Debug, Clone)]
+pub struct ArrayProxy {
+    spec: Arc<ProxySpec>,
+    source: Source,
+}
+
+impl ArrayProxy {
+    /// A proxy over a source of the caller's.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Header`] when the shape's bytes do not fit in 63 bits or a scaling table does not fit the
+    /// shape.
+    pub fn new(source: Arc<dyn ByteSource>, spec: ProxySpec) -> Result<Self> {
+        Self::from_source(Source::Custom(source), spec)
+    }
+
+    pub(crate) fn from_source(source: Source, spec: ProxySpec) -> Result<Self> {
+        let count = voxels(&spec.shape)?;
+        let fits = count
+            .checked_mul(spec.dtype.size_bytes() as u64)
+            .and_then(|bytes| bytes.checked_add(spec.offset))
+            .is_some_and(|end| i64::try_from(end).is_ok());
+        if !fits {
+            return Err(Error::header(
+                "dim",
+                format!("{:?} from byte {}", spec.shape, spec.offset),
+                "an end of the voxels below 2^63",
+            ));
+        }
+        spec.scaling.validate(count)?;
+        Ok(Self {
+            spec: Arc::new(spec),
+            source,
+        })
+    }
+
+    /// Voxels along each axis.
+    pub fn shape(&self) -> &[usize] {
+        &self.spec.shape
+    }
+
+    /// Number of axes.
+    pub fn ndim(&self) -> usize {
+        self.spec.shape.len()
+    }
+
+    /// Number of voxels.
+    pub fn len(&self) -> usize {
+        // Checked when the proxy was made.
+        voxels(&self.spec.shape).unwrap_or_default() as usize
+    }
+
+    /// Whether there are no voxels.
+    pub fn is_empty(&self) -> bool {
+        self.spec.shape.contains(&0)
+    }
+
+    /// The stored voxel type.
+    pub fn dtype(&self) -> DType {
+        self.spec.dtype
+    }
+
+    /// The byte order of stored voxels.
+    pub fn byte_order(&self) -> ByteOrder {
+        self.spec.byte_order
+    }
+
+    /// Byte of the source at which the first voxel begins.
+    pub fn offset(&self) -> u64 {
+        self.spec.offset
+    }
+
+    /// How stored numbers become values.
+    pub fn scaling(&self) -> &Scaling {
+        &self.spec.scaling
+    }
+
+    /// The slope: 1 when nothing is multiplied, `None` when it differs over the volume.
+    pub fn slope(&self) -> Option<f64> {
+        self.spec.scaling.slope()
+    }
+
+    /// The inter: 0 when nothing is added, `None` when it differs over the volume.
+    pub fn inter(&self) -> Option<f64> {
+        self.spec.scaling.inter()
+    }
+
+    /// The type of [`Self::native`]: the stored type, or f64 (complex: c128) when it is scaled.
+    pub fn native_dtype(&self) -> DType {
+        self.spec.scaling.native_output(self.spec.dtype)
+    }
+
+    /// The same voxels under another shape (column-major); one axis may be -1: as long as it must be.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Shape`] when the number of voxels differs, or for more than one -1.
+    pub fn reshape(&self, shape: &[isize]) -> Result<Self> {
+        let shape = resolve_shape(shape, self.len())?;
+        let spec = ProxySpec {
+            shape,
+            ..ProxySpec::clone(&self.spec)
+        };
+        Self::from_source(self.source.clone(), spec)
+    }
+
+    /// All values, scaled.
+    ///
+    /// # Errors
+    /// [`ErrorKind::DType`] for colours, [`ErrorKind::Truncated`] and [`ErrorKind::Integrity`] for damaged
+    /// files, [`ErrorKind::Changed`] for files changed since they were loaded, [`ErrorKind::OutOfMemory`].
+    pub fn read<T: Float>(&self) -> Result<HostArray<T>> {
+        self.fetch(&self.conversion(T::DTYPE)?, &Selection::whole(self.shape()))
+    }
+
+    /// All values, scaled, as complex numbers.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn read_complex<T: ComplexFloat>(&self) -> Result<HostArray<T>> {
+        self.fetch(&self.conversion(T::DTYPE)?, &Selection::whole(self.shape()))
+    }
+
+    /// All values, scaled, into the caller's buffer, the first axis fastest. A buffer used before saves half
+    /// the time: fresh pages cost as much as the conversion.
+    ///
+    /// # Errors
+    /// As [`Self::read`], and [`ErrorKind::Shape`] when the buffer's length is not the number of voxels. After
+    /// an error the buffer holds an unspecified part of the values.
+    pub fn read_into<T: Float>(&self, out: &mut [T]) -> Result<()> {
+        self.slice_into(&Index::new(), out)
+    }
+
+    /// The values that an index takes, reading only their bytes.
+    ///
+    /// # Errors
+    /// As [`Self::read`], and [`ErrorKind::Index`] when the index does not fit the shape.
+    pub fn slice<T: Float>(&self, index: &Index) -> Result<HostArray<T>> {
+        self.fetch(&self.conversion(T::DTYPE)?, &index.select(self.shape())?)
+    }
+
+    /// The values that an index takes, as complex numbers.
+    ///
+    /// # Errors
+    /// As [`Self::slice`].
+    pub fn slice_complex<T: ComplexFloat>(&self, index: &Index) -> Result<HostArray<T>> {
+        self.fetch(&self.conversion(T::DTYPE)?, &index.select(self.shape())?)
+    }
+
+    /// The values that an index takes, into the caller's buffer, the first axis fastest.
+    ///
+    /// # Errors
+    /// As [`Self::slice`], and [`ErrorKind::Shape`] when the buffer's length is not the number of values.
+    pub fn slice_into<T: Float>(&self, index: &Index, out: &mut [T]) -> Result<()> {
+        let selection = index.select(self.shape())?;
+        let shape = selection.shape();
+        if voxels(&shape)? != out.len() as u64 {
+            return Err(Error::shape(&shape, format!("{} elements", out.len())));
+        }
+        self.fetch_into(&self.conversion(T::DTYPE)?, &selection, out)
+    }
+
+    /// All values as `np.asarray(dataobj)` gives them: stored numbers when nothing is scaled, else f64.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn native(&self) -> Result<StoredArray> {
+        self.slice_native(&Index::new())
+    }
+
+    /// The values that an index takes, typed as [`Self::native`].
+    ///
+    /// # Errors
+    /// As [`Self::slice`].
+    pub fn slice_native(&self, index: &Index) -> Result<StoredArray> {
+        let spec = &*self.spec;
+        let conversion = Conversion::native(spec.dtype, spec.byte_order, &spec.scaling)?;
+        self.fetch_stored(&conversion, &index.select(self.shape())?)
+    }
+
+    /// All stored numbers, in native byte order.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn unscaled(&self) -> Result<StoredArray> {
+        self.slice_unscaled(&Index::new())
+    }
+
+    /// The stored numbers that an index takes, in native byte order.
+    ///
+    /// # Errors
+    /// As [`Self::slice`].
+    pub fn slice_unscaled(&self, index: &Index) -> Result<StoredArray> {
+        let spec = &*self.spec;
+        let conversion = Conversion::native(spec.dtype, spec.byte_order, &Scaling::none())?;
+        self.fetch_stored(&conversion, &index.select(self.shape())?)
+    }
+
+    pub(crate) fn spec(&self) -> &ProxySpec {
+        &self.spec
+    }
+
+    pub(crate) fn source(&self) -> &Source {
+        &self.source
+    }
+
+    pub(crate) fn conversion(&self, output: DType) -> Result<Conversion> {
+        let spec = &*self.spec;
+        Conversion::new(spec.dtype, spec.byte_order, &spec.scaling, output)
+    }
+
+    pub(crate) fn plan(&self, selection: &Selection) -> Plan {
+        selection.plan(self.shape(), self.spec.layout)
+    }
+
+    /// Checks that the source can hold the bytes a plan needs, before anything is allocated for them.
+    pub(crate) fn check_length(&self, plan: &Plan) -> Result<()> {
+        let item = self.spec.dtype.size_bytes() as u64;
+        let need = self.spec.offset + (plan.stored_first + plan.stored_span()) * item;
+        match self.source.most_bytes()? {
+            Some(have) if !plan.empty && need > have => {
+                Err(truncated("voxel data", have, need).at_maybe(self.source.path()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn fetch_stored(&self, conversion: &Conversion, selection: &Selection) -> Result<StoredArray> {
+        with_dtype!(conversion.output, T => Ok(self.fetch::<T>(conversion, selection)?.into()))
+    }
+
+    pub(crate) fn fetch<T: Element>(
+        &self,
+        conversion: &Conversion,
+        selection: &Selection,
+    ) -> Result<HostArray<T>> {
+        let shape = selection.shape();
+        self.check_length(&self.plan(selection))?;
+        let length = usize::try_from(voxels(&shape)?)
+            .map_err(|_| ErrorKind::OutOfMemory { needed: u64::MAX })?;
+        let mut buffer = Buffer::zeroed(length)?;
+        self.fetch_into(conversion, selection, buffer.as_mut_slice()?)?;
+        HostArray::from_buffer(&shape, buffer)
+    }
+
+    fn fetch_into<T: Element>(
+        &self,
+        conversion: &Conversion,
+        selection: &Selection,
+        out: &mut [T],
+    ) -> Result<()> {
+        let plan = self.plan(selection);
+        self.check_length(&plan)?;
+        let extent = match plan.len() == self.len() as u64 {
+            true => Extent::Whole,
+            false => Extent::Part,
+        };
+        let stored = Stored {
+            source: &self.source,
+            offset: self.spec.offset,
+        };
+        convert_into(conversion, stored, &plan, extent, out)
+    }
+}
+
+/// A shape with its -1, if any, worked out.
+fn resolve_shape(shape: &[isize], count: usize) -> Result<Vec<usize>> {
+    let refuse = || Error::shape(shape, format!("{count} voxels"));
+    let unknown = shape.iter().filter(|&&n| n == -1).count();
+    if unknown > 1 || shape.iter().any(|&n| n < -1) {
+        return Err(refuse());
+    }
+    let known = shape
+        .iter()
+        .filter(|&&n| n != -1)
+        .try_fold(1usize, |product, &n| product.checked_mul(n as usize))
+        .ok_or_else(refuse)?;
+    let missing = match unknown {
+        1 if known == 0 => return Err(refuse()),
+        1 => count / known,
+        _ => 1,
+    };
+    if known * missing != count {
+        return Err(refuse());
+    }
+    Ok(shape
+        .iter()
+        .map(|&n| if n == -1 { missing } else { n as usize })
+        .collect())
+}

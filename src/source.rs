@@ -1,0 +1,199 @@
+//! Where stored bytes come from: a mapped file, a file read by position, memory, a gzip stream, or anything
+//! of the caller's that can be read by position.
+
+pub(crate) mod file;
+pub(crate) mod gzip;
+pub(crate) mod memory;
+pub(crate) mod mmap;
+
+use std::fmt;
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::error::{Error, ErrorKind, Result};
+use file::FileSource;
+use gzip::GzipSource;
+use memory::MemorySource;
+use mmap::{MapGuard, MmapSource};
+
+/// How a source likes to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Any part at the same cost, by several threads at once.
+    Random,
+    /// From the start to the end: going back costs a restart.
+    Sequential,
+}
+
+/// Bytes that can be read by position. Implemented by voxload for files, memory and gzip, and by callers for
+/// whatever else holds a volume.
+#[expect(
+    clippy::len_without_is_empty,
+    reason = "the length may be unknown, and no caller asks for emptiness"
+)]
+pub trait ByteSource: Send + Sync + fmt::Debug {
+    /// Number of bytes; `None` when only reading to the end can tell.
+    ///
+    /// # Errors
+    /// What the system says when it cannot tell.
+    fn len(&self) -> Result<Option<u64>>;
+
+    /// Fills `buffer` with the bytes from `offset` on.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Truncated`] when there are fewer bytes, [`ErrorKind::Io`] when reading fails,
+    /// [`ErrorKind::Integrity`] when what is read proves damaged.
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<()>;
+
+    /// How the source likes to be read.
+    fn access(&self) -> Access {
+        Access::Random
+    }
+
+    /// Called after a read of the whole array: checks what only the end of the stream can tell.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Integrity`] when a checksum or a length does not hold.
+    fn finish(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// The sources that the proxy knows how to read best, and everybody else's.
+#[derive(Debug, Clone)]
+pub(crate) enum Source {
+    Mapped(Arc<MmapSource>),
+    File(Arc<FileSource>),
+    Memory(MemorySource),
+    Gzip(Arc<GzipSource>),
+    Custom(Arc<dyn ByteSource>),
+    /// The file of the voxels was not there when the header was read; using it is the error.
+    Missing(Arc<Path>),
+}
+
+/// One operation on a source: a handle opened once, a mapping checked before and after.
+pub(crate) struct Session<'a> {
+    reader: Reader<'a>,
+}
+
+enum Reader<'a> {
+    Mapped(&'a MmapSource, MapGuard),
+    File(&'a FileSource, Arc<File>),
+    Memory(&'a MemorySource),
+    Other(&'a dyn ByteSource),
+}
+
+impl Source {
+    /// Begins an operation.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`], [`ErrorKind::Changed`] or [`ErrorKind::Io`] when the file cannot be used.
+    pub fn begin(&self) -> Result<Session<'_>> {
+        let reader = match self {
+            Self::Mapped(source) => Reader::Mapped(source, source.begin()?),
+            Self::File(source) => Reader::File(source, source.begin()?),
+            Self::Memory(source) => Reader::Memory(source),
+            Self::Gzip(source) => Reader::Other(source.as_ref()),
+            Self::Custom(source) => Reader::Other(source.as_ref()),
+            Self::Missing(path) => return Err(Error::from(ErrorKind::NotFound).at(path)),
+        };
+        Ok(Session { reader })
+    }
+
+    /// Bytes that can be told of before reading.
+    pub fn len(&self) -> Result<Option<u64>> {
+        match self {
+            Self::Mapped(source) => Ok(Some(source.len())),
+            Self::File(source) => source.len(),
+            Self::Memory(source) => source.len(),
+            Self::Gzip(source) => source.len(),
+            Self::Custom(source) => source.len(),
+            Self::Missing(path) => Err(Error::from(ErrorKind::NotFound).at(path)),
+        }
+    }
+
+    /// The file, where there is one.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Mapped(source) => Some(source.path()),
+            Self::File(source) => Some(source.path()),
+            Self::Gzip(source) => source.path(),
+            Self::Missing(path) => Some(path),
+            Self::Memory(_) | Self::Custom(_) => None,
+        }
+    }
+
+    /// A bound on the number of bytes that holds before anything is inflated.
+    pub fn most_bytes(&self) -> Result<Option<u64>> {
+        match self {
+            Self::Gzip(source) => source.most_bytes().map(Some),
+            other => other.len(),
+        }
+    }
+
+    pub fn access(&self) -> Access {
+        match self {
+            Self::Gzip(_) => Access::Sequential,
+            Self::Custom(source) => source.access(),
+            _ => Access::Random,
+        }
+    }
+
+    /// Up to `length` bytes from the start: fewer when there are no more.
+    pub fn prefix(&self, length: u64) -> Result<Vec<u8>> {
+        match self {
+            Self::Gzip(source) => source.prefix(length),
+            other => {
+                let have = other.len()?.map_or(length, |have| have.min(length));
+                let mut bytes = vec![0; have as usize];
+                let session = other.begin()?;
+                session.read_at(0, &mut bytes)?;
+                session.end()?;
+                Ok(bytes)
+            }
+        }
+    }
+}
+
+impl Session<'_> {
+    /// All bytes, where they are in memory already.
+    pub fn bytes(&self) -> Option<&[u8]> {
+        match &self.reader {
+            Reader::Mapped(_, guard) => Some(guard.bytes()),
+            Reader::Memory(source) => Some(source.bytes()),
+            _ => None,
+        }
+    }
+
+    pub fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
+        match &self.reader {
+            Reader::Mapped(_, guard) => memory::copy(guard.bytes(), offset, buffer),
+            Reader::Memory(source) => source.read_at(offset, buffer),
+            Reader::File(source, file) => source.read_open(file, offset, buffer),
+            Reader::Other(source) => source.read_at(offset, buffer),
+        }
+    }
+
+    /// Ends a read of the whole array: checks the end of the stream too.
+    pub fn finish(self) -> Result<()> {
+        if let Reader::Other(source) = &self.reader {
+            source.finish()?;
+        }
+        self.end()
+    }
+
+    /// Ends the operation: an error when the file was changed meanwhile.
+    pub fn end(self) -> Result<()> {
+        match self.reader {
+            Reader::Mapped(source, _) => source.end(),
+            Reader::File(source, file) => source.end(&file),
+            Reader::Memory(_) | Reader::Other(_) => Ok(()),
+        }
+    }
+}
+
+/// The error of a source that has `have` bytes where `need` are wanted.
+pub(crate) fn truncated(what: &'static str, have: u64, need: u64) -> Error {
+    ErrorKind::Truncated { what, have, need }.into()
+}

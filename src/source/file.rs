@@ -1,0 +1,184 @@
+//! A file read by position, and what tells one state of a file from another.
+
+use std::fs::{File, Metadata};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use super::{ByteSource, truncated};
+use crate::error::{Error, ErrorKind, Result};
+
+/// What tells one state of a file from another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Identity {
+    length: u64,
+    modified: Option<SystemTime>,
+    /// Device and inode, where the system has them.
+    file: (u64, u64),
+}
+
+impl Identity {
+    fn of(metadata: &Metadata) -> Self {
+        #[cfg(unix)]
+        let file = {
+            use std::os::unix::fs::MetadataExt;
+            (metadata.dev(), metadata.ino())
+        };
+        #[cfg(not(unix))]
+        let file = (0, 0);
+        Self {
+            length: metadata.len(),
+            modified: metadata.modified().ok(),
+            file,
+        }
+    }
+
+    /// The state of the file at a path.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`], [`ErrorKind::NotAFile`], [`ErrorKind::Empty`], [`ErrorKind::Io`].
+    pub fn of_path(path: &Path) -> Result<Self> {
+        let metadata = std::fs::metadata(path).map_err(|error| Error::io(&error, 0).at(path))?;
+        if !metadata.is_file() {
+            return Err(Error::from(ErrorKind::NotAFile).at(path));
+        }
+        if metadata.len() == 0 {
+            return Err(Error::from(ErrorKind::Empty).at(path));
+        }
+        Ok(Self::of(&metadata))
+    }
+
+    /// Bytes of the file.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// # Errors
+    /// [`ErrorKind::Changed`] when the file is no longer the one it was; [`ErrorKind::Truncated`] when it is
+    /// the same file but shorter.
+    fn compare(&self, metadata: &Metadata, path: &Path) -> Result<()> {
+        let now = Self::of(metadata);
+        if now == *self {
+            return Ok(());
+        }
+        let time = |time: Option<SystemTime>| format!("{time:?}");
+        let (what, was, is) = if now.file != self.file {
+            let name = |(device, inode)| format!("{device}:{inode}");
+            ("identity", name(self.file), name(now.file))
+        } else if now.length != self.length {
+            ("length", self.length.to_string(), now.length.to_string())
+        } else {
+            ("modification time", time(self.modified), time(now.modified))
+        };
+        Err(Error::from(ErrorKind::Changed { what, was, is }).at(path))
+    }
+
+    /// Checks that the file at the path, or the open one, is still as it was.
+    pub fn check(&self, path: &Path, open: Option<&File>) -> Result<()> {
+        let metadata = match open {
+            Some(file) => file.metadata(),
+            None => std::fs::metadata(path),
+        };
+        let metadata = metadata.map_err(|error| Error::io(&error, 0).at(path))?;
+        self.compare(&metadata, path)
+    }
+}
+
+/// A file whose handle is kept from the first read on, or opened anew for each operation.
+#[derive(Debug)]
+pub(crate) struct FileSource {
+    path: PathBuf,
+    identity: Identity,
+    keep_open: bool,
+    kept: Mutex<Option<Arc<File>>>,
+}
+
+impl FileSource {
+    pub fn new(path: &Path, identity: Identity, keep_open: bool) -> Self {
+        Self {
+            path: path.to_owned(),
+            identity,
+            keep_open,
+            kept: Mutex::new(None),
+        }
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Opens the file, or takes the handle that was kept, and checks that it is the file it was.
+    pub fn begin(&self) -> Result<Arc<File>> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let file = match kept.as_ref() {
+            Some(file) => Arc::clone(file),
+            None => {
+                let file =
+                    File::open(&self.path).map_err(|error| Error::io(&error, 0).at(&self.path))?;
+                Arc::new(file)
+            }
+        };
+        self.identity.check(&self.path, Some(&file))?;
+        if self.keep_open {
+            *kept = Some(Arc::clone(&file));
+        }
+        Ok(file)
+    }
+
+    /// Checks that the file did not change while it was read.
+    pub fn end(&self, file: &File) -> Result<()> {
+        self.identity.check(&self.path, Some(file))
+    }
+
+    /// Reads from a handle of [`Self::begin`].
+    pub fn read_open(&self, file: &File, offset: u64, buffer: &mut [u8]) -> Result<()> {
+        let need = offset.saturating_add(buffer.len() as u64);
+        if need > self.identity.length {
+            return Err(truncated("voxel data", self.identity.length, need).at(&self.path));
+        }
+        read_exact_at(file, offset, buffer).map_err(|error| match error.kind() {
+            std::io::ErrorKind::UnexpectedEof => {
+                let have = file.metadata().map_or(0, |metadata| metadata.len());
+                truncated("voxel data", have, need).at(&self.path)
+            }
+            _ => Error::io(&error, offset).at(&self.path),
+        })
+    }
+}
+
+impl ByteSource for FileSource {
+    fn len(&self) -> Result<Option<u64>> {
+        Ok(Some(self.identity.length))
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
+        let file = self.begin()?;
+        self.read_open(&file, offset, buffer)?;
+        self.end(&file)
+    }
+}
+
+#[cfg(unix)]
+fn read_exact_at(file: &File, offset: u64, buffer: &mut [u8]) -> std::io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, buffer, offset)
+}
+
+#[cfg(windows)]
+fn read_exact_at(file: &File, mut offset: u64, mut buffer: &mut [u8]) -> std::io::Result<()> {
+    while !buffer.is_empty() {
+        match std::os::windows::fs::FileExt::seek_read(file, buffer, offset) {
+            Ok(0) => return Err(std::io::ErrorKind::UnexpectedEof.into()),
+            Ok(n) => {
+                buffer = &mut buffer[n..];
+                offset += n as u64;
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}

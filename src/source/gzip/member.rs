@@ -1,0 +1,264 @@
+//! The members of a gzip stream (RFC 1952), inflated one after the other.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use flate2::{Decompress, FlushDecompress, Status};
+
+use super::{damaged, is_gzip};
+use crate::error::{ErrorKind, Result};
+use crate::source::Source;
+
+/// Compressed bytes read at a time.
+const INPUT_BYTES: u64 = 256 << 10;
+
+const FLAG_HEADER_CRC: u8 = 2;
+const FLAG_EXTRA: u8 = 4;
+const FLAG_NAME: u8 = 8;
+const FLAG_COMMENT: u8 = 16;
+const FLAG_RESERVED: u8 = 0xe0;
+
+/// An inflating stream over all members.
+pub(super) struct Stream {
+    input: Input,
+    inflate: Decompress,
+    place: Place,
+    /// The checksum of the member being inflated.
+    crc: crc32fast::Hasher,
+    /// Inflated bytes given out so far.
+    position: u64,
+    trailing: Arc<AtomicU64>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    /// At the start of a member; `first` when there was none before it.
+    Between { first: bool },
+    /// Inside a member, this many bytes inflated.
+    Body { length: u64 },
+    /// Behind the last member.
+    End,
+}
+
+impl Stream {
+    pub fn new(compressed: Source, trailing: Arc<AtomicU64>) -> Self {
+        Self {
+            input: Input {
+                source: compressed,
+                offset: 0,
+                buffer: Vec::new(),
+                start: 0,
+            },
+            inflate: Decompress::new(false),
+            crc: crc32fast::Hasher::new(),
+            place: Place::Between { first: true },
+            position: 0,
+            trailing,
+        }
+    }
+
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Inflates into `out`, which is not empty; 0 bytes mean the verified end of the last member.
+    pub fn read(&mut self, out: &mut [u8]) -> Result<usize> {
+        loop {
+            match self.place {
+                Place::End => return Ok(0),
+                Place::Between { first } => self.begin_member(first)?,
+                Place::Body { length } => {
+                    let (read, ended) = self.inflate(out)?;
+                    self.crc.update(&out[..read]);
+                    let length = length + read as u64;
+                    self.place = Place::Body { length };
+                    self.position += read as u64;
+                    if ended {
+                        self.check_trailer(length)?;
+                        self.place = Place::Between { first: false };
+                    }
+                    if read > 0 {
+                        return Ok(read);
+                    }
+                }
+            }
+        }
+    }
+
+    /// One step of inflate: bytes made, and whether the member's data ended.
+    fn inflate(&mut self, out: &mut [u8]) -> Result<(usize, bool)> {
+        loop {
+            let input = self.input.fill()?;
+            let at_end = input.is_empty();
+            let (consumed, made) = (self.inflate.total_in(), self.inflate.total_out());
+            let status = self
+                .inflate
+                .decompress(input, out, FlushDecompress::None)
+                .map_err(|error| damaged(error.to_string()))?;
+            self.input
+                .consume((self.inflate.total_in() - consumed) as usize);
+            let made = (self.inflate.total_out() - made) as usize;
+            match status {
+                Status::StreamEnd => return Ok((made, true)),
+                _ if made > 0 => return Ok((made, false)),
+                _ if at_end => return Err(self.input.ends_early("gzip data")),
+                _ => {}
+            }
+        }
+    }
+
+    fn begin_member(&mut self, first: bool) -> Result<()> {
+        if !first && self.at_end_of_members()? {
+            self.place = Place::End;
+            return Ok(());
+        }
+        self.read_header()?;
+        self.inflate.reset(false);
+        self.crc.reset();
+        self.place = Place::Body { length: 0 };
+        Ok(())
+    }
+
+    /// Whether there is no further member: the end of the file, padding, or something else (which is noted).
+    fn at_end_of_members(&mut self) -> Result<bool> {
+        let padding_from = self.input.position();
+        while let Some(&byte) = self.input.fill()?.first() {
+            if byte != 0 {
+                // A member right here; after padding only garbage can follow.
+                if self.input.position() == padding_from && is_gzip(self.input.peek(2)?) {
+                    return Ok(false);
+                }
+                let left = self.input.length()?.saturating_sub(self.input.position());
+                self.trailing.store(left, Ordering::Relaxed);
+                break;
+            }
+            self.input.skip_zeros();
+        }
+        Ok(true)
+    }
+
+    fn read_header(&mut self) -> Result<()> {
+        if !is_gzip(self.input.peek(2)?) {
+            return Err(damaged("not a gzip file: it does not begin with 1f 8b"));
+        }
+        let [_, _, method, flags, ..] = self.input.array::<10>("gzip header")?;
+        if method != 8 {
+            return Err(damaged(format!("compression method {method} instead of 8")));
+        }
+        if flags & FLAG_RESERVED != 0 {
+            return Err(damaged(format!("reserved flags {flags:#04x} are set")));
+        }
+        if flags & FLAG_EXTRA != 0 {
+            let length = u16::from_le_bytes(self.input.array("gzip header")?);
+            for _ in 0..length {
+                self.input.array::<1>("gzip header")?;
+            }
+        }
+        for flag in [FLAG_NAME, FLAG_COMMENT] {
+            while flags & flag != 0 && self.input.array::<1>("gzip header")? != [0] {}
+        }
+        if flags & FLAG_HEADER_CRC != 0 {
+            self.input.array::<2>("gzip header")?;
+        }
+        Ok(())
+    }
+
+    fn check_trailer(&mut self, length: u64) -> Result<()> {
+        let crc = self.crc.clone().finalize();
+        let stored_crc = u32::from_le_bytes(self.input.array("gzip trailer")?);
+        let stored_length = u32::from_le_bytes(self.input.array("gzip trailer")?);
+        if stored_crc != crc {
+            return Err(damaged(format!(
+                "checksum {crc:08x}, the file says {stored_crc:08x}"
+            )));
+        }
+        if stored_length != length as u32 {
+            return Err(damaged(format!(
+                "{length} bytes inflated, the file says {stored_length} (modulo 2^32)"
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// Compressed bytes, buffered.
+struct Input {
+    source: Source,
+    /// Where in the source the buffer ends.
+    offset: u64,
+    buffer: Vec<u8>,
+    /// Bytes of the buffer that are used up.
+    start: usize,
+}
+
+impl Input {
+    fn length(&self) -> Result<u64> {
+        Ok(self.source.len()?.unwrap_or(u64::MAX))
+    }
+
+    /// Where the next byte stands in the source.
+    fn position(&self) -> u64 {
+        self.offset - (self.buffer.len() - self.start) as u64
+    }
+
+    /// The bytes at hand, more read when there are none; empty at the end of the source.
+    fn fill(&mut self) -> Result<&[u8]> {
+        if self.start == self.buffer.len() {
+            self.read_more()?;
+        }
+        Ok(&self.buffer[self.start..])
+    }
+
+    /// Up to `length` bytes ahead; fewer at the end of the source.
+    fn peek(&mut self, length: usize) -> Result<&[u8]> {
+        if self.buffer.len() - self.start < length {
+            self.read_more()?;
+        }
+        let end = self.buffer.len().min(self.start + length);
+        Ok(&self.buffer[self.start..end])
+    }
+
+    fn read_more(&mut self) -> Result<()> {
+        self.buffer.drain(..self.start);
+        self.start = 0;
+        let left = self.length()?.saturating_sub(self.offset);
+        let more = left.min(INPUT_BYTES) as usize;
+        if more > 0 {
+            let old = self.buffer.len();
+            self.buffer.resize(old + more, 0);
+            let session = self.source.begin()?;
+            session.read_at(self.offset, &mut self.buffer[old..])?;
+            session.end()?;
+            self.offset += more as u64;
+        }
+        Ok(())
+    }
+
+    fn consume(&mut self, length: usize) {
+        self.start = self.buffer.len().min(self.start + length);
+    }
+
+    fn skip_zeros(&mut self) {
+        let zeros = self.buffer[self.start..]
+            .iter()
+            .take_while(|&&byte| byte == 0)
+            .count();
+        self.consume(zeros);
+    }
+
+    fn array<const N: usize>(&mut self, what: &'static str) -> Result<[u8; N]> {
+        let found = self.peek(N)?.first_chunk::<N>().copied();
+        self.consume(N);
+        found.ok_or_else(|| self.ends_early(what))
+    }
+
+    fn ends_early(&self, what: &'static str) -> crate::error::Error {
+        let have = self.offset;
+        ErrorKind::Truncated {
+            what,
+            have,
+            need: have + 1,
+        }
+        .into()
+    }
+}

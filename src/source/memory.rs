@@ -1,0 +1,47 @@
+//! Bytes in memory.
+
+use std::sync::Arc;
+
+use super::{ByteSource, truncated};
+use crate::error::Result;
+
+/// Bytes in memory, shared.
+#[derive(Clone)]
+pub(crate) struct MemorySource(Arc<[u8]>);
+
+impl MemorySource {
+    pub fn new(bytes: impl Into<Arc<[u8]>>) -> Self {
+        Self(bytes.into())
+    }
+
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl ByteSource for MemorySource {
+    fn len(&self) -> Result<Option<u64>> {
+        Ok(Some(self.0.len() as u64))
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
+        copy(&self.0, offset, buffer)
+    }
+}
+
+impl std::fmt::Debug for MemorySource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "MemorySource({} bytes)", self.0.len())
+    }
+}
+
+/// Copies from `bytes` at `offset`.
+pub(crate) fn copy(bytes: &[u8], offset: u64, buffer: &mut [u8]) -> Result<()> {
+    let end = offset.saturating_add(buffer.len() as u64);
+    let from = usize::try_from(offset)
+        .ok()
+        .and_then(|start| bytes.get(start..start.checked_add(buffer.len())?))
+        .ok_or_else(|| truncated("voxel data", bytes.len() as u64, end))?;
+    buffer.copy_from_slice(from);
+    Ok(())
+}

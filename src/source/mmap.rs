@@ -1,0 +1,164 @@
+//! Mapped files, and the only `unsafe` of the crate's sources.
+//!
+//! A mapping can change under its reader when somebody writes to the file, and reading past a shortened file's
+//! end is a signal that no library should catch. So a mapping never leaves this crate, except by
+//! [`crate::LoadOptions::zero_copy`], which is `unsafe` and says so; every operation checks that the file is
+//! the one that was mapped, before and after; and [`crate::Mmap::Off`] reads by position instead.
+#![expect(
+    unsafe_code,
+    reason = "mapping a file is unsafe: see the module's text"
+)]
+
+use std::fs::File;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytemuck::Pod;
+use memmap2::{Mmap, MmapMut, MmapOptions};
+
+use super::file::Identity;
+use crate::error::{Error, Result};
+
+/// A file that is mapped on its first read and stays mapped; the mapping holds no file descriptor.
+#[derive(Debug)]
+pub(crate) struct MmapSource {
+    path: PathBuf,
+    identity: Identity,
+    keep_open: bool,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    map: Option<MapGuard>,
+    /// The handle, with [`crate::KeepFileOpen::Yes`].
+    kept: Option<File>,
+}
+
+/// A mapping in use.
+#[derive(Debug, Clone)]
+pub(crate) struct MapGuard(Arc<Mmap>);
+
+impl MapGuard {
+    /// The bytes of the file. Only for the time of one operation, and only inside this crate.
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl MmapSource {
+    pub fn new(path: &Path, identity: Identity, keep_open: bool) -> Self {
+        Self {
+            path: path.to_owned(),
+            identity,
+            keep_open,
+            state: Mutex::default(),
+        }
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub fn len(&self) -> u64 {
+        self.identity.length()
+    }
+
+    /// Maps the file, or takes the mapping there is, and checks that the file is still the one it was.
+    pub fn begin(&self) -> Result<MapGuard> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        self.identity.check(&self.path, state.kept.as_ref())?;
+        if let Some(map) = &state.map {
+            return Ok(map.clone());
+        }
+        let file = open(&self.path)?;
+        self.identity.check(&self.path, Some(&file))?;
+        // SAFETY: the mapping is read only inside this crate, by code for which any byte is a valid value, and
+        // only between `begin` and `end`, which both compare length and modification time of the file. Writing
+        // to the file during an operation is outside the contract of `Mmap::CopyOnWrite` and `Mmap::ReadOnly`.
+        let map =
+            unsafe { Mmap::map(&file) }.map_err(|error| Error::io(&error, 0).at(&self.path))?;
+        let guard = MapGuard(Arc::new(map));
+        state.map = Some(guard.clone());
+        if self.keep_open {
+            state.kept = Some(file);
+        }
+        Ok(guard)
+    }
+
+    /// Checks that the file did not change during the operation.
+    pub fn end(&self) -> Result<()> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        self.identity.check(&self.path, state.kept.as_ref())
+    }
+
+    /// A mapping of its own for an array that is the file itself (zero copy).
+    ///
+    /// # Errors
+    /// As [`Self::begin`].
+    pub fn zero_copy(&self, bytes: Range<usize>, writable: bool) -> Result<Mapping> {
+        let file = open(&self.path)?;
+        self.identity.check(&self.path, Some(&file))?;
+        // SAFETY: only reached through `LoadOptions::zero_copy`, an unsafe function whose caller promised that
+        // nobody changes the file while the array lives. A private mapping keeps edits from the file.
+        let pages = unsafe {
+            if writable {
+                MmapOptions::new().map_copy(&file).map(Pages::Private)
+            } else {
+                Mmap::map(&file).map(Pages::ReadOnly)
+            }
+        };
+        let pages = pages.map_err(|error| Error::io(&error, 0).at(&self.path))?;
+        Ok(Mapping { pages, bytes })
+    }
+}
+
+fn open(path: &Path) -> Result<File> {
+    File::open(path).map_err(|error| Error::io(&error, 0).at(path))
+}
+
+/// A part of a mapped file that serves as an array.
+pub(crate) struct Mapping {
+    pages: Pages,
+    bytes: Range<usize>,
+}
+
+enum Pages {
+    Private(MmapMut),
+    ReadOnly(Mmap),
+}
+
+impl Mapping {
+    fn bytes(&self) -> &[u8] {
+        let all: &[u8] = match &self.pages {
+            Pages::Private(map) => map,
+            Pages::ReadOnly(map) => map,
+        };
+        all.get(self.bytes.clone()).unwrap_or_default()
+    }
+
+    /// Whether the part is aligned for elements of this type.
+    pub fn fits<T: Pod>(&self) -> bool {
+        bytemuck::try_cast_slice::<u8, T>(self.bytes()).is_ok()
+    }
+
+    /// The part as elements; none when it is not aligned for them ([`Self::fits`]).
+    pub fn elements<T: Pod>(&self) -> &[T] {
+        bytemuck::try_cast_slice(self.bytes()).unwrap_or_default()
+    }
+
+    /// # Errors
+    /// [`crate::ErrorKind::Usage`] for a mapping that is only for reading.
+    pub fn elements_mut<T: Pod>(&mut self) -> Result<&mut [T]> {
+        match &mut self.pages {
+            Pages::Private(map) => {
+                let part = map.get_mut(self.bytes.clone()).unwrap_or_default();
+                Ok(bytemuck::try_cast_slice_mut(part).unwrap_or_default())
+            }
+            Pages::ReadOnly(_) => Err(Error::usage(
+                "the array is a file mapped for reading only: load it with Mmap::CopyOnWrite to edit it",
+            )),
+        }
+    }
+}
