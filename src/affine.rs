@@ -23,3 +23,6 @@ pub fn multiply(left: &Affine, right: &Affine) -> Affine {
         sums
     })
 }
+
+#[cfg(test)]
+mod tests;

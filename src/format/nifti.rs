@@ -10,7 +10,7 @@ mod qform;
 #[cfg(test)]
 mod malformed;
 #[cfg(test)]
-mod oracle;
+pub(crate) mod oracle;
 #[cfg(test)]
 mod tests;
 
