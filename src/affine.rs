@@ -1,4 +1,28 @@
-//! Affines: voxel index to millimetres.
+//! Affines: voxel index to millimetres, and the orientation of voxel axes that follows from them.
+
+mod orientation;
+mod svd;
+
+pub use orientation::{AxisDirection, Orientation};
 
 /// A 4 x 4 matrix, by rows, that takes a voxel index `(i, j, k, 1)` to millimetres `(x, y, z, 1)`.
 pub type Affine = [[f64; 4]; 4];
+
+/// The product of two affines: `left` after `right`.
+///
+/// Each entry is a chain of fused multiply-adds in ascending order, as numpy computes it on processors with AVX2
+/// (spec 1.6).
+pub fn multiply(left: &Affine, right: &Affine) -> Affine {
+    left.map(|row| {
+        let mut sums = [0.0; 4];
+        for (factor, terms) in row.iter().zip(right) {
+            for (sum, term) in sums.iter_mut().zip(terms) {
+                *sum = factor.mul_add(*term, *sum);
+            }
+        }
+        sums
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -52,6 +52,12 @@ impl ByteOrder {
     };
 }
 
+impl Default for ByteOrder {
+    fn default() -> Self {
+        Self::NATIVE
+    }
+}
+
 impl DType {
     /// All stored types, in the order of the table in the README.
     pub const ALL: [Self; 15] = [

@@ -1,11 +1,17 @@
 //! The table of formats: how each is recognised, which files it has, and who parses its header.
 //!
-//! Formats see bytes, never files: [`crate::image`] reads what a format asks for and hands it over.
+//! Formats see bytes, never files: [`crate::image`] reads what a format asks for and hands it over, decompressed.
 
+mod names;
 pub mod nifti;
 
-use crate::error::Result;
+pub(crate) use names::FileName;
+
+use std::path::PathBuf;
+
+use crate::error::{ErrorKind, Result};
 use crate::header::{Header, Note};
+use nifti::{Container, Version};
 
 /// A format of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -42,6 +48,23 @@ pub(crate) enum Need {
     All,
 }
 
+/// What the first bytes of a header file say about a format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sniff {
+    /// They belong to it.
+    Yes,
+    /// They belong to something else.
+    No,
+    /// They would belong to it, but its header has this many bytes.
+    Cut(u64),
+}
+
+impl From<bool> for Sniff {
+    fn from(belongs: bool) -> Self {
+        if belongs { Self::Yes } else { Self::No }
+    }
+}
+
 /// What a header's parser found.
 #[derive(Debug)]
 pub(crate) struct Parsed {
@@ -59,10 +82,162 @@ pub(crate) struct FormatEntry {
     pub header_endings: &'static [&'static str],
     /// Endings of the voxel file where it is another one; empty when both are in one file.
     pub image_endings: &'static [&'static str],
-    /// Whether these first bytes of the header file belong to the format (`None`: by ending only).
-    pub sniff: Option<fn(&[u8]) -> bool>,
-    /// How much the parser needs, told from the first bytes.
-    pub need: fn(&[u8]) -> Need,
+    /// Whether the first [`SNIFF_BYTES`] of the header file belong to the format (`None`: by ending only).
+    pub sniff: Option<fn(&[u8]) -> Sniff>,
+    /// Whether bytes that [`Self::sniff`] accepts are of this format when there is no name to go by.
+    pub claims: fn(&[u8]) -> bool,
+    /// How much the parser needs, told from the first [`SNIFF_BYTES`].
+    pub need: fn(&[u8]) -> Result<Need>,
     /// Parses the header: the bytes asked for, or the whole file when it is shorter.
     pub parse: fn(&[u8]) -> Result<Parsed>,
 }
+
+/// Bytes of the header file by which its format is told, as in nibabel.
+pub(crate) const SNIFF_BYTES: usize = 1024;
+
+/// All formats, in the order in which nibabel tries them.
+pub(crate) static FORMATS: &[FormatEntry] = &[
+    FormatEntry {
+        format: Format::Nifti1Pair,
+        name: "NIfTI-1 pair",
+        header_endings: &[".hdr"],
+        image_endings: &[".img"],
+        sniff: Some(|prefix| nifti::sniff(prefix, Version::One)),
+        claims: |prefix| nifti::claims(prefix, Version::One, Container::Pair),
+        need: |prefix| nifti::need(prefix, Version::One, Container::Pair),
+        parse: |bytes| nifti::parse(bytes, Version::One, Container::Pair),
+    },
+    FormatEntry {
+        format: Format::Nifti1Single,
+        name: "NIfTI-1",
+        header_endings: &[".nii"],
+        image_endings: &[],
+        sniff: Some(|prefix| nifti::sniff(prefix, Version::One)),
+        claims: |prefix| nifti::claims(prefix, Version::One, Container::Single),
+        need: |prefix| nifti::need(prefix, Version::One, Container::Single),
+        parse: |bytes| nifti::parse(bytes, Version::One, Container::Single),
+    },
+    FormatEntry {
+        format: Format::Nifti2Pair,
+        name: "NIfTI-2 pair",
+        header_endings: &[".hdr"],
+        image_endings: &[".img"],
+        sniff: Some(|prefix| nifti::sniff(prefix, Version::Two)),
+        claims: |prefix| nifti::claims(prefix, Version::Two, Container::Pair),
+        need: |prefix| nifti::need(prefix, Version::Two, Container::Pair),
+        parse: |bytes| nifti::parse(bytes, Version::Two, Container::Pair),
+    },
+    FormatEntry {
+        format: Format::Nifti2Single,
+        name: "NIfTI-2",
+        header_endings: &[".nii"],
+        image_endings: &[],
+        sniff: Some(|prefix| nifti::sniff(prefix, Version::Two)),
+        claims: |prefix| nifti::claims(prefix, Version::Two, Container::Single),
+        need: |prefix| nifti::need(prefix, Version::Two, Container::Single),
+        parse: |bytes| nifti::parse(bytes, Version::Two, Container::Single),
+    },
+];
+
+impl FormatEntry {
+    /// Whether files of the format can have this ending, in any case.
+    pub fn has_ending(&self, ending: &str) -> bool {
+        let mut endings = self.header_endings.iter().chain(self.image_endings);
+        endings.any(|known| known.eq_ignore_ascii_case(ending))
+    }
+
+    /// The header file and the voxel file that go with a name; `None` when its ending is not the format's.
+    pub fn files(&self, name: &FileName) -> Option<Files> {
+        let among = |endings: &[&str]| {
+            endings
+                .iter()
+                .any(|known| known.eq_ignore_ascii_case(name.ending()))
+        };
+        let given = || name.path().to_owned();
+        let beside = |endings: &[&str]| endings.first().map(|ending| name.companion(ending));
+        if among(self.header_endings) {
+            Some(Files {
+                header: given(),
+                image: beside(self.image_endings).unwrap_or_else(given),
+            })
+        } else if among(self.image_endings) {
+            Some(Files {
+                header: beside(self.header_endings).unwrap_or_else(given),
+                image: given(),
+            })
+        } else {
+            None
+        }
+    }
+}
+
+/// Where the two parts of an image are; the same file twice when they are in one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Files {
+    pub header: PathBuf,
+    pub image: PathBuf,
+}
+
+/// Finds the format of a header file by its first [`SNIFF_BYTES`], decompressed, and the ending of its name
+/// ([`FileName::ending`]); by content alone where there is no name.
+///
+/// As in nibabel, a format must have both: its ending (in any case) and its content.
+///
+/// # Errors
+/// - [`ErrorKind::Empty`] for no bytes
+/// - [`ErrorKind::Truncated`] for the beginning of a header
+/// - [`ErrorKind::UnknownFormat`] for all else
+pub(crate) fn detect(prefix: &[u8], ending: Option<&str>) -> Result<&'static FormatEntry> {
+    if prefix.is_empty() {
+        return Err(ErrorKind::Empty.into());
+    }
+    let mut cut = None;
+    for entry in FORMATS.iter() {
+        if ending.is_some_and(|ending| !entry.has_ending(ending)) {
+            continue;
+        }
+        let sniffed = match (entry.sniff, ending) {
+            (Some(sniff), _) => sniff(prefix),
+            (None, Some(_)) => Sniff::Yes,
+            (None, None) => Sniff::No,
+        };
+        match sniffed {
+            Sniff::Yes if ending.is_some() || (entry.claims)(prefix) => return Ok(entry),
+            Sniff::Yes | Sniff::No => {}
+            Sniff::Cut(need) => cut = cut.max(Some(need)),
+        }
+    }
+    Err(match cut {
+        Some(need) => ErrorKind::Truncated {
+            what: "header",
+            have: prefix.len() as u64,
+            need,
+        },
+        None => ErrorKind::UnknownFormat(unknown(prefix, ending)),
+    }
+    .into())
+}
+
+/// What to say of a file that is of no format: perhaps its content is known, but not under its name.
+fn unknown(prefix: &[u8], ending: Option<&str>) -> String {
+    let Some(ending) = ending else {
+        return "the content is of no known format".to_owned();
+    };
+    let by_content = FORMATS.iter().find(|entry| {
+        entry.sniff.is_some_and(|sniff| sniff(prefix) == Sniff::Yes) && (entry.claims)(prefix)
+    });
+    match by_content {
+        Some(entry) => format!(
+            "the content is {}, the name must end in {} and not in {ending:?}",
+            entry.name,
+            entry.header_endings.join(" or ")
+        ),
+        None if FORMATS.iter().any(|entry| entry.has_ending(ending)) => {
+            format!("the content is of no format whose files end in {ending:?}")
+        }
+        None => format!("no known format's files end in {ending:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -77,6 +77,17 @@ impl Header {
             .filter(|&bytes| i64::try_from(bytes).is_ok())
             .ok_or_else(|| overflow(&self.shape))
     }
+
+    /// Byte at which the voxels end in their file.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Header`] when the number does not fit.
+    pub fn data_end(&self) -> Result<u64> {
+        self.data_bytes()?
+            .checked_add(self.data_offset)
+            .filter(|&end| i64::try_from(end).is_ok())
+            .ok_or_else(|| overflow(&self.shape))
+    }
 }
 
 /// Number of voxels of a shape, checked.

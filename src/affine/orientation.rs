@@ -1,0 +1,174 @@
+//! Orientation: which direction of space each voxel axis follows (spec 1.8).
+
+use super::{Affine, svd};
+use crate::error::{Error, Result};
+
+/// The letters of the directions along each axis of space: towards lower and towards higher coordinates.
+const CODES: [[char; 2]; 3] = [['L', 'R'], ['P', 'A'], ['I', 'S']];
+
+/// The direction of space that a voxel axis follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct AxisDirection {
+    /// The axis of space: 0 for left-right, 1 for posterior-anterior, 2 for inferior-superior.
+    pub axis: usize,
+    /// Whether coordinates fall as the voxel index rises.
+    pub flipped: bool,
+}
+
+/// The direction of space closest to each of the three voxel axes, each axis of space taken once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Orientation {
+    /// For each voxel axis; `None` for one that leads nowhere (a column of zeros).
+    axes: [Option<AxisDirection>; 3],
+}
+
+impl Orientation {
+    /// The orientation of an affine: nibabel's `io_orientation`.
+    ///
+    /// Where an axis lies exactly between two directions, rounding decides.
+    ///
+    /// # Errors
+    /// [`crate::error::ErrorKind::Header`] when the affine's first three columns are not finite.
+    pub fn of(affine: &Affine) -> Result<Self> {
+        let [x, y, z, _] = *affine;
+        let scaled = [x, y, z].map(|[a, b, c, _]| [a, b, c]);
+        let sizes: [f64; 3] = std::array::from_fn(|column| {
+            let squares: f64 = scaled.iter().map(|row| row[column] * row[column]).sum();
+            let size = squares.sqrt();
+            if size == 0.0 { 1.0 } else { size }
+        });
+        let unit = scaled.map(|row| std::array::from_fn(|column| row[column] / sizes[column]));
+        if unit
+            .iter()
+            .any(|row: &[f64; 3]| row.iter().any(|entry| !entry.is_finite()))
+        {
+            return Err(Error::header(
+                "affine",
+                format!("{scaled:?}"),
+                "finite numbers",
+            ));
+        }
+        Ok(Self::of_rotation(svd::orthogonal_factor(unit)))
+    }
+
+    /// Gives each voxel axis its direction, the one that is closest to an axis of space first.
+    fn of_rotation(mut rotation: [[f64; 3]; 3]) -> Self {
+        let mut strongest_first = [0, 1, 2];
+        let strength = |column: usize| {
+            let squares = rotation.map(|row| row[column] * row[column]);
+            squares.iter().fold(0.0, |a: f64, &b| a.max(b))
+        };
+        // Stable: of equals the earlier axis comes first.
+        strongest_first.sort_by(|&a, &b| strength(b).total_cmp(&strength(a)));
+
+        let mut axes = [None; 3];
+        for column in strongest_first {
+            let entries = rotation.map(|row| row[column]);
+            let mut axis = 0;
+            for candidate in 1..3 {
+                if entries[candidate].abs() > entries[axis].abs() {
+                    axis = candidate;
+                }
+            }
+            // What numpy's allclose takes for zero.
+            if entries[axis].abs() > 1e-8 {
+                axes[column] = Some(AxisDirection {
+                    axis,
+                    flipped: entries[axis] < 0.0,
+                });
+                rotation[axis] = [0.0; 3];
+            }
+        }
+        Self { axes }
+    }
+
+    /// The direction of each voxel axis.
+    pub fn axes(&self) -> [Option<AxisDirection>; 3] {
+        self.axes
+    }
+
+    /// The letter of the direction in which each voxel axis leads (`R`, `A`, `S` or their opposites): nibabel's
+    /// `aff2axcodes`.
+    pub fn codes(&self) -> [Option<char>; 3] {
+        self.axes.map(|axis| {
+            let AxisDirection { axis, flipped } = axis?;
+            CODES
+                .get(axis)
+                .map(|[low, high]| if flipped { *low } else { *high })
+        })
+    }
+
+    /// Whether the voxel axes are in canonical order and direction already (`RAS`).
+    pub fn is_canonical(&self) -> bool {
+        let in_place = |(index, axis): (usize, &Option<AxisDirection>)| {
+            axis.is_some_and(|direction| direction.axis == index && !direction.flipped)
+        };
+        self.axes.iter().enumerate().all(in_place)
+    }
+
+    /// For each axis of the canonical volume, the voxel axis it is read from and whether that is read backwards.
+    ///
+    /// # Errors
+    /// [`crate::error::ErrorKind::Usage`] when a voxel axis leads nowhere.
+    pub fn canonical_axes(&self) -> Result<[AxisDirection; 3]> {
+        let mut sources = [AxisDirection {
+            axis: 0,
+            flipped: false,
+        }; 3];
+        for (index, axis) in self.axes.iter().enumerate() {
+            let Some(AxisDirection { axis, flipped }) = *axis else {
+                return Err(Error::usage(format!(
+                    "voxel axis {index} has no direction in space: the affine is singular"
+                )));
+            };
+            if let Some(source) = sources.get_mut(axis) {
+                *source = AxisDirection {
+                    axis: index,
+                    flipped,
+                };
+            }
+        }
+        Ok(sources)
+    }
+
+    /// The shape of the canonical volume: the first three lengths change places.
+    ///
+    /// # Errors
+    /// [`crate::error::ErrorKind::Usage`] when a voxel axis leads nowhere, [`crate::error::ErrorKind::Shape`] when
+    /// there are fewer than three axes.
+    pub fn canonical_shape(&self, shape: &[usize]) -> Result<Vec<usize>> {
+        let lengths = spatial(shape)?;
+        let mut canonical = shape.to_vec();
+        for (length, source) in canonical.iter_mut().zip(self.canonical_axes()?) {
+            *length = lengths[source.axis];
+        }
+        Ok(canonical)
+    }
+
+    /// Takes a voxel index of the canonical volume to one of the volume of this `shape`: nibabel's `inv_ornt_aff`.
+    ///
+    /// The canonical volume's affine is the volume's affine times this one ([`super::multiply`]).
+    ///
+    /// # Errors
+    /// Those of [`Self::canonical_shape`].
+    pub fn from_canonical(&self, shape: &[usize]) -> Result<Affine> {
+        let lengths = spatial(shape)?;
+        let mut affine = [[0.0; 4]; 4];
+        affine[3][3] = 1.0;
+        for (column, source) in self.canonical_axes()?.into_iter().enumerate() {
+            let row = &mut affine[source.axis];
+            row[column] = if source.flipped { -1.0 } else { 1.0 };
+            // An empty axis has its middle at +0.5, as in nibabel.
+            let middle = -(lengths[source.axis] as f64 - 1.0) / 2.0;
+            row[3] = row[column] * middle - middle;
+        }
+        Ok(affine)
+    }
+}
+
+fn spatial(shape: &[usize]) -> Result<[usize; 3]> {
+    match shape {
+        [x, y, z, ..] => Ok([*x, *y, *z]),
+        _ => Err(Error::shape(shape, "three axes or more")),
+    }
+}

@@ -1,0 +1,111 @@
+use super::*;
+use crate::format::nifti::oracle::orientations;
+
+const AXES: [[f64; 4]; 4] = [
+    [1.0, 0.0, 0.0, 0.0],
+    [0.0, 1.0, 0.0, 0.0],
+    [0.0, 0.0, 1.0, 0.0],
+    [0.0, 0.0, 0.0, 1.0],
+];
+
+fn codes(affine: &Affine) -> String {
+    let codes = Orientation::of(affine).unwrap().codes();
+    codes.iter().map(|code| code.unwrap_or('-')).collect()
+}
+
+#[test]
+fn named_orientations() {
+    assert_eq!(codes(&AXES), "RAS");
+    assert_eq!(codes(&[[0.0; 4]; 4]), "---");
+    let mut flat = AXES;
+    flat[1][1] = 0.0;
+    assert_eq!(codes(&flat), "R-S");
+    assert_eq!(
+        codes(&[
+            [0.0, 0.0, -2.0, 9.0],
+            [3.0, 0.0, 0.0, 9.0],
+            [0.0, -1.0, 0.0, 9.0],
+            AXES[3]
+        ]),
+        "AIL"
+    );
+}
+
+#[test]
+fn what_has_no_orientation_is_an_error() {
+    for wrong in [f64::NAN, f64::INFINITY] {
+        let mut affine = AXES;
+        affine[1][2] = wrong;
+        assert!(Orientation::of(&affine).is_err());
+    }
+    let nowhere = Orientation::of(&[[0.0; 4]; 4]).unwrap();
+    assert!(nowhere.from_canonical(&[2, 3, 4]).is_err());
+    assert!(
+        Orientation::of(&AXES)
+            .unwrap()
+            .canonical_shape(&[2, 3])
+            .is_err()
+    );
+}
+
+#[test]
+fn canonical_volumes_stay_where_they_are() {
+    let affine = [
+        [0.0, 0.0, -2.0, 9.0],
+        [3.0, 0.0, 0.0, 9.0],
+        [0.0, -1.0, 0.0, 9.0],
+        AXES[3],
+    ];
+    let orientation = Orientation::of(&affine).unwrap();
+    let shape = [4, 5, 6, 7];
+    assert_eq!(orientation.canonical_shape(&shape).unwrap(), [6, 4, 5, 7]);
+    let canonical = multiply(&affine, &orientation.from_canonical(&shape).unwrap());
+    assert_eq!(
+        canonical,
+        [
+            [2.0, 0.0, 0.0, -1.0],
+            [0.0, 3.0, 0.0, 9.0],
+            [0.0, 0.0, 1.0, 5.0],
+            AXES[3]
+        ]
+    );
+    assert!(Orientation::of(&canonical).unwrap().is_canonical());
+}
+
+#[test]
+fn orientations_are_those_of_nibabel() {
+    let Some(lines) = orientations() else {
+        return;
+    };
+    let (mut cases, mut failures) = (0, Vec::new());
+    let matrix = |floats: &[f64]| -> Affine {
+        std::array::from_fn(|row| std::array::from_fn(|column| floats[4 * row + column]))
+    };
+    for (line, floats, expected) in &lines {
+        cases += 1;
+        let affine = matrix(&floats[..16]);
+        if codes(&affine) != *expected {
+            failures.push(format!("codes {} of {line}", codes(&affine)));
+            continue;
+        }
+        if expected.contains('-') {
+            continue;
+        }
+        let inverse = Orientation::of(&affine)
+            .unwrap()
+            .from_canonical(&[5, 6, 7])
+            .unwrap();
+        let same = inverse == matrix(&floats[16..32])
+            && multiply(&affine, &inverse) == matrix(&floats[32..48]);
+        if !same {
+            failures.push(format!("affine of {line}"));
+        }
+    }
+    assert!(cases >= 1000, "only {cases} affines to compare");
+    assert!(
+        failures.is_empty(),
+        "{} of {cases} differ:\n{}",
+        failures.len(),
+        failures.join("\n")
+    );
+}

@@ -1,0 +1,93 @@
+//! The names of image files: root, ending, compression suffix, and the name of the other half of a pair.
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+/// Compression suffixes, lower case.
+const COMPRESSIONS: [&str; 3] = [".gz", ".bz2", ".zst"];
+
+/// A file name taken apart: `/d/foo` + `.nii` + `.gz`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FileName {
+    path: PathBuf,
+    root: OsString,
+    ending: String,
+    compression: String,
+}
+
+impl FileName {
+    pub fn new(path: impl AsRef<Path>) -> Self {
+        let path = path.as_ref();
+        let (root, last) = split(path.as_os_str());
+        let (root, ending, compression) = if COMPRESSIONS
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(&last))
+        {
+            let (root, ending) = split(&root);
+            (root, ending, last)
+        } else {
+            (root, last, String::new())
+        };
+        Self {
+            path: path.to_owned(),
+            root,
+            ending,
+            compression,
+        }
+    }
+
+    /// The whole path, as given.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The ending with its dot, as written; empty when there is none.
+    pub fn ending(&self) -> &str {
+        &self.ending
+    }
+
+    /// The compression suffix with its dot, as written; empty when there is none.
+    pub fn compression(&self) -> &str {
+        &self.compression
+    }
+
+    /// The same name with another ending (lower case), by nibabel's rule: upper case if this one's is, with the same
+    /// compression suffix.
+    pub fn companion(&self, ending: &str) -> PathBuf {
+        let upper = !self.ending.is_empty() && self.ending == self.ending.to_uppercase();
+        let mut name = self.root.clone();
+        if upper {
+            name.push(ending.to_uppercase());
+        } else {
+            name.push(ending);
+        }
+        name.push(&self.compression);
+        name.into()
+    }
+}
+
+/// Splits a path before the last dot of its file name; the ending is empty when there is none or it is no text.
+fn split(path: &OsStr) -> (OsString, String) {
+    let as_path = Path::new(path);
+    let unsplit = || (path.to_owned(), String::new());
+    let Some(name) = as_path.file_name() else {
+        return unsplit();
+    };
+    if let Some(extension) = as_path.extension() {
+        return match extension.to_str() {
+            Some(extension) => {
+                let root = as_path.with_extension("").into_os_string();
+                (root, format!(".{extension}"))
+            }
+            None => unsplit(),
+        };
+    }
+    // std takes a name that begins with its only dot to have no extension, nibabel takes it to be one.
+    match name.to_str() {
+        Some(hidden) if hidden.starts_with('.') => (
+            as_path.with_file_name("").into_os_string(),
+            hidden.to_owned(),
+        ),
+        _ => unsplit(),
+    }
+}

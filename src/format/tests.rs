@@ -1,0 +1,122 @@
+use super::*;
+
+fn kind(result: Result<&'static FormatEntry>) -> ErrorKind {
+    match result {
+        Ok(entry) => panic!("detected as {}", entry.name),
+        Err(error) => error.kind().clone(),
+    }
+}
+
+fn header(version: Version, magic: &str) -> Vec<u8> {
+    let header = nifti::NiftiHeader {
+        version,
+        sizeof_hdr: version.header_bytes() as i64,
+        magic: magic.to_owned(),
+        ..Default::default()
+    };
+    header.to_bytes()
+}
+
+#[test]
+fn name_and_content_decide() {
+    use Format::*;
+    for (version, magic, ending, expected) in [
+        (Version::One, "n+1", Some(".nii"), Nifti1Single),
+        (Version::One, "ni1", Some(".NII"), Nifti1Single),
+        (Version::One, "n+1", Some(".hdr"), Nifti1Pair),
+        (Version::One, "ni1", Some(".Img"), Nifti1Pair),
+        (Version::Two, "n+2", Some(".nii"), Nifti2Single),
+        (Version::Two, "bad", Some(".nii"), Nifti2Single),
+        (Version::Two, "n+2", Some(".img"), Nifti2Pair),
+        (Version::One, "n+1", None, Nifti1Single),
+        (Version::One, "ni1", None, Nifti1Pair),
+        (Version::Two, "n+2", None, Nifti2Single),
+        (Version::Two, "ni2", None, Nifti2Pair),
+    ] {
+        let entry = detect(&header(version, magic), ending).unwrap();
+        assert_eq!(entry.format, expected, "{magic} {ending:?}");
+    }
+}
+
+#[test]
+fn what_is_no_format_says_why() {
+    let good = header(Version::One, "n+1");
+    let message = |ending| match kind(detect(&good, Some(ending))) {
+        ErrorKind::UnknownFormat(message) => message,
+        other => panic!("{other:?}"),
+    };
+    assert!(message(".dat").contains("the content is NIfTI-1"));
+    assert_eq!(kind(detect(&[], Some(".nii"))), ErrorKind::Empty);
+    for ending in [None, Some(".nii"), Some(".hdr"), Some(".dat"), Some("")] {
+        let text = kind(detect(b"What is this?", ending));
+        assert!(matches!(text, ErrorKind::UnknownFormat(_)), "{text:?}");
+    }
+    assert!(matches!(
+        kind(detect(&header(Version::One, "xxx"), Some(".nii"))),
+        ErrorKind::UnknownFormat(_)
+    ));
+}
+
+#[test]
+fn a_cut_header_is_truncated_at_every_length() {
+    for (version, magic) in [(Version::One, "n+1"), (Version::Two, "n+2")] {
+        let whole = header(version, magic);
+        for have in 1..whole.len() {
+            for ending in [None, Some(".nii"), Some(".hdr")] {
+                let found = kind(detect(&whole[..have], ending));
+                let ErrorKind::Truncated {
+                    what: "header",
+                    have: told,
+                    need,
+                } = found
+                else {
+                    panic!("{have}: {found:?}");
+                };
+                assert_eq!(told, have as u64);
+                // Before its second byte a header might be of either version.
+                assert!(need == whole.len() as u64 || have < 2, "{have}: {need}");
+            }
+        }
+    }
+}
+
+#[test]
+fn names_come_apart_and_together() {
+    for (path, ending, compression, img) in [
+        ("/d/foo.hdr", ".hdr", "", "/d/foo.img"),
+        ("/d/foo.HDR.gz", ".HDR", ".gz", "/d/foo.IMG.gz"),
+        ("foo.Hdr.GZ", ".Hdr", ".GZ", "foo.img.GZ"),
+        ("a.b/c.d.hdr.bz2", ".hdr", ".bz2", "a.b/c.d.img.bz2"),
+        ("d/.hdr", ".hdr", "", "d/.img"),
+        (".hdr.zst", ".hdr", ".zst", ".img.zst"),
+        ("foo", "", "", "foo.img"),
+        ("foo.gz", "", ".gz", "foo.img.gz"),
+    ] {
+        let name = FileName::new(path);
+        assert_eq!(
+            (name.ending(), name.compression()),
+            (ending, compression),
+            "{path}"
+        );
+        assert_eq!(name.companion(".img"), PathBuf::from(img), "{path}");
+        assert_eq!(name.path(), PathBuf::from(path));
+    }
+}
+
+#[test]
+fn files_of_pairs_and_singles() {
+    let files = |format, path: &str| {
+        let entry = FORMATS.iter().find(|entry| entry.format == format).unwrap();
+        entry
+            .files(&FileName::new(path))
+            .map(|files| (files.header, files.image))
+    };
+    let both = |header: &str, image: &str| Some((PathBuf::from(header), PathBuf::from(image)));
+    assert_eq!(files(Format::Nifti1Pair, "a.hdr"), both("a.hdr", "a.img"));
+    assert_eq!(
+        files(Format::Nifti1Pair, "a.IMG.gz"),
+        both("a.HDR.gz", "a.IMG.gz")
+    );
+    assert_eq!(files(Format::Nifti2Single, "a.Nii"), both("a.Nii", "a.Nii"));
+    assert_eq!(files(Format::Nifti1Single, "a.hdr"), None);
+}
