@@ -107,11 +107,6 @@ impl<T: Pod> HostArray<T> {
         Arc::ptr_eq(&self.buffer, &other.buffer)
     }
 
-    /// Whether somebody else holds a handle on these elements.
-    pub(crate) fn is_shared(&self) -> bool {
-        Arc::strong_count(&self.buffer) > 1
-    }
-
     /// The elements for editing; copied first when somebody else holds a handle on them.
     ///
     /// # Errors
@@ -153,6 +148,8 @@ pub trait Element: Pod + Send + Sync + PartialEq + fmt::Debug {
     fn wrap(array: HostArray<Self>) -> StoredArray;
     /// The array inside, when it is of this type.
     fn unwrap(array: &StoredArray) -> Option<&HostArray<Self>>;
+    /// The array inside for editing, when it is of this type.
+    fn unwrap_mut(array: &mut StoredArray) -> Option<&mut HostArray<Self>>;
 }
 
 macro_rules! stored_array {
@@ -168,6 +165,12 @@ macro_rules! stored_array {
                 StoredArray::$variant(array)
             }
             fn unwrap(array: &StoredArray) -> Option<&HostArray<Self>> {
+                match array {
+                    StoredArray::$variant(array) => Some(array),
+                    _ => None,
+                }
+            }
+            fn unwrap_mut(array: &mut StoredArray) -> Option<&mut HostArray<Self>> {
                 match array {
                     StoredArray::$variant(array) => Some(array),
                     _ => None,
@@ -236,6 +239,12 @@ impl StoredArray {
     /// The array, when its elements are of type `T`.
     pub fn get<T: Element>(&self) -> Option<&HostArray<T>> {
         T::unwrap(self)
+    }
+}
+
+impl StoredArray {
+    pub(crate) fn get_mut<T: Element>(&mut self) -> Option<&mut HostArray<T>> {
+        T::unwrap_mut(self)
     }
 }
 

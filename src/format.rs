@@ -139,6 +139,16 @@ pub(crate) static FORMATS: &[FormatEntry] = &[
     },
 ];
 
+impl Format {
+    /// The name, as in messages and in the README's table.
+    pub fn name(self) -> &'static str {
+        FORMATS
+            .iter()
+            .find(|entry| entry.format == self)
+            .map_or("array", |entry| entry.name)
+    }
+}
+
 impl FormatEntry {
     /// Whether files of the format can have this ending, in any case.
     pub fn has_ending(&self, ending: &str) -> bool {

@@ -283,12 +283,35 @@ impl ArrayProxy {
         selection: &Selection,
     ) -> Result<HostArray<T>> {
         let shape = selection.shape();
-        self.check_length(&self.plan(selection))?;
+        let plan = self.plan(selection);
+        self.check_length(&plan)?;
+        if let Some(mapped) = self.mapped_buffer(conversion, &plan)? {
+            return HostArray::from_buffer(&shape, mapped);
+        }
         let length = usize::try_from(voxels(&shape)?)
             .map_err(|_| ErrorKind::OutOfMemory { needed: u64::MAX })?;
         let mut buffer = Buffer::zeroed(length)?;
         self.fetch_into(conversion, selection, buffer.as_mut_slice()?)?;
         HostArray::from_buffer(&shape, buffer)
+    }
+
+    /// The mapped file itself as an array, where the options allow that and the bytes are the values.
+    fn mapped_buffer<T: Element>(
+        &self,
+        conversion: &Conversion,
+        plan: &Plan,
+    ) -> Result<Option<Buffer<T>>> {
+        let Source::Mapped(source) = &self.source else {
+            return Ok(None);
+        };
+        let whole = plan.len() == self.len() as u64 && !plan.empty;
+        let in_order = plan.coalesced(0).axes.iter().all(|axis| axis.out == 1);
+        if !(whole && in_order && conversion.is_plain_copy()) {
+            return Ok(None);
+        }
+        let start = self.spec.offset as usize;
+        let mapping = source.zero_copy(start..start + self.len() * size_of::<T>())?;
+        Ok(mapping.and_then(Buffer::from_mapping))
     }
 
     fn fetch_into<T: Element>(

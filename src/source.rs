@@ -5,6 +5,7 @@ pub(crate) mod file;
 pub(crate) mod gzip;
 pub(crate) mod memory;
 pub(crate) mod mmap;
+pub(crate) mod offset;
 
 use std::fmt;
 use std::fs::File;
@@ -129,6 +130,14 @@ impl Source {
         match self {
             Self::Gzip(source) => source.most_bytes().map(Some),
             other => other.len(),
+        }
+    }
+
+    /// Bytes of something else found behind a gzip stream.
+    pub fn trailing(&self) -> u64 {
+        match self {
+            Self::Gzip(source) => source.trailing(),
+            _ => 0,
         }
     }
 

@@ -30,6 +30,13 @@ impl<T: Pod> Buffer<T> {
         Self::Vec(elements)
     }
 
+    /// A part of a mapped file, when it is aligned for `T`.
+    pub fn from_mapping(mapping: Mapping) -> Option<Self> {
+        mapping
+            .fits::<T>()
+            .then_some(Self::File(mapping, PhantomData))
+    }
+
     /// `len` elements of zero bytes.
     ///
     /// # Errors

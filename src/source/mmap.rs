@@ -26,6 +26,8 @@ pub(crate) struct MmapSource {
     path: PathBuf,
     identity: Identity,
     keep_open: bool,
+    /// Whether an array may be the mapping itself, and then whether it may be edited.
+    zero_copy: Option<bool>,
     state: Mutex<State>,
 }
 
@@ -48,11 +50,12 @@ impl MapGuard {
 }
 
 impl MmapSource {
-    pub fn new(path: &Path, identity: Identity, keep_open: bool) -> Self {
+    pub fn new(path: &Path, identity: Identity, keep_open: bool, zero_copy: Option<bool>) -> Self {
         Self {
             path: path.to_owned(),
             identity,
             keep_open,
+            zero_copy,
             state: Mutex::default(),
         }
     }
@@ -93,11 +96,14 @@ impl MmapSource {
         self.identity.check(&self.path, state.kept.as_ref())
     }
 
-    /// A mapping of its own for an array that is the file itself (zero copy).
+    /// A mapping of its own for an array that is the file itself, where the options allow that.
     ///
     /// # Errors
     /// As [`Self::begin`].
-    pub fn zero_copy(&self, bytes: Range<usize>, writable: bool) -> Result<Mapping> {
+    pub fn zero_copy(&self, bytes: Range<usize>) -> Result<Option<Mapping>> {
+        let Some(writable) = self.zero_copy else {
+            return Ok(None);
+        };
         let file = open(&self.path)?;
         self.identity.check(&self.path, Some(&file))?;
         // SAFETY: only reached through `LoadOptions::zero_copy`, an unsafe function whose caller promised that
@@ -110,7 +116,7 @@ impl MmapSource {
             }
         };
         let pages = pages.map_err(|error| Error::io(&error, 0).at(&self.path))?;
-        Ok(Mapping { pages, bytes })
+        Ok(Some(Mapping { pages, bytes }))
     }
 }
 

@@ -1,1 +1,51 @@
-fn main() {}
+//! The `voxload` command: look at volumes, convert them, measure.
+
+mod convert;
+mod info;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Loads medical and scientific volumes the way nibabel does, on the CPU or the GPU, with the same bits.
+#[derive(Parser)]
+#[command(version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Shows headers.
+    Info(info::Args),
+    /// Writes the scaled values of a volume to another file.
+    Convert(convert::Args),
+}
+
+/// What a subcommand can fail with: a message for one line.
+type CommandResult = Result<(), Box<dyn std::error::Error>>;
+
+fn main() -> ExitCode {
+    // clap itself ends with status 2 for wrong usage and 0 for --help.
+    let result = match Cli::parse().command {
+        Command::Info(args) => info::run(&args),
+        Command::Convert(args) => convert::run(&args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if is_broken_pipe(error.as_ref()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("voxload: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether the reader of our output has gone, as `voxload info | head` makes it.
+fn is_broken_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
+    error
+        .downcast_ref::<std::io::Error>()
+        .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}

@@ -1,0 +1,121 @@
+//! Output files: they appear whole or not at all.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use tempfile::NamedTempFile;
+use voxload::{DType, StoredArray};
+
+use crate::CommandResult;
+
+/// Writes a file through a temporary one beside it, which takes its name only when all of it is written.
+pub fn write_whole(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> CommandResult,
+) -> CommandResult {
+    let named = |error: std::io::Error| format!("{}: {error}", path.display());
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".voxload-");
+    #[cfg(unix)]
+    {
+        // The permissions of any new file; tempfile's own are for secrets.
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    let file: NamedTempFile<File> = builder.tempfile_in(folder).map_err(named)?;
+    let mut writer = BufWriter::with_capacity(1 << 20, file);
+    write(&mut writer)?;
+    let file = writer
+        .into_inner()
+        .map_err(|error| named(error.into_error()))?;
+    file.persist(path).map_err(|error| named(error.error))?;
+    Ok(())
+}
+
+/// The header of a `.npy` file of version 1.0 (or 2.0 where it is long), Fortran order.
+pub fn npy_header(dtype: DType, shape: &[usize]) -> Vec<u8> {
+    let axes: String = shape.iter().map(|n| format!("{n}, ")).collect();
+    let axes = match shape {
+        [only] => format!("{only},"),
+        _ => axes.trim_end_matches(", ").to_owned(),
+    };
+    let mut text = format!(
+        "{{'descr': {}, 'fortran_order': True, 'shape': ({axes}), }}",
+        descr(dtype)
+    );
+    // The array begins at a multiple of 64 bytes; the text ends with a newline.
+    let length_bytes = if text.len() > 60_000 { 4 } else { 2 };
+    let unpadded = 8 + length_bytes + text.len() + 1;
+    text.push_str(&" ".repeat(unpadded.next_multiple_of(64) - unpadded));
+    text.push('\n');
+    let mut header = b"\x93NUMPY".to_vec();
+    if length_bytes == 2 {
+        header.extend([1, 0]);
+        header.extend((text.len() as u16).to_le_bytes());
+    } else {
+        header.extend([2, 0]);
+        header.extend((text.len() as u32).to_le_bytes());
+    }
+    header.extend(text.as_bytes());
+    header
+}
+
+fn descr(dtype: DType) -> String {
+    let order = if cfg!(target_endian = "big") {
+        '>'
+    } else {
+        '<'
+    };
+    let simple = |kind: char, bytes: usize| match bytes {
+        1 => format!("'|{kind}1'"),
+        _ => format!("'{order}{kind}{bytes}'"),
+    };
+    match dtype {
+        DType::Rgb24 => "[('R', '|u1'), ('G', '|u1'), ('B', '|u1')]".to_owned(),
+        DType::Rgba32 => "[('R', '|u1'), ('G', '|u1'), ('B', '|u1'), ('A', '|u1')]".to_owned(),
+        DType::C64 | DType::C128 => simple('c', dtype.size_bytes()),
+        DType::F16 | DType::F32 | DType::F64 => simple('f', dtype.size_bytes()),
+        DType::U8 | DType::U16 | DType::U32 | DType::U64 => simple('u', dtype.size_bytes()),
+        DType::I8 | DType::I16 | DType::I32 | DType::I64 => simple('i', dtype.size_bytes()),
+    }
+}
+
+/// Writes an array in the format that the path's ending names.
+pub fn write_array(path: &Path, array: &StoredArray) -> CommandResult {
+    let npy = match extension(path).as_str() {
+        "npy" => true,
+        "raw" => false,
+        other => return Err(unknown_ending(path, other).into()),
+    };
+    write_whole(path, |writer| {
+        if npy {
+            writer.write_all(&npy_header(array.dtype(), array.shape()))?;
+        }
+        writer.write_all(array.as_bytes())?;
+        Ok(())
+    })
+}
+
+/// The ending of a path without its dot, in lower case.
+pub fn extension(path: &Path) -> String {
+    path.extension()
+        .map(|ending| ending.to_string_lossy().to_lowercase())
+        .unwrap_or_default()
+}
+
+fn unknown_ending(path: &Path, ending: &str) -> String {
+    format!(
+        "{}: cannot write {}: the output must end in .npy or .raw",
+        path.display(),
+        if ending.is_empty() {
+            "a file without an ending".to_owned()
+        } else {
+            format!(".{ending} files")
+        }
+    )
+}

@@ -1,0 +1,226 @@
+//! The image: voxels, header, files, and the values that were computed and kept.
+
+mod fdata;
+mod open;
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::affine::Affine;
+use crate::array::StoredArray;
+use crate::cache::Cache;
+use crate::dataobj::Dataobj;
+use crate::dtype::ByteOrder;
+use crate::error::{Error, Result};
+use crate::file_map::FileMap;
+use crate::format::{Fields, Format};
+use crate::header::{Header, Layout, Note};
+use crate::options::LoadOptions;
+use crate::proxy::ArrayProxy;
+use crate::scaling::Scaling;
+
+/// Facts that callers keep with an image; voxload does not look at them.
+pub type Extra = BTreeMap<String, String>;
+
+/// Whether a computed array is kept by the image (spec 1.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Caching {
+    /// It is, in place of one of another type.
+    #[default]
+    Fill,
+    /// What is kept stays as it is.
+    Unchanged,
+}
+
+/// An image: a header, and voxels that are read when they are asked for.
+#[derive(Debug)]
+pub struct DataobjImage {
+    dataobj: Dataobj,
+    header: Header,
+    affine: Option<Affine>,
+    extra: Extra,
+    file_map: FileMap,
+    notes: Vec<Note>,
+    cache: Mutex<Cache>,
+}
+
+/// Loads an image: reads its header, and no voxel.
+///
+/// # Errors
+/// As [`DataobjImage::from_filename`].
+pub fn load(path: impl AsRef<Path>) -> Result<DataobjImage> {
+    DataobjImage::from_filename(path, &LoadOptions::new())
+}
+
+impl DataobjImage {
+    /// Loads an image from the name of any of its files; compression is told by content.
+    ///
+    /// # Errors
+    /// - [`crate::ErrorKind::NotFound`], [`crate::ErrorKind::NotAFile`], [`crate::ErrorKind::Empty`] for the file
+    /// - [`crate::ErrorKind::UnknownFormat`] when neither name nor content is a known format's
+    /// - [`crate::ErrorKind::Header`], [`crate::ErrorKind::Truncated`] for header faults that cannot be repaired
+    /// - [`crate::ErrorKind::Integrity`] for damaged compressed data
+    pub fn from_filename(path: impl AsRef<Path>, options: &LoadOptions) -> Result<Self> {
+        open::from_filename(path.as_ref(), options)
+    }
+
+    /// Loads an image from its files, by name or by bytes of the caller's.
+    ///
+    /// # Errors
+    /// As [`Self::from_filename`], and [`crate::ErrorKind::Usage`] for a map without an image file or a holder
+    /// with neither name nor bytes.
+    pub fn from_file_map(file_map: FileMap, options: &LoadOptions) -> Result<Self> {
+        open::from_file_map(file_map, options)
+    }
+
+    /// Loads a single-file image from memory, gzipped or not.
+    ///
+    /// # Errors
+    /// As [`Self::from_filename`].
+    pub fn from_bytes(bytes: impl Into<Arc<[u8]>>) -> Result<Self> {
+        open::from_bytes(bytes.into())
+    }
+
+    /// Loads a single-file image from a stream, which is read to its end.
+    ///
+    /// # Errors
+    /// As [`Self::from_filename`], and [`crate::ErrorKind::Io`] when reading fails.
+    pub fn from_stream(mut stream: impl Read) -> Result<Self> {
+        let mut bytes = Vec::new();
+        stream
+            .read_to_end(&mut bytes)
+            .map_err(|error| Error::io(&error, bytes.len() as u64))?;
+        Self::from_bytes(bytes)
+    }
+
+    /// An image of an array in memory. The affine takes voxel indices to millimetres.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Header`] when the array's bytes do not fit in 63 bits.
+    pub fn from_array(array: impl Into<StoredArray>, affine: Option<Affine>) -> Result<Self> {
+        let array = array.into();
+        let header = Header {
+            format: Format::Array,
+            shape: array.shape().to_vec(),
+            dtype: array.dtype(),
+            byte_order: ByteOrder::NATIVE,
+            layout: Layout::FirstFastest,
+            data_offset: 0,
+            scaling: Scaling::none(),
+            affine,
+            zooms: zooms(array.ndim(), affine.as_ref()),
+            fields: Fields::None,
+        };
+        Self::new(Dataobj::Array(array), header, Extra::new(), FileMap::new())
+    }
+
+    /// An image of its parts, as nibabel's constructor. The header is the image's own from here on, and its shape
+    /// becomes that of the data.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Header`] when the shape's bytes do not fit in 63 bits.
+    pub fn new(
+        dataobj: Dataobj,
+        mut header: Header,
+        extra: Extra,
+        file_map: FileMap,
+    ) -> Result<Self> {
+        if header.shape != dataobj.shape() {
+            header.shape = dataobj.shape().to_vec();
+            header.zooms.resize(header.shape.len(), 1.0);
+        }
+        header.data_bytes()?;
+        Ok(Self {
+            affine: header.affine,
+            dataobj,
+            header,
+            extra,
+            file_map,
+            notes: Vec::new(),
+            cache: Mutex::default(),
+        })
+    }
+
+    /// Voxels along each axis.
+    pub fn shape(&self) -> &[usize] {
+        self.dataobj.shape()
+    }
+
+    /// Number of axes.
+    pub fn ndim(&self) -> usize {
+        self.dataobj.ndim()
+    }
+
+    /// The voxels: a proxy of a file, or an array.
+    pub fn dataobj(&self) -> &Dataobj {
+        &self.dataobj
+    }
+
+    /// The proxy of an image of a file.
+    pub fn proxy(&self) -> Option<&ArrayProxy> {
+        self.dataobj.as_proxy()
+    }
+
+    /// The header. Its offset and scaling are those of the file.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// The header, for editing; the voxels that [`Self::dataobj`] reads stay what they were.
+    pub fn header_mut(&mut self) -> &mut Header {
+        &mut self.header
+    }
+
+    /// Voxel index to millimetres (RAS+), where there is one.
+    pub fn affine(&self) -> Option<&Affine> {
+        self.affine.as_ref()
+    }
+
+    /// What the caller keeps with the image.
+    pub fn extra(&self) -> &Extra {
+        &self.extra
+    }
+
+    /// What the caller keeps with the image, for editing.
+    pub fn extra_mut(&mut self) -> &mut Extra {
+        &mut self.extra
+    }
+
+    /// The files of the image.
+    pub fn file_map(&self) -> &FileMap {
+        &self.file_map
+    }
+
+    /// Header faults that were repaired on reading, and what a whole read found behind a gzip stream.
+    pub fn notes(&self) -> Vec<Note> {
+        let mut notes = self.notes.clone();
+        let trailing = self.proxy().map_or(0, |proxy| proxy.source().trailing());
+        if trailing > 0 {
+            notes.push(Note {
+                field: "gzip",
+                message: format!("{trailing} bytes behind the last member were ignored"),
+            });
+        }
+        notes
+    }
+
+    fn cache(&self) -> MutexGuard<'_, Cache> {
+        // The cache is only ever replaced whole, so a panic elsewhere leaves it usable.
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Voxel sizes: lengths of the affine's columns, 1 for further axes.
+fn zooms(ndim: usize, affine: Option<&Affine>) -> Vec<f64> {
+    (0..ndim)
+        .map(|axis| match affine {
+            Some(affine) if axis < 3 => (0..3)
+                .map(|row| affine[row][axis] * affine[row][axis])
+                .sum::<f64>()
+                .sqrt(),
+            _ => 1.0,
+        })
+        .collect()
+}

@@ -1,0 +1,28 @@
+//! A source that begins inside another one.
+
+use super::{Access, ByteSource, Source};
+use crate::error::Result;
+
+/// The bytes of a source from a position on.
+#[derive(Debug)]
+pub(crate) struct OffsetSource {
+    pub inner: Source,
+    pub pos: u64,
+}
+
+impl ByteSource for OffsetSource {
+    fn len(&self) -> Result<Option<u64>> {
+        let whole = self.inner.len()?;
+        Ok(whole.map(|length| length.saturating_sub(self.pos)))
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
+        let session = self.inner.begin()?;
+        session.read_at(self.pos.saturating_add(offset), buffer)?;
+        session.end()
+    }
+
+    fn access(&self) -> Access {
+        self.inner.access()
+    }
+}
