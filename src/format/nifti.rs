@@ -14,8 +14,6 @@ pub(crate) mod oracle;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use checks::datatype_code;
-
 use crate::dtype::ByteOrder;
 use crate::error::{ErrorKind, Result};
 use crate::format::{Fields, Format, Need, Parsed, Sniff};

@@ -191,8 +191,26 @@ def expectation(version, container, data):
     ])
 
 
+def shipped():
+    """The headers of nibabel's own test files, with their extensions."""
+    folder = Path(nib.__file__).parent / "tests" / "data"
+    for path in sorted(folder.iterdir()):
+        name = path.name.removesuffix(".gz")
+        if not name.endswith((".nii", ".hdr")) or name == "analyze.hdr":
+            continue
+        with nib.openers.ImageOpener(path) as file:
+            data = file.read()
+        version = "2" if 540 in np.frombuffer(data[:4], "<i4").tolist() + np.frombuffer(data[:4], ">i4").tolist() else "1"
+        container = "single" if name.endswith(".nii") else "pair"
+        length = load(version, container, data).dataobj.offset if container == "single" else len(data)
+        yield version, container, data[: length + 16]
+
+
 def headers(out, rng, count):
     with open(out / "nifti_headers.bin", "wb") as binary, open(out / "nifti_headers.txt", "w") as text:
+        for version, container, data in shipped():
+            binary.write(data)
+            text.write(f"{version} {container} {len(data)}|{expectation(version, container, data)}\n")
         for _ in range(count):
             version, container = list(CLASSES)[rng.integers(0, 4)]
             header = random_header(rng, version, container)
@@ -218,6 +236,14 @@ def orientations(out, rng, count):
     singular = np.eye(4)
     singular[:2, :2] = s
     affines.append(singular)
+    # Rotations by 45 degrees about an axis, exact ties but for rounding.
+    for order in ([0, 1, 2], [0, 2, 1], [2, 0, 1]):
+        for x, y in [(1, 1), (1, -1), (-1, 1), (-1, -1)]:
+            tie = np.eye(4)
+            tie[:2, :2] = [[s, -s * x], [s * y, s * x * y]]
+            tie[:3] = tie[order]
+            affines.append(tie)
+            affines.append(tie @ np.diag([2, 3, 4, 1]))
     for _ in range(count):
         affine = np.eye(4)
         kind = rng.integers(0, 4)

@@ -191,7 +191,7 @@ fn the_sform_comes_before_the_qform_and_that_before_the_base() {
     );
 }
 
-/// A pair's header file with these extensions behind the flag.
+/// A header with these bytes behind its extension flag.
 fn with_extensions(container: Container, region: &[u8]) -> Parsed {
     let mut header = header(Version::One, container);
     if container == Container::Single {
@@ -310,5 +310,8 @@ fn extended_numbers_are_those_of_the_x87() {
     assert_eq!(one_and(last / 2.0 + last * 1e-9), last);
     assert_eq!(one_and(last * 1.5), 2.0 * last);
     assert_eq!(one_and(1e-300), 0.0);
+    // What breaks a tie may lie beyond all bits that are kept.
+    let above_half = new(1.0).add(new(last)).mul(new(last / 2.0));
+    assert_eq!(new(1.0).add(above_half).sub(new(1.0)).to_f64(), last);
     assert_eq!(new(1.0).sub(new(1e-300)).to_f64(), 1.0);
 }
