@@ -5,7 +5,7 @@
 writes to OUTDIR:
   nifti_headers.bin   headers, one after the other
   nifti_headers.txt   one line for each: `VERSION CONTAINER LENGTH`, then `error`, or
-                      `ok|shape|zooms|affine|offset|slope inter|dtype|order|extensions`
+                      `ok|shape|zooms|affine|offset|slope inter|dtype|order|repaired fields|extensions`
   orientations.txt    one line for each affine: `affine|codes|inv_ornt_aff for shape (5, 6, 7)`
 Floats are in hexadecimal. `*` stands for extensions that nibabel fails on and voxload notes.
 """
@@ -18,6 +18,7 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+from nibabel.batteryrunners import BatteryRunner
 from nibabel.fileholders import FileHolder
 from nibabel.orientations import aff2axcodes, inv_ornt_aff, io_orientation
 from nibabel.spatialimages import HeaderDataError
@@ -31,6 +32,8 @@ CLASSES = {
     ("2", "single"): nib.Nifti2Image,
     ("2", "pair"): nib.Nifti2Pair,
 }
+# The fields of nibabel's checks, in their order.
+CHECKS = "sizeof_hdr datatype bitpix pixdim pixdim magic vox_offset qform_code sform_code eol_check".split()
 DATATYPES = [2, 4, 8, 16, 32, 64, 128, 256, 512, 768, 1024, 1280, 1792, 2304]
 
 
@@ -148,6 +151,14 @@ def load(version, container, data):
     return klass.from_file_map(holders)
 
 
+def repaired(version, container, data):
+    """The fields that nibabel's checks complain of."""
+    klass = CLASSES[version, container].header_class
+    header = klass(data[: klass.sizeof_hdr], check=False)
+    _, reports = BatteryRunner(klass._get_checks()).check_fix(header)
+    return {field for field, report in zip(CHECKS, reports) if report.problem_level > 0}
+
+
 def expectation(version, container, data):
     """nibabel's view, but for what design.md departs in."""
     length = 348 if version == "1" else 540
@@ -165,6 +176,7 @@ def expectation(version, container, data):
         bare = expectation(version, container, data[:length])
         return bare if bare == "error" else bare[: bare.rindex("|")] + "|*"
     shape, offset = img.shape, img.dataobj.offset
+    notes = repaired(version, container, data)
     ndim = int(np.frombuffer(data[40:42] if version == "1" else data[16:24], order + ("i2" if version == "1" else "i8"))[0])
     # Found out by nibabel when it reads, or never.
     if min(shape, default=0) < 0 or not 0 <= ndim <= 7 or not 0 <= offset < 2**63:
@@ -175,6 +187,7 @@ def expectation(version, container, data):
         if raw != 0:
             return "error"
         offset = length + 4
+        notes.add("vox_offset")
     dtype = img.dataobj.dtype
     name = dtype.name if dtype.names is None else "".join(dtype.names)
     return "|".join([
@@ -187,6 +200,7 @@ def expectation(version, container, data):
         hexed([img.dataobj.slope, img.dataobj.inter + 0.0]),
         name,
         "little" if order == "<" else "big",
+        " ".join(sorted(notes)),
         told,
     ])
 
