@@ -2,6 +2,7 @@
 
 mod fdata;
 mod open;
+mod orient;
 
 use std::collections::BTreeMap;
 use std::io::Read;

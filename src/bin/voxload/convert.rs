@@ -25,6 +25,9 @@ pub struct Args {
     /// Only what this index takes, in numpy's notation: "[..., 3]"
     #[arg(long, value_name = "INDEX", allow_hyphen_values = true)]
     slice: Option<Index>,
+    /// With the voxel axes in the order and direction closest to right, anterior, superior (after --slice)
+    #[arg(long)]
+    canonical: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -45,11 +48,16 @@ pub enum Backend {
 }
 
 pub fn run(args: &Args) -> CommandResult {
-    let image = voxload::load(&args.input)?;
+    let mut image = voxload::load(&args.input)?;
     for note in image.notes() {
         eprintln!("voxload: {}: {note}", args.input.display());
     }
-    let index = args.slice.clone().unwrap_or_default();
+    let mut index = args.slice.clone().unwrap_or_default();
+    if args.canonical {
+        // An orientation needs an affine that follows the slice, so it is the image that is sliced.
+        image = image.slicer(&index)?.as_closest_canonical()?;
+        index = Index::new();
+    }
     let array: StoredArray = match args.dtype {
         OutType::F16 => values::<f16>(&image, &index)?.into(),
         OutType::F32 => values::<f32>(&image, &index)?.into(),

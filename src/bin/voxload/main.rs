@@ -1,5 +1,6 @@
 //! The `voxload` command: look at volumes, convert them, measure.
 
+mod bench;
 mod convert;
 mod info;
 mod output;
@@ -18,6 +19,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// CPU against GPU, stage by stage, on this machine; bits are compared.
+    Bench(bench::Args),
     /// Shows headers.
     Info(info::Args),
     /// Writes the scaled values of a volume to another file.
@@ -30,6 +33,7 @@ type CommandResult = Result<(), Box<dyn std::error::Error>>;
 fn main() -> ExitCode {
     // clap itself ends with status 2 for wrong usage and 0 for --help.
     let result = match Cli::parse().command {
+        Command::Bench(args) => bench::run(&args),
         Command::Info(args) => info::run(&args),
         Command::Convert(args) => convert::run(&args),
     };
