@@ -2,6 +2,10 @@
 //! ([`cpu`]) and the GPU (`gpu`) each turn it into a kernel, and the two agree to the bit.
 
 pub(crate) mod double;
+#[cfg(feature = "gpu")]
+pub(crate) mod gpu;
+#[cfg(feature = "gpu")]
+mod packet;
 
 use crate::dtype::{ByteOrder, DType};
 use crate::error::{ErrorKind, Result};

@@ -3,5 +3,7 @@
 mod convert;
 mod dtype;
 mod error;
+#[cfg(feature = "gpu")]
+mod gpu;
 mod index;
 mod scaling;
