@@ -16,7 +16,7 @@ use crate::error::{Error, ErrorKind, Result};
 pub struct StagingOptions {
     /// Slots of the ring; at least 1.
     pub slots: usize,
-    /// Bytes of a slot; fewer where the device's limits or the volume are smaller.
+    /// Bytes of a slot, at least 4096; fewer where the device's limits or the volume are smaller.
     pub slot_bytes: u64,
     /// Threads that fill slots; never more than there are slots.
     pub workers: usize,
@@ -71,6 +71,9 @@ pub(crate) struct Ring {
     slot_bytes: u64,
     workers: usize,
 }
+
+/// Smaller slots than this have no room for the head of a packet.
+const MIN_SLOT: u64 = 4096;
 
 /// The size of a slot for this many bytes in all: what the options say, unless limits or the upload are smaller.
 pub(crate) fn slot_bytes(gpu: &Gpu, purpose: Purpose, options: &StagingOptions, bytes: u64) -> u64 {
