@@ -18,6 +18,8 @@ use std::time::{Duration, Instant};
 pub use array::DeviceArray;
 pub use upload::StagingOptions;
 
+use upload::SpareRings;
+
 use crate::convert::gpu::Kernels;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -55,6 +57,7 @@ struct Shared {
     features: wgpu::Features,
     lost: Arc<AtomicBool>,
     kernels: Kernels,
+    spare_rings: SpareRings,
 }
 
 /// What an adapter is, for people to choose by.
@@ -178,6 +181,7 @@ impl Gpu {
             queue,
             lost,
             kernels: Kernels::default(),
+            spare_rings: SpareRings::default(),
         }))
     }
 
@@ -210,6 +214,16 @@ impl Gpu {
     /// [`ErrorKind::DeviceLost`].
     pub fn device_lost(&self) {
         self.0.lost.store(true, Ordering::Release);
+    }
+
+    /// Gives back the staging memory that is kept from one load to the next (with default options at most 64 MiB of
+    /// host memory each for loads and for uploads).
+    pub fn release_staging(&self) {
+        self.0.spare_rings.clear();
+    }
+
+    pub(crate) fn spare_rings(&self) -> &SpareRings {
+        &self.0.spare_rings
     }
 
     pub(crate) fn kernels(&self) -> &Kernels {

@@ -272,9 +272,10 @@ pub(crate) fn load_into(
     }
     let kernel = gpu.kernels().get(gpu, conversion)?;
     let cut = Cut::new(gpu, conversion, plan, options);
-    let ring = Ring::new(gpu, Purpose::Bind, options, cut.slot_bytes, cut.bytes)?;
+    let ring = Ring::take(gpu, Purpose::Bind, options, cut.slot_bytes, cut.bytes)?;
     ring.run(
         gpu,
+        options.workers,
         cut.packets(),
         |packet, writer| fill(packet, reader, writer),
         |packet, slot, used, encoder| dispatch(gpu, &kernel, packet, target, slot, used, encoder),

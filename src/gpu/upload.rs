@@ -69,7 +69,38 @@ impl Slot {
 pub(crate) struct Ring {
     slots: Vec<Slot>,
     slot_bytes: u64,
-    workers: usize,
+    purpose: Purpose,
+}
+
+/// Rings that have done their work, one for each purpose: making one costs more than filling it.
+#[derive(Default)]
+pub(crate) struct SpareRings(Mutex<Vec<Ring>>);
+
+impl SpareRings {
+    /// A spare ring with so much room, if there is one.
+    fn take(&self, purpose: Purpose, slot_bytes: u64, count: usize) -> Option<Ring> {
+        let mut rings = locked(&self.0);
+        let fits = |ring: &Ring| {
+            ring.purpose == purpose && ring.slot_bytes >= slot_bytes && ring.slots.len() >= count
+        };
+        let found = rings.iter().position(fits)?;
+        Some(rings.swap_remove(found))
+    }
+
+    /// Keeps a ring whose slots are all mapped, unless there is a larger one.
+    fn keep(&self, ring: Ring) {
+        let mut rings = locked(&self.0);
+        match rings.iter_mut().find(|kept| kept.purpose == ring.purpose) {
+            Some(kept) if kept.bytes() >= ring.bytes() => {}
+            Some(kept) => *kept = ring,
+            None => rings.push(ring),
+        }
+    }
+
+    /// Gives their memory back.
+    pub fn clear(&self) {
+        locked(&self.0).clear();
+    }
 }
 
 /// Smaller slots than this have no room for the head of a packet.
@@ -95,11 +126,12 @@ pub(crate) fn slot_bytes(gpu: &Gpu, purpose: Purpose, options: &StagingOptions, 
 }
 
 impl Ring {
-    /// Slots of `slot_bytes` each, no more of them than an upload of `bytes` has a use for.
+    /// Slots of at least `slot_bytes`, as many as an upload of `bytes` has a use for; kept from an earlier upload
+    /// where possible.
     ///
     /// # Errors
     /// [`ErrorKind::GpuOutOfMemory`], [`ErrorKind::DeviceLost`].
-    pub fn new(
+    pub fn take(
         gpu: &Gpu,
         purpose: Purpose,
         options: &StagingOptions,
@@ -108,6 +140,13 @@ impl Ring {
     ) -> Result<Self> {
         let useful = usize::try_from(bytes.div_ceil(slot_bytes)).unwrap_or(usize::MAX);
         let count = options.slots.min(useful).max(1);
+        match gpu.spare_rings().take(purpose, slot_bytes, count) {
+            Some(ring) => Ok(ring),
+            None => Self::new(gpu, purpose, slot_bytes, count),
+        }
+    }
+
+    fn new(gpu: &Gpu, purpose: Purpose, slot_bytes: u64, count: usize) -> Result<Self> {
         let direct = purpose == Purpose::Bind && gpu.maps_primary();
         let staging = wgpu::BufferUsages::MAP_WRITE
             | if direct {
@@ -130,19 +169,26 @@ impl Ring {
         Ok(Self {
             slots: (0..count).map(|_| slot()).collect::<Result<_>>()?,
             slot_bytes,
-            workers: options.workers.clamp(1, count),
+            purpose,
         })
     }
 
+    /// Host memory of all slots.
+    fn bytes(&self) -> u64 {
+        self.slot_bytes * self.slots.len() as u64
+    }
+
     /// Does all tasks, each in a slot: `fill` writes it on a worker thread, `record` says on this one what the device
-    /// does with it. Tasks are begun in their order. Returns when the device has done the last of them.
+    /// does with it. Tasks are begun in their order, by at most `workers` threads. Returns when the device has done
+    /// the last of them; the ring is then kept for the next upload.
     ///
     /// # Errors
     /// The first error of `fill` or `record`, [`ErrorKind::DeviceLost`], [`ErrorKind::Gpu`] when the device does not
     /// finish its work within a minute.
     pub fn run<T: Send + 'static>(
-        &self,
+        self,
         gpu: &Gpu,
+        workers: usize,
         tasks: impl Iterator<Item = T> + Send,
         fill: impl Fn(&T, &mut Writer) -> Result<()> + Sync,
         mut record: impl FnMut(&T, &Slot, u64, &mut wgpu::CommandEncoder),
@@ -158,11 +204,12 @@ impl Ring {
             free_slots: Mutex::new(free_slots),
             fill,
         };
+        let workers = workers.clamp(1, self.slots.len());
         thread::scope(|scope| {
-            for _ in 0..self.workers {
+            for _ in 0..workers {
                 let last_words = LastWords(events.clone());
-                let work = &work;
-                scope.spawn(move || self.work(work, &last_words.0));
+                let (ring, work) = (&self, &work);
+                scope.spawn(move || ring.work(work, &last_words.0));
             }
             let submit = |slot: usize, task: T, used: u64| {
                 self.submit(gpu, slot, used, events.clone(), |encoder| {
@@ -170,8 +217,10 @@ impl Ring {
                 })
             };
             // Dropping `free`, on success or not, lets the workers go.
-            self.supervise(gpu, &inbox, free, submit)
-        })
+            supervise(gpu, &inbox, free, workers, submit)
+        })?;
+        gpu.spare_rings().keep(self);
+        Ok(())
     }
 
     /// Fills slots until there are no more tasks, or nobody wants them.
@@ -239,46 +288,46 @@ impl Ring {
             });
         })
     }
+}
 
-    fn supervise<T>(
-        &self,
-        gpu: &Gpu,
-        inbox: &Receiver<Event<T>>,
-        free: Sender<usize>,
-        mut submit: impl FnMut(usize, T, u64) -> Result<()>,
-    ) -> Result<()> {
-        let mut working = self.workers;
-        let mut on_device = 0;
-        let mut last_sign = Instant::now();
-        while working > 0 || on_device > 0 {
-            match inbox.recv_timeout(TICK) {
-                Ok(Event::Filled { slot, task, used }) => {
-                    if on_device == 0 {
-                        last_sign = Instant::now();
-                    }
-                    submit(slot, task, used)?;
-                    on_device += 1;
-                }
-                Ok(Event::Back { slot, mapped: true }) => {
+/// Brings filled slots to the device and empty ones to the workers, until all is done.
+fn supervise<T>(
+    gpu: &Gpu,
+    inbox: &Receiver<Event<T>>,
+    free: Sender<usize>,
+    mut working: usize,
+    mut submit: impl FnMut(usize, T, u64) -> Result<()>,
+) -> Result<()> {
+    let mut on_device = 0;
+    let mut last_sign = Instant::now();
+    while working > 0 || on_device > 0 {
+        match inbox.recv_timeout(TICK) {
+            Ok(Event::Filled { slot, task, used }) => {
+                if on_device == 0 {
                     last_sign = Instant::now();
-                    on_device -= 1;
-                    // No worker takes it when all tasks are done.
-                    let _ = free.send(slot);
                 }
-                Ok(Event::Back { mapped: false, .. }) => {
-                    return Err(ErrorKind::DeviceLost.into());
-                }
-                Ok(Event::Failed(error)) => return Err(error),
-                Ok(Event::Finished) => working -= 1,
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
+                submit(slot, task, used)?;
+                on_device += 1;
             }
-            gpu.poll()?;
-            if on_device > 0 && last_sign.elapsed() > PATIENCE {
-                return Err(ErrorKind::Gpu("no answer within a minute".to_owned()).into());
+            Ok(Event::Back { slot, mapped: true }) => {
+                last_sign = Instant::now();
+                on_device -= 1;
+                // No worker takes it when all tasks are done.
+                let _ = free.send(slot);
             }
+            Ok(Event::Back { mapped: false, .. }) => {
+                return Err(ErrorKind::DeviceLost.into());
+            }
+            Ok(Event::Failed(error)) => return Err(error),
+            Ok(Event::Finished) => working -= 1,
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {}
         }
-        Ok(())
+        gpu.poll()?;
+        if on_device > 0 && last_sign.elapsed() > PATIENCE {
+            return Err(ErrorKind::Gpu("no answer within a minute".to_owned()).into());
+        }
     }
+    Ok(())
 }
 
 /// What the workers share.
@@ -358,11 +407,12 @@ pub(crate) fn copy_bytes(
     }
     let total = bytes.len() as u64;
     let slot_bytes = slot_bytes(gpu, Purpose::Copy, options, total);
-    let ring = Ring::new(gpu, Purpose::Copy, options, slot_bytes, total)?;
+    let ring = Ring::take(gpu, Purpose::Copy, options, slot_bytes, total)?;
     let chunk = slot_bytes as usize;
     let starts = (0..bytes.len()).step_by(chunk);
     ring.run(
         gpu,
+        options.workers,
         starts,
         |&start, writer| {
             let piece = &bytes[start..bytes.len().min(start + chunk)];
