@@ -1,5 +1,7 @@
 //! The image: voxels, header, files, and the values that were computed and kept.
 
+#[cfg(feature = "gpu")]
+mod device;
 mod fdata;
 mod open;
 mod orient;

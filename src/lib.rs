@@ -11,6 +11,8 @@ mod dtype;
 mod error;
 mod file_map;
 pub mod format;
+#[cfg(feature = "gpu")]
+mod gpu;
 mod header;
 mod image;
 mod index;
@@ -25,6 +27,8 @@ pub use dataobj::Dataobj;
 pub use dtype::{ByteOrder, ComplexFloat, DType, Float, c64, c128};
 pub use error::{Error, ErrorKind, Result};
 pub use file_map::{FileHolder, FileMap, HEADER, IMAGE};
+#[cfg(feature = "gpu")]
+pub use gpu::{AdapterDescription, DeviceArray, Gpu, StagingOptions};
 pub use header::{Header, Layout, Note};
 pub use image::{Caching, DataobjImage, Extra, load};
 pub use index::{Index, IndexItem};

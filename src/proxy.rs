@@ -1,5 +1,8 @@
 //! The array proxy: a frozen description of stored voxels and the source they are read from, on demand.
 
+#[cfg(feature = "gpu")]
+mod device;
+
 use std::sync::Arc;
 
 use crate::array::{Buffer, Element, HostArray, StoredArray, with_dtype};
@@ -260,6 +263,15 @@ impl ArrayProxy {
         let spec = &*self.spec;
         let conversion = Conversion::native(spec.dtype, spec.byte_order, &Scaling::none())?;
         self.fetch_stored(&conversion, &self.select(index)?)
+    }
+
+    /// Reads a compressed stream to its end and checks what only that can tell; nothing else to do for other
+    /// sources. Whole reads do so themselves.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Integrity`] and [`ErrorKind::Truncated`] for a damaged stream.
+    pub fn check_to_end(&self) -> Result<()> {
+        self.source.begin()?.finish()
     }
 
     pub(crate) fn spec(&self) -> &ProxySpec {

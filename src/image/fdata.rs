@@ -12,11 +12,16 @@ impl DataobjImage {
     /// The scaled values as an array of `T`, the first axis fastest.
     ///
     /// The kept array when there is one of this type; else computed afresh from the file, and kept when
-    /// `caching` says so. An array image gives its own array when that is of this type.
+    /// `caching` says so. An array image gives its own array when that is of this type. A kept device array of this
+    /// type that was marked as modified is downloaded.
     ///
     /// # Errors
     /// As [`crate::ArrayProxy::read`].
     pub fn get_fdata<T: Float>(&self, caching: Caching) -> Result<HostArray<T>> {
+        #[cfg(feature = "gpu")]
+        if let Some(newer) = self.download_newer(caching)? {
+            return Ok(newer);
+        }
         self.cached(caching, Dataobj::read)
     }
 

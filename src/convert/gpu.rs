@@ -1,0 +1,448 @@
+//! The kernel on the GPU: which variant a conversion takes, and a load cut into packets for it.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use super::Conversion;
+use super::packet::{self, MAX_STEPS, Packet};
+use crate::dtype::{ByteOrder, DType, Float};
+use crate::error::{Error, ErrorKind, Result};
+use crate::gpu::upload::{self, Purpose, Ring, Slot, StagingOptions, Writer};
+use crate::gpu::{DeviceArray, Gpu};
+use crate::index::plan::{Plan, TileReader};
+use crate::scaling::{Factor, Step};
+
+const SHADER: &str = concat!(
+    include_str!("../../shaders/double.wgsl"),
+    include_str!("../../shaders/decode.wgsl"),
+    include_str!("../../shaders/convert.wgsl"),
+);
+
+/// The smallest binding that a load can be cut down to.
+const MIN_BINDING: u64 = 4096;
+
+/// What makes one variant of the kernel different from another: the constants of `convert.wgsl`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Variant {
+    stored: DType,
+    swapped: bool,
+    output: DType,
+    copy: bool,
+    steps: [u8; MAX_STEPS],
+    tables: bool,
+}
+
+impl Variant {
+    fn of(conversion: &Conversion) -> Self {
+        let mut steps = [0; MAX_STEPS];
+        for (kind, step) in steps.iter_mut().zip(&conversion.steps) {
+            *kind = match step {
+                Step::Multiply(_) => 1,
+                Step::Add(_) => 2,
+                Step::Clip { .. } => 3,
+                Step::RoundToF32 => 4,
+            };
+        }
+        let table = |step: &Step| {
+            matches!(
+                step,
+                Step::Multiply(Factor::Table(_)) | Step::Add(Factor::Table(_))
+            )
+        };
+        Self {
+            stored: conversion.stored,
+            swapped: conversion.order != ByteOrder::NATIVE && conversion.stored.part_bytes() > 1,
+            output: conversion.output,
+            copy: conversion.is_copy(),
+            steps,
+            tables: conversion.steps.iter().any(table),
+        }
+    }
+
+    fn constants(&self, workgroup: u32) -> [(&'static str, f64); 10] {
+        [
+            ("WORKGROUP", workgroup.into()),
+            ("STORED", code(self.stored).into()),
+            ("SWAPPED", u32::from(self.swapped).into()),
+            ("OUTPUT", code(self.output).into()),
+            ("COPY", u32::from(self.copy).into()),
+            ("STEP0", self.steps[0].into()),
+            ("STEP1", self.steps[1].into()),
+            ("STEP2", self.steps[2].into()),
+            ("STEP3", self.steps[3].into()),
+            ("TABLES", u32::from(self.tables).into()),
+        ]
+    }
+
+    fn entry_point(&self) -> &'static str {
+        match self.output {
+            DType::F16 => "convert_halves",
+            _ => "convert_words",
+        }
+    }
+}
+
+/// The number of a stored type in the shaders: its place in [`DType::ALL`].
+fn code(dtype: DType) -> u32 {
+    dtype as u32
+}
+
+/// The pipelines that a device has made so far.
+#[derive(Default)]
+pub(crate) struct Kernels(Mutex<Made>);
+
+#[derive(Default)]
+struct Made {
+    base: Option<Base>,
+    pipelines: HashMap<Variant, Kernel>,
+}
+
+#[derive(Clone)]
+struct Base {
+    module: wgpu::ShaderModule,
+    bindings: wgpu::BindGroupLayout,
+    layout: wgpu::PipelineLayout,
+}
+
+#[derive(Clone)]
+struct Kernel {
+    pipeline: wgpu::ComputePipeline,
+    bindings: wgpu::BindGroupLayout,
+}
+
+impl Kernels {
+    /// The kernel for a conversion, made once.
+    fn get(&self, gpu: &Gpu, conversion: &Conversion) -> Result<Kernel> {
+        let variant = Variant::of(conversion);
+        let mut made = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(kernel) = made.pipelines.get(&variant) {
+            return Ok(kernel.clone());
+        }
+        let base = match &made.base {
+            Some(base) => base.clone(),
+            None => made.base.insert(Base::new(gpu)?).clone(),
+        };
+        let kernel = gpu.guarded(0, || Kernel {
+            pipeline: gpu
+                .device()
+                .create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+                    label: Some("voxload convert"),
+                    layout: Some(&base.layout),
+                    module: &base.module,
+                    entry_point: Some(variant.entry_point()),
+                    compilation_options: wgpu::PipelineCompilationOptions {
+                        constants: &variant.constants(workgroup(gpu)),
+                        ..Default::default()
+                    },
+                    cache: None,
+                }),
+            bindings: base.bindings,
+        })?;
+        made.pipelines.insert(variant, kernel.clone());
+        Ok(kernel)
+    }
+}
+
+impl Base {
+    fn new(gpu: &Gpu) -> Result<Self> {
+        let storage = |binding, read_only| wgpu::BindGroupLayoutEntry {
+            binding,
+            visibility: wgpu::ShaderStages::COMPUTE,
+            ty: wgpu::BindingType::Buffer {
+                ty: wgpu::BufferBindingType::Storage { read_only },
+                has_dynamic_offset: false,
+                min_binding_size: None,
+            },
+            count: None,
+        };
+        let device = gpu.device();
+        gpu.guarded(0, || {
+            let bindings = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+                label: Some("voxload convert"),
+                entries: &[storage(0, true), storage(1, false)],
+            });
+            Self {
+                module: device.create_shader_module(wgpu::ShaderModuleDescriptor {
+                    label: Some("voxload convert"),
+                    source: wgpu::ShaderSource::Wgsl(SHADER.into()),
+                }),
+                layout: device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+                    label: Some("voxload convert"),
+                    bind_group_layouts: &[Some(&bindings)],
+                    immediate_size: 0,
+                }),
+                bindings,
+            }
+        })
+    }
+}
+
+/// Invocations of a workgroup.
+fn workgroup(gpu: &Gpu) -> u32 {
+    let limits = gpu.limits();
+    64.min(limits.max_compute_workgroup_size_x)
+        .min(limits.max_compute_invocations_per_workgroup)
+}
+
+impl Gpu {
+    /// Whether there is a kernel for this conversion and the device can run it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::DType`] for stored types without a kernel, [`ErrorKind::GpuUnsupported`] for a device without
+    /// compute shaders or with limits too small for any.
+    pub(crate) fn can_convert(&self, conversion: &Conversion) -> Result<()> {
+        let float = matches!(conversion.output, DType::F16 | DType::F32 | DType::F64);
+        if conversion.stored.is_complex() || conversion.stored.is_colour() || !float {
+            return Err(ErrorKind::DType {
+                stored: conversion.stored.to_string(),
+                wanted: format!("{} on the GPU", conversion.output),
+            }
+            .into());
+        }
+        if conversion.steps.len() > MAX_STEPS {
+            let found = format!("{} steps of scaling", conversion.steps.len());
+            return Err(ErrorKind::GpuUnsupported(found).into());
+        }
+        let limits = self.limits();
+        let binding = limits
+            .max_storage_buffer_binding_size
+            .min(limits.max_buffer_size);
+        if limits.max_storage_buffers_per_shader_stage < 2
+            || limits.max_bind_groups < 1
+            || limits.max_compute_workgroups_per_dimension < 1
+            || workgroup(self) < 1
+        {
+            return Err(ErrorKind::GpuUnsupported("compute shaders".to_owned()).into());
+        }
+        if binding < MIN_BINDING {
+            let found = format!("a storage binding of {binding} bytes, {MIN_BINDING} are needed");
+            return Err(ErrorKind::GpuUnsupported(found).into());
+        }
+        Ok(())
+    }
+}
+
+/// Loads the whole of an output of this shape: `plan` covers it.
+///
+/// # Errors
+/// Those of [`Gpu::can_convert`] and of the reader, [`ErrorKind::LimitExceeded`], [`ErrorKind::GpuOutOfMemory`],
+/// [`ErrorKind::DeviceLost`], [`ErrorKind::Gpu`].
+pub(crate) fn load<T: Float>(
+    gpu: &Gpu,
+    conversion: &Conversion,
+    plan: &Plan,
+    reader: &dyn TileReader,
+    shape: &[usize],
+    options: &StagingOptions,
+) -> Result<DeviceArray<T>> {
+    gpu.can_convert(conversion)?;
+    if conversion.output != T::DTYPE {
+        return Err(Error::usage(format_args!(
+            "a conversion to {} cannot fill an array of {}",
+            conversion.output,
+            T::DTYPE
+        )));
+    }
+    let array = DeviceArray::<T>::zeroed(gpu, shape)?;
+    let covered = plan.len();
+    if covered != array.len() as u64 {
+        return Err(Error::shape(shape, format_args!("{covered} voxels")));
+    }
+    load_into(gpu, conversion, plan, reader, array.buffer(), options)?;
+    Ok(array)
+}
+
+/// Loads into a buffer that has room for all that `plan` writes; nothing else in it is changed.
+///
+/// # Errors
+/// Those of [`load`]; [`ErrorKind::Usage`] for a buffer without `STORAGE`, [`ErrorKind::Shape`] for one too small.
+pub(crate) fn load_into(
+    gpu: &Gpu,
+    conversion: &Conversion,
+    plan: &Plan,
+    reader: &dyn TileReader,
+    target: &wgpu::Buffer,
+    options: &StagingOptions,
+) -> Result<()> {
+    gpu.can_convert(conversion)?;
+    gpu.check_lost()?;
+    check_target(conversion, plan, target)?;
+    if plan.empty {
+        return Ok(());
+    }
+    let kernel = gpu.kernels().get(gpu, conversion)?;
+    let cut = Cut::new(gpu, conversion, plan, options);
+    let ring = Ring::take(gpu, Purpose::Bind, options, cut.slot_bytes, cut.bytes)?;
+    ring.run(
+        gpu,
+        options.workers,
+        cut.packets(),
+        |packet, writer| fill(packet, reader, writer),
+        |packet, slot, used, encoder| dispatch(gpu, &kernel, packet, target, slot, used, encoder),
+    )
+}
+
+fn check_target(conversion: &Conversion, plan: &Plan, target: &wgpu::Buffer) -> Result<()> {
+    if !target.usage().contains(wgpu::BufferUsages::STORAGE) {
+        return Err(Error::usage("the buffer to load into lacks usage STORAGE"));
+    }
+    let item = conversion.output.size_bytes() as u64;
+    // Whole words are written, or read and merged.
+    let needed = plan.out_range().end.saturating_mul(item).saturating_add(3) & !3;
+    if needed > target.size() {
+        return Err(Error::shape(
+            format_args!("a buffer of {} bytes", target.size()),
+            format_args!("at least {needed} bytes"),
+        ));
+    }
+    Ok(())
+}
+
+/// How a load is cut into packets that fit the slots and the device.
+struct Cut<'a> {
+    conversion: &'a Conversion,
+    plan: Plan,
+    slot_bytes: u64,
+    /// Bytes of all packets, about.
+    bytes: u64,
+    /// Voxels gathered for one packet.
+    gathered: u64,
+    /// Elements of the output that one packet reaches over.
+    out_span: u64,
+    /// Words for the tables of one packet.
+    table_words: u64,
+    /// Bindings begin at multiples of this many bytes.
+    align: u64,
+}
+
+impl<'a> Cut<'a> {
+    fn new(gpu: &Gpu, conversion: &'a Conversion, plan: &Plan, options: &StagingOptions) -> Self {
+        let limits = gpu.limits();
+        let stored = conversion.stored.size_bytes() as u64;
+        let output = conversion.output.size_bytes() as u64;
+        let plan = plan.coalesced(0);
+        let head = 4 * packet::head_words(plan.axes.len()) as u64;
+        let tabled = conversion.block != 0;
+        let bytes = plan.gather(stored).total.saturating_mul(stored);
+        // Room for the heads, and for tables a third of the slot.
+        let table_share = if tabled { bytes / 2 + 4096 } else { 0 };
+        let wanted = head.saturating_add(bytes).saturating_add(table_share);
+        let slot_bytes = upload::slot_bytes(gpu, Purpose::Bind, options, wanted.max(MIN_BINDING));
+        let table_bytes = if tabled { slot_bytes / 3 } else { 0 };
+        let room = slot_bytes.saturating_sub(head + table_bytes);
+        // One dispatch is one grid, however few workgroups a side may have.
+        let side = u64::from(limits.max_compute_workgroups_per_dimension);
+        let grid = side.saturating_pow(3).saturating_mul(workgroup(gpu).into());
+        let align = u64::from(limits.min_storage_buffer_offset_alignment).max(8);
+        let binding = limits.max_storage_buffer_binding_size.min(1 << 31);
+        Self {
+            conversion,
+            slot_bytes,
+            bytes: wanted,
+            gathered: (room / stored).min(grid).min(u32::MAX.into()),
+            out_span: (binding & !3).saturating_sub(align) / output,
+            table_words: table_bytes / 4,
+            align,
+            plan,
+        }
+    }
+
+    fn packets(&self) -> impl Iterator<Item = Packet> + Send {
+        let stored = self.conversion.stored.size_bytes() as u64;
+        self.plan
+            .tiles(stored, self.gathered, self.out_span)
+            .flat_map(|tile| self.with_tables_that_fit(tile))
+            .map(|tile| packet::packet(self.conversion, tile, self.align))
+    }
+
+    /// The tile, halved until the table entries of each part fit its head.
+    fn with_tables_that_fit(&self, tile: Plan) -> Vec<Plan> {
+        let mut stack = vec![tile];
+        let mut parts = Vec::new();
+        while let Some(tile) = stack.pop() {
+            match tile.axes.last() {
+                Some(slowest) if !packet::tables_fit(self.conversion, &tile, self.table_words) => {
+                    let (k, count) = (tile.axes.len() - 1, slowest.count);
+                    stack.push(tile.restrict(k, count / 2..count));
+                    stack.push(tile.restrict(k, 0..count / 2));
+                }
+                _ => parts.push(tile),
+            }
+        }
+        parts
+    }
+}
+
+/// Writes the head and the stored bytes.
+fn fill(packet: &Packet, reader: &dyn TileReader, writer: &mut Writer) -> Result<()> {
+    writer.push(bytemuck::cast_slice(&packet.head))?;
+    let start = writer.used();
+    let mut outcome = Ok(());
+    reader.read_tile(&packet.tile, &mut |bytes| {
+        if outcome.is_ok() {
+            outcome = writer.push(bytes);
+        }
+    })?;
+    outcome?;
+    let read = (writer.used() - start) as u64;
+    if read != packet.bytes {
+        // What an earlier packet left in the slot must not pass for voxels.
+        return Err(ErrorKind::Truncated {
+            what: "voxel data",
+            have: read,
+            need: packet.bytes,
+        }
+        .into());
+    }
+    Ok(())
+}
+
+/// Records the kernel for one packet.
+fn dispatch(
+    gpu: &Gpu,
+    kernel: &Kernel,
+    packet: &Packet,
+    target: &wgpu::Buffer,
+    slot: &Slot,
+    used: u64,
+    encoder: &mut wgpu::CommandEncoder,
+) {
+    let raw = slot.bindable(used, encoder);
+    let window = wgpu::BufferBinding {
+        buffer: target,
+        offset: packet.window.start,
+        size: wgpu::BufferSize::new(packet.window.end - packet.window.start),
+    };
+    let bindings = gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {
+        label: Some("voxload convert"),
+        layout: &kernel.bindings,
+        entries: &[
+            wgpu::BindGroupEntry {
+                binding: 0,
+                resource: raw.as_entire_binding(),
+            },
+            wgpu::BindGroupEntry {
+                binding: 1,
+                resource: wgpu::BindingResource::Buffer(window),
+            },
+        ],
+    });
+    let mut pass = encoder.begin_compute_pass(&Default::default());
+    pass.set_pipeline(&kernel.pipeline);
+    pass.set_bind_group(0, &bindings, &[]);
+    let [x, y, z] = grid(
+        packet.invocations.div_ceil(workgroup(gpu)),
+        gpu.limits().max_compute_workgroups_per_dimension,
+    );
+    pass.dispatch_workgroups(x, y, z);
+}
+
+/// A grid of at least this many workgroups with no side above `side`.
+fn grid(groups: u32, side: u32) -> [u32; 3] {
+    let x = groups.min(side);
+    let y = groups.div_ceil(x).min(side);
+    [x, y, groups.div_ceil(x).div_ceil(y)]
+}
+
+#[cfg(test)]
+mod tests;

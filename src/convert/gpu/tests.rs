@@ -1,0 +1,12 @@
+//! The kernel against a scalar model in native f64 arithmetic.
+
+mod boxes;
+mod faults;
+mod model;
+mod speed;
+mod values;
+
+use super::*;
+use crate::gpu::testing::{gpu_or_skip, plain_device};
+use crate::index::plan::Axis;
+use crate::scaling::{Arithmetic, Scaling};

@@ -1,0 +1,342 @@
+//! Refusals, and devices that go away.
+
+use super::model::*;
+use super::*;
+
+#[test]
+fn refusals_are_typed() {
+    let Some((device, queue)) = plain_device("refusals_are_typed", |limits| {
+        limits.max_buffer_size = 1 << 20;
+        limits.max_storage_buffer_binding_size = 1 << 20;
+    }) else {
+        return;
+    };
+    let gpu = Gpu::from_device(&device, &queue);
+    let complex =
+        Conversion::new(DType::C64, ByteOrder::Little, &Scaling::none(), DType::F32).unwrap();
+    assert!(matches!(
+        gpu.can_convert(&complex).unwrap_err().kind(),
+        ErrorKind::DType { .. }
+    ));
+    let conversion =
+        Conversion::new(DType::U8, ByteOrder::Little, &Scaling::none(), DType::F32).unwrap();
+    let memory = random_volume(DType::U8, 300_000, &mut Random(8));
+    let too_large = load::<f32>(
+        &gpu,
+        &conversion,
+        &line(300_000),
+        &memory,
+        &[300_000],
+        &StagingOptions::default(),
+    );
+    assert_eq!(
+        too_large.unwrap_err().kind(),
+        &ErrorKind::LimitExceeded {
+            limit: "max_buffer_size",
+            needed: 1_200_000,
+            allowed: 1 << 20
+        }
+    );
+    // The device is as good as before.
+    check(&gpu, &conversion, &line(200_000), &memory);
+    let short = Memory {
+        bytes: memory.bytes[..10].to_vec(),
+        ..memory
+    };
+    struct Short(Memory);
+    impl TileReader for Short {
+        fn read_tile(&self, _: &Plan, sink: &mut dyn FnMut(&[u8])) -> Result<()> {
+            sink(&self.0.bytes);
+            Ok(())
+        }
+    }
+    let options = StagingOptions::default();
+    let truncated = load::<f32>(&gpu, &conversion, &line(20), &Short(short), &[20], &options);
+    assert!(matches!(
+        truncated.unwrap_err().kind(),
+        ErrorKind::Truncated {
+            have: 10,
+            need: 20,
+            ..
+        }
+    ));
+}
+
+/// A reader that destroys the device when it has read so many tiles.
+struct Destroyer {
+    memory: Memory,
+    device: wgpu::Device,
+    left: std::sync::atomic::AtomicI64,
+}
+
+impl TileReader for Destroyer {
+    fn read_tile(&self, tile: &Plan, sink: &mut dyn FnMut(&[u8])) -> Result<()> {
+        if self.left.fetch_sub(1, std::sync::atomic::Ordering::Relaxed) == 0 {
+            self.device.destroy();
+        }
+        self.memory.read_tile(tile, sink)
+    }
+}
+
+#[test]
+fn a_destroyed_device_is_never_ok() {
+    let scaling = Scaling::linear(0.5, 1.0);
+    let conversion = Conversion::new(DType::I16, ByteOrder::Little, &scaling, DType::F32).unwrap();
+    let options = StagingOptions {
+        slot_bytes: 8192,
+        ..StagingOptions::default()
+    };
+    let count = 100_000;
+    let plan = line(count);
+    // The load is 25 tiles.
+    for after in [-1, 0, 1, 2, 5, 11, 17, 23, 24] {
+        let Some((device, queue)) = plain_device("a_destroyed_device_is_never_ok", |_| {}) else {
+            return;
+        };
+        let gpu = Gpu::from_device(&device, &queue);
+        let reader = Destroyer {
+            memory: random_volume(DType::I16, count, &mut Random(9)),
+            device: device.clone(),
+            left: after.into(),
+        };
+        if after == -1 {
+            device.destroy();
+        }
+        let result = load::<f32>(
+            &gpu,
+            &conversion,
+            &plan,
+            &reader,
+            &[count as usize],
+            &options,
+        );
+        let error = result.expect_err("the device was destroyed");
+        assert_eq!(error.kind(), &ErrorKind::DeviceLost, "after {after}");
+    }
+}
+
+#[test]
+fn a_device_destroyed_later_gives_no_download() {
+    let test = "a_device_destroyed_later_gives_no_download";
+    let Some((device, queue)) = plain_device(test, |_| {}) else {
+        return;
+    };
+    let gpu = Gpu::from_device(&device, &queue);
+    let array = DeviceArray::from_slice(&gpu, &[3], &[1.0f32, 2.0, 3.0]).unwrap();
+    let mut out = [0.0; 3];
+    array.download_into(&mut out).unwrap();
+    assert_eq!(out, [1.0, 2.0, 3.0]);
+    device.destroy();
+    let error = array.download_into(&mut out).unwrap_err();
+    assert_eq!(error.kind(), &ErrorKind::DeviceLost);
+    let error = DeviceArray::from_slice(&gpu, &[3], &out).unwrap_err();
+    assert_eq!(error.kind(), &ErrorKind::DeviceLost);
+}
+
+#[test]
+fn a_device_destroyed_at_any_time_is_never_ok_and_wrong() {
+    let scaling = Scaling::linear(0.5, 1.0);
+    let conversion = Conversion::new(DType::I16, ByteOrder::Little, &scaling, DType::F32).unwrap();
+    let options = StagingOptions {
+        slot_bytes: 16 << 10,
+        ..StagingOptions::default()
+    };
+    let count = 200_000;
+    let memory = random_volume(DType::I16, count, &mut Random(11));
+    let mut random = Random(12);
+    let mut lost = 0;
+    for _ in 0..200 {
+        let test = "a_device_destroyed_at_any_time_is_never_ok_and_wrong";
+        let Some((device, queue)) = plain_device(test, |_| {}) else {
+            return;
+        };
+        let gpu = Gpu::from_device(&device, &queue);
+        let delay = std::time::Duration::from_micros(random.below(40_000));
+        let outcome = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(delay);
+                device.destroy();
+            });
+            let array = load::<f32>(
+                &gpu,
+                &conversion,
+                &line(count),
+                &memory,
+                &[count as usize],
+                &options,
+            )?;
+            let mut out = vec![0.0; count as usize];
+            array.download_into(&mut out)?;
+            Ok::<_, Error>(out)
+        });
+        match outcome {
+            Ok(out) => check_bytes(
+                &conversion,
+                &line(count),
+                &memory,
+                bytemuck::cast_slice(&out),
+            ),
+            Err(error) => {
+                assert_eq!(error.kind(), &ErrorKind::DeviceLost);
+                lost += 1;
+            }
+        }
+    }
+    println!("{lost} of 200 loads met the loss");
+    assert!(lost > 20, "{lost}: the device was destroyed too late");
+}
+
+#[test]
+fn a_notice_of_loss_ends_a_load() {
+    let Some(gpu) = gpu_or_skip("a_notice_of_loss_ends_a_load") else {
+        return;
+    };
+    struct Notice(Memory, Gpu);
+    impl TileReader for Notice {
+        fn read_tile(&self, tile: &Plan, sink: &mut dyn FnMut(&[u8])) -> Result<()> {
+            self.1.device_lost();
+            self.0.read_tile(tile, sink)
+        }
+    }
+    let memory = random_volume(DType::U8, 1000, &mut Random(13));
+    let reader = Notice(memory, gpu.clone());
+    let conversion =
+        Conversion::new(DType::U8, ByteOrder::Little, &Scaling::none(), DType::F32).unwrap();
+    let options = StagingOptions::default();
+    let result = load::<f32>(&gpu, &conversion, &line(1000), &reader, &[1000], &options);
+    assert_eq!(result.unwrap_err().kind(), &ErrorKind::DeviceLost);
+}
+
+#[test]
+fn a_failing_reader_leaves_the_device_as_it_was() {
+    let Some(gpu) = gpu_or_skip("a_failing_reader_leaves_the_device_as_it_was") else {
+        return;
+    };
+    struct Failing(Memory, std::sync::atomic::AtomicI64);
+    impl TileReader for Failing {
+        fn read_tile(&self, tile: &Plan, sink: &mut dyn FnMut(&[u8])) -> Result<()> {
+            if self.1.fetch_sub(1, std::sync::atomic::Ordering::Relaxed) <= 0 {
+                return Err(ErrorKind::Empty.into());
+            }
+            self.0.read_tile(tile, sink)
+        }
+    }
+    let conversion =
+        Conversion::new(DType::U8, ByteOrder::Little, &Scaling::none(), DType::F32).unwrap();
+    let options = StagingOptions {
+        slot_bytes: 4096,
+        ..StagingOptions::default()
+    };
+    for after in [0, 1, 3, 10] {
+        let memory = random_volume(DType::U8, 50_000, &mut Random(14));
+        let reader = Failing(memory, i64::into(after));
+        let result = load::<f32>(
+            &gpu,
+            &conversion,
+            &line(50_000),
+            &reader,
+            &[50_000],
+            &options,
+        );
+        assert_eq!(result.unwrap_err().kind(), &ErrorKind::Empty);
+        check(&gpu, &conversion, &line(50_000), &reader.0);
+    }
+}
+
+#[test]
+fn a_target_that_cannot_serve() {
+    let Some(gpu) = gpu_or_skip("a_target_that_cannot_serve") else {
+        return;
+    };
+    let conversion =
+        Conversion::new(DType::U8, ByteOrder::Little, &Scaling::none(), DType::F32).unwrap();
+    let memory = random_volume(DType::U8, 100, &mut Random(15));
+    let options = StagingOptions::default();
+    let try_with = |size, usage, destroyed: bool| {
+        let target = gpu.buffer("target", size, usage, false).unwrap();
+        if destroyed {
+            target.destroy();
+        }
+        let result = load_into(&gpu, &conversion, &line(100), &memory, &target, &options);
+        result.unwrap_err().kind().clone()
+    };
+    let storage = wgpu::BufferUsages::STORAGE;
+    let usage = try_with(400, wgpu::BufferUsages::COPY_DST, false);
+    assert!(matches!(usage, ErrorKind::Usage(_)), "{usage:?}");
+    let small = try_with(396, storage, false);
+    assert!(matches!(small, ErrorKind::Shape { .. }), "{small:?}");
+    let destroyed = try_with(400, storage, true);
+    assert!(matches!(destroyed, ErrorKind::Gpu(_)), "{destroyed:?}");
+    check(&gpu, &conversion, &line(100), &memory);
+}
+
+#[test]
+fn many_threads_one_device() {
+    let Some(gpu) = gpu_or_skip("many_threads_one_device") else {
+        return;
+    };
+    std::thread::scope(|scope| {
+        for seed in 0..4 {
+            let gpu = gpu.clone();
+            scope.spawn(move || super::boxes::random_boxes(&gpu, 20 + seed, 40));
+        }
+    });
+}
+
+/// Set where the address space is small.
+const LITTLE_MEMORY: &str = "VOXLOAD_TEST_LITTLE_MEMORY";
+
+/// The child of the next test: allocates until there is no memory, then loads something small.
+#[test]
+fn out_of_device_memory_child() {
+    if std::env::var_os(LITTLE_MEMORY).is_none() {
+        return;
+    }
+    let Some(gpu) = gpu_or_skip("out_of_device_memory_child") else {
+        return;
+    };
+    let conversion =
+        Conversion::new(DType::U8, ByteOrder::Little, &Scaling::none(), DType::F32).unwrap();
+    let memory = random_volume(DType::U8, 1000, &mut Random(16));
+    check(&gpu, &conversion, &line(1000), &memory);
+    let large = 64 << 20;
+    let mut held = Vec::new();
+    let error = loop {
+        assert!(held.len() < 100, "25 GB of {} were given", held.len());
+        match DeviceArray::<f32>::zeroed(&gpu, &[large]) {
+            Ok(array) => held.push(array),
+            Err(error) => break error,
+        }
+    };
+    let needed = 4 * large as u64;
+    assert_eq!(error.kind(), &ErrorKind::GpuOutOfMemory { needed });
+    held.pop();
+    check(&gpu, &conversion, &line(1000), &memory);
+    println!("out of memory after {} arrays", held.len() + 1);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn out_of_device_memory() {
+    if gpu_or_skip("out_of_device_memory").is_none_or(|gpu| !gpu.is_software()) {
+        return;
+    }
+    let child = "convert::gpu::tests::faults::out_of_device_memory_child";
+    let test = std::env::current_exe().unwrap();
+    let output = std::process::Command::new("sh")
+        .args([
+            "-c",
+            "ulimit -v 4000000; exec \"$0\" --exact \"$1\" --nocapture",
+        ])
+        .args([test.as_os_str(), child.as_ref()])
+        .env(LITTLE_MEMORY, "1")
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    println!("{text}");
+    assert!(
+        output.status.success() && text.contains("out of memory after"),
+        "{text}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
