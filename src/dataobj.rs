@@ -137,6 +137,14 @@ impl Dataobj {
         }
     }
 
+    /// What an index takes, as a provider of its own: of a file still read on demand, of an array copied.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Index`] when the index does not fit the shape.
+    pub fn sliced(&self, index: &Index) -> Result<Self> {
+        self.showing(self.select(index)?)
+    }
+
     /// What an index takes of the voxels.
     pub(crate) fn select(&self, index: &Index) -> Result<Selection> {
         match self {

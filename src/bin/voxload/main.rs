@@ -1,5 +1,7 @@
 //! The `voxload` command: look at volumes, convert them, measure.
 
+#[cfg(feature = "gpu")]
+mod adapters;
 mod bench;
 mod convert;
 mod info;
@@ -19,6 +21,9 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Lists graphics adapters and the kernel that each would take.
+    #[cfg(feature = "gpu")]
+    Adapters(adapters::Args),
     /// CPU against GPU, stage by stage, on this machine; bits are compared.
     Bench(bench::Args),
     /// Shows headers.
@@ -33,6 +38,8 @@ type CommandResult = Result<(), Box<dyn std::error::Error>>;
 fn main() -> ExitCode {
     // clap itself ends with status 2 for wrong usage and 0 for --help.
     let result = match Cli::parse().command {
+        #[cfg(feature = "gpu")]
+        Command::Adapters(args) => adapters::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Info(args) => info::run(&args),
         Command::Convert(args) => convert::run(&args),

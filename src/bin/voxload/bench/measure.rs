@@ -154,10 +154,67 @@ fn floors(
     Ok(vec![(FLOOR_FRESH, fresh), (FLOOR_WARM, warm)])
 }
 
+/// The GPU's rows: to a device buffer, back to the host, and the bits against the CPU's.
+#[cfg(feature = "gpu")]
 fn gpu(
-    _image: &DataobjImage,
-    _expected: &HostArray<f32>,
-    _runs: usize,
+    image: &DataobjImage,
+    expected: &HostArray<f32>,
+    runs: usize,
+    measurement: &mut Measurement,
+) -> Result<(), Failure> {
+    let gpu = match voxload::Gpu::new() {
+        Ok(gpu) => gpu,
+        Err(error) => {
+            measurement.adapter = error.to_string();
+            return Ok(());
+        }
+    };
+    let info = gpu.info();
+    measurement.adapter = format!("{} ({:?}, {:?})", info.name, info.device_type, info.backend);
+    let (stored_bytes, output_bytes) = (image.header().data_bytes()?, expected.size_bytes() as u64);
+    let mut record = |name, seconds, floor| {
+        measurement.stages.push(Stage {
+            name,
+            seconds,
+            stored_bytes,
+            output_bytes,
+            floor,
+        });
+    };
+    let load = || image.get_fdata_gpu::<f32>(&gpu, Caching::Unchanged);
+    let first = Instant::now();
+    let array = match load() {
+        Ok(array) => array,
+        Err(error) => {
+            measurement.adapter += &format!(": {error}");
+            return Ok(());
+        }
+    };
+    record(
+        "gpu, first load to a buffer",
+        first.elapsed().as_secs_f64(),
+        None,
+    );
+    let mut back = vec![0f32; expected.len()];
+    let (seconds, ()) = median(runs, || Ok(array.download_into(&mut back)?))?;
+    drop(array);
+    let (load_seconds, _) = median(runs, || Ok(load()?))?;
+    record("gpu to a device buffer", load_seconds, None);
+    record("gpu, download", seconds, None);
+    let differing = back
+        .iter()
+        .zip(expected.as_slice())
+        .filter(|(gpu, cpu)| gpu.to_bits() != cpu.to_bits() && !(gpu.is_nan() && cpu.is_nan()))
+        .count();
+    measurement.differing = Some(differing);
+    Ok(())
+}
+
+#[cfg(not(feature = "gpu"))]
+fn gpu(
+    _: &DataobjImage,
+    _: &HostArray<f32>,
+    _: usize,
     measurement: &mut Measurement,
 ) -> Result<(), Failure> {
     measurement.adapter = "this build has no GPU support".to_owned();
