@@ -5,7 +5,6 @@
 //! After criterion's own lines it prints the ratios the project promises, from medians of alternating runs.
 
 #[path = "../src/bin/voxload/bench/floor.rs"]
-#[expect(dead_code, reason = "shared with the command")]
 mod floor;
 #[path = "../src/bin/voxload/bench/memory.rs"]
 mod memory;

@@ -274,10 +274,6 @@ impl ArrayProxy {
         self.source.begin()?.finish()
     }
 
-    pub(crate) fn spec(&self) -> &ProxySpec {
-        &self.spec
-    }
-
     pub(crate) fn source(&self) -> &Source {
         &self.source
     }

@@ -7,9 +7,7 @@ mod report;
 
 use std::path::{Path, PathBuf};
 
-use indicatif::{ProgressBar, ProgressStyle};
-
-use crate::CommandResult;
+use crate::{CommandResult, spinner};
 use measure::Measurement;
 use phantom::Phantom;
 
@@ -72,14 +70,4 @@ fn measure_file(path: &Path, args: &Args) -> Result<Measurement, Box<dyn std::er
     });
     progress.finish_and_clear();
     measured
-}
-
-/// A line that shows what is being done, on a terminal only.
-fn spinner(message: &str) -> ProgressBar {
-    let progress = ProgressBar::new_spinner().with_message(message.to_owned());
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
-        progress.set_style(style);
-    }
-    progress.enable_steady_tick(std::time::Duration::from_millis(120));
-    progress
 }

@@ -72,7 +72,12 @@ pub fn run(args: &Args) -> CommandResult {
 }
 
 fn on_cpu<T: Float>(image: &DataobjImage, index: &Index, file: &ArrayFile) -> CommandResult {
-    file.write_array(&image.dataobj().slice::<T>(index)?.into())
+    let working = crate::spinner("converting");
+    let array = image.dataobj().slice::<T>(index)?;
+    working.set_message("writing");
+    file.write_array(&array.into())?;
+    working.finish_and_clear();
+    Ok(())
 }
 
 #[cfg(feature = "gpu")]

@@ -10,6 +10,7 @@ mod output;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
 
 /// Loads medical and scientific volumes the way nibabel does, on the CPU or the GPU, with the same bits.
 #[derive(Parser)]
@@ -59,4 +60,14 @@ fn is_broken_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
     error
         .downcast_ref::<std::io::Error>()
         .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+/// A line that shows what is being done, on a terminal only.
+pub fn spinner(message: &str) -> ProgressBar {
+    let progress = ProgressBar::new_spinner().with_message(message.to_owned());
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
+        progress.set_style(style);
+    }
+    progress.enable_steady_tick(std::time::Duration::from_millis(120));
+    progress
 }

@@ -17,7 +17,7 @@ impl Phantom {
         Self {
             shape: [96, 96, 60, bytes.div_ceil(frame).max(2)],
             slope: 0.075_406_97,
-            inter: 3100.761_7,
+            inter: 3_100.761_7,
         }
     }
 
