@@ -40,6 +40,7 @@ mod source;
 
 pub use affine::{Affine, AxisDirection, Orientation, multiply};
 pub use array::{Element, HostArray, Rgb, Rgba, StoredArray};
+pub use cache::budget::{Budget, Usage};
 pub use dataobj::Dataobj;
 pub use dtype::{ByteOrder, ComplexFloat, DType, Float, c64, c128};
 pub use error::{Error, ErrorKind, Result};

@@ -32,7 +32,10 @@ impl DataobjImage {
         };
         let array = match host {
             Some(host) => DeviceArray::from_slice(gpu, host.shape(), host.as_slice())?,
-            None => self.dataobj.slice_gpu(gpu, &Index::new())?,
+            None => {
+                self.cache().budget().miss();
+                self.dataobj.slice_gpu(gpu, &Index::new())?
+            }
         };
         if caching == Caching::Fill {
             self.cache().fill_device(&array);
