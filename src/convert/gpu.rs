@@ -30,10 +30,11 @@ struct Variant {
     copy: bool,
     steps: [u8; MAX_STEPS],
     tables: bool,
+    dense: bool,
 }
 
 impl Variant {
-    fn of(conversion: &Conversion) -> Self {
+    fn of(conversion: &Conversion, dense: bool) -> Self {
         let mut steps = [0; MAX_STEPS];
         for (kind, step) in steps.iter_mut().zip(&conversion.steps) {
             *kind = match step {
@@ -56,10 +57,11 @@ impl Variant {
             copy: conversion.is_copy(),
             steps,
             tables: conversion.steps.iter().any(table),
+            dense,
         }
     }
 
-    fn constants(&self, workgroup: u32) -> [(&'static str, f64); 10] {
+    fn constants(&self, workgroup: u32) -> [(&'static str, f64); 11] {
         [
             ("WORKGROUP", workgroup.into()),
             ("STORED", code(self.stored).into()),
@@ -71,6 +73,7 @@ impl Variant {
             ("STEP2", self.steps[2].into()),
             ("STEP3", self.steps[3].into()),
             ("TABLES", u32::from(self.tables).into()),
+            ("DENSE", u32::from(self.dense).into()),
         ]
     }
 
@@ -111,9 +114,9 @@ struct Kernel {
 }
 
 impl Kernels {
-    /// The kernel for a conversion, made once.
-    fn get(&self, gpu: &Gpu, conversion: &Conversion) -> Result<Kernel> {
-        let variant = Variant::of(conversion);
+    /// The kernel for a conversion, of boxes that are dense or not; made once.
+    fn get(&self, gpu: &Gpu, conversion: &Conversion, dense: bool) -> Result<Kernel> {
+        let variant = Variant::of(conversion, dense);
         let mut made = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(kernel) = made.pipelines.get(&variant) {
             return Ok(kernel.clone());
@@ -270,8 +273,8 @@ pub(crate) fn load_into(
     if plan.empty {
         return Ok(());
     }
-    let kernel = gpu.kernels().get(gpu, conversion)?;
     let cut = Cut::new(gpu, conversion, plan, options);
+    let kernel = gpu.kernels().get(gpu, conversion, cut.is_dense())?;
     let ring = Ring::take(gpu, Purpose::Bind, options, cut.slot_bytes, cut.bytes)?;
     ring.run(
         gpu,
@@ -345,6 +348,11 @@ impl<'a> Cut<'a> {
             align,
             plan,
         }
+    }
+
+    /// Whether stored and output voxels follow each other alike: the parts of such a plan are then like it.
+    fn is_dense(&self) -> bool {
+        matches!(self.plan.axes[..], [axis] if axis.stored == 1 && axis.out == 1)
     }
 
     fn packets(&self) -> impl Iterator<Item = Packet> + Send {
