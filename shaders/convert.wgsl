@@ -2,7 +2,7 @@
 // decodes, scales, narrows, and writes it to its place.
 //
 // What is done is fixed by the constants below when the pipeline is made; where, by the head of the packet, which
-// src/convert/packet.rs writes in front of the gathered bytes.
+// src/convert/gpu/packet.rs writes in front of the gathered bytes.
 
 override WORKGROUP: u32 = 64u;
 // The stored type (decode.wgsl), and whether its bytes are in the other order.

@@ -4,8 +4,6 @@
 pub(crate) mod double;
 #[cfg(feature = "gpu")]
 pub(crate) mod gpu;
-#[cfg(feature = "gpu")]
-mod packet;
 
 use crate::dtype::{ByteOrder, DType};
 use crate::error::{ErrorKind, Result};
