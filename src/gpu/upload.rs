@@ -284,11 +284,9 @@ fn supervise<T>(
     while working > 0 || on_device > 0 {
         match inbox.recv_timeout(TICK) {
             Ok(Event::Filled { slot, task, used }) => {
-                if on_device == 0 {
-                    last_sign = Instant::now();
-                }
                 submit(slot, task, used)?;
                 on_device += 1;
+                last_sign = Instant::now();
             }
             Ok(Event::Back { slot, mapped: true }) => {
                 last_sign = Instant::now();

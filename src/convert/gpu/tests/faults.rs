@@ -283,6 +283,93 @@ fn many_threads_one_device() {
     });
 }
 
+#[test]
+fn a_callers_callbacks_stay() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+    let Some((device, queue)) = plain_device("a_callers_callbacks_stay", |_| {}) else {
+        return;
+    };
+    let (errors, losses) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
+    let (error, loss) = (errors.clone(), losses.clone());
+    device.on_uncaptured_error(Arc::new(move |_| {
+        error.fetch_add(1, Ordering::Relaxed);
+    }));
+    device.set_device_lost_callback(move |_, _| {
+        loss.fetch_add(1, Ordering::Relaxed);
+    });
+    let gpu = Gpu::from_device(&device, &queue);
+    random_boxes_and_refusals(&gpu);
+    assert_eq!(errors.load(Ordering::Relaxed), 0, "our errors are ours");
+    let impossible = wgpu::BufferDescriptor {
+        label: None,
+        size: 4,
+        usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::MAP_WRITE,
+        mapped_at_creation: false,
+    };
+    device.create_buffer(&impossible);
+    assert_eq!(errors.load(Ordering::Relaxed), 1, "the caller's are theirs");
+    device.destroy();
+    device.poll(wgpu::PollType::wait_indefinitely()).unwrap();
+    assert_eq!(losses.load(Ordering::Relaxed), 1);
+}
+
+fn random_boxes_and_refusals(gpu: &Gpu) {
+    super::boxes::random_boxes(gpu, 30, 10);
+    let wrong = gpu.buffer(
+        "wrong",
+        4,
+        wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::MAP_WRITE,
+        false,
+    );
+    assert!(matches!(wrong.unwrap_err().kind(), ErrorKind::Gpu(_)));
+    let large = DeviceArray::<f64>::zeroed(gpu, &[usize::MAX, 3]);
+    assert!(matches!(
+        large.unwrap_err().kind(),
+        ErrorKind::LimitExceeded { .. }
+    ));
+    super::boxes::random_boxes(gpu, 31, 10);
+}
+
+#[test]
+fn staging_is_kept_once_and_given_back() {
+    let Some(gpu) = gpu_or_skip("staging_is_kept_once_and_given_back") else {
+        return;
+    };
+    let allocated = || {
+        gpu.device()
+            .generate_allocator_report()
+            .map_or(0, |r| r.total_allocated_bytes)
+    };
+    let conversion =
+        Conversion::new(DType::U8, ByteOrder::Little, &Scaling::none(), DType::F16).unwrap();
+    let count = 4 << 20;
+    let memory = random_volume(DType::U8, count, &mut Random(17));
+    let options = StagingOptions {
+        slot_bytes: 1 << 20,
+        ..StagingOptions::default()
+    };
+    let target = DeviceArray::<half::f16>::zeroed(&gpu, &[count as usize]).unwrap();
+    let before = allocated();
+    let mut during = Vec::new();
+    for _ in 0..5 {
+        let plan = line(count);
+        load_into(&gpu, &conversion, &plan, &memory, target.buffer(), &options).unwrap();
+        during.push(allocated() as i64 - before as i64);
+    }
+    // wgpu itself keeps a few hundred bytes more or less.
+    let near = |bytes: i64, wanted: i64| (bytes - wanted).abs() < 1 << 16;
+    assert!(
+        during.iter().all(|&bytes| near(bytes, 4 << 20)),
+        "{during:?}"
+    );
+    gpu.release_staging();
+    gpu.device()
+        .poll(wgpu::PollType::wait_indefinitely())
+        .unwrap();
+    assert!(near(allocated() as i64, before as i64));
+}
+
 /// Set where the address space is small.
 const LITTLE_MEMORY: &str = "VOXLOAD_TEST_LITTLE_MEMORY";
 
