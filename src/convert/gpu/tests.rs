@@ -2,6 +2,7 @@
 
 mod boxes;
 mod faults;
+mod loss;
 mod model;
 mod speed;
 mod values;
