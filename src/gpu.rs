@@ -6,6 +6,8 @@ mod array;
 mod download;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 pub(crate) mod upload;
 
 use std::fmt;
