@@ -2,7 +2,7 @@
 // decodes, scales, narrows, and writes it to its place.
 //
 // What is done is fixed by the constants below when the pipeline is made; where, by the head of the packet, which
-// src/convert/packet.rs writes in front of the gathered bytes.
+// src/convert/gpu/packet.rs writes in front of the gathered bytes.
 
 override WORKGROUP: u32 = 64u;
 // The stored type (decode.wgsl), and whether its bytes are in the other order.
@@ -19,6 +19,8 @@ override STEP2: u32 = 0u;
 override STEP3: u32 = 0u;
 // Whether any of them has a table.
 override TABLES: u32 = 0u;
+// The box is one run of stored voxels and one of the output, in the same order: there is nothing to look up.
+override DENSE: u32 = 0u;
 
 const MULTIPLY = 1u;
 const ADD = 2u;
@@ -50,6 +52,9 @@ struct Place {
 // The place of the voxel with this number along all axes from `first` on. Strides wrap, so they can be negative.
 fn place_of(number: u32, first: u32) -> Place {
     var place = Place(0u, packet[OUT_FIRST], packet[ENTRY_FIRST]);
+    if DENSE == 1u {
+        return Place(number, place.out + number, place.stored + number);
+    }
     var rest = number;
     let axes = packet[AXES];
     for (var k = first; k < axes; k++) {
@@ -175,14 +180,20 @@ fn convert_halves(
         return;
     }
     let count = packet[AXIS];
-    let stride = packet[AXIS + 2u];
-    // A row of n voxels touches at most n / 2 + 1 words.
-    let per_row = count / 2u + 1u;
-    let row_number = index / per_row;
-    let row = place_of(row_number, 1u);
+    var stride = 1u;
+    var in_row = index;
+    var row = place_of(0u, 1u);
+    if DENSE == 0u {
+        stride = packet[AXIS + 2u];
+        // A row of n voxels touches at most n / 2 + 1 words.
+        let per_row = count / 2u + 1u;
+        let row_number = index / per_row;
+        in_row = index - row_number * per_row;
+        row = place_of(row_number, 1u);
+    }
     let reach = (count - 1u) * stride;
     let lowest = row.out + select(0u, reach, stride == 0xffffffffu);
-    let word = lowest / 2u + (index - row_number * per_row);
+    let word = lowest / 2u + in_row;
     var bits = 0u;
     var mine = 0u;
     for (var half = 0u; half < 2u; half++) {

@@ -5,8 +5,6 @@ pub(crate) mod cpu;
 pub(crate) mod double;
 #[cfg(feature = "gpu")]
 pub(crate) mod gpu;
-#[cfg(feature = "gpu")]
-mod packet;
 
 use crate::dtype::{ByteOrder, DType};
 use crate::error::{ErrorKind, Result};

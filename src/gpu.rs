@@ -6,11 +6,13 @@ mod array;
 mod download;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 pub(crate) mod upload;
 
 use std::fmt;
 use std::io::Write as _;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
@@ -252,9 +254,14 @@ impl Gpu {
 
     /// Lets callbacks of finished work run, on this thread, without waiting.
     pub(crate) fn poll(&self) -> Result<()> {
-        // wgpu panics in `poll` when the driver reports the loss of the device; for us that is an answer.
         let poll = || self.0.device.poll(wgpu::PollType::Poll);
-        if catch_unwind(AssertUnwindSafe(poll)).is_err() {
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(poll)) {
+            // wgpu itself panics here when the driver reports the loss of the device; for us that is an answer.
+            // A panic of somebody's callback is theirs.
+            let text = panic.downcast_ref::<String>();
+            if !text.is_some_and(|text| text.starts_with("Error in Device::poll")) {
+                resume_unwind(panic);
+            }
             self.device_lost();
         }
         self.check_lost()

@@ -1,188 +1,24 @@
 //! The kernel on the GPU: which variant a conversion takes, and a load cut into packets for it.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+mod kernel;
+mod packet;
+#[cfg(test)]
+mod tests;
+
+use kernel::{Kernel, workgroup};
+use packet::{MAX_STEPS, Packet};
+
+pub(crate) use kernel::Kernels;
 
 use super::Conversion;
-use super::packet::{self, MAX_STEPS, Packet};
-use crate::dtype::{ByteOrder, DType, Float};
+use crate::dtype::{DType, Float};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gpu::upload::{self, Purpose, Ring, Slot, StagingOptions, Writer};
 use crate::gpu::{DeviceArray, Gpu};
 use crate::index::plan::{Plan, TileReader};
-use crate::scaling::{Factor, Step};
-
-const SHADER: &str = concat!(
-    include_str!("../../shaders/double.wgsl"),
-    include_str!("../../shaders/decode.wgsl"),
-    include_str!("../../shaders/convert.wgsl"),
-);
 
 /// The smallest binding that a load can be cut down to.
 const MIN_BINDING: u64 = 4096;
-
-/// What makes one variant of the kernel different from another: the constants of `convert.wgsl`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Variant {
-    stored: DType,
-    swapped: bool,
-    output: DType,
-    copy: bool,
-    steps: [u8; MAX_STEPS],
-    tables: bool,
-}
-
-impl Variant {
-    fn of(conversion: &Conversion) -> Self {
-        let mut steps = [0; MAX_STEPS];
-        for (kind, step) in steps.iter_mut().zip(&conversion.steps) {
-            *kind = match step {
-                Step::Multiply(_) => 1,
-                Step::Add(_) => 2,
-                Step::Clip { .. } => 3,
-                Step::RoundToF32 => 4,
-            };
-        }
-        let table = |step: &Step| {
-            matches!(
-                step,
-                Step::Multiply(Factor::Table(_)) | Step::Add(Factor::Table(_))
-            )
-        };
-        Self {
-            stored: conversion.stored,
-            swapped: conversion.order != ByteOrder::NATIVE && conversion.stored.part_bytes() > 1,
-            output: conversion.output,
-            copy: conversion.is_copy(),
-            steps,
-            tables: conversion.steps.iter().any(table),
-        }
-    }
-
-    fn constants(&self, workgroup: u32) -> [(&'static str, f64); 10] {
-        [
-            ("WORKGROUP", workgroup.into()),
-            ("STORED", code(self.stored).into()),
-            ("SWAPPED", u32::from(self.swapped).into()),
-            ("OUTPUT", code(self.output).into()),
-            ("COPY", u32::from(self.copy).into()),
-            ("STEP0", self.steps[0].into()),
-            ("STEP1", self.steps[1].into()),
-            ("STEP2", self.steps[2].into()),
-            ("STEP3", self.steps[3].into()),
-            ("TABLES", u32::from(self.tables).into()),
-        ]
-    }
-
-    fn entry_point(&self) -> &'static str {
-        match self.output {
-            DType::F16 => "convert_halves",
-            _ => "convert_words",
-        }
-    }
-}
-
-/// The number of a stored type in the shaders: its place in [`DType::ALL`].
-fn code(dtype: DType) -> u32 {
-    dtype as u32
-}
-
-/// The pipelines that a device has made so far.
-#[derive(Default)]
-pub(crate) struct Kernels(Mutex<Made>);
-
-#[derive(Default)]
-struct Made {
-    base: Option<Base>,
-    pipelines: HashMap<Variant, Kernel>,
-}
-
-#[derive(Clone)]
-struct Base {
-    module: wgpu::ShaderModule,
-    bindings: wgpu::BindGroupLayout,
-    layout: wgpu::PipelineLayout,
-}
-
-#[derive(Clone)]
-struct Kernel {
-    pipeline: wgpu::ComputePipeline,
-    bindings: wgpu::BindGroupLayout,
-}
-
-impl Kernels {
-    /// The kernel for a conversion, made once.
-    fn get(&self, gpu: &Gpu, conversion: &Conversion) -> Result<Kernel> {
-        let variant = Variant::of(conversion);
-        let mut made = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(kernel) = made.pipelines.get(&variant) {
-            return Ok(kernel.clone());
-        }
-        let base = match &made.base {
-            Some(base) => base.clone(),
-            None => made.base.insert(Base::new(gpu)?).clone(),
-        };
-        let kernel = gpu.guarded(0, || Kernel {
-            pipeline: gpu
-                .device()
-                .create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-                    label: Some("voxload convert"),
-                    layout: Some(&base.layout),
-                    module: &base.module,
-                    entry_point: Some(variant.entry_point()),
-                    compilation_options: wgpu::PipelineCompilationOptions {
-                        constants: &variant.constants(workgroup(gpu)),
-                        ..Default::default()
-                    },
-                    cache: None,
-                }),
-            bindings: base.bindings,
-        })?;
-        made.pipelines.insert(variant, kernel.clone());
-        Ok(kernel)
-    }
-}
-
-impl Base {
-    fn new(gpu: &Gpu) -> Result<Self> {
-        let storage = |binding, read_only| wgpu::BindGroupLayoutEntry {
-            binding,
-            visibility: wgpu::ShaderStages::COMPUTE,
-            ty: wgpu::BindingType::Buffer {
-                ty: wgpu::BufferBindingType::Storage { read_only },
-                has_dynamic_offset: false,
-                min_binding_size: None,
-            },
-            count: None,
-        };
-        let device = gpu.device();
-        gpu.guarded(0, || {
-            let bindings = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
-                label: Some("voxload convert"),
-                entries: &[storage(0, true), storage(1, false)],
-            });
-            Self {
-                module: device.create_shader_module(wgpu::ShaderModuleDescriptor {
-                    label: Some("voxload convert"),
-                    source: wgpu::ShaderSource::Wgsl(SHADER.into()),
-                }),
-                layout: device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-                    label: Some("voxload convert"),
-                    bind_group_layouts: &[Some(&bindings)],
-                    immediate_size: 0,
-                }),
-                bindings,
-            }
-        })
-    }
-}
-
-/// Invocations of a workgroup.
-fn workgroup(gpu: &Gpu) -> u32 {
-    let limits = gpu.limits();
-    64.min(limits.max_compute_workgroup_size_x)
-        .min(limits.max_compute_invocations_per_workgroup)
-}
 
 impl Gpu {
     /// Whether there is a kernel for this conversion and the device can run it.
@@ -270,8 +106,8 @@ pub(crate) fn load_into(
     if plan.empty {
         return Ok(());
     }
-    let kernel = gpu.kernels().get(gpu, conversion)?;
     let cut = Cut::new(gpu, conversion, plan, options);
+    let kernel = gpu.kernels().get(gpu, conversion, cut.is_dense())?;
     let ring = Ring::take(gpu, Purpose::Bind, options, cut.slot_bytes, cut.bytes)?;
     ring.run(
         gpu,
@@ -345,6 +181,11 @@ impl<'a> Cut<'a> {
             align,
             plan,
         }
+    }
+
+    /// Whether stored and output voxels follow each other alike: the parts of such a plan are then like it.
+    fn is_dense(&self) -> bool {
+        matches!(self.plan.axes[..], [axis] if axis.stored == 1 && axis.out == 1)
     }
 
     fn packets(&self) -> impl Iterator<Item = Packet> + Send {
@@ -443,6 +284,3 @@ fn grid(groups: u32, side: u32) -> [u32; 3] {
     let y = groups.div_ceil(x).min(side);
     [x, y, groups.div_ceil(x).div_ceil(y)]
 }
-
-#[cfg(test)]
-mod tests;

@@ -3,10 +3,14 @@
 //! One slot is one small submission. A slot comes back when it is mapped again, which is also the only proof that the
 //! device did the work: a lost one "completes" everything else.
 
+mod slot;
+
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
+
+pub(crate) use slot::{Slot, Writer};
 
 use super::{Gpu, PATIENCE, TICK};
 use crate::error::{Error, ErrorKind, Result};
@@ -40,29 +44,6 @@ pub(crate) enum Purpose {
     Copy,
     /// To be read by a kernel.
     Bind,
-}
-
-/// Staging memory that is mapped while the host has it.
-pub(crate) struct Slot {
-    staging: wgpu::Buffer,
-    /// What a kernel reads, where that cannot be the staging buffer itself.
-    raw: Option<wgpu::Buffer>,
-}
-
-impl Slot {
-    /// The buffer that the host fills.
-    pub fn staging(&self) -> &wgpu::Buffer {
-        &self.staging
-    }
-
-    /// Records what makes `used` bytes readable for a kernel, and says in which buffer.
-    pub fn bindable(&self, used: u64, encoder: &mut wgpu::CommandEncoder) -> &wgpu::Buffer {
-        let Some(raw) = &self.raw else {
-            return &self.staging;
-        };
-        encoder.copy_buffer_to_buffer(&self.staging, 0, raw, 0, used);
-        raw
-    }
 }
 
 /// The slots of an upload.
@@ -303,11 +284,9 @@ fn supervise<T>(
     while working > 0 || on_device > 0 {
         match inbox.recv_timeout(TICK) {
             Ok(Event::Filled { slot, task, used }) => {
-                if on_device == 0 {
-                    last_sign = Instant::now();
-                }
                 submit(slot, task, used)?;
                 on_device += 1;
+                last_sign = Instant::now();
             }
             Ok(Event::Back { slot, mapped: true }) => {
                 last_sign = Instant::now();
@@ -360,36 +339,6 @@ impl<T> Drop for LastWords<T> {
 /// The inside of a mutex, also after another worker's panic: the scope will pass that on.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Writes a slot from its start on. It may be write-combined memory: written in order, never read.
-pub(crate) struct Writer {
-    view: wgpu::BufferViewMut,
-    used: usize,
-}
-
-impl Writer {
-    /// Bytes written.
-    pub fn used(&self) -> usize {
-        self.used
-    }
-
-    /// Adds bytes.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Shape`] when they do not fit: whoever cut the tasks was wrong about one.
-    pub fn push(&mut self, bytes: &[u8]) -> Result<()> {
-        let end = self.used + bytes.len();
-        if end > self.view.len() {
-            return Err(Error::shape(
-                end,
-                format_args!("at most {} bytes in a staging slot", self.view.len()),
-            ));
-        }
-        self.view.slice(self.used..end).copy_from_slice(bytes);
-        self.used = end;
-        Ok(())
-    }
 }
 
 /// Copies `bytes` to the start of a buffer of at least that size in whole words.

@@ -2,11 +2,13 @@
 
 mod boxes;
 mod faults;
+mod loss;
 mod model;
 mod speed;
 mod values;
 
 use super::*;
+use crate::dtype::ByteOrder;
 use crate::gpu::testing::{gpu_or_skip, plain_device};
 use crate::index::plan::Axis;
-use crate::scaling::{Arithmetic, Scaling};
+use crate::scaling::{Arithmetic, Factor, Scaling, Step};

@@ -138,6 +138,7 @@ fn devices_with_tiny_limits() {
                 let conversion =
                     Conversion::new(DType::I16, ByteOrder::Big, &scaling, output).unwrap();
                 check(&gpu, &conversion, &plan, &memory);
+                check(&gpu, &conversion, &line(plan.len()), &memory);
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Refusals, and devices that go away.
+//! Refusals, readers that fail, memory that runs out, and what we leave alone.
 
 use super::model::*;
 use super::*;
@@ -60,151 +60,6 @@ fn refusals_are_typed() {
             ..
         }
     ));
-}
-
-/// A reader that destroys the device when it has read so many tiles.
-struct Destroyer {
-    memory: Memory,
-    device: wgpu::Device,
-    left: std::sync::atomic::AtomicI64,
-}
-
-impl TileReader for Destroyer {
-    fn read_tile(&self, tile: &Plan, sink: &mut dyn FnMut(&[u8])) -> Result<()> {
-        if self.left.fetch_sub(1, std::sync::atomic::Ordering::Relaxed) == 0 {
-            self.device.destroy();
-        }
-        self.memory.read_tile(tile, sink)
-    }
-}
-
-#[test]
-fn a_destroyed_device_is_never_ok() {
-    let scaling = Scaling::linear(0.5, 1.0);
-    let conversion = Conversion::new(DType::I16, ByteOrder::Little, &scaling, DType::F32).unwrap();
-    let options = StagingOptions {
-        slot_bytes: 8192,
-        ..StagingOptions::default()
-    };
-    let count = 100_000;
-    let plan = line(count);
-    // The load is 25 tiles.
-    for after in [-1, 0, 1, 2, 5, 11, 17, 23, 24] {
-        let Some((device, queue)) = plain_device("a_destroyed_device_is_never_ok", |_| {}) else {
-            return;
-        };
-        let gpu = Gpu::from_device(&device, &queue);
-        let reader = Destroyer {
-            memory: random_volume(DType::I16, count, &mut Random(9)),
-            device: device.clone(),
-            left: after.into(),
-        };
-        if after == -1 {
-            device.destroy();
-        }
-        let result = load::<f32>(
-            &gpu,
-            &conversion,
-            &plan,
-            &reader,
-            &[count as usize],
-            &options,
-        );
-        let error = result.expect_err("the device was destroyed");
-        assert_eq!(error.kind(), &ErrorKind::DeviceLost, "after {after}");
-    }
-}
-
-#[test]
-fn a_device_destroyed_later_gives_no_download() {
-    let test = "a_device_destroyed_later_gives_no_download";
-    let Some((device, queue)) = plain_device(test, |_| {}) else {
-        return;
-    };
-    let gpu = Gpu::from_device(&device, &queue);
-    let array = DeviceArray::from_slice(&gpu, &[3], &[1.0f32, 2.0, 3.0]).unwrap();
-    let mut out = [0.0; 3];
-    array.download_into(&mut out).unwrap();
-    assert_eq!(out, [1.0, 2.0, 3.0]);
-    device.destroy();
-    let error = array.download_into(&mut out).unwrap_err();
-    assert_eq!(error.kind(), &ErrorKind::DeviceLost);
-    let error = DeviceArray::from_slice(&gpu, &[3], &out).unwrap_err();
-    assert_eq!(error.kind(), &ErrorKind::DeviceLost);
-}
-
-#[test]
-fn a_device_destroyed_at_any_time_is_never_ok_and_wrong() {
-    let scaling = Scaling::linear(0.5, 1.0);
-    let conversion = Conversion::new(DType::I16, ByteOrder::Little, &scaling, DType::F32).unwrap();
-    let options = StagingOptions {
-        slot_bytes: 16 << 10,
-        ..StagingOptions::default()
-    };
-    let count = 200_000;
-    let memory = random_volume(DType::I16, count, &mut Random(11));
-    let mut random = Random(12);
-    let mut lost = 0;
-    for _ in 0..200 {
-        let test = "a_device_destroyed_at_any_time_is_never_ok_and_wrong";
-        let Some((device, queue)) = plain_device(test, |_| {}) else {
-            return;
-        };
-        let gpu = Gpu::from_device(&device, &queue);
-        let delay = std::time::Duration::from_micros(random.below(40_000));
-        let outcome = std::thread::scope(|scope| {
-            scope.spawn(|| {
-                std::thread::sleep(delay);
-                device.destroy();
-            });
-            let array = load::<f32>(
-                &gpu,
-                &conversion,
-                &line(count),
-                &memory,
-                &[count as usize],
-                &options,
-            )?;
-            let mut out = vec![0.0; count as usize];
-            array.download_into(&mut out)?;
-            Ok::<_, Error>(out)
-        });
-        match outcome {
-            Ok(out) => check_bytes(
-                &conversion,
-                &line(count),
-                &memory,
-                bytemuck::cast_slice(&out),
-            ),
-            Err(error) => {
-                assert_eq!(error.kind(), &ErrorKind::DeviceLost);
-                lost += 1;
-            }
-        }
-    }
-    println!("{lost} of 200 loads met the loss");
-    assert!(lost > 20, "{lost}: the device was destroyed too late");
-}
-
-#[test]
-fn a_notice_of_loss_ends_a_load() {
-    let Some(gpu) = gpu_or_skip("a_notice_of_loss_ends_a_load") else {
-        return;
-    };
-    struct Notice(Memory, Gpu);
-    impl TileReader for Notice {
-        fn read_tile(&self, tile: &Plan, sink: &mut dyn FnMut(&[u8])) -> Result<()> {
-            self.1.device_lost();
-            self.0.read_tile(tile, sink)
-        }
-    }
-    let memory = random_volume(DType::U8, 1000, &mut Random(13));
-    let reader = Notice(memory, gpu.clone());
-    let conversion =
-        Conversion::new(DType::U8, ByteOrder::Little, &Scaling::none(), DType::F32).unwrap();
-    let options = StagingOptions::default();
-    let result = load::<f32>(&gpu, &conversion, &line(1000), &reader, &[1000], &options);
-    assert_eq!(result.unwrap_err().kind(), &ErrorKind::DeviceLost);
 }
 
 #[test]
@@ -281,6 +136,93 @@ fn many_threads_one_device() {
             scope.spawn(move || super::boxes::random_boxes(&gpu, 20 + seed, 40));
         }
     });
+}
+
+#[test]
+fn a_callers_callbacks_stay() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+    let Some((device, queue)) = plain_device("a_callers_callbacks_stay", |_| {}) else {
+        return;
+    };
+    let (errors, losses) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
+    let (error, loss) = (errors.clone(), losses.clone());
+    device.on_uncaptured_error(Arc::new(move |_| {
+        error.fetch_add(1, Ordering::Relaxed);
+    }));
+    device.set_device_lost_callback(move |_, _| {
+        loss.fetch_add(1, Ordering::Relaxed);
+    });
+    let gpu = Gpu::from_device(&device, &queue);
+    random_boxes_and_refusals(&gpu);
+    assert_eq!(errors.load(Ordering::Relaxed), 0, "our errors are ours");
+    let impossible = wgpu::BufferDescriptor {
+        label: None,
+        size: 4,
+        usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::MAP_WRITE,
+        mapped_at_creation: false,
+    };
+    let _ = device.create_buffer(&impossible);
+    assert_eq!(errors.load(Ordering::Relaxed), 1, "the caller's are theirs");
+    device.destroy();
+    device.poll(wgpu::PollType::wait_indefinitely()).unwrap();
+    assert_eq!(losses.load(Ordering::Relaxed), 1);
+}
+
+fn random_boxes_and_refusals(gpu: &Gpu) {
+    super::boxes::random_boxes(gpu, 30, 10);
+    let wrong = gpu.buffer(
+        "wrong",
+        4,
+        wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::MAP_WRITE,
+        false,
+    );
+    assert!(matches!(wrong.unwrap_err().kind(), ErrorKind::Gpu(_)));
+    let large = DeviceArray::<f64>::zeroed(gpu, &[usize::MAX, 3]);
+    assert!(matches!(
+        large.unwrap_err().kind(),
+        ErrorKind::LimitExceeded { .. }
+    ));
+    super::boxes::random_boxes(gpu, 31, 10);
+}
+
+#[test]
+fn staging_is_kept_once_and_given_back() {
+    let Some(gpu) = gpu_or_skip("staging_is_kept_once_and_given_back") else {
+        return;
+    };
+    let allocated = || {
+        gpu.device()
+            .generate_allocator_report()
+            .map_or(0, |r| r.total_allocated_bytes)
+    };
+    let conversion =
+        Conversion::new(DType::U8, ByteOrder::Little, &Scaling::none(), DType::F16).unwrap();
+    let count = 4 << 20;
+    let memory = random_volume(DType::U8, count, &mut Random(17));
+    let options = StagingOptions {
+        slot_bytes: 1 << 20,
+        ..StagingOptions::default()
+    };
+    let target = DeviceArray::<half::f16>::zeroed(&gpu, &[count as usize]).unwrap();
+    let before = allocated();
+    let mut during = Vec::new();
+    for _ in 0..5 {
+        let plan = line(count);
+        load_into(&gpu, &conversion, &plan, &memory, target.buffer(), &options).unwrap();
+        during.push(allocated() as i64 - before as i64);
+    }
+    // wgpu itself keeps a few hundred bytes more or less.
+    let near = |bytes: i64, wanted: i64| (bytes - wanted).abs() < 1 << 16;
+    assert!(
+        during.iter().all(|&bytes| near(bytes, 4 << 20)),
+        "{during:?}"
+    );
+    gpu.release_staging();
+    gpu.device()
+        .poll(wgpu::PollType::wait_indefinitely())
+        .unwrap();
+    assert!(near(allocated() as i64, before as i64));
 }
 
 /// Set where the address space is small.

@@ -103,16 +103,18 @@ fn a_pipeline_for_every_combination() {
                 for scaling in [Scaling::none(), Scaling::linear(2.0, 1.0)] {
                     let conversion = Conversion::new(stored, order, &scaling, output).unwrap();
                     gpu.can_convert(&conversion).unwrap();
-                    gpu.kernels().get(&gpu, &conversion).unwrap();
-                    made += 1;
+                    for dense in [false, true] {
+                        gpu.kernels().get(&gpu, &conversion, dense).unwrap();
+                        made += 1;
+                    }
                 }
             }
         }
     }
-    assert_eq!(made, 11 * 2 * 3 * 2);
+    assert_eq!(made, 11 * 2 * 3 * 2 * 2);
     // One byte has no order: those share their variants.
-    let made = gpu.kernels().0.lock().unwrap().pipelines.len();
-    assert_eq!(made, (11 * 2 - 2) * 3 * 2);
+    let made = gpu.kernels().count();
+    assert_eq!(made, (11 * 2 - 2) * 3 * 2 * 2);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::Conversion;
+use crate::convert::Conversion;
 use crate::dtype::DType;
 use crate::index::plan::{Axis, Plan};
 use crate::scaling::{Factor, Step};
