@@ -4,6 +4,7 @@
 //! each other, zero padding behind the last one is fine, other bytes there are noted (gzip-and-faults.md
 //! section 2).
 
+mod forwards;
 mod member;
 
 use std::fmt;
@@ -13,6 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{ByteSource, Source, truncated};
 use crate::error::{Error, ErrorKind, Result};
+use forwards::Forwards;
 use member::Stream;
 
 /// Deflate cannot do better than about 1030 to 1, so a header that needs more than this is lying.
@@ -43,6 +45,11 @@ impl GzipSource {
     /// The compressed file, where there is one.
     pub fn path(&self) -> Option<&Path> {
         self.compressed.path()
+    }
+
+    /// A reader of the same file that nobody else moves.
+    pub fn forwards(&self) -> Forwards {
+        Forwards::new(self.compressed.clone(), Arc::clone(&self.trailing))
     }
 
     /// A bound on the inflated bytes, from the compressed ones alone.
