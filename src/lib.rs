@@ -47,7 +47,7 @@ pub use dtype::{ByteOrder, ComplexFloat, DType, Float, c64, c128};
 pub use error::{Error, ErrorKind, Result};
 pub use file_map::{FileHolder, FileMap, HEADER, IMAGE};
 #[cfg(feature = "gpu")]
-pub use gpu::{AdapterDescription, DeviceArray, Gpu, StagingOptions};
+pub use gpu::{AdapterDescription, DeviceArray, Gpu, StagingOptions, Trace};
 pub use header::{Header, Layout, Note};
 pub use image::{Caching, DataobjImage, Extra, load};
 pub use index::{Index, IndexItem};
@@ -55,4 +55,6 @@ pub use options::{KeepFileOpen, LoadOptions, Mmap};
 pub use proxy::{ArrayProxy, ProxySpec};
 pub use scaling::{Arithmetic, Factor, Scaling, Step};
 pub use source::{Access, ByteSource};
+#[cfg(feature = "gpu")]
+pub use stream::{Frame, FrameStream, StreamOptions, StreamTarget};
 pub use stream::{FrameOptions, Frames, HostFrame};

@@ -4,9 +4,13 @@
 //! reads. [`Frames`] are on the host; those of a `FrameStream` are on a device.
 
 mod ahead;
+#[cfg(feature = "gpu")]
+mod device;
 pub(crate) mod feed;
 mod host;
 pub(crate) mod turns;
 
+#[cfg(feature = "gpu")]
+pub use device::{Frame, FrameStream, StreamOptions, StreamTarget};
 pub use host::{Frames, HostFrame};
 pub use turns::FrameOptions;

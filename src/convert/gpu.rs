@@ -5,10 +5,11 @@ mod packet;
 #[cfg(test)]
 mod tests;
 
-use kernel::{Kernel, workgroup};
-use packet::{MAX_STEPS, Packet};
+use kernel::workgroup;
+use packet::MAX_STEPS;
 
-pub(crate) use kernel::Kernels;
+pub(crate) use kernel::{Kernel, Kernels};
+pub(crate) use packet::Packet;
 
 use super::Conversion;
 use crate::dtype::{DType, Float};
@@ -114,7 +115,17 @@ pub(crate) fn load_into(
         options.workers,
         cut.packets(),
         |packet, writer| fill(packet, reader, writer),
-        |packet, slot, used, encoder| dispatch(gpu, &kernel, packet, target, slot, used, encoder),
+        |packet, slot, used, encoder| {
+            let dispatch = Dispatch {
+                gpu,
+                kernel: &kernel,
+                packet,
+                target,
+                shift: 0,
+            };
+            dispatch.record(slot, used, encoder);
+        },
+        reader.tracer(),
     )
 }
 
@@ -135,10 +146,10 @@ fn check_target(conversion: &Conversion, plan: &Plan, target: &wgpu::Buffer) -> 
 }
 
 /// How a load is cut into packets that fit the slots and the device.
-struct Cut<'a> {
+pub(crate) struct Cut<'a> {
     conversion: &'a Conversion,
     plan: Plan,
-    slot_bytes: u64,
+    pub slot_bytes: u64,
     /// Bytes of all packets, about.
     bytes: u64,
     /// Voxels gathered for one packet.
@@ -151,8 +162,18 @@ struct Cut<'a> {
     align: u64,
 }
 
+/// Where bindings may begin: at multiples of this many bytes.
+pub(crate) fn binding_align(gpu: &Gpu) -> u64 {
+    u64::from(gpu.limits().min_storage_buffer_offset_alignment).max(8)
+}
+
 impl<'a> Cut<'a> {
-    fn new(gpu: &Gpu, conversion: &'a Conversion, plan: &Plan, options: &StagingOptions) -> Self {
+    pub fn new(
+        gpu: &Gpu,
+        conversion: &'a Conversion,
+        plan: &Plan,
+        options: &StagingOptions,
+    ) -> Self {
         let limits = gpu.limits();
         let stored = conversion.stored.size_bytes() as u64;
         let output = conversion.output.size_bytes() as u64;
@@ -169,7 +190,7 @@ impl<'a> Cut<'a> {
         // One dispatch is one grid, however few workgroups a side may have.
         let side = u64::from(limits.max_compute_workgroups_per_dimension);
         let grid = side.saturating_pow(3).saturating_mul(workgroup(gpu).into());
-        let align = u64::from(limits.min_storage_buffer_offset_alignment).max(8);
+        let align = binding_align(gpu);
         let binding = limits.max_storage_buffer_binding_size.min(1 << 31);
         Self {
             conversion,
@@ -184,11 +205,11 @@ impl<'a> Cut<'a> {
     }
 
     /// Whether stored and output voxels follow each other alike: the parts of such a plan are then like it.
-    fn is_dense(&self) -> bool {
+    pub fn is_dense(&self) -> bool {
         matches!(self.plan.axes[..], [axis] if axis.stored == 1 && axis.out == 1)
     }
 
-    fn packets(&self) -> impl Iterator<Item = Packet> + Send {
+    pub fn packets(&self) -> impl Iterator<Item = Packet> + Send {
         let stored = self.conversion.stored.size_bytes() as u64;
         self.plan
             .tiles(stored, self.gathered, self.out_span)
@@ -215,7 +236,7 @@ impl<'a> Cut<'a> {
 }
 
 /// Writes the head and the stored bytes.
-fn fill(packet: &Packet, reader: &dyn TileReader, writer: &mut Writer) -> Result<()> {
+pub(crate) fn fill(packet: &Packet, reader: &dyn TileReader, writer: &mut Writer) -> Result<()> {
     writer.push(bytemuck::cast_slice(&packet.head))?;
     let start = writer.used();
     let mut outcome = Ok(());
@@ -238,44 +259,55 @@ fn fill(packet: &Packet, reader: &dyn TileReader, writer: &mut Writer) -> Result
     Ok(())
 }
 
-/// Records the kernel for one packet.
-fn dispatch(
-    gpu: &Gpu,
-    kernel: &Kernel,
-    packet: &Packet,
-    target: &wgpu::Buffer,
-    slot: &Slot,
-    used: u64,
-    encoder: &mut wgpu::CommandEncoder,
-) {
-    let raw = slot.bindable(used, encoder);
-    let window = wgpu::BufferBinding {
-        buffer: target,
-        offset: packet.window.start,
-        size: wgpu::BufferSize::new(packet.window.end - packet.window.start),
-    };
-    let bindings = gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {
-        label: Some("voxload convert"),
-        layout: &kernel.bindings,
-        entries: &[
-            wgpu::BindGroupEntry {
-                binding: 0,
-                resource: raw.as_entire_binding(),
-            },
-            wgpu::BindGroupEntry {
-                binding: 1,
-                resource: wgpu::BindingResource::Buffer(window),
-            },
-        ],
-    });
-    let mut pass = encoder.begin_compute_pass(&Default::default());
-    pass.set_pipeline(&kernel.pipeline);
-    pass.set_bind_group(0, &bindings, &[]);
-    let [x, y, z] = grid(
-        packet.invocations.div_ceil(workgroup(gpu)),
-        gpu.limits().max_compute_workgroups_per_dimension,
-    );
-    pass.dispatch_workgroups(x, y, z);
+/// The kernel for one packet.
+pub(crate) struct Dispatch<'a> {
+    pub gpu: &'a Gpu,
+    pub kernel: &'a Kernel,
+    pub packet: &'a Packet,
+    pub target: &'a wgpu::Buffer,
+    /// Bytes by which the packet's window lies further behind in the target; a binding may begin there.
+    pub shift: u64,
+}
+
+impl Dispatch<'_> {
+    /// Records it, with what makes the slot's bytes readable.
+    pub fn record(&self, slot: &Slot, used: u64, encoder: &mut wgpu::CommandEncoder) {
+        let Self {
+            gpu,
+            kernel,
+            packet,
+            ..
+        } = self;
+        let raw = slot.bindable(used, encoder);
+        let window = &packet.window;
+        let window = wgpu::BufferBinding {
+            buffer: self.target,
+            offset: self.shift + window.start,
+            size: wgpu::BufferSize::new(window.end - window.start),
+        };
+        let bindings = gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some("voxload convert"),
+            layout: &kernel.bindings,
+            entries: &[
+                wgpu::BindGroupEntry {
+                    binding: 0,
+                    resource: raw.as_entire_binding(),
+                },
+                wgpu::BindGroupEntry {
+                    binding: 1,
+                    resource: wgpu::BindingResource::Buffer(window),
+                },
+            ],
+        });
+        let mut pass = encoder.begin_compute_pass(&Default::default());
+        pass.set_pipeline(&kernel.pipeline);
+        pass.set_bind_group(0, &bindings, &[]);
+        let [x, y, z] = grid(
+            packet.invocations.div_ceil(workgroup(gpu)),
+            gpu.limits().max_compute_workgroups_per_dimension,
+        );
+        pass.dispatch_workgroups(x, y, z);
+    }
 }
 
 /// A grid of at least this many workgroups with no side above `side`.

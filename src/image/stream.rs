@@ -5,10 +5,14 @@ use crate::array::StoredArray;
 use crate::dataobj::Dataobj;
 use crate::dtype::{DType, Float};
 use crate::error::Result;
+#[cfg(feature = "gpu")]
+use crate::gpu::Gpu;
 use crate::proxy::ArrayProxy;
 use crate::stream::feed::{Feed, proxy_of};
 use crate::stream::turns::Turns;
 use crate::stream::{FrameOptions, Frames};
+#[cfg(feature = "gpu")]
+use crate::stream::{FrameStream, StreamOptions};
 
 impl DataobjImage {
     /// The frames of a series one after the other in host memory, computed ahead on a thread in a fixed number of
@@ -22,7 +26,7 @@ impl DataobjImage {
     /// # fn main() -> voxload::Result<()> {
     /// use voxload::FrameOptions;
     /// let img = voxload::load("bold.nii.gz")?;
-    /// for frame in img.frames::<f32>(&FrameOptions::new())? {
+    /// for frame in img.frames::<f32>(FrameOptions::new())? {
     ///     let frame = frame?;
     ///     println!("{}: {:?}", frame.index(), frame.as_slice().first());
     /// }
@@ -33,8 +37,62 @@ impl DataobjImage {
     /// [`crate::ErrorKind::Usage`] for options of 0, [`crate::ErrorKind::DType`] for colours,
     /// [`crate::ErrorKind::Truncated`] for a file too short for its frames, [`crate::ErrorKind::OutOfMemory`]. What
     /// reading finds later comes as an item.
-    pub fn frames<T: Float>(&self, options: &FrameOptions) -> Result<Frames<T>> {
-        Frames::new(self.feed::<T>(options)?)
+    pub fn frames<T: Float>(&self, options: FrameOptions) -> Result<Frames<T>> {
+        Frames::new(self.feed::<T>(&options)?)
+    }
+
+    /// The frames of a series one after the other in device memory, read and uploaded ahead in a fixed number of
+    /// bytes: the bits of [`Self::get_fdata`] of the whole, computed on the device.
+    ///
+    /// A kept array of this type that was not edited is copied from: on this device, or on the host; else the file is
+    /// read as [`Self::frames`] says, never an edited copy.
+    ///
+    /// Batch work waits for each frame:
+    /// ```no_run
+    /// # fn main() -> voxload::Result<()> {
+    /// use voxload::{Gpu, StreamOptions};
+    /// let gpu = Gpu::new()?;
+    /// let img = voxload::load("bold.nii.gz")?;
+    /// for frame in img.stream::<f32>(&gpu, StreamOptions::new())? {
+    ///     let frame = frame?;
+    ///     println!("frame {} is in {:?}", frame.index(), frame.buffer());
+    /// }
+    /// # Ok(()) }
+    /// ```
+    /// A render loop never does:
+    /// ```no_run
+    /// # fn main() -> voxload::Result<()> {
+    /// use std::task::Poll;
+    /// use voxload::{FrameOptions, Gpu, StreamOptions};
+    /// let gpu = Gpu::new()?;
+    /// let img = voxload::load("bold.nii")?;
+    /// let options = StreamOptions::new().frames(FrameOptions::new().looping());
+    /// let mut stream = img.stream::<f32>(&gpu, options)?;
+    /// let mut shown = None;
+    /// # fn draw(_: &wgpu::Buffer) {}
+    /// loop {
+    ///     stream.pump(4 << 20);
+    ///     if let Poll::Ready(Some(frame)) = stream.try_next() {
+    ///         shown = Some(frame?);
+    ///     }
+    ///     if let Some(frame) = &shown {
+    ///         draw(frame.buffer());
+    ///     }
+    /// }
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Self::frames`]; [`crate::ErrorKind::DType`] for complex numbers, which have no kernel,
+    /// [`crate::ErrorKind::GpuUnsupported`] for a device that cannot run it, [`crate::ErrorKind::LimitExceeded`] for
+    /// a frame above the device's largest buffer, [`crate::ErrorKind::GpuOutOfMemory`],
+    /// [`crate::ErrorKind::DeviceLost`], [`crate::ErrorKind::Gpu`]; [`crate::ErrorKind::Usage`] and
+    /// [`crate::ErrorKind::Shape`] for a target that does not serve.
+    #[cfg(feature = "gpu")]
+    pub fn stream<T: Float>(&self, gpu: &Gpu, options: StreamOptions) -> Result<FrameStream<T>> {
+        let feed = self.feed::<T>(options.frame_options())?;
+        let kept = self.cache().clean_device::<T>(gpu);
+        FrameStream::new(gpu, feed, kept, &options)
     }
 
     /// What a stream of `T` reads.

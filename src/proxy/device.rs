@@ -1,10 +1,13 @@
 //! Stored voxels to device memory.
 
+use std::sync::Arc;
+
 use super::ArrayProxy;
 use crate::convert::gpu;
 use crate::dtype::Float;
 use crate::error::{ErrorKind, Result};
-use crate::gpu::{DeviceArray, Gpu, StagingOptions};
+use crate::gpu::trace::{Stage, Tracer};
+use crate::gpu::{DeviceArray, Gpu, StagingOptions, Trace};
 use crate::index::Index;
 use crate::index::plan::{Plan, TileReader};
 use crate::source::{Access, Session};
@@ -18,6 +21,32 @@ impl ArrayProxy {
     /// # Errors
     /// As [`crate::DataobjImage::get_fdata_gpu`], and [`ErrorKind::Index`] when the index does not fit the shape.
     pub fn slice_gpu<T: Float>(&self, gpu: &Gpu, index: &Index) -> Result<DeviceArray<T>> {
+        self.slice_gpu_with(gpu, index, &StagingOptions::default(), None)
+    }
+
+    /// [`Self::slice_gpu`] with staging memory as wanted, and what the stages of the load took. A load that the
+    /// device cannot do itself has no stages.
+    ///
+    /// # Errors
+    /// As [`Self::slice_gpu`].
+    pub fn slice_gpu_traced<T: Float>(
+        &self,
+        gpu: &Gpu,
+        index: &Index,
+        staging: &StagingOptions,
+    ) -> Result<(DeviceArray<T>, Trace)> {
+        let tracer = Arc::new(Tracer::default());
+        let array = self.slice_gpu_with(gpu, index, staging, Some(&tracer))?;
+        Ok((array, tracer.trace()))
+    }
+
+    fn slice_gpu_with<T: Float>(
+        &self,
+        gpu: &Gpu,
+        index: &Index,
+        staging: &StagingOptions,
+        tracer: Option<&Arc<Tracer>>,
+    ) -> Result<DeviceArray<T>> {
         let conversion = self.conversion(T::DTYPE)?;
         match gpu.can_convert(&conversion) {
             Err(error) if matches!(error.kind(), ErrorKind::GpuUnsupported(_)) => {
@@ -30,16 +59,12 @@ impl ArrayProxy {
         let plan = self.plan(&selection);
         self.check_length(&plan)?;
         let session = self.source.begin()?;
-        let mut staging = StagingOptions::default();
+        let mut staging = staging.clone();
         if self.source.access() == Access::Sequential {
             // Several workers would read a stream out of order, and each step back starts it again.
             staging.workers = 1;
         }
-        let reader = Reader {
-            session: &session,
-            offset: self.spec.offset,
-            item: self.spec.dtype.size_bytes() as u64,
-        };
+        let reader = self.tile_reader(&session, tracer);
         let shape = selection.shape();
         let array = gpu::load(gpu, &conversion, &plan, &reader, &shape, &staging)?;
         if self.is_whole(&plan) {
@@ -49,13 +74,43 @@ impl ArrayProxy {
         }
         Ok(array)
     }
+
+    /// Reads boxes in an operation on the source.
+    pub(crate) fn tile_reader<'a>(
+        &self,
+        session: &'a Session<'a>,
+        tracer: Option<&'a Arc<Tracer>>,
+    ) -> Reader<'a> {
+        Reader {
+            session,
+            offset: self.spec.offset,
+            item: self.spec.dtype.size_bytes() as u64,
+            tracer,
+            stage: match self.source.access() {
+                Access::Random => Stage::Read,
+                Access::Sequential => Stage::Inflate,
+            },
+        }
+    }
 }
 
 /// Reads the boxes of a plan from an open source.
-struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     session: &'a Session<'a>,
     offset: u64,
     item: u64,
+    tracer: Option<&'a Arc<Tracer>>,
+    /// What reading counts as.
+    stage: Stage,
+}
+
+impl Reader<'_> {
+    fn time<R>(&self, stage: Stage, work: impl FnOnce() -> R) -> R {
+        match self.tracer {
+            Some(tracer) => tracer.time(stage, work),
+            None => work(),
+        }
+    }
 }
 
 impl TileReader for Reader<'_> {
@@ -69,16 +124,19 @@ impl TileReader for Reader<'_> {
             let mut at = first + start * self.item;
             let end = at + run_bytes;
             if let Some(run) = in_memory.and_then(|bytes| bytes.get(at as usize..end as usize)) {
-                sink(run);
+                self.time(Stage::Stage, || sink(run));
                 continue;
             }
             while at < end {
                 buffer.resize((end - at).min(READ_BYTES) as usize, 0);
-                self.session.read_at(at, &mut buffer)?;
-                sink(&buffer);
+                self.time(self.stage, || self.session.read_at(at, &mut buffer))?;
+                self.time(Stage::Stage, || sink(&buffer));
                 at += buffer.len() as u64;
             }
         }
         Ok(())
+    }
+    fn tracer(&self) -> Option<&Arc<Tracer>> {
+        self.tracer
     }
 }

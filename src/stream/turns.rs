@@ -131,6 +131,11 @@ impl Turns {
         self.options.slots
     }
 
+    /// Whether blocks keep the axis of frames.
+    pub fn are_blocked(&self) -> bool {
+        self.series && self.options.block.is_some()
+    }
+
     fn block_frames(&self) -> usize {
         self.options.block.unwrap_or(1)
     }
@@ -207,7 +212,7 @@ impl Turns {
         let mut frames = self.frames(block);
         let count = frames.len();
         let first = frames.next().unwrap_or(self.options.first) as i64;
-        if self.options.block.is_none() {
+        if !self.are_blocked() {
             return everything.at(first);
         }
         let step = self.options.step as i64;
