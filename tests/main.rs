@@ -1,1 +1,5 @@
+//! Every integration test in one binary: one module for each promise of the crate. Tests that compare with
+//! nibabel need the files that `tests/run.sh` makes, and say so when these are not there.
 
+mod bits;
+mod support;
