@@ -2,4 +2,8 @@
 //! nibabel need the files that `tests/run.sh` makes, and say so when these are not there.
 
 mod bits;
+mod bits_complex;
+mod oracle_values;
+mod real_files;
+mod slices;
 mod support;
