@@ -3,7 +3,10 @@
 
 mod bits;
 mod bits_complex;
+mod cache_walk;
+mod caches;
 mod oracle_values;
+mod reads;
 mod real_files;
 mod slices;
 mod support;
