@@ -1,11 +1,11 @@
 //! Promise: the values of real types are those of spec section 3, to the bit, whatever the stored type, byte
 //! order, scaling and output.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use half::f16;
-use voxload::{ArrayProxy, ByteOrder, DType, DataobjImage, Dataobj, Layout, ProxySpec, Scaling};
+use voxload::{ArrayProxy, ByteOrder, DType, Dataobj, DataobjImage, Layout, ProxySpec, Scaling};
 
 use crate::support::backend::Backend;
 use crate::support::for_each_parallel;
@@ -265,7 +265,12 @@ fn every_value_of_f16() {
         let source: Arc<CountingSource> = CountingSource::new(data.clone());
         let proxy = ArrayProxy::new(source, spec.clone()).expect("it fits");
         let header = crate::support::header_of(&spec);
-        let image = DataobjImage::new(Dataobj::Proxy(proxy), header, Default::default(), Default::default());
+        let image = DataobjImage::new(
+            Dataobj::Proxy(proxy),
+            header,
+            Default::default(),
+            Default::default(),
+        );
         let image = image.expect("it fits");
         for &backend in &backends {
             let count = compare_all(backend, &image, &data, linear);
@@ -296,6 +301,13 @@ fn two_roundings_are_two() {
     let read = image.dataobj().read::<f32>().expect("it can be read");
     assert_eq!(read.as_slice()[0].to_bits(), 0x4040_0004);
     let wide = 3.0f64.mul_add(slope, inter);
-    assert_eq!((wide as f32).to_bits(), 0x4040_0004, "f64 hides it, f32 does not:");
-    assert_eq!(3f32.mul_add(slope as f32, inter as f32).to_bits(), 0x4040_0005);
+    assert_eq!(
+        (wide as f32).to_bits(),
+        0x4040_0004,
+        "f64 hides it, f32 does not:"
+    );
+    assert_eq!(
+        3f32.mul_add(slope as f32, inter as f32).to_bits(),
+        0x4040_0005
+    );
 }

@@ -54,7 +54,10 @@ fn parts(rng: &mut Rng, dtype: DType) -> Vec<u8> {
             .iter()
             .flat_map(|part| part.to_le_bytes())
             .collect(),
-        _ => [part(), part()].iter().flat_map(|p| p.to_le_bytes()).collect(),
+        _ => [part(), part()]
+            .iter()
+            .flat_map(|p| p.to_le_bytes())
+            .collect(),
     }
 }
 
@@ -68,7 +71,10 @@ fn check(image: &DataobjImage, numbers: &[Number], linear: Linear) {
     let read = image.get_complex::<c128>(Caching::Unchanged).expect("c128");
     for (&found, &number) in read.as_slice().iter().zip(numbers) {
         let expected = naive::as_c128(number, linear);
-        assert!(complex_agrees(found, expected), "{number:?} {linear:?}: {found} {expected}");
+        assert!(
+            complex_agrees(found, expected),
+            "{number:?} {linear:?}: {found} {expected}"
+        );
     }
     let read = image.get_complex::<c64>(Caching::Unchanged).expect("c64");
     for (&found, &number) in read.as_slice().iter().zip(numbers) {
@@ -83,7 +89,9 @@ fn check(image: &DataobjImage, numbers: &[Number], linear: Linear) {
 
 /// A real request takes the real part.
 fn check_real<T: Out>(image: &DataobjImage, numbers: &[Number], linear: Linear) {
-    let read = image.get_fdata::<T>(Caching::Unchanged).expect("real values");
+    let read = image
+        .get_fdata::<T>(Caching::Unchanged)
+        .expect("real values");
     assert_eq!(read.len(), numbers.len());
     for (&found, &number) in read.as_slice().iter().zip(numbers) {
         let (expected, _) = naive::value::<T>(number, linear);
@@ -100,7 +108,14 @@ fn check_real<T: Out>(image: &DataobjImage, numbers: &[Number], linear: Linear) 
 fn complex_voxels_and_complex_requests() {
     let mut rng = Rng::new(31);
     let mut compared = 0;
-    let stored = [DType::C64, DType::C128, DType::I16, DType::F32, DType::F64, DType::U64];
+    let stored = [
+        DType::C64,
+        DType::C128,
+        DType::I16,
+        DType::F32,
+        DType::F64,
+        DType::U64,
+    ];
     for dtype in stored {
         for scl in SCLS {
             for order in ORDERS {
@@ -217,7 +232,10 @@ fn colours_are_raw_or_an_error() {
             let dataobj = image.dataobj();
             let raw = dataobj.unscaled().expect("raw colours");
             assert_eq!(raw.as_bytes(), data);
-            let row = dataobj.as_proxy().expect("a file's").slice_unscaled(&"[:, 1, 1]".parse().expect("an index"));
+            let row = dataobj
+                .as_proxy()
+                .expect("a file's")
+                .slice_unscaled(&"[:, 1, 1]".parse().expect("an index"));
             let row = row.expect("raw colours");
             assert_eq!(row.as_bytes(), &data[16 * bytes..20 * bytes]);
             let native = outcome(&dataobj.native());
@@ -247,6 +265,8 @@ fn complex_to_f16_rounds_once() {
     data.extend([0; 8]);
     let nifti = Nifti::new(DType::C128, &[1], data).version(2).scl(1.0, 2.5);
     let image = DataobjImage::from_bytes(nifti.single()).expect("it loads");
-    let read = image.get_fdata::<f16>(Caching::Fill).expect("it can be read");
+    let read = image
+        .get_fdata::<f16>(Caching::Fill)
+        .expect("it can be read");
     assert_eq!(read.as_slice(), [f16::from_bits(0x4103)]);
 }

@@ -167,7 +167,10 @@ fn images() -> Vec<(DataobjImage, Model)> {
     vec![
         (load(plain), model([0.0, 1.0, 2.0, 3.0, 4.0, 5.0], None)),
         (load(scaled), model([1.0, 3.0, 5.0, 7.0, 9.0, 11.0], None)),
-        (array, model([5.0, 4.0, 3.0, 2.0, 1.0, 0.0], Some(DType::F32))),
+        (
+            array,
+            model([5.0, 4.0, 3.0, 2.0, 1.0, 0.0], Some(DType::F32)),
+        ),
     ]
 }
 

@@ -68,8 +68,15 @@ fn another_type_unchanged_comes_from_the_file() {
     image.fdata_mut::<f64>().expect("it can be read")[[0, 0]] = 99.0;
     let wide = fill::<f64>(&image);
     assert_eq!(wide.as_slice()[0], 99.0);
-    assert_eq!(unchanged::<f32>(&image).as_slice()[0], 1.0, "the edit is not visible");
-    assert!(fill::<f64>(&image).shares_memory_with(&wide), "the cache is kept");
+    assert_eq!(
+        unchanged::<f32>(&image).as_slice()[0],
+        1.0,
+        "the edit is not visible"
+    );
+    assert!(
+        fill::<f64>(&image).shares_memory_with(&wide),
+        "the cache is kept"
+    );
 }
 
 /// "Edits to a returned 'fill' array are visible later until `uncache()`; then file values return."
@@ -80,9 +87,18 @@ fn edits_live_until_uncache() {
     assert!(image.in_memory());
     assert_eq!(fill::<f32>(&image).view()[[1, 2]], -5.0);
     assert_eq!(unchanged::<f32>(&image).view()[[1, 2]], -5.0);
-    let slice = image.dataobj().slice::<f32>(&"[1, 2]".parse().expect("an index"));
-    assert_eq!(slice.expect("a slice").as_slice(), [15.0], "slices read the file");
-    assert_eq!(image.dataobj().read::<f32>().expect("read").view()[[1, 2]], 15.0);
+    let slice = image
+        .dataobj()
+        .slice::<f32>(&"[1, 2]".parse().expect("an index"));
+    assert_eq!(
+        slice.expect("a slice").as_slice(),
+        [15.0],
+        "slices read the file"
+    );
+    assert_eq!(
+        image.dataobj().read::<f32>().expect("read").view()[[1, 2]],
+        15.0
+    );
     image.uncache();
     assert!(!image.in_memory());
     assert_eq!(fill::<f32>(&image).view()[[1, 2]], 15.0);
@@ -109,7 +125,11 @@ fn held_arrays_keep_their_values() {
     assert!(!edited.shares_memory_with(&held));
     drop((held, edited));
     image.fdata_mut::<f32>().expect("it is there")[[1, 0]] = 8.0;
-    assert_eq!(fill::<f32>(&image).as_slice()[..2], [7.0, 8.0], "both edits");
+    assert_eq!(
+        fill::<f32>(&image).as_slice()[..2],
+        [7.0, 8.0],
+        "both edits"
+    );
 }
 
 /// Complex requests share the one cache.
@@ -117,8 +137,12 @@ fn held_arrays_keep_their_values() {
 fn complex_arrays_are_kept_too() {
     let image = image();
     let real = fill::<f64>(&image);
-    let complex = image.get_complex::<c64>(Caching::Fill).expect("it can be read");
-    let again = image.get_complex::<c64>(Caching::Unchanged).expect("it is there");
+    let complex = image
+        .get_complex::<c64>(Caching::Fill)
+        .expect("it can be read");
+    let again = image
+        .get_complex::<c64>(Caching::Unchanged)
+        .expect("it is there");
     assert!(again.shares_memory_with(&complex));
     assert!(!unchanged::<f64>(&image).shares_memory_with(&real));
 }
@@ -164,7 +188,11 @@ fn an_edited_array_image_leaves_a_stale_copy() {
     assert_eq!(fill::<f32>(&image).as_slice()[0], 1.5, "stale");
     assert_eq!(fill::<f64>(&image).as_slice()[0], 9.0);
     image.uncache();
-    assert_eq!(fill::<f64>(&image).as_slice()[0], 9.0, "the array itself was edited");
+    assert_eq!(
+        fill::<f64>(&image).as_slice()[0],
+        9.0,
+        "the array itself was edited"
+    );
     assert_eq!(fill::<f32>(&image).as_slice()[0], 9.0);
 }
 
@@ -182,7 +210,11 @@ fn array_images_round_once() {
     assert_eq!(fill::<f32>(&large).as_slice(), [2f32.powi(64)]);
     let file = Nifti::new(voxload::DType::I64, &[1], stored);
     let file = DataobjImage::from_bytes(file.single()).expect("it loads");
-    assert_eq!(fill::<f32>(&file).as_slice()[0].to_bits(), 0x5d80_0000, "a proxy rounds twice");
+    assert_eq!(
+        fill::<f32>(&file).as_slice()[0].to_bits(),
+        0x5d80_0000,
+        "a proxy rounds twice"
+    );
 }
 
 /// ndarrays of either memory order become column-major arrays of the same elements.
@@ -201,6 +233,10 @@ fn array_images_of_ndarrays() {
             assert_eq!(b.view()[IxDyn(&[j, i])], expected);
         }
     }
-    assert_eq!(a.as_slice()[..3], [0.0, 10.0, 20.0], "the first axis is the fastest");
+    assert_eq!(
+        a.as_slice()[..3],
+        [0.0, 10.0, 20.0],
+        "the first axis is the fastest"
+    );
     assert!(matches!(image.dataobj().native(), Ok(StoredArray::I16(_))));
 }

@@ -5,6 +5,14 @@ mod bits;
 mod bits_complex;
 mod cache_walk;
 mod caches;
+#[cfg(feature = "cli")]
+mod command;
+mod entry;
+mod files;
+mod malformed;
+mod malformed_files;
+mod malformed_gzip;
+mod memory;
 mod oracle_values;
 mod reads;
 mod real_files;

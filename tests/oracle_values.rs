@@ -68,8 +68,13 @@ fn nibabel_gives_the_same_bits() {
     for real in ["f2", "f4", "f8"] {
         assert!(requests[real] >= 10 * 48 * 2 * 2, "{requests:?}");
     }
-    assert!(requests["c8"] >= 80 && requests["c16"] >= 80, "{requests:?}");
+    assert!(
+        requests["c8"] >= 80 && requests["c16"] >= 80,
+        "{requests:?}"
+    );
     let backends = Backend::available(test);
     let folder = folder.join("values");
-    for_each_parallel(files, |(name, rows)| check(&folder, &name, &rows, &backends));
+    for_each_parallel(files, |(name, rows)| {
+        check(&folder, &name, &rows, &backends)
+    });
 }

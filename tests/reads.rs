@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use voxload::{
-    Access, ArrayProxy, ByteOrder, Caching, DType, Dataobj, DataobjImage, FileHolder, FileMap, IMAGE, Index, Layout,
-    LoadOptions, ProxySpec, Scaling,
+    Access, ArrayProxy, ByteOrder, Caching, DType, Dataobj, DataobjImage, FileHolder, FileMap,
+    IMAGE, Index, Layout, LoadOptions, ProxySpec, Scaling,
 };
 
 use crate::support::errors::outcome;
@@ -67,10 +67,19 @@ fn slices_read_no_more_than_nibabel() {
         let (expected_shape, from) = slicing::take(shape, index.items());
         assert_eq!(slice.shape(), expected_shape);
         let values = from.iter().map(|&n| f32::from(n as i16) * 0.5 + 1.0);
-        assert!(slice.as_slice().iter().copied().eq(values), "{shape:?} {text}");
+        assert!(
+            slice.as_slice().iter().copied().eq(values),
+            "{shape:?} {text}"
+        );
         let (found, times) = (source.bytes_read(), source.reads());
-        assert!(found <= bytes, "{shape:?} {text}: {found} bytes, not {bytes}");
-        assert!(times <= reads, "{shape:?} {text}: {times} reads, not {reads}");
+        assert!(
+            found <= bytes,
+            "{shape:?} {text}: {found} bytes, not {bytes}"
+        );
+        assert!(
+            times <= reads,
+            "{shape:?} {text}: {times} reads, not {reads}"
+        );
         for (offset, _) in source.ranges() {
             assert!(offset >= 352, "{shape:?} {text}: the header was read");
         }
@@ -81,7 +90,9 @@ fn slices_read_no_more_than_nibabel() {
 #[test]
 fn one_slice_is_one_read_at_its_place() {
     let (proxy, source) = proxy(&[64, 64, 30], 0);
-    proxy.slice::<f64>(&"[..., 5]".parse().expect("an index")).expect("a slice");
+    proxy
+        .slice::<f64>(&"[..., 5]".parse().expect("an index"))
+        .expect("a slice");
     assert_eq!(source.ranges(), [(40960, 8192)]);
 }
 
@@ -140,7 +151,11 @@ fn loading_reads_no_voxel() {
             let (image, source) = counted(nifti.single());
             let offset = nifti.data_offset() as u64;
             assert_eq!(image.header().data_offset, offset);
-            assert!(source.reach() <= offset, "{} bytes of {offset}", source.reach());
+            assert!(
+                source.reach() <= offset,
+                "{} bytes of {offset}",
+                source.reach()
+            );
             assert!(source.bytes_read() > 0);
             assert_eq!(image.shape(), [50, 40, 30]);
         }
@@ -151,7 +166,9 @@ fn loading_reads_no_voxel() {
 fn a_second_get_fdata_reads_nothing() {
     let (image, source) = counted(Nifti::counting(&[50, 40, 30]).scl(2.0, 1.0).single());
     source.reset();
-    let first = image.get_fdata::<f32>(Caching::Fill).expect("it can be read");
+    let first = image
+        .get_fdata::<f32>(Caching::Fill)
+        .expect("it can be read");
     assert_eq!(source.bytes_read(), 120_000);
     source.reset();
     for caching in [Caching::Fill, Caching::Unchanged] {
@@ -159,8 +176,14 @@ fn a_second_get_fdata_reads_nothing() {
         assert!(again.shares_memory_with(&first));
     }
     assert_eq!((source.reads(), source.bytes_read()), (0, 0));
-    image.get_fdata::<f64>(Caching::Unchanged).expect("it can be read");
-    assert_eq!(source.bytes_read(), 120_000, "another type comes from the file");
+    image
+        .get_fdata::<f64>(Caching::Unchanged)
+        .expect("it can be read");
+    assert_eq!(
+        source.bytes_read(),
+        120_000,
+        "another type comes from the file"
+    );
 }
 
 /// Gzip through a source of the caller's: the header alone takes the start of the file, and reading on goes on
@@ -172,10 +195,20 @@ fn gzip_is_read_once_from_the_start() {
     let bytes = gz(&nifti.single(), 1);
     let length = bytes.len() as u64;
     let (image, source) = counted(bytes);
-    assert!(source.reach() <= 1 << 20, "{} bytes for a header", source.reach());
-    image.get_fdata::<f32>(Caching::Fill).expect("it can be read");
+    assert!(
+        source.reach() <= 1 << 20,
+        "{} bytes for a header",
+        source.reach()
+    );
+    image
+        .get_fdata::<f32>(Caching::Fill)
+        .expect("it can be read");
     let most = length + length / 4 + 64;
-    assert!(source.bytes_read() <= most, "{} of {length}", source.bytes_read());
+    assert!(
+        source.bytes_read() <= most,
+        "{} of {length}",
+        source.bytes_read()
+    );
     source.reset();
     image.get_fdata::<f32>(Caching::Fill).expect("it is there");
     assert_eq!(source.reads(), 0);
@@ -186,7 +219,9 @@ fn gzip_is_read_once_from_the_start() {
 fn read_errors_come_out() {
     let (image, source) = counted(Nifti::counting(&[512, 512, 16]).single());
     source.fail_from(u64::MAX);
-    image.get_fdata::<f32>(Caching::Unchanged).expect("it can be read");
+    image
+        .get_fdata::<f32>(Caching::Unchanged)
+        .expect("it can be read");
     let reads = source.reads();
     assert!(reads >= 2, "several reads");
     for k in 0..reads {
@@ -195,7 +230,9 @@ fn read_errors_come_out() {
         assert!(!image.in_memory());
     }
     source.fail_from(u64::MAX);
-    image.get_fdata::<f32>(Caching::Fill).expect("it can be read again");
+    image
+        .get_fdata::<f32>(Caching::Fill)
+        .expect("it can be read again");
     assert!(image.in_memory());
 }
 

@@ -89,7 +89,10 @@ fn check_affine(name: &str, image: &DataobjImage, expected: &str) {
     let affine = image.affine().expect("NIfTI always has an affine");
     assert_eq!(expected.len(), 16);
     for (&found, &expected) in affine.as_flattened().iter().zip(&expected) {
-        assert!(ulps(found, expected) <= 1, "{name}: {found:e}, not {expected:e}");
+        assert!(
+            ulps(found, expected) <= 1,
+            "{name}: {found:e}, not {expected:e}"
+        );
     }
 }
 
@@ -103,7 +106,11 @@ fn check(row: &[String], backends: &[Backend]) -> (String, bool) {
     assert_eq!(image.header().dtype.name(), dtype, "{name}");
     check_affine(&name, &image, affine);
     if f4 == "missing" {
-        assert_eq!(outcome(&image.dataobj().read::<f32>()), "NotFound", "{name}");
+        assert_eq!(
+            outcome(&image.dataobj().read::<f32>()),
+            "NotFound",
+            "{name}"
+        );
         return (name, false);
     }
     for &backend in backends {
@@ -132,9 +139,15 @@ fn every_nifti_file_of_the_wheels() {
     let whole = checked.iter().filter(|(_, read)| *read).count();
     assert!(whole >= 12, "{checked:?}");
     for (name, ..) in SPEC {
-        assert!(checked.contains(&(name.to_owned(), true)), "{name} was not there");
+        assert!(
+            checked.contains(&(name.to_owned(), true)),
+            "{name} was not there"
+        );
     }
-    assert!(rows.iter().any(|row| row[0].contains("nilearn")), "nilearn's files");
+    assert!(
+        rows.iter().any(|row| row[0].contains("nilearn")),
+        "nilearn's files"
+    );
 }
 
 #[test]

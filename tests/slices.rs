@@ -33,7 +33,13 @@ fn volume(rng: &mut Rng) -> Nifti {
     let dtype = *rng.pick(&TYPES);
     let voxels: usize = shape.iter().product();
     let data = rng.bytes(voxels * dtype.size_bytes());
-    let scl = *rng.pick(&[(f64::NAN, 0.0), (1.0, 0.0), (0.1, -7.0), (2.0, 0.0), (1.0, 3.5)]);
+    let scl = *rng.pick(&[
+        (f64::NAN, 0.0),
+        (1.0, 0.0),
+        (0.1, -7.0),
+        (2.0, 0.0),
+        (1.0, 3.5),
+    ]);
     let order = *rng.pick(&[ByteOrder::Little, ByteOrder::Big]);
     let version = *rng.pick(&[1, 2]);
     let nifti = Nifti::new(dtype, &shape, data);
@@ -131,7 +137,9 @@ fn slices_of_numpy() {
             panic!("five columns: {row:?}");
         };
         let image = voxload::load(folder.join("slices").join(name)).expect("it loads");
-        let index: Index = text.parse().unwrap_or_else(|error| panic!("{text}: {error}"));
+        let index: Index = text
+            .parse()
+            .unwrap_or_else(|error| panic!("{text}: {error}"));
         for &backend in &backends {
             let (found_shape, found) = match request.as_str() {
                 "f2" => hashed::<f16>(backend, &image, &index),
@@ -158,7 +166,9 @@ fn random_elements(rng: &mut Rng, shape: &[usize]) -> Vec<SliceInfoElem> {
             elements.push(SliceInfoElem::NewAxis);
         }
         if length > 0 && rng.one_in(4) {
-            elements.push(SliceInfoElem::Index(rng.between(-length, length - 1) as isize));
+            elements.push(SliceInfoElem::Index(
+                rng.between(-length, length - 1) as isize
+            ));
             continue;
         }
         let (start, end) = (rng.between(0, length), rng.between(0, length));
@@ -203,9 +213,13 @@ fn ndarray_slices_mean_what_ndarray_means() {
     assert_eq!(compared, 3000);
     // ndarray reverses what it sliced, numpy walks back from its start.
     let image = DataobjImage::from_bytes(Nifti::counting(&[6]).single()).expect("it loads");
-    let by_ndarray = image.dataobj().slice::<f32>(&Index::from(&ndarray::s![1..5;-2]));
+    let by_ndarray = image
+        .dataobj()
+        .slice::<f32>(&Index::from(&ndarray::s![1..5;-2]));
     assert_eq!(by_ndarray.expect("a slice").as_slice(), [4.0, 2.0]);
-    let by_numpy = image.dataobj().slice::<f32>(&"[1:5:-2]".parse().expect("an index"));
+    let by_numpy = image
+        .dataobj()
+        .slice::<f32>(&"[1:5:-2]".parse().expect("an index"));
     assert!(by_numpy.expect("a slice").is_empty());
 }
 
@@ -213,25 +227,71 @@ fn ndarray_slices_mean_what_ndarray_means() {
 fn indexes_that_do_not_fit() {
     let image = DataobjImage::from_bytes(Nifti::counting(&[4, 3, 2]).single()).expect("it loads");
     let refused = [
-        "[4]", "[-5]", "[0, 3]", "[..., 2]", "[..., -3]", "[0, 0, 0, 0]", "[:, :, :, :]", "[..., ...]",
-        "[..., 0, ...]", "[::0]", "[1:2:0]", "[99999999999999999999]", "[-99999999999999999999]",
+        "[4]",
+        "[-5]",
+        "[0, 3]",
+        "[..., 2]",
+        "[..., -3]",
+        "[0, 0, 0, 0]",
+        "[:, :, :, :]",
+        "[..., ...]",
+        "[..., 0, ...]",
+        "[::0]",
+        "[1:2:0]",
+        "[99999999999999999999]",
+        "[-99999999999999999999]",
     ];
     for text in refused {
-        let index: Index = text.parse().unwrap_or_else(|error| panic!("{text}: {error}"));
-        assert_eq!(outcome(&image.dataobj().slice::<f32>(&index)), "Index", "{text}");
-        assert_eq!(outcome(&image.dataobj().slice_native(&index)), "Index", "{text}");
-        assert_eq!(outcome(&image.dataobj().slice_into(&index, &mut [0f32; 24])), "Index", "{text}");
+        let index: Index = text
+            .parse()
+            .unwrap_or_else(|error| panic!("{text}: {error}"));
+        assert_eq!(
+            outcome(&image.dataobj().slice::<f32>(&index)),
+            "Index",
+            "{text}"
+        );
+        assert_eq!(
+            outcome(&image.dataobj().slice_native(&index)),
+            "Index",
+            "{text}"
+        );
+        assert_eq!(
+            outcome(&image.dataobj().slice_into(&index, &mut [0f32; 24])),
+            "Index",
+            "{text}"
+        );
     }
     let unreadable = [
-        "[", "]", "[1", "1]", "[a]", "[1.5]", "[1:2:3:4]", "[1,,2]", "[]", "", "[--1]", "[1 2]", "[[0]]", "[True]",
-        "[1:x]", "[0x10]", "[_1]",
+        "[",
+        "]",
+        "[1",
+        "1]",
+        "[a]",
+        "[1.5]",
+        "[1:2:3:4]",
+        "[1,,2]",
+        "[]",
+        "",
+        "[--1]",
+        "[1 2]",
+        "[[0]]",
+        "[True]",
+        "[1:x]",
+        "[0x10]",
+        "[_1]",
     ];
     for text in unreadable {
         assert_eq!(outcome(&text.parse::<Index>()), "Index", "{text}");
     }
     let whole: Index = "[:]".parse().expect("an index");
-    assert_eq!(outcome(&image.dataobj().slice_into(&whole, &mut [0f32; 23])), "Shape");
-    assert_eq!(outcome(&image.dataobj().read_into(&mut [0f64; 25])), "Shape");
+    assert_eq!(
+        outcome(&image.dataobj().slice_into(&whole, &mut [0f32; 23])),
+        "Shape"
+    );
+    assert_eq!(
+        outcome(&image.dataobj().read_into(&mut [0f64; 25])),
+        "Shape"
+    );
 }
 
 #[test]
@@ -246,14 +306,21 @@ fn bounds_clamp_as_in_numpy() {
         ("[5:5]", &[]),
         ("[::-2]", &[3.0, 1.0]),
         ("[-2:]", &[2.0, 3.0]),
-        ("[-99999999999999999999:99999999999999999999:3]", &[0.0, 3.0]),
+        (
+            "[-99999999999999999999:99999999999999999999:3]",
+            &[0.0, 3.0],
+        ),
         ("[1:3,]", &[1.0, 2.0]),
     ];
     for (text, expected) in table {
-        let slice = image.dataobj().slice::<f64>(&text.parse().expect("an index"));
+        let slice = image
+            .dataobj()
+            .slice::<f64>(&text.parse().expect("an index"));
         assert_eq!(slice.expect("a slice").as_slice(), expected, "{text}");
     }
-    let one = image.dataobj().slice::<f64>(&"[-1]".parse().expect("an index"));
+    let one = image
+        .dataobj()
+        .slice::<f64>(&"[-1]".parse().expect("an index"));
     let one = one.expect("one voxel");
     assert_eq!((one.shape(), one.as_slice()), (&[][..], &[3.0][..]));
 }
@@ -272,6 +339,9 @@ fn slices_of_arrays() {
         let (expected_shape, from) = slicing::take(&shape, index.items());
         let expected: Vec<f32> = from.iter().map(|&at| elements[at]).collect();
         let found = image.dataobj().slice::<f32>(&index).expect("a slice");
-        assert_eq!((found.shape(), found.as_slice()), (&expected_shape[..], &expected[..]));
+        assert_eq!(
+            (found.shape(), found.as_slice()),
+            (&expected_shape[..], &expected[..])
+        );
     }
 }

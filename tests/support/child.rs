@@ -6,7 +6,13 @@ use std::process::Command;
 pub fn run_test(name: &str) -> String {
     let this = std::env::current_exe().expect("the test binary's path");
     let output = Command::new(this)
-        .args([name, "--exact", "--ignored", "--nocapture", "--test-threads=1"])
+        .args([
+            name,
+            "--exact",
+            "--ignored",
+            "--nocapture",
+            "--test-threads=1",
+        ])
         .output()
         .expect("the test binary runs");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();

@@ -62,7 +62,7 @@ pub mod two {
 
 impl At {
     /// The `n`-th number of an array.
-    pub fn nth(self, n: usize) -> Self {
+    pub const fn nth(self, n: usize) -> Self {
         Self(self.0 + n * self.1, self.1)
     }
 }
@@ -179,6 +179,7 @@ impl Nifti {
         put_real(&mut h, pixdim, 1.0, order);
         for n in 1..8 {
             let length = self.shape.get(n - 1).map_or(1, |&n| n as i64);
+            assert!(!one || length <= 32767, "NIfTI-1 counts voxels in 16 bits");
             put_int(&mut h, dim.nth(n), length, order);
             put_real(&mut h, pixdim.nth(n), 1.0 + n as f64 / 4.0, order);
         }

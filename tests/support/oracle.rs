@@ -47,7 +47,11 @@ pub fn hash<T: Out>(array: &HostArray<T>) -> String {
     let nan = T::narrowed(f64::from_bits(0x7ff8 << 48)).bits();
     let mut bytes = Vec::with_capacity(array.len() * size);
     for &value in array.as_slice() {
-        let bits = if value.is_not_a_number() { nan } else { value.bits() };
+        let bits = if value.is_not_a_number() {
+            nan
+        } else {
+            value.bits()
+        };
         bytes.extend(&bits.to_le_bytes()[..size]);
     }
     hex(&Sha256::digest(&bytes))

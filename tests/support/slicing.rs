@@ -8,7 +8,11 @@ use super::rng::Rng;
 pub fn positions(length: usize, start: Option<i64>, stop: Option<i64>, step: i64) -> Vec<usize> {
     let length = length as i128;
     let step = i128::from(step);
-    let (least, most) = if step > 0 { (0, length) } else { (-1, length - 1) };
+    let (least, most) = if step > 0 {
+        (0, length)
+    } else {
+        (-1, length - 1)
+    };
     let resolve = |bound: Option<i64>, absent: i128| match bound {
         None => absent,
         Some(bound) => {
@@ -23,7 +27,11 @@ pub fn positions(length: usize, start: Option<i64>, stop: Option<i64>, step: i64
             }
         }
     };
-    let (first, last) = if step > 0 { (least, most) } else { (most, least) };
+    let (first, last) = if step > 0 {
+        (least, most)
+    } else {
+        (most, least)
+    };
     let mut at = resolve(start, first);
     let stop = resolve(stop, last);
     let mut positions = Vec::new();
@@ -101,7 +109,11 @@ pub fn random_shape(rng: &mut Rng) -> Vec<usize> {
 /// A random legal index for a shape.
 pub fn random_index(rng: &mut Rng, shape: &[usize]) -> Index {
     let named = rng.below(shape.len() + 1);
-    let ellipsis = if rng.one_in(2) { rng.below(named + 1) } else { usize::MAX };
+    let ellipsis = if rng.one_in(2) {
+        rng.below(named + 1)
+    } else {
+        usize::MAX
+    };
     let mut index = Index::new();
     let mut axis = 0;
     for n in 0..=named {
