@@ -17,4 +17,5 @@ mod oracle_values;
 mod reads;
 mod real_files;
 mod slices;
+mod small_devices;
 mod support;
