@@ -12,6 +12,7 @@ mod files;
 mod malformed;
 mod malformed_files;
 mod malformed_gzip;
+mod malformed_headers;
 mod memory;
 mod oracle_values;
 mod reads;
