@@ -14,6 +14,10 @@ const VOXELS: usize = 6;
 type Values = [f64; VOXELS];
 
 #[derive(Debug, Clone, Copy)]
+#[cfg_attr(
+    not(feature = "gpu"),
+    expect(dead_code, reason = "no device is called without the feature")
+)]
 enum Call {
     Get(DType, Caching),
     Edit(DType, usize, i8),
@@ -100,6 +104,7 @@ impl Model {
         self.file
     }
 
+    #[cfg(feature = "gpu")]
     fn get_gpu(&mut self, dtype: DType, caching: Caching) -> Values {
         if let Some(kept) = self.kept_on_device(dtype) {
             return kept.values;
@@ -130,6 +135,7 @@ impl Model {
         self.device = self.device.filter(|kept| kept.dtype != dtype);
     }
 
+    #[cfg(feature = "gpu")]
     fn edit_on_device(&mut self, dtype: DType, at: usize, value: f64) -> Values {
         let mut values = self.get_gpu(dtype, Caching::Fill);
         values[at] = value;
