@@ -52,6 +52,7 @@ pub(super) fn from_file_map(file_map: FileMap, options: &LoadOptions) -> Result<
     let name = header.filename.as_ref().map(FileName::new);
     let (entry, parsed) = read_header(&header_source, name.as_ref())
         .map_err(|error| error.at_maybe(header.filename.as_deref()))?;
+    header_source.release();
     let image_source = if entry.image_endings.is_empty() {
         header_source
     } else {
@@ -64,6 +65,7 @@ pub(super) fn from_file_map(file_map: FileMap, options: &LoadOptions) -> Result<
             opened => opened?,
         }
     };
+    image_source.release();
     let name = header.filename.clone();
     assemble(parsed, image_source, file_map).map_err(|error| error.at_maybe(name.as_deref()))
 }

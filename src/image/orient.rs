@@ -92,9 +92,7 @@ impl DataobjImage {
         affine: Option<Affine>,
     ) -> Result<Self> {
         let own = change(index.select(self.shape())?);
-        let dataobj = self
-            .dataobj
-            .showing(change(self.dataobj.select(index)?))?;
+        let dataobj = self.dataobj.showing(change(self.dataobj.select(index)?))?;
         let mut header = self.header.clone();
         header.affine = affine;
         header.shape = dataobj.shape().to_vec();
