@@ -10,6 +10,10 @@ NILEARN="nilearn==0.14.1"
 ORACLE="$PWD/target/oracle"
 PYTHON=.oracle/env/bin/python
 
+# Mesa's software driver complains on every start without one.
+XDG_RUNTIME_DIR=${XDG_RUNTIME_DIR:-$PWD/target}
+export XDG_RUNTIME_DIR
+
 say() {
     printf '\n== %s\n' "$1"
 }
