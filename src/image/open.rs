@@ -145,7 +145,7 @@ fn read_header(source: &Source, name: Option<&FileName>) -> Result<(&'static For
         && let ErrorKind::Truncated { need, .. } = *error.kind()
         && prefix.len() as u64 == SNIFF_BYTES
     {
-        // Not the file is short, but what was read of it. Four bytes more announce extensions.
+        // Not the file is short, but what was read of it. The four bytes behind a header tell of extensions.
         prefix = source.prefix(need + 4)?;
         detected = detect(&prefix, ending);
     }
