@@ -5,6 +5,7 @@ mod device;
 mod fdata;
 mod open;
 mod orient;
+mod save;
 mod stream;
 
 use std::collections::BTreeMap;
