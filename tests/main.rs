@@ -19,4 +19,5 @@ mod reads;
 mod real_files;
 mod slices;
 mod small_devices;
+mod streams;
 mod support;

@@ -80,13 +80,16 @@ impl Stager {
         let conversion = feed.proxy().conversion(output)?;
         gpu.can_convert(&conversion)?;
         let mut slot_bytes = 4096;
+        let blocks = feed.turns().blocks();
         // The first block is as large as any, the last one may be cut otherwise.
-        for block in [0, feed.turns().blocks().saturating_sub(1)] {
-            if block < feed.turns().blocks() {
+        for block in [0, blocks.saturating_sub(1)] {
+            if block < blocks {
                 let plan = feed.proxy().plan(&feed.selection(block)?);
-                let cut = Cut::new(gpu, &conversion, &plan, &options.staging);
-                gpu.kernels().get(gpu, &conversion, cut.is_dense())?;
-                slot_bytes = slot_bytes.max(cut.slot_bytes);
+                if !plan.empty {
+                    let cut = Cut::new(gpu, &conversion, &plan, &options.staging);
+                    gpu.kernels().get(gpu, &conversion, cut.is_dense())?;
+                    slot_bytes = slot_bytes.max(cut.slot_bytes);
+                }
             }
         }
         let slots = options.staging.slots.max(1);

@@ -103,6 +103,7 @@ fn stages() {
                 cut.packets(),
                 |packet, writer| fill(packet, &memory, writer),
                 |_, _, _, _| {},
+                None,
             )
             .unwrap();
     });
@@ -114,8 +115,16 @@ fn stages() {
                 cut.packets(),
                 |packet, writer| writer.push(bytemuck::cast_slice(&packet.head)),
                 |packet, slot, used, encoder| {
-                    dispatch(&gpu, &kernel, packet, target.buffer(), slot, used, encoder);
+                    let dispatch = Dispatch {
+                        gpu: &gpu,
+                        kernel: &kernel,
+                        packet,
+                        target: target.buffer(),
+                        shift: 0,
+                    };
+                    dispatch.record(slot, used, encoder);
                 },
+                None,
             )
             .unwrap();
     });

@@ -1,0 +1,1 @@
+//! A file of any length, the same memory.
