@@ -47,7 +47,7 @@ impl Trace {
 pub(crate) enum Stage {
     Read,
     Inflate,
-    Stage,
+    Copy,
     Submit,
 }
 
@@ -110,7 +110,7 @@ impl Tracer {
         Trace {
             read: busy(Stage::Read),
             inflate: busy(Stage::Inflate),
-            stage: busy(Stage::Stage),
+            stage: busy(Stage::Copy),
             submit: busy(Stage::Submit),
             device: timed.then(|| Duration::from_nanos(self.device.load(Ordering::Relaxed))),
             wall: self.start.elapsed(),

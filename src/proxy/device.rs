@@ -124,13 +124,13 @@ impl TileReader for Reader<'_> {
             let mut at = first + start * self.item;
             let end = at + run_bytes;
             if let Some(run) = in_memory.and_then(|bytes| bytes.get(at as usize..end as usize)) {
-                self.time(Stage::Stage, || sink(run));
+                self.time(Stage::Copy, || sink(run));
                 continue;
             }
             while at < end {
                 buffer.resize((end - at).min(READ_BYTES) as usize, 0);
                 self.time(self.stage, || self.session.read_at(at, &mut buffer))?;
-                self.time(Stage::Stage, || sink(&buffer));
+                self.time(Stage::Copy, || sink(&buffer));
                 at += buffer.len() as u64;
             }
         }

@@ -113,9 +113,12 @@ impl<T: Float> Frames<T> {
         }
         match self.ahead.next_event(wait) {
             Ok(Some(Event::Filled {
-                block, task, room, ..
+                block,
+                task,
+                room,
+                last,
             })) => {
-                self.place.next += 1;
+                self.place.next += usize::from(last);
                 self.held.fetch_add(1, Ordering::AcqRel);
                 Poll::Ready(Some(Ok(HostFrame {
                     frames: self.place.turns.frames(block).collect(),

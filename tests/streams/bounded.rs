@@ -15,6 +15,7 @@ const MIB: u64 = 1 << 20;
 /// Host memory that a stream may take over that of the process at its start.
 const MOST_HOST: u64 = 256 * MIB;
 /// Device memory that it may take.
+#[cfg(feature = "gpu")]
 const MOST_DEVICE: u64 = 160 * MIB;
 
 const SHAPE: [usize; 3] = [256, 256, 64];

@@ -112,19 +112,9 @@ fn behind_a_loss_there_is_nothing() {
     );
     let error = held.download().expect_err("the device is gone");
     assert_eq!(error.kind(), &ErrorKind::DeviceLost);
-    let error = image.stream::<f32>(&gpu, StreamOptions::new()).err();
-    let error = error.map_or_else(
-        || {
-            let mut stream = image
-                .stream::<f32>(&gpu, StreamOptions::new())
-                .expect("a stream");
-            stream
-                .next()
-                .expect("an item")
-                .expect_err("the device is gone")
-        },
-        |error| error,
-    );
+    let again = image.stream::<f32>(&gpu, StreamOptions::new());
+    let first = again.and_then(|mut stream| stream.next().expect("an item").map(drop));
+    let error = first.expect_err("the device is gone");
     assert_eq!(error.kind(), &ErrorKind::DeviceLost);
     assert_eq!(
         image

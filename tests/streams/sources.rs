@@ -288,7 +288,7 @@ fn seeks_go_anywhere() {
 
 /// Threads of this process with the name of a stream's.
 #[cfg(target_os = "linux")]
-pub fn stream_threads() -> usize {
+fn stream_threads() -> usize {
     let tasks = std::fs::read_dir("/proc/self/task").expect("procfs");
     let name = |task: std::io::Result<std::fs::DirEntry>| {
         std::fs::read_to_string(task.ok()?.path().join("comm")).ok()
@@ -297,20 +297,57 @@ pub fn stream_threads() -> usize {
     names.filter(|name| name.trim() == "voxload stream").count()
 }
 
+/// Bytes that the best device has allocated.
+#[cfg(target_os = "linux")]
+fn device_bytes(backend: Backend) -> u64 {
+    match backend {
+        Backend::Cpu => 0,
+        #[cfg(feature = "gpu")]
+        Backend::Gpu(device) => {
+            let device = crate::support::backend::open(device).device();
+            device
+                .poll(wgpu::PollType::wait_indefinitely())
+                .expect("it answers");
+            let report = device.generate_allocator_report();
+            report.map_or(0, |report| report.total_allocated_bytes)
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
 #[test]
-fn streams_dropped_at_any_time_end_their_threads() {
+#[ignore = "run by `streams_dropped_at_any_time_leave_nothing` in a process of its own"]
+fn child_drops_streams() {
     let image = DataobjImage::from_bytes(gz(&series(60).single(), 1)).expect("it loads");
     let mut rng = Rng::new(36);
     for backend in Backend::available("streams dropped at any time") {
-        for _ in 0..200 {
+        let mut before = 0;
+        for round in 0..200 {
             let options = FrameOptions::new().looping().slots(1 + rng.below(4));
             let mut stream = items::<f32>(backend, &image, options).expect("a stream");
+            assert_eq!(stream_threads(), 1, "the count can rise");
             for _ in 0..rng.below(6) {
                 stream.next();
             }
             if rng.one_in(2) {
                 std::thread::sleep(std::time::Duration::from_micros(rng.below(300) as u64));
             }
+            drop(stream);
+            assert_eq!(stream_threads(), 0);
+            if round == 0 {
+                before = device_bytes(backend);
+            }
         }
+        let after = device_bytes(backend);
+        assert!(after <= before, "{backend:?}: {before}, then {after}");
+        println!("dropped 200");
     }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn streams_dropped_at_any_time_leave_nothing() {
+    let text = crate::support::child::run_test("streams::sources::child_drops_streams");
+    assert!(text.contains("dropped 200"), "{text}");
+    println!("{text}");
 }

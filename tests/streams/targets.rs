@@ -149,8 +149,7 @@ fn refusal<T: Float>(
     });
     let error = image
         .stream::<T>(gpu, options)
-        .err()
-        .expect("it does not fit");
+        .expect_err("it does not fit");
     kind(&error)
 }
 
