@@ -160,9 +160,11 @@ fn main() {
     let folder = tempfile::tempdir().expect("a folder for the phantom");
     let path = folder.path().join("phantom.nii");
     let packed = folder.path().join("phantom.nii.gz");
-    phantom::Phantom::of_bytes(STORED_BYTES)
-        .write(&path)
-        .expect("room for the phantom");
+    let series = phantom::Phantom {
+        shape: SHAPE,
+        ..phantom::Phantom::of_bytes(0)
+    };
+    series.write(&path).expect("room for the phantom");
     compress(&path, &packed);
     let image = voxload::load(&path).expect("a volume");
     println!("series of shape {:?}", image.shape());
