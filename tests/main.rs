@@ -20,3 +20,4 @@ mod real_files;
 mod slices;
 mod small_devices;
 mod support;
+mod writing;
