@@ -21,3 +21,4 @@ mod slices;
 mod small_devices;
 mod streams;
 mod support;
+mod writing;

@@ -58,10 +58,13 @@ make_vectors() {
     "$PYTHON" tests/oracle/values.py "$ORACLE"
     "$PYTHON" tests/oracle/slices.py "$ORACLE"
     "$PYTHON" tests/oracle/nifti_headers.py "$ORACLE"
+    "$PYTHON" tests/oracle/saved.py "$ORACLE"
     "$PYTHON" tests/oracle/real_files.py "$ORACLE" "$nibabel" "$PWD/.oracle/nilearn/nilearn"
 }
 
 has_vulkan || install mesa-vulkan-drivers libvulkan1
+# A second opinion on the headers we write.
+command -v nifti_tool >/dev/null 2>&1 || install nifti-bin
 make_python
 make_vectors
 
@@ -81,4 +84,4 @@ if [ -z "${XDG_RUNTIME_DIR:-}" ]; then
 fi
 
 say "tests"
-VOXLOAD_REQUIRE_GPU=1 VOXLOAD_ORACLE_DIR="$ORACLE" cargo test
+VOXLOAD_REQUIRE_GPU=1 VOXLOAD_ORACLE_DIR="$ORACLE" VOXLOAD_PYTHON="$PWD/$PYTHON" cargo test
