@@ -4,10 +4,12 @@
 
 mod array;
 mod download;
+mod target;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+pub(crate) mod texture;
 pub(crate) mod upload;
 
 use std::fmt;
@@ -18,6 +20,8 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 pub use array::DeviceArray;
+pub use target::BufferTarget;
+pub use texture::{Texture3d, TextureOptions};
 pub use upload::StagingOptions;
 
 use upload::SpareRings;

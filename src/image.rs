@@ -5,6 +5,8 @@ mod device;
 mod fdata;
 mod open;
 mod orient;
+#[cfg(feature = "gpu")]
+mod texture;
 
 use std::collections::BTreeMap;
 use std::io::Read;

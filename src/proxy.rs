@@ -2,6 +2,8 @@
 
 #[cfg(feature = "gpu")]
 mod device;
+#[cfg(feature = "gpu")]
+mod texture;
 
 use std::sync::Arc;
 

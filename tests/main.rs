@@ -1,1 +1,2 @@
-
+#[cfg(feature = "gpu")]
+mod device_outputs;

@@ -94,7 +94,7 @@ fn stages() {
         Ring::take(&gpu, Purpose::Bind, &options, cut.slot_bytes, cut.bytes).unwrap();
     });
     let ring = || Ring::take(&gpu, Purpose::Bind, &options, cut.slot_bytes, cut.bytes).unwrap();
-    let kernel = gpu.kernels().get(&gpu, &conversion, true).unwrap();
+    let kernel = gpu.kernels().get(&gpu, &conversion, true, false).unwrap();
     timed("staging alone", &mut || {
         ring()
             .run(
@@ -114,7 +114,15 @@ fn stages() {
                 cut.packets(),
                 |packet, writer| writer.push(bytemuck::cast_slice(&packet.head)),
                 |packet, slot, used, encoder| {
-                    dispatch(&gpu, &kernel, packet, target.buffer(), slot, used, encoder);
+                    dispatch(
+                        &gpu,
+                        &kernel,
+                        packet,
+                        &target.buffer().into(),
+                        slot,
+                        used,
+                        encoder,
+                    );
                 },
             )
             .unwrap();
