@@ -172,10 +172,10 @@ impl Load {
     ) -> Result<Option<Self>> {
         gpu.can_convert(conversion)?;
         gpu.check_lost()?;
-        check_target(conversion, plan, &target.buffer)?;
         if plan.empty {
             return Ok(None);
         }
+        check_target(conversion, plan, &target.buffer)?;
         let cut = Cut::new(gpu, conversion, plan, options);
         let watch = target.losses.is_some();
         Ok(Some(Self {

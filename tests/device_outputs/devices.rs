@@ -75,33 +75,37 @@ pub fn download(gpu: &Gpu, buffer: &wgpu::Buffer) -> Vec<u8> {
     })
 }
 
-/// All texels of a 3-D texture, without the padding of rows.
+/// All texels of a 3-D texture, without the padding of rows; slice by slice, for devices with small buffers.
 pub fn download_texture(gpu: &Gpu, texture: &wgpu::Texture) -> Vec<u8> {
-    let size = texture.size();
+    let mut size = texture.size();
+    let depth = std::mem::replace(&mut size.depth_or_array_layers, 1);
     let texel = texture.format().block_copy_size(None).expect("one aspect");
     let row = size.width * texel;
     let padded = row.next_multiple_of(256);
-    let bytes = padded * size.height * size.depth_or_array_layers;
-    let rows = read_back(gpu, bytes.into(), |encoder, buffer| {
-        encoder.copy_texture_to_buffer(
-            texture.as_image_copy(),
-            wgpu::TexelCopyBufferInfo {
-                buffer,
-                layout: wgpu::TexelCopyBufferLayout {
-                    offset: 0,
-                    bytes_per_row: Some(padded),
-                    rows_per_image: Some(size.height),
-                },
-            },
-            size,
-        );
-    });
-    rows.chunks_exact(padded as usize)
-        .flat_map(|padded| padded[..row as usize].to_vec())
-        .collect()
+    let slice = |z| {
+        let mut source = texture.as_image_copy();
+        source.origin.z = z;
+        let bytes = u64::from(padded * size.height);
+        read_back(gpu, bytes, |encoder, buffer| {
+            let layout = wgpu::TexelCopyBufferLayout {
+                offset: 0,
+                bytes_per_row: Some(padded),
+                rows_per_image: None,
+            };
+            let target = wgpu::TexelCopyBufferInfo { buffer, layout };
+            encoder.copy_texture_to_buffer(source, target, size);
+        })
+    };
+    let mut texels = Vec::new();
+    for rows in (0..depth).map(slice) {
+        for padded in rows.chunks_exact(padded as usize) {
+            texels.extend(&padded[..row as usize]);
+        }
+    }
+    texels
 }
 
-/// Bytes that are copied, in pieces that every device allows, to where the host reads them.
+/// Bytes that are copied to where the host reads them.
 fn read_back(
     gpu: &Gpu,
     size: u64,

@@ -91,11 +91,12 @@ fn random_texels(random: &mut Random, device: &Device) -> Texels {
 }
 
 /// An index that leaves at most three axes, and something of each.
-fn frame_of(random: &mut Random, image: &DataobjImage) -> Index {
+fn frame_of(random: &mut Random, image: &DataobjImage, most: u32) -> Index {
     loop {
         let index = random.index(image.shape());
         let slice = image.dataobj().slice::<f32>(&index).expect("a slice");
-        if slice.ndim() <= 3 && !slice.is_empty() {
+        let fits = slice.shape().iter().all(|&side| side <= most as usize);
+        if fits && slice.ndim() <= 3 && !slice.is_empty() {
             return index;
         }
     }
@@ -123,7 +124,15 @@ fn check(device: &Device, image: &DataobjImage, options: &TextureOptions, index:
     let context = || format!("{}: {options:?} of {:?}", device.name, image.header());
     let wrong = |found: &[u8]| found.iter().zip(&wanted).position(|(a, b)| a != b);
     assert_eq!(found.len(), wanted.len(), "{}", context());
-    assert_eq!(wrong(&found), None, "{}", context());
+    let first = |bytes: &[u8]| bytes.iter().copied().take(12).collect::<Vec<u8>>();
+    assert_eq!(
+        wrong(&found),
+        None,
+        "{:?} {:?} {}",
+        first(&found),
+        first(&wanted),
+        context()
+    );
     assert_eq!(
         (twin.len(), wrong(&twin)),
         (wanted.len(), None),
@@ -145,7 +154,8 @@ fn textures_hold_the_values() {
         let mut random = Random(31);
         for _ in 0..150 {
             let image = random.image(4, 2500);
-            let index = frame_of(&mut random, &image);
+            let most = device.gpu.limits().max_texture_dimension_3d;
+            let index = frame_of(&mut random, &image, most);
             let options =
                 TextureOptions::new(random_texels(&mut random, device)).index(index.clone());
             exact[usize::from(check(device, &image, &options, &index))] += 1;
@@ -235,7 +245,7 @@ fn unorm_texels_at_the_edges() {
         5e-324,
         1.5,
     ];
-    let texels = [0, 0, 255, 0, 0, 255, 255, 0, 1, 0, 255, 255, 0, 127, 0, 2];
+    let texels = [0, 0, 255, 0, 0, 255, 255, 0, 1, 1, 255, 255, 0, 127, 0, 2];
     let bytes: Vec<u8> = values
         .iter()
         .flat_map(|value: &f64| value.to_be_bytes())

@@ -237,6 +237,16 @@ fn greater(a: Words, b: Words) -> bool {
     x[1] > y[1] || (x[1] == y[1] && x[0] > y[0])
 }
 
+fn floor_to_u32(v: Words) -> u32 {
+    let exponent = (v[1] >> 20) as i32 - 1023;
+    let significand = SIGN | ((v[1] & 0xf_ffff) << 11) | (v[0] >> 21);
+    if exponent < 0 {
+        0
+    } else {
+        significand >> (31 - exponent)
+    }
+}
+
 fn narrow(v: Words, fraction: u32, bias: i32) -> u32 {
     let field = (v[1] >> 20) & 0x7ff;
     let infinity = ((2 * bias + 1) as u32) << fraction;

@@ -135,7 +135,8 @@ fn stages() {
         target.download_into(&mut out).unwrap();
     });
     timed("upload of 256 MiB", &mut || {
-        upload::copy_bytes(&gpu, bytemuck::cast_slice(&out), target.buffer(), &options).unwrap();
+        crate::gpu::upload::copy_bytes(&gpu, bytemuck::cast_slice(&out), target.buffer(), &options)
+            .unwrap();
     });
     timed("4096 voxels", &mut || {
         load_into(
