@@ -4,6 +4,7 @@
 
 mod array;
 mod download;
+pub(crate) mod raw;
 mod target;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -20,6 +21,7 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 pub use array::DeviceArray;
+pub use raw::{RawVolume, ShaderNames};
 pub use target::BufferTarget;
 pub use texture::{Texture3d, TextureOptions};
 pub use upload::StagingOptions;

@@ -49,7 +49,8 @@ pub use error::{Error, ErrorKind, Result};
 pub use file_map::{FileHolder, FileMap, HEADER, IMAGE};
 #[cfg(feature = "gpu")]
 pub use gpu::{
-    AdapterDescription, BufferTarget, DeviceArray, Gpu, StagingOptions, Texture3d, TextureOptions,
+    AdapterDescription, BufferTarget, DeviceArray, Gpu, RawVolume, ShaderNames, StagingOptions,
+    Texture3d, TextureOptions,
 };
 pub use header::{Header, Layout, Note};
 pub use image::{Caching, DataobjImage, Extra, load};

@@ -3,6 +3,8 @@
 #[cfg(feature = "gpu")]
 mod device;
 #[cfg(feature = "gpu")]
+mod raw;
+#[cfg(feature = "gpu")]
 mod texture;
 
 use std::sync::Arc;

@@ -5,8 +5,8 @@ use crate::array::HostArray;
 use crate::convert::{Conversion, gpu};
 use crate::dataobj::Dataobj;
 use crate::dtype::{ByteOrder, Float};
-use crate::error::Result;
-use crate::gpu::{BufferTarget, DeviceArray, Gpu, StagingOptions};
+use crate::error::{Error, Result};
+use crate::gpu::{BufferTarget, DeviceArray, Gpu, RawVolume, StagingOptions};
 use crate::header::Layout;
 use crate::index::plan::{Plan, TileReader};
 use crate::index::{Index, Selection};
@@ -49,6 +49,19 @@ impl DataobjImage {
             self.cache().fill_device(&array);
         }
         Ok(array)
+    }
+
+    /// The stored voxels of the file in device memory, a half or a quarter of the size of their values, with WGSL that
+    /// makes values of them. Blocks as [`Self::get_fdata_gpu`] does.
+    ///
+    /// # Errors
+    /// As [`Self::get_fdata_gpu`]; [`crate::ErrorKind::LimitExceeded`] for more than a shader can bind at once,
+    /// [`crate::ErrorKind::Usage`] for an image of an array, which has no stored voxels.
+    pub fn raw_on_gpu(&self, gpu: &Gpu) -> Result<RawVolume> {
+        let proxy = self
+            .proxy()
+            .ok_or_else(|| Error::usage("an image of an array has no stored voxels"))?;
+        proxy.slice_raw_on_gpu(gpu, &Index::new())
     }
 
     /// Whether values are kept in device memory.

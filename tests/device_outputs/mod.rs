@@ -3,4 +3,5 @@
 mod devices;
 mod images;
 mod ranges;
+mod raw;
 mod textures;
