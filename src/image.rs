@@ -5,6 +5,7 @@ mod device;
 mod fdata;
 mod open;
 mod orient;
+mod save;
 #[cfg(feature = "gpu")]
 mod texture;
 

@@ -275,11 +275,6 @@ impl Slab {
         &self.target
     }
 
-    /// Records that nothing was lost so far.
-    pub fn record_reset(&self, encoder: &mut wgpu::CommandEncoder) {
-        encoder.clear_buffer(&self.losses, 0, None);
-    }
-
     /// Records the copy of the slab to these slices of a texture.
     pub fn record_copy(
         &self,

@@ -179,7 +179,7 @@ fn volumes_that_cannot_be_raw() {
             offset: 0,
             scaling: Scaling::none(),
         };
-        let mut kind = |spec: ProxySpec| {
+        let kind = |spec: ProxySpec| {
             let image = image_of(Random(43).proxy(&spec), spec);
             image
                 .raw_on_gpu(gpu)
