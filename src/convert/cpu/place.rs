@@ -5,7 +5,7 @@ use crate::array::Element;
 use crate::index::plan::{Axis, Plan};
 
 /// Voxels that are gathered, converted and scattered at a time.
-const TILE: usize = 2048;
+const TILE: usize = 8192;
 
 /// Rows of a tile where rows cross the stored order: as many voxels as a cache line holds bytes.
 const ROWS: usize = 32;
@@ -232,6 +232,12 @@ fn gather(bytes: &[u8], strides: [usize; 2], size: [usize; 2], item: usize, gath
         gathered: &mut [u8],
     ) {
         let (voxels, _) = gathered.as_chunks_mut::<N>();
+        if high == 1 {
+            for (i, voxel) in voxels.iter_mut().enumerate() {
+                voxel.copy_from_slice(&bytes[i * along..i * along + N]);
+            }
+            return;
+        }
         // Across first: what stands together is read while it is in the cache, once.
         for i in 0..wide {
             let start = &bytes[i * along..];
