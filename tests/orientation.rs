@@ -131,10 +131,10 @@ fn affines_follow_the_voxels() {
         let mut affine = [[0.0; 4]; 4];
         affine[3][3] = 1.0;
         for (column, way) in sources.iter().enumerate() {
-            for row in 0..3 {
-                let main = row == way.axis;
+            for (k, row) in affine.iter_mut().take(3).enumerate() {
+                let main = k == way.axis;
                 let size = if main { 2.0 } else { 0.1 * column as f64 - 0.1 };
-                affine[row][column] = if way.flipped { -size } else { size };
+                row[column] = if way.flipped { -size } else { size };
             }
             affine[column][3] = 10.0 * column as f64 - 7.0;
         }
