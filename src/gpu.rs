@@ -4,10 +4,13 @@
 
 mod array;
 pub(crate) mod download;
+pub(crate) mod raw;
+mod target;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+pub(crate) mod texture;
 pub(crate) mod timer;
 pub(crate) mod trace;
 pub(crate) mod upload;
@@ -21,6 +24,9 @@ use std::time::{Duration, Instant};
 
 pub use array::DeviceArray;
 pub(crate) use array::whole_words;
+pub use raw::{RawVolume, ShaderNames};
+pub use target::BufferTarget;
+pub use texture::{Texture3d, TextureOptions};
 pub use trace::Trace;
 pub use upload::StagingOptions;
 

@@ -7,6 +7,8 @@ mod open;
 mod orient;
 mod save;
 mod stream;
+#[cfg(feature = "gpu")]
+mod texture;
 
 use std::collections::BTreeMap;
 use std::io::Read;

@@ -43,12 +43,17 @@ mod stream;
 pub use affine::{Affine, AxisDirection, Orientation, multiply};
 pub use array::{Element, HostArray, Rgb, Rgba, StoredArray};
 pub use cache::budget::{Budget, Usage};
+#[cfg(feature = "gpu")]
+pub use convert::texel::{Texels, Window};
 pub use dataobj::Dataobj;
 pub use dtype::{ByteOrder, ComplexFloat, DType, Float, c64, c128};
 pub use error::{Error, ErrorKind, Result};
 pub use file_map::{FileHolder, FileMap, HEADER, IMAGE};
 #[cfg(feature = "gpu")]
-pub use gpu::{AdapterDescription, DeviceArray, Gpu, StagingOptions, Trace};
+pub use gpu::{
+    AdapterDescription, BufferTarget, DeviceArray, Gpu, RawVolume, ShaderNames, StagingOptions,
+    Texture3d, TextureOptions, Trace,
+};
 pub use header::{Header, Layout, Note};
 pub use image::{Caching, DataobjImage, Extra, load};
 pub use index::{Index, IndexItem};

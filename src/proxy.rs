@@ -2,6 +2,10 @@
 
 #[cfg(feature = "gpu")]
 mod device;
+#[cfg(feature = "gpu")]
+mod raw;
+#[cfg(feature = "gpu")]
+mod texture;
 
 use std::ops::Range;
 use std::sync::Arc;

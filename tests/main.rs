@@ -7,6 +7,8 @@ mod cache_walk;
 mod caches;
 #[cfg(feature = "cli")]
 mod command;
+#[cfg(feature = "gpu")]
+mod device_outputs;
 mod entry;
 mod files;
 mod malformed;
@@ -15,6 +17,7 @@ mod malformed_gzip;
 mod malformed_headers;
 mod memory;
 mod oracle_values;
+mod orientation;
 mod reads;
 mod real_files;
 mod slices;

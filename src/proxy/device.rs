@@ -7,9 +7,9 @@ use crate::convert::gpu;
 use crate::dtype::Float;
 use crate::error::{ErrorKind, Result};
 use crate::gpu::trace::{Stage, Tracer};
-use crate::gpu::{DeviceArray, Gpu, StagingOptions, Trace};
-use crate::index::Index;
+use crate::gpu::{BufferTarget, DeviceArray, Gpu, StagingOptions, Trace};
 use crate::index::plan::{Plan, TileReader};
+use crate::index::{Index, Selection};
 use crate::source::{Access, Session};
 
 /// Stored bytes that are read at a time where they have to be read.
@@ -48,16 +48,87 @@ impl ArrayProxy {
         tracer: Option<&Arc<Tracer>>,
     ) -> Result<DeviceArray<T>> {
         let conversion = self.conversion(T::DTYPE)?;
-        match gpu.can_convert(&conversion) {
-            Err(error) if matches!(error.kind(), ErrorKind::GpuUnsupported(_)) => {
-                let values = self.slice::<T>(index)?;
-                return DeviceArray::from_slice(gpu, values.shape(), values.as_slice());
-            }
-            able => able?,
+        if !able(gpu.can_convert(&conversion))? {
+            let values = self.slice::<T>(index)?;
+            return DeviceArray::from_slice(gpu, values.shape(), values.as_slice());
         }
         let selection = self.select(index)?;
         let plan = self.plan(&selection);
-        self.check_length(&plan)?;
+        self.reading_with(&plan, staging, tracer, |reader, staging| {
+            gpu::load(gpu, &conversion, &plan, reader, &selection.shape(), staging)
+        })
+    }
+
+    /// The values that an index takes, in a place of a buffer of the caller's, reading only their bytes: the bits of
+    /// [`Self::slice`]. Nothing else in the buffer is changed; after an error the place holds an unspecified part of
+    /// the values. Blocks as [`crate::DataobjImage::get_fdata_gpu`] does.
+    ///
+    /// # Errors
+    /// As [`Self::slice_gpu`], and [`ErrorKind::GpuUnsupported`] for a device that cannot run the kernel;
+    /// [`ErrorKind::Shape`] when the buffer is too small, [`ErrorKind::Usage`] when it lacks usage `STORAGE` or voxels
+    /// would share elements.
+    ///
+    /// ```no_run
+    /// # fn main() -> voxload::Result<()> {
+    /// use voxload::{BufferTarget, Gpu};
+    /// let gpu = Gpu::new()?;
+    /// let image = voxload::load("bold.nii.gz")?;
+    /// # let buffer: wgpu::Buffer = unimplemented!();
+    /// // The 30th slice, from the buffer's element 1024 on, in rows of 512 elements.
+    /// let target = BufferTarget::new(&buffer).offset(1024).strides(&[1, 512]);
+    /// image.dataobj().slice_into_buffer::<f32>(&gpu, &"[:, :, 30, 0]".parse()?, &target)?;
+    /// # Ok(()) }
+    /// ```
+    pub fn slice_into_buffer<T: Float>(
+        &self,
+        gpu: &Gpu,
+        index: &Index,
+        target: &BufferTarget<'_>,
+    ) -> Result<()> {
+        let conversion = self.conversion(T::DTYPE)?;
+        gpu.can_convert(&conversion)?;
+        let plan = self.plan_into::<T>(&self.select(index)?, target)?;
+        self.reading(&plan, |reader, staging| {
+            gpu::load_into(gpu, &conversion, &plan, reader, target.buffer, staging)
+        })
+    }
+
+    /// How a selection's voxels are read and where in a buffer they go.
+    pub(crate) fn plan_into<T: Float>(
+        &self,
+        selection: &Selection,
+        target: &BufferTarget<'_>,
+    ) -> Result<Plan> {
+        let strides = target.checked_strides(&selection.shape(), size_of::<T>() as u64)?;
+        Ok(self.plan_strided(selection, target.offset, &strides))
+    }
+
+    /// The same for strides that have been checked.
+    pub(super) fn plan_strided(&self, selection: &Selection, first: u64, strides: &[i64]) -> Plan {
+        if selection.shape().contains(&0) {
+            // Strides of empty arrays have no bounds.
+            return self.plan(selection);
+        }
+        selection.plan_into(&self.spec.shape, self.spec.layout, first, strides)
+    }
+
+    /// Does something with a reader of what a plan takes, and the staging options that suit the source.
+    pub(crate) fn reading<R>(
+        &self,
+        plan: &Plan,
+        load: impl FnOnce(&dyn TileReader, &StagingOptions) -> Result<R>,
+    ) -> Result<R> {
+        self.reading_with(plan, &StagingOptions::default(), None, load)
+    }
+
+    fn reading_with<R>(
+        &self,
+        plan: &Plan,
+        staging: &StagingOptions,
+        tracer: Option<&Arc<Tracer>>,
+        load: impl FnOnce(&dyn TileReader, &StagingOptions) -> Result<R>,
+    ) -> Result<R> {
+        self.check_length(plan)?;
         let session = self.source.begin()?;
         let mut staging = staging.clone();
         if self.source.access() == Access::Sequential {
@@ -65,14 +136,13 @@ impl ArrayProxy {
             staging.workers = 1;
         }
         let reader = self.tile_reader(&session, tracer);
-        let shape = selection.shape();
-        let array = gpu::load(gpu, &conversion, &plan, &reader, &shape, &staging)?;
-        if self.is_whole(&plan) {
+        let result = load(&reader, &staging)?;
+        if self.is_whole(plan) {
             session.finish()?;
         } else {
             session.end()?;
         }
-        Ok(array)
+        Ok(result)
     }
 
     /// Reads boxes in an operation on the source.
@@ -91,6 +161,14 @@ impl ArrayProxy {
                 Access::Sequential => Stage::Inflate,
             },
         }
+    }
+}
+
+/// Whether the device can run the kernel; `false` when it is too weak, an error when there is no kernel.
+pub(super) fn able(answer: Result<()>) -> Result<bool> {
+    match answer {
+        Err(error) if matches!(error.kind(), ErrorKind::GpuUnsupported(_)) => Ok(false),
+        other => other.map(|()| true),
     }
 }
 

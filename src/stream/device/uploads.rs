@@ -297,7 +297,7 @@ impl Uploads {
                     gpu: &self.gpu,
                     kernel,
                     packet,
-                    target: &at.buffer,
+                    target: &(&at.buffer).into(),
                     shift: at.offset - at.offset % binding_align(&self.gpu),
                 };
                 dispatch.record(slot, staged.room.used, encoder);

@@ -94,7 +94,7 @@ fn stages() {
         Ring::take(&gpu, Purpose::Bind, &options, cut.slot_bytes, cut.bytes).unwrap();
     });
     let ring = || Ring::take(&gpu, Purpose::Bind, &options, cut.slot_bytes, cut.bytes).unwrap();
-    let kernel = gpu.kernels().get(&gpu, &conversion, true).unwrap();
+    let kernel = gpu.kernels().get(&gpu, &conversion, true, false).unwrap();
     timed("staging alone", &mut || {
         ring()
             .run(
@@ -119,7 +119,7 @@ fn stages() {
                         gpu: &gpu,
                         kernel: &kernel,
                         packet,
-                        target: target.buffer(),
+                        target: &target.buffer().into(),
                         shift: 0,
                     };
                     dispatch.record(slot, used, encoder);
@@ -136,7 +136,8 @@ fn stages() {
         target.download_into(&mut out).unwrap();
     });
     timed("upload of 256 MiB", &mut || {
-        upload::copy_bytes(&gpu, bytemuck::cast_slice(&out), target.buffer(), &options).unwrap();
+        crate::gpu::upload::copy_bytes(&gpu, bytemuck::cast_slice(&out), target.buffer(), &options)
+            .unwrap();
     });
     timed("4096 voxels", &mut || {
         load_into(
