@@ -297,6 +297,17 @@ fn stream_threads() -> usize {
     names.filter(|name| name.trim() == "voxload stream").count()
 }
 
+/// Waits until there are so many: a thread takes its name, and its leave, a moment after it was begun and joined.
+#[cfg(target_os = "linux")]
+fn await_threads(count: usize) {
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(5);
+    while stream_threads() != count {
+        let found = stream_threads();
+        assert!(std::time::Instant::now() < deadline, "{found}, not {count}");
+        std::thread::yield_now();
+    }
+}
+
 /// Bytes that the best device has allocated.
 #[cfg(target_os = "linux")]
 fn device_bytes(backend: Backend) -> u64 {
@@ -325,7 +336,7 @@ fn child_drops_streams() {
         for round in 0..200 {
             let options = FrameOptions::new().looping().slots(1 + rng.below(4));
             let mut stream = items::<f32>(backend, &image, options).expect("a stream");
-            assert_eq!(stream_threads(), 1, "the count can rise");
+            await_threads(1);
             for _ in 0..rng.below(6) {
                 stream.next();
             }
@@ -333,7 +344,7 @@ fn child_drops_streams() {
                 std::thread::sleep(std::time::Duration::from_micros(rng.below(300) as u64));
             }
             drop(stream);
-            assert_eq!(stream_threads(), 0);
+            await_threads(0);
             if round == 0 {
                 before = device_bytes(backend);
             }
