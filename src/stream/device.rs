@@ -269,6 +269,10 @@ impl<T: Float> FrameStream<T> {
                     wait = Duration::ZERO;
                 }
                 Ok(Some(Event::End)) => self.ending = Some(Ending::End),
+                // A slot that cannot be written any more.
+                Ok(Some(Event::Failed(error))) if *error.kind() == ErrorKind::DeviceLost => {
+                    return self.device_failed(error);
+                }
                 Ok(Some(Event::Failed(error))) | Err(error) => {
                     self.uploads
                         .forsake_incomplete(&mut self.places, self.ahead.rooms());
