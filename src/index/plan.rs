@@ -76,6 +76,16 @@ impl Plan {
             .sum::<u64>()
     }
 
+    /// Whether the voxels go to the output in the order in which they are stored, from the first ones on.
+    pub fn is_in_order(&self) -> bool {
+        let straight = |axis: &Axis| i64::try_from(axis.stored) == Ok(axis.out);
+        let dense = self.len() == self.stored_span();
+        !self.empty
+            && dense
+            && (self.stored_first, self.out_first) == (0, 0)
+            && self.axes.iter().all(straight)
+    }
+
     /// The range of output elements that the box lies in.
     pub fn out_range(&self) -> Range<u64> {
         if self.empty {

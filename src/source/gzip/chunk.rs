@@ -1,0 +1,229 @@
+//! Chunks: parts of a member that inflate on their own.
+//!
+//! A chunk begins at a block of deflate, at any bit, and its first bytes may repeat up to 32 KiB before it (the
+//! window). libdeflate only inflates streams from their start, so a chunk is made one: a stored block with the
+//! window, empty blocks up to the chunk's bit of a byte, the chunk's own bits unchanged, an empty final block.
+//! Nothing is shifted: stored blocks inside the chunk keep their alignment.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use libdeflater::Decompressor;
+
+use super::damaged;
+use crate::error::Result;
+
+/// The farthest that deflate repeats.
+pub(super) const WINDOW_BYTES: usize = 32 << 10;
+
+/// An empty block of fixed codes that is not the last, ten bits.
+const EMPTY_BLOCK: u32 = 0b010;
+const EMPTY_BITS: u32 = 10;
+
+/// An empty final block of fixed codes, ten bits.
+const FINAL_BLOCK: u32 = 0b011;
+
+/// An empty block of dynamic codes, 91 bits: the shortest way to an odd bit of a byte. Codes for the bytes 0 and
+/// end-of-block of one bit each, one distance of one bit.
+const ODD_BLOCK: u128 = odd_block();
+const ODD_BITS: u32 = 91;
+
+/// A part of a member that inflates on its own.
+#[derive(Debug)]
+pub(super) struct Chunk {
+    /// The inflated bytes that it holds.
+    pub out: Range<u64>,
+    /// Its bits in the compressed file, from the lowest of each byte to the highest.
+    pub bits: Range<u64>,
+    /// The inflated bytes before it that it may repeat; none at the start of a member.
+    pub window: Option<Arc<[u8]>>,
+    /// The CRC-32 of its inflated bytes.
+    pub crc: u32,
+    /// Whether it ends with the last block of its member.
+    pub ends_member: bool,
+    /// Whether it has been inflated and its checksum was right.
+    pub seen: AtomicBool,
+}
+
+impl Chunk {
+    /// The bytes of the compressed file that hold its bits.
+    pub fn bytes(&self) -> Range<u64> {
+        self.bits.start / 8..self.bits.end.div_ceil(8)
+    }
+
+    /// Whether it has been inflated and its checksum was right.
+    pub fn seen(&self) -> bool {
+        self.seen.load(Ordering::Relaxed)
+    }
+
+    /// Inflated bytes.
+    pub fn len(&self) -> usize {
+        (self.out.end - self.out.start) as usize
+    }
+}
+
+/// What inflating chunks needs, kept from one to the next.
+pub(super) struct Inflater {
+    decompressor: Decompressor,
+    input: Vec<u8>,
+    output: Vec<u8>,
+}
+
+impl Default for Inflater {
+    fn default() -> Self {
+        Self {
+            decompressor: Decompressor::new(),
+            input: Vec::new(),
+            output: Vec::new(),
+        }
+    }
+}
+
+impl Inflater {
+    /// Inflates a chunk whose compressed bytes `read` gives, and compares its checksum.
+    ///
+    /// # Errors
+    /// What `read` gives; [`crate::ErrorKind::Integrity`] when the chunk is damaged.
+    pub fn inflate(
+        &mut self,
+        chunk: &Chunk,
+        read: impl FnOnce(u64, &mut [u8]) -> Result<()>,
+    ) -> Result<&[u8]> {
+        let window = chunk.window.as_deref().unwrap_or_default();
+        self.fill(chunk, window, read)?;
+        let total = window.len() + chunk.len();
+        self.output.resize(self.output.len().max(total), 0);
+        let output = self.output.get_mut(..total).unwrap_or_default();
+        let made = self.decompressor.deflate_decompress(&self.input, output);
+        let inflated = output.get(window.len()..).unwrap_or_default();
+        if made != Ok(total) || crc32fast::hash(inflated) != chunk.crc {
+            return Err(damaged(format!(
+                "the bytes {}..{} do not inflate to what they did before",
+                chunk.bytes().start,
+                chunk.bytes().end
+            )));
+        }
+        chunk.seen.store(true, Ordering::Relaxed);
+        Ok(inflated)
+    }
+
+    /// Makes the chunk's input a stream.
+    fn fill(
+        &mut self,
+        chunk: &Chunk,
+        window: &[u8],
+        read: impl FnOnce(u64, &mut [u8]) -> Result<()>,
+    ) -> Result<()> {
+        let bytes = chunk.bytes();
+        let length = (bytes.end - bytes.start) as usize;
+        self.input.clear();
+        let low = lead_in(window, (chunk.bits.start % 8) as u32, &mut self.input);
+        let from = self.input.len();
+        self.input.resize(from + length, 0);
+        let place = self.input.get_mut(from..).unwrap_or_default();
+        read(bytes.start, place)?;
+        merge_first(place, low, (chunk.bits.start % 8) as u32);
+        if !chunk.ends_member {
+            lead_out((chunk.bits.end % 8) as u32, &mut self.input);
+        }
+        Ok(())
+    }
+}
+
+/// Writes the blocks before a chunk that begins at bit `bit` of a byte: the whole bytes to `input`; the bits
+/// that share a byte with the chunk are returned.
+pub(super) fn lead_in(window: &[u8], bit: u32, input: &mut Vec<u8>) -> u8 {
+    if !window.is_empty() {
+        let length = window.len() as u16;
+        input.push(0);
+        input.extend(length.to_le_bytes());
+        input.extend((!length).to_le_bytes());
+        input.extend(window);
+    }
+    let (mut bits, mut count) = (0u128, 0);
+    if bit % 2 == 1 {
+        (bits, count) = (ODD_BLOCK, ODD_BITS);
+    }
+    while count % 8 != bit {
+        bits |= u128::from(EMPTY_BLOCK) << count;
+        count += EMPTY_BITS;
+    }
+    let bytes = bits.to_le_bytes();
+    let whole = (count / 8) as usize;
+    input.extend(bytes.iter().take(whole));
+    bytes.get(whole).copied().unwrap_or_default()
+}
+
+/// Puts the bits before a chunk into the byte that they share with it.
+pub(super) fn merge_first(bytes: &mut [u8], low: u8, bit: u32) {
+    if let Some(first) = bytes.first_mut() {
+        *first = *first & (0xff << bit) | low;
+    }
+}
+
+/// Ends a stream at bit `bit` of its last byte (0: behind it) with an empty final block.
+fn lead_out(bit: u32, input: &mut Vec<u8>) {
+    let mut tail = u32::from(FINAL_BLOCK);
+    if bit != 0 {
+        let last = input.pop().unwrap_or_default();
+        tail = tail << bit | u32::from(last & !(0xff << bit));
+    }
+    input.extend(tail.to_le_bytes());
+}
+
+const fn odd_block() -> u128 {
+    let (mut bits, mut at) = (0u128, 0);
+    // The last block no, dynamic codes; 257 codes, 1 distance, 18 lengths of code lengths.
+    let fields: [(u128, u32); 5] = [(0, 1), (2, 2), (0, 5), (0, 5), (14, 4)];
+    let mut i = 0;
+    while i < fields.len() {
+        bits |= fields[i].0 << at;
+        at += fields[i].1;
+        i += 1;
+    }
+    // In the order 16 17 18 0 8 .. 14 1, the lengths of 18 (many zeros) and of 1 are one bit: codes 1 and 0.
+    bits |= 1 << (at + 3 * 2);
+    bits |= 1 << (at + 3 * 17);
+    at += 3 * 18;
+    // Byte 0 has one bit; 138 + 117 absent; end-of-block one bit; the distance one bit.
+    at += 1;
+    bits |= 1 << at | (138 - 11) << (at + 1);
+    at += 8;
+    bits |= 1 << at | (117 - 11) << (at + 1);
+    at += 8;
+    at += 2;
+    // End-of-block is the second of two codes of one bit.
+    bits |= 1 << at;
+    bits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use zlib_rs::{Inflate, InflateFlush};
+
+    /// Both decoders take the empty blocks, at every bit of a byte.
+    #[test]
+    fn lead_in_and_lead_out_make_no_bytes() {
+        let window: Vec<u8> = (0..WINDOW_BYTES).map(|i| (i * 7 % 251) as u8).collect();
+        for window in [&window[..], &window[..100], &[]] {
+            for bit in 0..8 {
+                let mut input = Vec::new();
+                let low = lead_in(window, bit, &mut input);
+                if bit != 0 {
+                    input.push(low);
+                }
+                lead_out(bit, &mut input);
+                let mut out = vec![0; WINDOW_BYTES + 1];
+                let made = Decompressor::new().deflate_decompress(&input, &mut out);
+                assert_eq!(made, Ok(window.len()), "bit {bit}");
+                assert_eq!(&out[..window.len()], window);
+                let mut inflate = Inflate::new(false, 15);
+                let status = inflate.decompress(&input, &mut out, InflateFlush::NoFlush);
+                assert_eq!(status, Ok(zlib_rs::Status::StreamEnd), "bit {bit}");
+                assert_eq!(&out[..window.len()], window);
+            }
+        }
+    }
+}
