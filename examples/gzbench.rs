@@ -15,6 +15,11 @@ fn main() {
         let r = libdeflater::Decompressor::new().gzip_decompress(&bytes, &mut out);
         let their = start.elapsed().as_secs_f64();
         drop(out);
-        println!("voxload {mine:.3} s  libdeflate {their:.3} s ({:?}) ratio {:.3}  {:.0} MB/s", r, their / mine, total as f64 / mine / 1e6);
+        println!(
+            "voxload {mine:.3} s  libdeflate {their:.3} s ({:?}) ratio {:.3}  {:.0} MB/s",
+            r,
+            their / mine,
+            total as f64 / mine / 1e6
+        );
     }
 }

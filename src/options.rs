@@ -1,5 +1,10 @@
 //! How files are opened and kept.
 
+use std::path::PathBuf;
+
+/// Inflated gzip chunks that are kept for the next slice of an image, unless told otherwise.
+const GZIP_CACHE_BYTES: usize = 32 << 20;
+
 /// Whether plain files are mapped into memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Mmap {
@@ -30,11 +35,25 @@ pub enum KeepFileOpen {
 }
 
 /// Options of [`crate::DataobjImage::from_filename`] and its kin.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct LoadOptions {
     pub(crate) mmap: Mmap,
     pub(crate) keep_file_open: KeepFileOpen,
     pub(crate) zero_copy: bool,
+    pub(crate) gzip_index: Option<PathBuf>,
+    pub(crate) gzip_cache: usize,
+}
+
+impl Default for LoadOptions {
+    fn default() -> Self {
+        Self {
+            mmap: Mmap::default(),
+            keep_file_open: KeepFileOpen::default(),
+            zero_copy: false,
+            gzip_index: None,
+            gzip_cache: GZIP_CACHE_BYTES,
+        }
+    }
 }
 
 impl LoadOptions {
@@ -52,6 +71,26 @@ impl LoadOptions {
     /// How long file handles are kept.
     pub fn keep_file_open(mut self, keep_file_open: KeepFileOpen) -> Self {
         self.keep_file_open = keep_file_open;
+        self
+    }
+
+    /// Keeps the seek index of a gzip file in this file, or in a file of this folder: slices of the next process
+    /// need not inflate the file up to what they take, and are checked. One of indexed_gzip's (`GZIDX`) is taken
+    /// too, after it was checked against the file.
+    ///
+    /// An index that is damaged or belongs to another state of the file is ignored. The first slice without a
+    /// usable one inflates the whole file, which is checked by that, and writes it; when it cannot be written,
+    /// the slice is as right. Without this option an index is made in memory, as far as slices reach. Whole reads
+    /// use an index but make none.
+    pub fn gzip_index(mut self, path: impl Into<PathBuf>) -> Self {
+        self.gzip_index = Some(path.into());
+        self
+    }
+
+    /// Bytes of inflated chunks, about 1 MiB each, that an image of a gzip file keeps for the next slice
+    /// (default 32 MiB).
+    pub fn gzip_cache(mut self, bytes: usize) -> Self {
+        self.gzip_cache = bytes;
         self
     }
 

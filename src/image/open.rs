@@ -38,7 +38,11 @@ pub(super) fn from_filename(path: &Path, options: &LoadOptions) -> Result<Dataob
 }
 
 pub(super) fn from_bytes(bytes: Arc<[u8]>) -> Result<DataobjImage> {
-    let source = decompressed(Source::Memory(MemorySource::new(bytes)), None)?;
+    let source = decompressed(
+        Source::Memory(MemorySource::new(bytes)),
+        None,
+        &LoadOptions::new(),
+    )?;
     let (_, parsed) = read_header(&source, None)?;
     assemble(parsed, source, FileMap::new())
 }
@@ -84,14 +88,18 @@ fn open_holder(holder: &FileHolder, options: &LoadOptions) -> Result<Source> {
             return Err(Error::usage("a file holder has neither a name nor bytes"));
         }
     };
-    decompressed(behind(source, holder.pos), holder.filename.as_deref())
+    decompressed(
+        behind(source, holder.pos),
+        holder.filename.as_deref(),
+        options,
+    )
 }
 
 fn open_file(path: &Path, pos: u64, options: &LoadOptions) -> Result<Source> {
     let identity = Identity::of_path(path)?;
     let keep_open = options.keep_file_open == KeepFileOpen::Yes;
     let by_position = Source::File(Arc::new(FileSource::new(path, identity, keep_open)));
-    let opened = decompressed(behind(by_position, pos), Some(path))?;
+    let opened = decompressed(behind(by_position, pos), Some(path), options)?;
     match opened {
         Source::File(_) if options.mmap != Mmap::Off => {
             let zero_copy = options
@@ -113,10 +121,14 @@ fn behind(source: Source, pos: u64) -> Source {
 }
 
 /// The source, or what it inflates to when its content is gzip.
-fn decompressed(source: Source, path: Option<&Path>) -> Result<Source> {
+fn decompressed(source: Source, path: Option<&Path>, options: &LoadOptions) -> Result<Source> {
     let prefix = source.prefix(2)?;
     if is_gzip(&prefix) {
-        return Ok(Source::Gzip(Arc::new(GzipSource::new(source))));
+        return Ok(Source::Gzip(Arc::new(GzipSource::new(
+            source,
+            options.gzip_cache,
+            options.gzip_index.clone(),
+        ))));
     }
     let suffix = path.map(FileName::new);
     let suffix = suffix

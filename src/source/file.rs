@@ -53,6 +53,11 @@ impl Identity {
         self.length
     }
 
+    /// When the file was last written, where the system says so.
+    pub fn modified(&self) -> Option<SystemTime> {
+        self.modified
+    }
+
     /// # Errors
     /// [`ErrorKind::Changed`] when the file is no longer the one it was; [`ErrorKind::Truncated`] when it is
     /// the same file but shorter.

@@ -9,7 +9,9 @@
 //! fine, other bytes there are noted (gzip-and-faults.md section 2).
 
 mod chunk;
+mod disk;
 mod framing;
+mod gzidx;
 mod index;
 mod member;
 mod random;
@@ -18,7 +20,7 @@ mod walk;
 mod whole;
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -40,9 +42,6 @@ const SKIP_BYTES: usize = 256 << 10;
 /// a longer tail is a bomb.
 const MOST_TAIL: u64 = 256 << 20;
 
-/// Inflated chunks that are kept for the next slice, unless the options say otherwise.
-const CACHE_BYTES: usize = 32 << 20;
-
 /// A gzip file of any number of members.
 pub(crate) struct GzipSource {
     compressed: Source,
@@ -51,21 +50,28 @@ pub(crate) struct GzipSource {
     index: RwLock<Arc<Index>>,
     /// Whether an index that need not be made was looked for.
     prepared: Mutex<bool>,
+    /// Whether the index was written, or need not be.
+    kept: Mutex<bool>,
     cache: ChunkCache,
     inflaters: Mutex<Vec<Inflater>>,
     prefix: Mutex<Vec<u8>>,
     /// Bytes of something else behind the last member, once the end has been seen.
     trailing: Arc<AtomicU64>,
+    /// The file or folder in which the index is kept, where the options say so.
+    keep: Option<PathBuf>,
 }
 
 impl GzipSource {
-    pub fn new(compressed: Source) -> Self {
+    /// `cache` bytes of inflated chunks are kept for the next slice; the index is kept in a file or folder.
+    pub fn new(compressed: Source, cache: usize, keep: Option<PathBuf>) -> Self {
         Self {
             compressed,
+            keep,
             stream: Mutex::default(),
             index: RwLock::default(),
             prepared: Mutex::default(),
-            cache: ChunkCache::new(CACHE_BYTES),
+            kept: Mutex::default(),
+            cache: ChunkCache::new(cache),
             inflaters: Mutex::default(),
             prefix: Mutex::default(),
             trailing: Arc::default(),

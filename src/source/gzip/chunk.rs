@@ -90,22 +90,34 @@ impl Inflater {
         chunk: &Chunk,
         read: impl FnOnce(u64, &mut [u8]) -> Result<()>,
     ) -> Result<&[u8]> {
+        let inflated = self.inflate_unchecked(chunk, read)?;
+        let right = inflated.filter(|bytes| crc32fast::hash(bytes) == chunk.crc);
+        let inflated = right.ok_or_else(|| {
+            let Range { start, end } = chunk.bytes();
+            damaged(format!(
+                "bytes {start}..{end} do not inflate to what they should"
+            ))
+        })?;
+        chunk.seen.store(true, Ordering::Relaxed);
+        Ok(inflated)
+    }
+
+    /// The same without a checksum; `None` when it does not inflate to its length.
+    ///
+    /// # Errors
+    /// What `read` gives.
+    pub fn inflate_unchecked(
+        &mut self,
+        chunk: &Chunk,
+        read: impl FnOnce(u64, &mut [u8]) -> Result<()>,
+    ) -> Result<Option<&[u8]>> {
         let window = chunk.window.as_deref().unwrap_or_default();
         self.fill(chunk, window, read)?;
         let total = window.len() + chunk.len();
         self.output.resize(self.output.len().max(total), 0);
         let output = self.output.get_mut(..total).unwrap_or_default();
         let made = self.decompressor.deflate_decompress(&self.input, output);
-        let inflated = output.get(window.len()..).unwrap_or_default();
-        if made != Ok(total) || crc32fast::hash(inflated) != chunk.crc {
-            return Err(damaged(format!(
-                "the bytes {}..{} do not inflate to what they did before",
-                chunk.bytes().start,
-                chunk.bytes().end
-            )));
-        }
-        chunk.seen.store(true, Ordering::Relaxed);
-        Ok(inflated)
+        Ok(output.get(window.len()..).filter(|_| made == Ok(total)))
     }
 
     /// Makes the chunk's input a stream.

@@ -32,7 +32,12 @@ impl GzipSource {
     pub fn prepare(&self) -> Result<()> {
         let mut prepared = self.prepared.lock().unwrap_or_else(PoisonError::into_inner);
         if !*prepared {
-            if let Some(index) = walk(&self.compressed)? {
+            let kept = self.load_index()?;
+            let found = match kept {
+                None => walk(&self.compressed)?,
+                kept => kept,
+            };
+            if let Some(index) = found {
                 self.set_index(index);
             }
             *prepared = true;
@@ -40,9 +45,25 @@ impl GzipSource {
         Ok(())
     }
 
+    /// Makes and writes the index that the options want kept, at the first read that uses it.
+    fn keep_index(&self) -> Result<()> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if !*kept
+            && let Some(path) = self.index_path()
+            && !self.snapshot().complete
+        {
+            self.grow_to_end()?;
+            // Without the file the next process makes the index again: slower, and as right.
+            let _ = self.write_index(&path);
+        }
+        *kept = true;
+        Ok(())
+    }
+
     /// Fills `buffer` with the inflated bytes from `offset` on.
     pub(super) fn read_random(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
         self.prepare()?;
+        self.keep_index()?;
         let end = offset.saturating_add(buffer.len() as u64);
         let index = self.snapshot();
         if end <= index.end() {
@@ -166,6 +187,11 @@ impl GzipSource {
         if self.snapshot().complete {
             return self.check_all();
         }
+        self.grow_to_end()
+    }
+
+    /// The same, without a look at what an index holds already.
+    pub(super) fn grow_to_end(&self) -> Result<()> {
         let mut slot = self.lock_stream();
         let mut stream = self.taken(slot.take(), u64::MAX);
         let end = stream.position();

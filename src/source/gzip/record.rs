@@ -19,7 +19,7 @@ pub(super) const SPACING: usize = 1 << 20;
 
 /// A chunk that grows larger than this is not kept: slices of such a file are read from its start. Deflate's
 /// blocks can have any length, but those of real compressors stay far below.
-const MOST_CHUNK: usize = 32 << 20;
+pub(super) const MOST_CHUNK: usize = 32 << 20;
 
 /// Inflated bytes that tell the right bit from a wrong one.
 const TRIAL_BYTES: usize = 512;

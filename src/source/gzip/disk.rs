@@ -1,0 +1,239 @@
+//! The index kept in a file of its own.
+//!
+//! Little-endian: magic, the file it belongs to, the chunks, their windows (each deflated), and the CRC-32 of all
+//! before it. What is damaged, stale or of another file is no index at all: it is made anew.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::UNIX_EPOCH;
+
+use libdeflater::{CompressionLvl, Compressor, Decompressor};
+
+use super::GzipSource;
+use super::chunk::{Chunk, WINDOW_BYTES};
+use super::gzidx;
+use super::index::Index;
+use super::record::MOST_CHUNK;
+use crate::error::{Error, Result};
+use crate::source::Source;
+
+const MAGIC: [u8; 8] = *b"VOXGZI\x01\n";
+
+/// Bytes of each end of the compressed file that tell it from others.
+const END_BYTES: u64 = 64 << 10;
+
+const ENDS_MEMBER: u8 = 1;
+const HAS_WINDOW: u8 = 2;
+
+/// What tells the compressed file from others, and from what it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Binding {
+    length: u64,
+    /// Nanoseconds since 1970.
+    modified: u64,
+    /// CRC-32 of its first and of its last bytes; the trailer is among these.
+    ends: [u32; 2],
+}
+
+impl Binding {
+    /// `None` for what is no file by itself.
+    fn of(compressed: &Source) -> Result<Option<Self>> {
+        let Source::File(file) = compressed else {
+            return Ok(None);
+        };
+        let length = file.identity().length();
+        let since = file
+            .identity()
+            .modified()
+            .and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        let size = length.min(END_BYTES);
+        let session = compressed.begin()?;
+        let mut ends = [0; 2];
+        for (end, at) in ends.iter_mut().zip([0, length - size]) {
+            let mut bytes = vec![0; size as usize];
+            session.read_at(at, &mut bytes)?;
+            *end = crc32fast::hash(&bytes);
+        }
+        session.end()?;
+        Ok(Some(Self {
+            length,
+            modified: since.map_or(0, |since| since.as_nanos() as u64),
+            ends,
+        }))
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        bytes.extend(self.length.to_le_bytes());
+        bytes.extend(self.modified.to_le_bytes());
+        self.ends
+            .iter()
+            .for_each(|end| bytes.extend(end.to_le_bytes()));
+        bytes
+    }
+}
+
+impl GzipSource {
+    /// Where the index of this file is kept, for the path or folder that the options name.
+    pub(super) fn index_path(&self) -> Option<PathBuf> {
+        let kept = self.keep.as_ref()?;
+        if !kept.is_dir() {
+            return Some(kept.clone());
+        }
+        // Files of one name in several folders have an index each.
+        let path = std::path::absolute(self.path()?).ok()?;
+        let folder = crc32fast::hash(path.parent()?.as_os_str().as_encoded_bytes());
+        let name = path.file_name()?.to_string_lossy();
+        Some(kept.join(format!("{name}.{folder:08x}.voxgzi")))
+    }
+
+    /// The index that is kept for this file; `None` when there is none that can be used.
+    pub(super) fn load_index(&self) -> Result<Option<Index>> {
+        let Some(bytes) = self.index_path().and_then(|path| std::fs::read(path).ok()) else {
+            return Ok(None);
+        };
+        if gzidx::is_gzidx(&bytes) {
+            return gzidx::import(&bytes, &self.compressed);
+        }
+        let Some(binding) = Binding::of(&self.compressed)? else {
+            return Ok(None);
+        };
+        Ok(parse(&bytes, &binding))
+    }
+
+    /// Makes the index of the whole file, unless it is there, and writes it to `path` (in indexed_gzip's format
+    /// for a name that ends in `.gzidx`).
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Integrity`] and [`crate::ErrorKind::Truncated`] for a damaged file,
+    /// [`crate::ErrorKind::Unsupported`] for one whose index cannot be kept, [`crate::ErrorKind::Io`].
+    pub fn write_index(&self, path: &Path) -> Result<()> {
+        self.prepare()?;
+        if !self.snapshot().complete {
+            self.grow_to_end()?;
+        }
+        let index = self.snapshot();
+        let binding = Binding::of(&self.compressed)?.filter(|_| index.complete);
+        let binding = binding.ok_or_else(|| {
+            Error::unsupported("an index of blocks this long, or of what is no file by itself")
+        })?;
+        let bytes = match path.extension() {
+            Some(ending) if ending.eq_ignore_ascii_case("gzidx") => {
+                gzidx::export(&index, binding.length)?
+            }
+            _ => encode(&index, &binding),
+        };
+        write_whole(path, &bytes).map_err(|error| Error::io(&error, 0).at(path))
+    }
+}
+
+fn encode(index: &Index, binding: &Binding) -> Vec<u8> {
+    let mut compressor = Compressor::new(CompressionLvl::default());
+    let mut bytes = MAGIC.to_vec();
+    bytes.extend(binding.bytes());
+    bytes.extend((index.chunks.len() as u64).to_le_bytes());
+    let mut packed = vec![0; compressor.deflate_compress_bound(WINDOW_BYTES)];
+    for chunk in &index.chunks {
+        bytes.extend((chunk.len() as u64).to_le_bytes());
+        bytes.extend(chunk.bits.start.to_le_bytes());
+        bytes.extend(chunk.bits.end.to_le_bytes());
+        bytes.extend(chunk.crc.to_le_bytes());
+        let window = chunk.window.as_deref().and_then(|window| {
+            let length = compressor.deflate_compress(window, &mut packed).ok()?;
+            Some((window.len(), packed.get(..length)?))
+        });
+        let flags = if chunk.ends_member { ENDS_MEMBER } else { 0 };
+        bytes.push(flags | if window.is_some() { HAS_WINDOW } else { 0 });
+        if let Some((length, window)) = window {
+            bytes.extend((length as u32).to_le_bytes());
+            bytes.extend((window.len() as u32).to_le_bytes());
+            bytes.extend(window);
+        }
+    }
+    bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
+    bytes
+}
+
+/// The index that the bytes hold, if they are whole and belong to the file.
+fn parse(bytes: &[u8], binding: &Binding) -> Option<Index> {
+    let (bytes, checksum) = bytes.split_last_chunk::<4>()?;
+    let rest = bytes.strip_prefix(&MAGIC)?;
+    let mut rest = rest.strip_prefix(&binding.bytes()[..])?;
+    if crc32fast::hash(bytes) != u32::from_le_bytes(*checksum) {
+        return None;
+    }
+    let count = take_u64(&mut rest)?;
+    let mut decompressor = Decompressor::new();
+    let mut index = Index::default();
+    for _ in 0..count {
+        let chunk = parse_chunk(&mut rest, index.end(), binding.length, &mut decompressor)?;
+        index.chunks.push(Arc::new(chunk));
+    }
+    index.complete = true;
+    rest.is_empty().then_some(index)
+}
+
+fn parse_chunk(
+    rest: &mut &[u8],
+    start: u64,
+    file: u64,
+    decompressor: &mut Decompressor,
+) -> Option<Chunk> {
+    let length = take_u64(rest).filter(|&length| length <= MOST_CHUNK as u64)?;
+    let bits = take_u64(rest)?..take_u64(rest)?;
+    let crc = u32::from_le_bytes(take(rest)?);
+    let [flags] = take(rest)?;
+    let mut window = None;
+    if flags & HAS_WINDOW != 0 {
+        let length = u32::from_le_bytes(take(rest)?) as usize;
+        let packed = u32::from_le_bytes(take(rest)?) as usize;
+        let (packed, behind) = rest.split_at_checked(packed)?;
+        *rest = behind;
+        let mut bytes = vec![0; Some(length).filter(|&length| length <= WINDOW_BYTES)?];
+        let made = decompressor.deflate_decompress(packed, &mut bytes).ok()?;
+        window = (made == length).then(|| Arc::from(bytes));
+        window.as_ref()?;
+    }
+    let fits = bits.start < bits.end && bits.end <= file.checked_mul(8)?;
+    fits.then_some(Chunk {
+        out: start..start.checked_add(length)?,
+        bits,
+        window,
+        crc,
+        ends_member: flags & ENDS_MEMBER != 0,
+        seen: AtomicBool::new(false),
+    })
+}
+
+pub(super) fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
+    let (bytes, behind) = rest.split_first_chunk::<N>()?;
+    *rest = behind;
+    Some(*bytes)
+}
+
+pub(super) fn take_u64(rest: &mut &[u8]) -> Option<u64> {
+    take(rest).map(u64::from_le_bytes)
+}
+
+/// Writes a file that appears whole or not at all: under another name beside it, then renamed.
+fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    static WRITTEN: AtomicU64 = AtomicU64::new(0);
+    let number = WRITTEN.fetch_add(1, Ordering::Relaxed);
+    let mut name = std::ffi::OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(format!(".{}.{number}.tmp", std::process::id()));
+    let beside = path.with_file_name(name);
+    let write = || {
+        let mut file = File::create_new(&beside)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        std::fs::rename(&beside, path)
+    };
+    write().inspect_err(|_| {
+        // Nothing more can be done for a file that cannot be removed.
+        let _ = std::fs::remove_file(&beside);
+    })
+}
