@@ -82,18 +82,15 @@ pub(crate) struct FormatEntry {
     pub header_endings: &'static [&'static str],
     /// Endings of the voxel file where it is another one; empty when both are in one file.
     pub image_endings: &'static [&'static str],
-    /// Whether the first [`SNIFF_BYTES`] of the header file belong to the format (`None`: by ending only).
+    /// Whether the first bytes of the header file belong to the format (`None`: by ending only).
     pub sniff: Option<fn(&[u8]) -> Sniff>,
     /// Whether bytes that [`Self::sniff`] accepts are of this format when there is no name to go by.
     pub claims: fn(&[u8]) -> bool,
-    /// How much the parser needs, told from the first [`SNIFF_BYTES`].
+    /// How much the parser needs, told from the first bytes.
     pub need: fn(&[u8]) -> Result<Need>,
     /// Parses the header: the bytes asked for, or the whole file when it is shorter.
     pub parse: fn(&[u8]) -> Result<Parsed>,
 }
-
-/// Bytes of the header file by which its format is told, as in nibabel.
-pub(crate) const SNIFF_BYTES: usize = 1024;
 
 /// All formats, in the order in which nibabel tries them.
 pub(crate) static FORMATS: &[FormatEntry] = &[
@@ -188,7 +185,7 @@ pub(crate) struct Files {
     pub image: PathBuf,
 }
 
-/// Finds the format of a header file by its first [`SNIFF_BYTES`], decompressed, and the ending of its name
+/// Finds the format of a header file by its first bytes, decompressed, and the ending of its name
 /// ([`FileName::ending`]); by content alone where there is no name.
 ///
 /// As in nibabel, a format must have both: its ending (in any case) and its content.

@@ -1,7 +1,10 @@
 //! The image: voxels, header, files, and the values that were computed and kept.
 
+#[cfg(feature = "gpu")]
+mod device;
 mod fdata;
 mod open;
+mod orient;
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -11,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::affine::Affine;
 use crate::array::StoredArray;
 use crate::cache::Cache;
+use crate::cache::budget::Budget;
 use crate::dataobj::Dataobj;
 use crate::dtype::ByteOrder;
 use crate::error::{Error, Result};
@@ -141,6 +145,17 @@ impl DataobjImage {
             notes: Vec::new(),
             cache: Mutex::default(),
         })
+    }
+
+    /// The same image, keeping its computed values within this budget from now on; nothing is kept yet.
+    pub fn with_budget(mut self, budget: &Budget) -> Self {
+        self.cache = Mutex::new(Cache::new(budget));
+        self
+    }
+
+    /// The budget within which computed values are kept.
+    pub fn budget(&self) -> Budget {
+        self.cache().budget().clone()
     }
 
     /// Voxels along each axis.

@@ -42,7 +42,6 @@ fn fields(header: &Header) -> Vec<(String, String)> {
     match &header.fields {
         Fields::Nifti(nifti) => nifti
             .fields()
-            .into_iter()
             .map(|(name, value)| (name.to_owned(), value))
             .collect(),
         _ => Vec::new(),

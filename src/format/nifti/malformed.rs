@@ -3,12 +3,15 @@
 use crate::dtype::ByteOrder;
 use crate::error::{ErrorKind, Result};
 use crate::format::nifti::{NiftiHeader, Version};
-use crate::format::{Fields, Need, Parsed, SNIFF_BYTES, detect};
+use crate::format::{Fields, Need, Parsed, detect};
 
 #[path = "../../../tests/malformed/nifti.rs"]
 mod table;
 
 use table::{Expected, cases, valid};
+
+/// Bytes of the file by which nibabel tells its format.
+const SNIFF_BYTES: usize = 1024;
 
 /// What the image layer does with a header file.
 fn load(bytes: &[u8], ending: Option<&str>) -> Result<Parsed> {
