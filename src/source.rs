@@ -143,7 +143,7 @@ impl Source {
 
     pub fn access(&self) -> Access {
         match self {
-            Self::Gzip(_) => Access::Sequential,
+            Self::Gzip(source) => source.access(),
             Self::Custom(source) => source.access(),
             _ => Access::Random,
         }
