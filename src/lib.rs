@@ -53,4 +53,5 @@ pub use index::{Index, IndexItem};
 pub use options::{KeepFileOpen, LoadOptions, Mmap};
 pub use proxy::{ArrayProxy, ProxySpec};
 pub use scaling::{Arithmetic, Factor, Scaling, Step};
+pub use source::gzip::write_gzip_index;
 pub use source::{Access, ByteSource};

@@ -58,10 +58,15 @@ fn compare_as(kind: usize, device: Backend, image: &DataobjImage, index: &Index)
 fn volumes_larger_than_a_binding() {
     let mut rng = Rng::new(1);
     for device in Backend::small_devices("volumes larger than a binding") {
-        for (kind, shape) in [[613, 401, 3], [2, 3, 99_991], [70_001, 5, 2], [128, 128, 33]]
-            .iter()
-            .enumerate()
-            .flat_map(|(n, shape)| [(n, shape), (n + 1, shape), (n + 2, shape)])
+        for (kind, shape) in [
+            [613, 401, 3],
+            [2, 3, 99_991],
+            [70_001, 5, 2],
+            [128, 128, 33],
+        ]
+        .iter()
+        .enumerate()
+        .flat_map(|(n, shape)| [(n, shape), (n + 1, shape), (n + 2, shape)])
         {
             let bytes = volume(&mut rng, shape).single();
             let bytes = if kind % 2 == 0 { gz(&bytes, 1) } else { bytes };

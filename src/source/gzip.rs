@@ -27,6 +27,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use super::{ByteSource, Source, truncated};
 use crate::error::{Error, ErrorKind, Result};
 use chunk::Inflater;
+pub use disk::write_gzip_index;
 pub(crate) use framing::is_gzip;
 use index::{ChunkCache, Index};
 use member::Stream;

@@ -19,6 +19,7 @@ use super::index::Index;
 use super::record::MOST_CHUNK;
 use crate::error::{Error, Result};
 use crate::source::Source;
+use crate::source::file::{FileSource, Identity};
 
 const MAGIC: [u8; 8] = *b"VOXGZI\x01\n";
 
@@ -130,6 +131,22 @@ impl GzipSource {
     }
 }
 
+/// Writes the seek index of a gzip file, for [`crate::LoadOptions::gzip_index`]: in voxload's own format, or in
+/// indexed_gzip's (`GZIDX`) when its name ends in `.gzidx`. The gzip file is inflated once, and checked by that.
+///
+/// # Errors
+/// [`crate::ErrorKind::Integrity`] for a damaged file or one that is not gzip, [`crate::ErrorKind::Truncated`],
+/// [`crate::ErrorKind::Unsupported`] for an index that the format cannot hold or that would have too large
+/// chunks, and what opening, reading and writing give.
+pub fn write_gzip_index(file: impl AsRef<Path>, index: impl AsRef<Path>) -> Result<()> {
+    let file = file.as_ref();
+    let identity = Identity::of_path(file)?;
+    let compressed = Source::File(Arc::new(FileSource::new(file, identity, false)));
+    let gzip = GzipSource::new(compressed, 0, None);
+    gzip.write_index(index.as_ref())
+        .map_err(|error| error.at(file))
+}
+
 fn encode(index: &Index, binding: &Binding) -> Vec<u8> {
     let mut compressor = Compressor::new(CompressionLvl::default());
     let mut bytes = MAGIC.to_vec();
@@ -236,4 +253,110 @@ fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
         // Nothing more can be done for a file that cannot be removed.
         let _ = std::fs::remove_file(&beside);
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn example() -> (Index, Binding) {
+        let binding = Binding {
+            length: 1 << 20,
+            modified: 77,
+            ends: [1, 2],
+        };
+        let mut index = Index::default();
+        for number in 0..20u64 {
+            let window: Vec<u8> = (0..WINDOW_BYTES as u64)
+                .map(|i| (i * number >> 7) as u8)
+                .collect();
+            index.chunks.push(Arc::new(Chunk {
+                out: number * 5000..(number + 1) * 5000,
+                bits: number * 999 + 80..(number + 1) * 999 + 80,
+                window: (number > 0).then(|| Arc::from(window)),
+                crc: number as u32 * 0x0101_0101,
+                ends_member: number == 19,
+                seen: AtomicBool::new(true),
+            }));
+        }
+        index.complete = true;
+        (index, binding)
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let (index, binding) = example();
+        let bytes = encode(&index, &binding);
+        let read = parse(&bytes, &binding).expect("it is sound");
+        // Debug shows every field; whether a chunk was seen is not kept.
+        let show = |index: &Index| format!("{index:?}").replace("seen: true", "seen: false");
+        assert_eq!(show(&read), show(&index));
+        for other in [
+            Binding {
+                length: 5,
+                ..binding
+            },
+            Binding {
+                modified: 5,
+                ..binding
+            },
+            Binding {
+                ends: [2, 1],
+                ..binding
+            },
+        ] {
+            assert!(parse(&bytes, &other).is_none(), "another file's");
+        }
+    }
+
+    #[test]
+    fn every_cut_and_ten_thousand_mutations_are_found() {
+        let (index, binding) = example();
+        let bytes = encode(&index, &binding);
+        for length in 0..bytes.len() {
+            assert!(
+                parse(&bytes[..length], &binding).is_none(),
+                "cut at {length}"
+            );
+        }
+        let mut random = 1u64;
+        let mut below = |end: usize| {
+            random = random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            (random >> 33) as usize % end
+        };
+        for number in 0..10_000 {
+            let mut changed = bytes.clone();
+            let at = below(changed.len());
+            match below(4) {
+                0 => changed[at] ^= 1 << below(8),
+                1 => changed.truncate(at),
+                2 => drop(changed.drain(at..(at + 1 + below(9)).min(bytes.len()))),
+                _ => drop(changed.splice(at..at, [below(256) as u8])),
+            }
+            assert!(
+                changed == bytes || parse(&changed, &binding).is_none(),
+                "mutation {number}"
+            );
+        }
+    }
+
+    /// The same with a right checksum: whatever comes of it, it ends.
+    #[test]
+    fn mutations_with_a_right_checksum_are_read_without_harm() {
+        let (index, binding) = example();
+        let bytes = encode(&index, &binding);
+        let mut random = 9u64;
+        for _ in 0..10_000 {
+            let mut changed = bytes[..bytes.len() - 4].to_vec();
+            random = random
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            let at = 32 + (random >> 33) as usize % (changed.len() - 32);
+            changed[at] = random as u8;
+            changed.extend(crc32fast::hash(&changed).to_le_bytes());
+            let _ = parse(&changed, &binding);
+        }
+    }
 }

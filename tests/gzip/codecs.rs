@@ -1,0 +1,1 @@
+//! `.bz2` and `.zst`, where the features are on.
