@@ -11,6 +11,7 @@ use crate::format::{FORMATS, FileName, FormatEntry, Need, Parsed, detect};
 use crate::options::{KeepFileOpen, LoadOptions, Mmap};
 use crate::proxy::{ArrayProxy, ProxySpec};
 use crate::source::Source;
+use crate::source::codec::{self, Codec};
 use crate::source::file::{FileSource, Identity};
 use crate::source::gzip::{GzipSource, is_gzip};
 use crate::source::memory::MemorySource;
@@ -124,7 +125,7 @@ fn behind(source: Source, pos: u64) -> Source {
 
 /// The source, or what it inflates to when its content is gzip.
 fn decompressed(source: Source, path: Option<&Path>, options: &LoadOptions) -> Result<Source> {
-    let prefix = source.prefix(2)?;
+    let prefix = source.prefix(codec::SNIFF_BYTES)?;
     if is_gzip(&prefix) {
         return Ok(Source::Gzip(Arc::new(GzipSource::new(
             source,
@@ -135,17 +136,21 @@ fn decompressed(source: Source, path: Option<&Path>, options: &LoadOptions) -> R
     let suffix = path.map(FileName::new);
     let suffix = suffix
         .as_ref()
-        .map(|name| name.compression().to_ascii_lowercase());
-    match suffix.as_deref() {
-        None | Some("") => Ok(source),
-        Some(".gz") => Err(ErrorKind::Integrity {
-            codec: "gzip",
-            detail: "not a gzip file: it does not begin with 1f 8b".to_owned(),
-        }
-        .into()),
-        Some(other) => Err(Error::unsupported(format!("compression {other}"))),
+        .map(|name| name.compression().to_ascii_lowercase())
+        .unwrap_or_default();
+    let named = Codec::of_suffix(&suffix);
+    if let Some(codec) = Codec::sniff(&prefix) {
+        let source = codec.open(source).map_err(|error| error.at_maybe(path))?;
+        return Ok(Source::Custom(Arc::new(source)));
     }
-    .map_err(|error: Error| error.at_maybe(path))
+    let (codec, begins) = match named {
+        _ if suffix == ".gz" => ("gzip", "1f 8b"),
+        Some(Codec::Bzip2) => ("bzip2", "BZh"),
+        Some(Codec::Zstd) => ("zstd", "28 b5 2f fd"),
+        None => return Ok(source),
+    };
+    let detail = format!("not a {codec} file: it does not begin with {begins}");
+    Err(Error::from(ErrorKind::Integrity { codec, detail }).at_maybe(path))
 }
 
 /// Tells the format and parses the header.

