@@ -4,6 +4,7 @@
 mod adapters;
 mod bench;
 mod convert;
+mod index;
 mod info;
 mod output;
 
@@ -31,6 +32,8 @@ enum Command {
     Info(info::Args),
     /// Writes the scaled values of a volume to another file.
     Convert(convert::Args),
+    /// Writes the seek index of a gzip file, for fast slices later.
+    Index(index::Args),
 }
 
 /// What a subcommand can fail with: a message for one line.
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         Command::Bench(args) => bench::run(&args),
         Command::Info(args) => info::run(&args),
         Command::Convert(args) => convert::run(&args),
+        Command::Index(args) => index::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

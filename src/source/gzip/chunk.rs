@@ -37,13 +37,36 @@ pub(super) struct Chunk {
     /// Its bits in the compressed file, from the lowest of each byte to the highest.
     pub bits: Range<u64>,
     /// The inflated bytes before it that it may repeat; none at the start of a member.
-    pub window: Option<Arc<[u8]>>,
+    pub window: Option<Window>,
     /// The CRC-32 of its inflated bytes.
     pub crc: u32,
     /// Whether it ends with the last block of its member.
     pub ends_member: bool,
     /// Whether it has been inflated and its checksum was right.
     pub seen: AtomicBool,
+}
+
+/// The [`WINDOW_BYTES`] before a chunk.
+#[derive(Debug, Clone)]
+pub(super) enum Window {
+    Plain(Arc<[u8]>),
+    /// Deflated, as in an index file: there may be thousands, of which few are used.
+    Packed(Arc<[u8]>),
+}
+
+impl Window {
+    /// Writes the bytes to their place; `None` when they cannot be had.
+    pub fn unpack(&self, place: &mut [u8], decompressor: &mut Decompressor) -> Option<()> {
+        match self {
+            Self::Plain(bytes) if bytes.len() == place.len() => place.copy_from_slice(bytes),
+            Self::Plain(_) => return None,
+            Self::Packed(bytes) => {
+                let made = decompressor.deflate_decompress(bytes, place).ok()?;
+                return (made == place.len()).then_some(());
+            }
+        }
+        Some(())
+    }
 }
 
 impl Chunk {
@@ -111,48 +134,60 @@ impl Inflater {
         chunk: &Chunk,
         read: impl FnOnce(u64, &mut [u8]) -> Result<()>,
     ) -> Result<Option<&[u8]>> {
-        let window = chunk.window.as_deref().unwrap_or_default();
-        self.fill(chunk, window, read)?;
-        let total = window.len() + chunk.len();
+        if self.fill(chunk, read)?.is_none() {
+            return Ok(None);
+        }
+        let before = chunk.window.as_ref().map_or(0, |_| WINDOW_BYTES);
+        let total = before + chunk.len();
         self.output.resize(self.output.len().max(total), 0);
         let output = self.output.get_mut(..total).unwrap_or_default();
         let made = self.decompressor.deflate_decompress(&self.input, output);
-        Ok(output.get(window.len()..).filter(|_| made == Ok(total)))
+        Ok(output.get(before..).filter(|_| made == Ok(total)))
     }
 
-    /// Makes the chunk's input a stream.
+    /// Makes the chunk's input a stream; `None` when its window cannot be had.
     fn fill(
         &mut self,
         chunk: &Chunk,
-        window: &[u8],
         read: impl FnOnce(u64, &mut [u8]) -> Result<()>,
-    ) -> Result<()> {
+    ) -> Result<Option<()>> {
         let bytes = chunk.bytes();
         let length = (bytes.end - bytes.start) as usize;
         self.input.clear();
-        let low = lead_in(window, (chunk.bits.start % 8) as u32, &mut self.input);
+        if let Some(window) = &chunk.window {
+            let place = stored_block(&mut self.input);
+            if window.unpack(place, &mut self.decompressor).is_none() {
+                return Ok(None);
+            }
+        }
+        let bit = (chunk.bits.start % 8) as u32;
+        let low = lead_in(bit, &mut self.input);
         let from = self.input.len();
         self.input.resize(from + length, 0);
         let place = self.input.get_mut(from..).unwrap_or_default();
         read(bytes.start, place)?;
-        merge_first(place, low, (chunk.bits.start % 8) as u32);
+        merge_first(place, low, bit);
         if !chunk.ends_member {
             lead_out((chunk.bits.end % 8) as u32, &mut self.input);
         }
-        Ok(())
+        Ok(Some(()))
     }
 }
 
-/// Writes the blocks before a chunk that begins at bit `bit` of a byte: the whole bytes to `input`; the bits
+/// Appends a stored block of [`WINDOW_BYTES`]: where they go.
+fn stored_block(input: &mut Vec<u8>) -> &mut [u8] {
+    let length = WINDOW_BYTES as u16;
+    input.push(0);
+    input.extend(length.to_le_bytes());
+    input.extend((!length).to_le_bytes());
+    let from = input.len();
+    input.resize(from + WINDOW_BYTES, 0);
+    input.get_mut(from..).unwrap_or_default()
+}
+
+/// Writes empty blocks before a chunk that begins at bit `bit` of a byte: the whole bytes to `input`; the bits
 /// that share a byte with the chunk are returned.
-pub(super) fn lead_in(window: &[u8], bit: u32, input: &mut Vec<u8>) -> u8 {
-    if !window.is_empty() {
-        let length = window.len() as u16;
-        input.push(0);
-        input.extend(length.to_le_bytes());
-        input.extend((!length).to_le_bytes());
-        input.extend(window);
-    }
+pub(super) fn lead_in(bit: u32, input: &mut Vec<u8>) -> u8 {
     let (mut bits, mut count) = (0u128, 0);
     if bit % 2 == 1 {
         (bits, count) = (ODD_BLOCK, ODD_BITS);
@@ -219,23 +254,22 @@ mod tests {
     #[test]
     fn lead_in_and_lead_out_make_no_bytes() {
         let window: Vec<u8> = (0..WINDOW_BYTES).map(|i| (i * 7 % 251) as u8).collect();
-        for window in [&window[..], &window[..100], &[]] {
-            for bit in 0..8 {
-                let mut input = Vec::new();
-                let low = lead_in(window, bit, &mut input);
-                if bit != 0 {
-                    input.push(low);
-                }
-                lead_out(bit, &mut input);
-                let mut out = vec![0; WINDOW_BYTES + 1];
-                let made = Decompressor::new().deflate_decompress(&input, &mut out);
-                assert_eq!(made, Ok(window.len()), "bit {bit}");
-                assert_eq!(&out[..window.len()], window);
-                let mut inflate = Inflate::new(false, 15);
-                let status = inflate.decompress(&input, &mut out, InflateFlush::NoFlush);
-                assert_eq!(status, Ok(zlib_rs::Status::StreamEnd), "bit {bit}");
-                assert_eq!(&out[..window.len()], window);
+        for bit in 0..8 {
+            let mut input = Vec::new();
+            stored_block(&mut input).copy_from_slice(&window);
+            let low = lead_in(bit, &mut input);
+            if bit != 0 {
+                input.push(low);
             }
+            lead_out(bit, &mut input);
+            let mut out = vec![0; WINDOW_BYTES + 1];
+            let made = Decompressor::new().deflate_decompress(&input, &mut out);
+            assert_eq!(made, Ok(WINDOW_BYTES), "bit {bit}");
+            assert_eq!(&out[..WINDOW_BYTES], window);
+            let mut inflate = Inflate::new(false, 15);
+            let status = inflate.decompress(&input, &mut out, InflateFlush::NoFlush);
+            assert_eq!(status, Ok(zlib_rs::Status::StreamEnd), "bit {bit}");
+            assert_eq!(&out[..WINDOW_BYTES], window);
         }
     }
 }

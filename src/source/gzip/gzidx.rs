@@ -7,7 +7,9 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use super::chunk::{Chunk, Inflater, WINDOW_BYTES};
+use libdeflater::Decompressor;
+
+use super::chunk::{Chunk, Inflater, WINDOW_BYTES, Window};
 use super::disk::{take, take_u64};
 use super::framing::{TRAILER_BYTES, Trailer};
 use super::index::Index;
@@ -82,7 +84,7 @@ fn parse(bytes: &[u8], file: u64) -> Option<Vec<Chunk>> {
                 rest = behind;
                 window
                     .last_chunk::<WINDOW_BYTES>()
-                    .map(|window| Arc::from(window.as_slice()))
+                    .map(|window| Window::Plain(window.as_slice().into()))
             }
             false => None,
         };
@@ -173,12 +175,17 @@ pub(super) fn export(index: &Index, length: u64) -> Result<Vec<u8>> {
     bytes.extend(length.to_le_bytes());
     bytes.extend(index.end().to_le_bytes());
     bytes.extend([0, 0]);
+    let mut decompressor = Decompressor::new();
     for window in index
         .chunks
         .iter()
-        .filter_map(|chunk| chunk.window.as_deref())
+        .filter_map(|chunk| chunk.window.as_ref())
     {
-        bytes.extend(window);
+        let mut plain = [0; WINDOW_BYTES];
+        window
+            .unpack(&mut plain, &mut decompressor)
+            .ok_or_else(|| Error::unsupported("an index with a damaged window"))?;
+        bytes.extend(plain);
     }
     Ok(bytes)
 }

@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicBool;
 
 use zlib_rs::{Inflate, InflateFlush};
 
-use super::chunk::{Chunk, WINDOW_BYTES, lead_in, merge_first};
+use super::chunk::{Chunk, WINDOW_BYTES, Window, lead_in, merge_first};
 use crate::error::Result;
 use crate::source::Source;
 
@@ -41,7 +41,7 @@ pub(super) struct Recorder {
     open: Vec<u8>,
     out: u64,
     bit: u64,
-    window: Option<Arc<[u8]>>,
+    window: Option<Window>,
     /// A block's end in the open chunk whose bit is not known yet.
     candidate: Option<Candidate>,
     /// Whether a chunk was too large: nothing is recorded any more.
@@ -139,7 +139,7 @@ impl Recorder {
                 .is_some_and(|input| gives(window, input, (bit % 8) as u32, expected))
         });
         if let (Some(unused), None) = (fitting.next(), fitting.next()) {
-            let window: Arc<[u8]> = window.as_slice().into();
+            let window = Window::Plain(window.as_slice().into());
             let rest = self.open.split_off(candidate.at);
             self.finish(candidate.taken * 8 - unused, false, rest);
             self.window = Some(window);
@@ -169,7 +169,7 @@ impl Recorder {
 /// Whether deflate data from a bit of its first byte on begins with the expected bytes.
 fn gives(window: &[u8], data: &[u8], bit: u32, expected: &[u8]) -> bool {
     let mut input = Vec::with_capacity(data.len() + 16);
-    let low = lead_in(&[], bit, &mut input);
+    let low = lead_in(bit, &mut input);
     let from = input.len();
     input.extend_from_slice(data);
     if let Some(place) = input.get_mut(from..) {
