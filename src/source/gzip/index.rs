@@ -65,7 +65,10 @@ struct Entry {
 }
 
 /// Locked while a chunk is inflated, so that no two threads inflate the same.
-type Slot = Mutex<Option<Arc<[u8]>>>;
+type Slot = Mutex<Option<Bytes>>;
+
+/// The bytes of a chunk, taken over as they were made.
+pub(super) type Bytes = Arc<Vec<u8>>;
 
 impl ChunkCache {
     /// A cache of at most `budget` bytes; the chunk in use may be larger.
@@ -80,11 +83,7 @@ impl ChunkCache {
     ///
     /// # Errors
     /// What `inflate` gives.
-    pub fn get(
-        &self,
-        number: usize,
-        inflate: impl FnOnce() -> Result<Arc<[u8]>>,
-    ) -> Result<Arc<[u8]>> {
+    pub fn get(&self, number: usize, inflate: impl FnOnce() -> Result<Bytes>) -> Result<Bytes> {
         let slot = self.slot(number);
         let mut held = slot.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(bytes) = &*held {
@@ -98,7 +97,7 @@ impl ChunkCache {
     }
 
     /// The bytes of a chunk if they are at hand.
-    pub fn peek(&self, number: usize) -> Option<Arc<[u8]>> {
+    pub fn peek(&self, number: usize) -> Option<Bytes> {
         let mut state = self.lock();
         state.clock += 1;
         let clock = state.clock;
@@ -108,7 +107,7 @@ impl ChunkCache {
     }
 
     /// Keeps the bytes of a chunk.
-    pub fn put(&self, number: usize, bytes: Arc<[u8]>) {
+    pub fn put(&self, number: usize, bytes: Bytes) {
         let length = bytes.len();
         let slot = self.slot(number);
         *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(bytes);
@@ -159,7 +158,7 @@ mod tests {
     #[test]
     fn the_cache_keeps_what_was_used_last() {
         let cache = ChunkCache::new(30);
-        let make = |byte: u8| move || Ok(Arc::from([byte; 10]));
+        let make = |byte: u8| move || Ok(Arc::new(vec![byte; 10]));
         for number in 0..3 {
             assert_eq!(
                 cache.get(number, make(number as u8)).unwrap()[0],

@@ -1,5 +1,6 @@
 //! The members of a gzip stream (RFC 1952), inflated one after the other.
 
+use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -125,13 +126,12 @@ impl Stream {
                 Place::Body { length } => {
                     let (read, stop) = self.inflate(out)?;
                     let made = out.get(..read).unwrap_or_default();
-                    self.crc.update(made);
                     let length = length + read as u64;
                     self.place = Place::Body { length };
                     self.position += read as u64;
-                    self.record(made, stop)?;
+                    let crc = self.record(made, stop)?;
                     if stop == Stop::Member {
-                        self.check_trailer(length)?;
+                        self.check_trailer(length, crc)?;
                         self.count_empty(length)?;
                         self.place = Place::Between { first: false };
                     }
@@ -156,17 +156,22 @@ impl Stream {
         Ok(())
     }
 
-    fn record(&mut self, made: &[u8], stop: Stop) -> Result<()> {
+    /// Takes note of bytes that were made and of why inflating stopped; at a member's end, its checksum.
+    fn record(&mut self, made: &[u8], stop: Stop) -> Result<u32> {
         let Some(recorder) = &mut self.recorder else {
-            return Ok(());
+            self.crc.update(made);
+            return Ok(match stop {
+                Stop::Member => mem::take(&mut self.crc).finalize(),
+                _ => 0,
+            });
         };
         recorder.made(made, &self.input.source)?;
         match stop {
             Stop::Nowhere => {}
             Stop::Block => recorder.boundary(self.input.position()),
-            Stop::Member => recorder.end_member(self.input.position()),
+            Stop::Member => return Ok(recorder.end_member(self.input.position())),
         }
-        Ok(())
+        Ok(0)
     }
 
     /// One step of inflate: bytes made, and where it stopped.
@@ -209,7 +214,6 @@ impl Stream {
             recorder.begin_member(self.input.position());
         }
         self.inflate.reset(false);
-        self.crc.reset();
         self.place = Place::Body { length: 0 };
         Ok(())
     }
@@ -258,8 +262,7 @@ impl Stream {
         Ok(())
     }
 
-    fn check_trailer(&mut self, length: u64) -> Result<()> {
-        let crc = self.crc.clone().finalize();
+    fn check_trailer(&mut self, length: u64, crc: u32) -> Result<()> {
         let trailer = Trailer::parse(&self.input.array::<TRAILER_BYTES>("gzip trailer")?);
         if trailer.crc != crc {
             return Err(damaged(format!(

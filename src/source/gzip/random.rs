@@ -93,14 +93,14 @@ impl GzipSource {
         let (open, rest) = copy_open(&stream, from, rest);
         let from = from + open;
         let read = self
-            .advance(&mut stream, from)
-            .and_then(|()| self.fill(&mut stream, rest, end))
+            .advance(&mut stream, from, offset)
+            .and_then(|()| self.fill(&mut stream, rest, end, offset))
             .and_then(|()| match stream.nearly_done()? {
                 // Little is left, and then everything is known and verified.
-                true => drain(&mut stream, end, |stream| self.collect(stream)),
+                true => drain(&mut stream, end, |stream| self.collect(stream, offset)),
                 false => Ok(()),
             });
-        self.put_back(&mut slot, stream, read)?;
+        self.put_back(&mut slot, stream, offset, read)?;
         drop(slot);
         self.read_chunks(&index, offset, indexed)
     }
@@ -110,10 +110,11 @@ impl GzipSource {
         &self,
         slot: &mut Option<Stream>,
         mut stream: Stream,
+        wanted: u64,
         done: Result<()>,
     ) -> Result<()> {
         if done.is_ok() || stream.at_end() {
-            self.collect(&mut stream);
+            self.collect(&mut stream, wanted);
             *slot = Some(stream);
         } else {
             self.set_index(Index::default());
@@ -142,26 +143,26 @@ impl GzipSource {
     }
 
     /// Inflates up to `offset`, piece by piece, so that what is recorded is taken in time.
-    fn advance(&self, stream: &mut Stream, offset: u64) -> Result<()> {
+    fn advance(&self, stream: &mut Stream, offset: u64, wanted: u64) -> Result<()> {
         let mut scratch = Vec::new();
         while stream.position() < offset {
             let next = offset.min(stream.position() + SKIP_BYTES as u64);
             skip_to(stream, next, &mut scratch)?;
-            self.collect(stream);
+            self.collect(stream, wanted);
         }
         Ok(())
     }
 
-    fn fill(&self, stream: &mut Stream, buffer: &mut [u8], need: u64) -> Result<()> {
+    fn fill(&self, stream: &mut Stream, buffer: &mut [u8], need: u64, wanted: u64) -> Result<()> {
         for piece in buffer.chunks_mut(SKIP_BYTES) {
             read_exact(stream, piece, need)?;
-            self.collect(stream);
+            self.collect(stream, wanted);
         }
         Ok(())
     }
 
-    /// Takes over the chunks that the stream finished.
-    fn collect(&self, stream: &mut Stream) {
+    /// Takes over the chunks that the stream finished; the bytes of those from `wanted` on are kept.
+    fn collect(&self, stream: &mut Stream, wanted: u64) {
         let finished = stream.take_finished();
         let recording = stream
             .recorder()
@@ -173,7 +174,9 @@ impl GzipSource {
         let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
         let index = Arc::make_mut(&mut index);
         for part in finished {
-            self.cache.put(index.chunks.len(), part.bytes);
+            if part.chunk.out.end > wanted {
+                self.cache.put(index.chunks.len(), Arc::new(part.bytes));
+            }
             index.chunks.push(Arc::new(part.chunk));
         }
         index.complete = complete;
@@ -195,8 +198,8 @@ impl GzipSource {
         let mut slot = self.lock_stream();
         let mut stream = self.taken(slot.take(), u64::MAX);
         let end = stream.position();
-        let done = drain(&mut stream, end, |stream| self.collect(stream));
-        self.put_back(&mut slot, stream, done)
+        let done = drain(&mut stream, end, |stream| self.collect(stream, u64::MAX));
+        self.put_back(&mut slot, stream, u64::MAX, done)
     }
 
     fn lock_stream(&self) -> MutexGuard<'_, Option<Stream>> {
@@ -267,7 +270,7 @@ impl GzipSource {
             return self.inflate_chunk(session, chunk, |bytes| copy(bytes, place));
         }
         let bytes = self.cache.get(number, || {
-            self.inflate_chunk(session, chunk, |bytes| Arc::from(bytes))
+            self.inflate_chunk(session, chunk, |bytes| Arc::new(bytes.to_vec()))
         })?;
         copy(&bytes, place);
         Ok(())

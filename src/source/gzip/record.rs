@@ -5,9 +5,9 @@
 //! and if no other does too, it is a checkpoint. Otherwise the next block's end is taken.
 
 use std::mem;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use crc32fast::Hasher;
 use zlib_rs::{Inflate, InflateFlush};
 
 use super::chunk::{Chunk, WINDOW_BYTES, Window, lead_in, merge_first};
@@ -16,6 +16,9 @@ use crate::source::Source;
 
 /// Inflated bytes of a chunk at least, unless its member ends before.
 pub(super) const SPACING: usize = 1 << 20;
+
+/// Room for a chunk of the usual blocks.
+const USUAL_CHUNK: usize = SPACING + SPACING / 4;
 
 /// A chunk that grows larger than this is not kept: slices of such a file are read from its start. Deflate's
 /// blocks can have any length, but those of real compressors stay far below.
@@ -30,7 +33,7 @@ const TRIAL_INPUT: u64 = 4096;
 /// A chunk and what it holds.
 pub(super) struct Finished {
     pub chunk: Chunk,
-    pub bytes: Arc<[u8]>,
+    pub bytes: Vec<u8>,
 }
 
 /// Cuts a stream into chunks while it is inflated.
@@ -44,6 +47,10 @@ pub(super) struct Recorder {
     window: Option<Window>,
     /// A block's end in the open chunk whose bit is not known yet.
     candidate: Option<Candidate>,
+    /// Checksums of the open chunk up to the candidate, of what is behind it, and of the member before the chunk.
+    crc: Hasher,
+    behind: Hasher,
+    member: Hasher,
     /// Whether a chunk was too large: nothing is recorded any more.
     full: bool,
 }
@@ -88,38 +95,61 @@ impl Recorder {
     /// # Errors
     /// What reading the compressed file gives.
     pub fn made(&mut self, bytes: &[u8], compressed: &Source) -> Result<()> {
+        match self.candidate {
+            Some(_) => self.behind.update(bytes),
+            None => self.crc.update(bytes),
+        }
         if self.full {
             return Ok(());
         }
         if self.open.len() + bytes.len() > MOST_CHUNK {
             self.full = true;
+            self.drop_candidate();
             self.open = Vec::new();
             return Ok(());
         }
         self.open.extend_from_slice(bytes);
         let ripe = |candidate: &mut Candidate| self.open.len() >= candidate.at + TRIAL_BYTES;
         if let Some(candidate) = self.candidate.take_if(ripe) {
-            self.resolve(&candidate, compressed)?;
+            match self.resolve(&candidate, compressed)? {
+                Some((bit, window)) => {
+                    let mut rest = Vec::with_capacity(USUAL_CHUNK);
+                    rest.extend_from_slice(self.open.get(candidate.at..).unwrap_or_default());
+                    self.open.truncate(candidate.at);
+                    self.finish(bit, false, rest);
+                    self.window = Some(window);
+                }
+                None => self.drop_candidate(),
+            }
         }
         Ok(())
     }
 
-    /// A member's data ended before a byte of the file.
-    pub fn end_member(&mut self, byte: u64) {
-        self.candidate = None;
-        if !self.open.is_empty() {
-            let rest = Vec::new();
-            self.finish(byte * 8, true, rest);
+    /// A member's data ended before a byte of the file: the member's checksum.
+    pub fn end_member(&mut self, byte: u64) -> u32 {
+        self.drop_candidate();
+        if self.open.is_empty() {
+            self.member.combine(&mem::take(&mut self.crc));
+        } else {
+            self.finish(byte * 8, true, Vec::new());
         }
+        mem::take(&mut self.member).finalize()
     }
 
-    fn resolve(&mut self, candidate: &Candidate, compressed: &Source) -> Result<()> {
+    /// The block's end is none of ours.
+    fn drop_candidate(&mut self) {
+        self.candidate = None;
+        self.crc.combine(&mem::take(&mut self.behind));
+    }
+
+    /// The bit at which a candidate is, and the window before it, if there is no doubt.
+    fn resolve(&self, candidate: &Candidate, compressed: &Source) -> Result<Option<(u64, Window)>> {
         let (before, after) = self.open.split_at(candidate.at);
         let Some((window, expected)) = before
             .last_chunk::<WINDOW_BYTES>()
             .zip(after.get(..TRIAL_BYTES))
         else {
-            return Ok(());
+            return Ok(None);
         };
         let from = candidate.taken.saturating_sub(1);
         let length = compressed
@@ -138,18 +168,20 @@ impl Recorder {
                 .get(skip..)
                 .is_some_and(|input| gives(window, input, (bit % 8) as u32, expected))
         });
-        if let (Some(unused), None) = (fitting.next(), fitting.next()) {
+        let (first, second) = (fitting.next(), fitting.next());
+        let only = first.filter(|_| second.is_none());
+        Ok(only.map(|unused| {
             let window = Window::Plain(window.as_slice().into());
-            let rest = self.open.split_off(candidate.at);
-            self.finish(candidate.taken * 8 - unused, false, rest);
-            self.window = Some(window);
-        }
-        Ok(())
+            (candidate.taken * 8 - unused, window)
+        }))
     }
 
     /// Ends the open chunk at a bit of the file; `rest` belongs to the next one.
     fn finish(&mut self, bit: u64, ends_member: bool, rest: Vec<u8>) {
-        let bytes: Arc<[u8]> = mem::replace(&mut self.open, rest).into();
+        let mut bytes = mem::replace(&mut self.open, rest);
+        bytes.shrink_to_fit();
+        let crc = mem::replace(&mut self.crc, mem::take(&mut self.behind));
+        self.member.combine(&crc);
         let out = self.out..self.out + bytes.len() as u64;
         self.out = out.end;
         let bits = self.bit..bit;
@@ -158,7 +190,7 @@ impl Recorder {
             out,
             bits,
             window: self.window.take(),
-            crc: crc32fast::hash(&bytes),
+            crc: crc.finalize(),
             ends_member,
             seen: AtomicBool::new(true),
         };
