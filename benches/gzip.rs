@@ -5,6 +5,8 @@
 //! own lines it prints the ratios the project promises, from medians of alternating runs. Other programs are
 //! compared by `benches/peers/gzip.py`, each in a process of its own.
 
+#[path = "../src/bin/voxload/bench/memory.rs"]
+mod memory;
 #[path = "gzip/series.rs"]
 mod series;
 
@@ -201,6 +203,12 @@ fn ratios(subject: &Subject) {
         plain / first
     );
     time_series(subject);
+    for indexed in [false, true] {
+        let (peak, array) = memory::peak_of(|| subject.whole(indexed));
+        let output = array.len() as u64 * 4;
+        let over = peak.saturating_sub(output) as f64 / (1 << 20) as f64;
+        println!("  peak anonymous memory over the output, index {indexed}: {over:.1} MiB");
+    }
 }
 
 /// 100 random time series of one voxel, with an index.
