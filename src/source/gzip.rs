@@ -147,7 +147,7 @@ impl GzipSource {
                 read_exact(&mut stream, &mut buffer, end)?;
                 buffer = sink(buffer)?;
             }
-            drain(&mut stream, end, |_| ())
+            drain(&mut stream, most_tail(end), |_| ())
         };
         inflate().map_err(|error| self.named(error))
     }
@@ -190,17 +190,22 @@ fn read_exact(stream: &mut Stream, mut buffer: &mut [u8], need: u64) -> Result<(
     Ok(())
 }
 
-/// Reads what is behind the voxels, which end at `end`, to the end of the file; `each` is called on the way.
-fn drain(stream: &mut Stream, end: u64, mut each: impl FnMut(&mut Stream)) -> Result<()> {
-    let allowed = end.saturating_add(end.max(MOST_TAIL));
+/// Inflated bytes behind voxels that end at `end` which a whole read goes through.
+fn most_tail(end: u64) -> u64 {
+    end.max(MOST_TAIL)
+}
+
+/// Reads on to the end of the file, through `most` bytes; `each` is called on the way.
+fn drain(stream: &mut Stream, most: u64, mut each: impl FnMut(&mut Stream)) -> Result<()> {
+    let start = stream.position();
     let mut scratch = vec![0; SKIP_BYTES];
     while stream.read(&mut scratch)? > 0 {
         each(stream);
-        if stream.position() > allowed {
+        if stream.position() - start > most {
             return Err(ErrorKind::Limit {
                 what: "inflated data behind the voxels",
-                needed: u128::from(stream.position() - end),
-                allowed: allowed - end,
+                needed: u128::from(stream.position() - start),
+                allowed: most,
             }
             .into());
         }
@@ -226,7 +231,7 @@ impl ByteSource for GzipSource {
     }
 
     fn finish(&self) -> Result<()> {
-        self.read_to_end().map_err(|error| self.named(error))
+        self.check_to_end().map_err(|error| self.named(error))
     }
 }
 

@@ -193,7 +193,7 @@ impl<O: Element> WholeRead<'_, O> {
     /// one is damaged.
     fn from_chunks(&self, chunks: &Chunks, out: &mut [O]) -> Result<bool> {
         let need = self.end(out);
-        if chunks.total() < need {
+        if !chunks.hold(need) {
             return Ok(false);
         }
         let places = self.split(chunks, out);

@@ -8,7 +8,7 @@ use super::chunk::Chunk;
 use super::index::Index;
 use super::member::Stream;
 use super::walk::walk;
-use super::{GzipSource, SKIP_BYTES, drain, read_exact, skip_to};
+use super::{GzipSource, SKIP_BYTES, drain, most_tail, read_exact, skip_to};
 use crate::error::Result;
 use crate::source::{Session, truncated};
 
@@ -97,7 +97,7 @@ impl GzipSource {
             .and_then(|()| self.fill(&mut stream, rest, end, offset))
             .and_then(|()| match stream.nearly_done()? {
                 // Little is left, and then everything is known and verified.
-                true => drain(&mut stream, end, |stream| self.collect(stream, offset)),
+                true => drain(&mut stream, u64::MAX, |stream| self.collect(stream, offset)),
                 false => Ok(()),
             });
         self.put_back(&mut slot, stream, offset, read)?;
@@ -182,23 +182,32 @@ impl GzipSource {
         index.complete = complete;
     }
 
+    /// Checks what a read of all voxels has not seen yet.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Integrity`], [`crate::ErrorKind::Truncated`], [`crate::ErrorKind::Limit`] for too
+    /// long a tail, and what reading the compressed file gives.
+    pub(super) fn check_to_end(&self) -> Result<()> {
+        match self.snapshot().complete {
+            true => self.check_all(),
+            false => self.grow(most_tail),
+        }
+    }
+
     /// Inflates to the end of the file: the index is complete then, unless it cannot be.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Integrity`], [`crate::ErrorKind::Truncated`] and what reading the compressed file gives.
-    pub(super) fn read_to_end(&self) -> Result<()> {
-        if self.snapshot().complete {
-            return self.check_all();
-        }
-        self.grow_to_end()
+    /// As [`Self::check_to_end`], without the limit.
+    pub(super) fn grow_to_end(&self) -> Result<()> {
+        self.grow(|_| u64::MAX)
     }
 
-    /// The same, without a look at what an index holds already.
-    pub(super) fn grow_to_end(&self) -> Result<()> {
+    /// The same through as many bytes as `most` says for the position that was reached.
+    fn grow(&self, most: impl Fn(u64) -> u64) -> Result<()> {
         let mut slot = self.lock_stream();
         let mut stream = self.taken(slot.take(), u64::MAX);
-        let end = stream.position();
-        let done = drain(&mut stream, end, |stream| self.collect(stream, u64::MAX));
+        let most = most(stream.position());
+        let done = drain(&mut stream, most, |stream| self.collect(stream, u64::MAX));
         self.put_back(&mut slot, stream, u64::MAX, done)
     }
 
@@ -337,9 +346,10 @@ impl GzipSource {
 pub(crate) struct Chunks(Arc<Index>);
 
 impl Chunks {
-    /// Inflated bytes of the file.
-    pub fn total(&self) -> u64 {
-        self.0.end()
+    /// Whether they hold voxels that end at inflated byte `end`, and no tail that only a bomb has.
+    pub fn hold(&self, end: u64) -> bool {
+        let total = self.0.end();
+        total >= end && total - end <= most_tail(end)
     }
 
     /// The inflated bytes of each chunk.
