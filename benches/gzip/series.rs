@@ -50,8 +50,8 @@ fn series(masked: bool) -> Vec<u8> {
             for x in 0..nx {
                 let [x, y, z] = [place(x, nx), place(y, ny), place(z, nz)];
                 let radius = (x * x + y * y + z * z).sqrt();
-                let value = 800.0 * (-2.0 * radius * radius).exp()
-                    + 200.0 * (6.0 * x).sin() * (5.0 * y).cos();
+                let value = 100.0 * (-2.0 * radius * radius).exp()
+                    + 25.0 * (6.0 * x).sin() * (5.0 * y).cos();
                 base.push((value as i16, radius < 0.55));
             }
         }

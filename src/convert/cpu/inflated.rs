@@ -40,7 +40,7 @@ impl<O: Element> WholeRead<'_, O> {
     /// What [`GzipSource::pieces`] gives; `out` then holds an unspecified part.
     pub fn run(&self, out: &mut [O]) -> Result<()> {
         if let Some(chunks) = self.gzip.chunks()?
-            && self.from_chunks(&chunks, out)?
+            && self.chunk_by_chunk(&chunks, out)?
         {
             return Ok(());
         }
@@ -191,7 +191,7 @@ impl<O: Element> WholeRead<'_, O> {
 
     /// Inflates all chunks side by side and converts each at once; `false` when they do not hold the voxels or
     /// one is damaged.
-    fn from_chunks(&self, chunks: &Chunks, out: &mut [O]) -> Result<bool> {
+    fn chunk_by_chunk(&self, chunks: &Chunks, out: &mut [O]) -> Result<bool> {
         let need = self.end(out);
         if !chunks.hold(need) {
             return Ok(false);

@@ -211,7 +211,7 @@ pub(super) fn merge_first(bytes: &mut [u8], low: u8, bit: u32) {
 
 /// Ends a stream at bit `bit` of its last byte (0: behind it) with an empty final block.
 fn lead_out(bit: u32, input: &mut Vec<u8>) {
-    let mut tail = u32::from(FINAL_BLOCK);
+    let mut tail = FINAL_BLOCK;
     if bit != 0 {
         let last = input.pop().unwrap_or_default();
         tail = tail << bit | u32::from(last & !(0xff << bit));

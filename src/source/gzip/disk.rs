@@ -264,7 +264,7 @@ mod tests {
         let mut index = Index::default();
         for number in 0..20u64 {
             let window: Vec<u8> = (0..WINDOW_BYTES as u64)
-                .map(|i| (i * number >> 7) as u8)
+                .map(|i| ((i * number) >> 7) as u8)
                 .collect();
             index.chunks.push(Arc::new(Chunk {
                 out: number * 5000..(number + 1) * 5000,
