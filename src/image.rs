@@ -1,7 +1,9 @@
 //! The image: voxels, header, files, and the values that were computed and kept.
 
 mod fdata;
+mod files;
 mod open;
+mod voxels;
 
 use std::collections::BTreeMap;
 use std::io::Read;
