@@ -1,51 +1,122 @@
 //! What an image keeps of computed values, and where the newest is.
+//!
+//! One array on the host and one on a device. An edit belongs to the type it was made in: both sides of that type
+//! show it, filling the cache with another type drops it, everything else reads the file (design.md section 5).
+
+pub(crate) mod budget;
+#[cfg(feature = "gpu")]
+mod device;
+
+use std::sync::Arc;
 
 use ndarray::ArrayViewMutD;
 
 use crate::array::{Element, HostArray, StoredArray};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
+use budget::{Budget, Content, Slot};
 
-/// The computed values that an image keeps: one array on the host (and one on a device).
+/// The computed values that an image keeps.
 #[derive(Debug, Default)]
 pub(crate) struct Cache {
-    host: Option<StoredArray>,
-    /// The type whose values were edited and differ from the file's.
-    edited: Option<DType>,
+    budget: Budget,
+    /// A host array as the file has it; the budget may empty the slot.
+    host: Option<Arc<Slot>>,
+    /// A host array that was edited, and its place in the budget. There is no clean one beside it.
+    edited: Option<(StoredArray, Option<Arc<Slot>>)>,
+    /// A device array; as new as the edited one on the host where that is of its type, or newer when modified.
+    #[cfg(feature = "gpu")]
+    device: Option<Arc<Slot>>,
 }
 
 impl Cache {
-    /// The kept array of this type.
-    pub fn host<T: Element>(&self) -> Option<HostArray<T>> {
-        self.host.as_ref()?.get::<T>().cloned()
-    }
-
-    pub fn has_host(&self) -> bool {
-        self.host.is_some()
-    }
-
-    /// Keeps an array, in place of one of another type (whose edits are gone with it).
-    pub fn fill_host<T: Element>(&mut self, array: HostArray<T>) {
-        if self.edited.is_some_and(|edited| edited != T::DTYPE) {
-            self.edited = None;
+    /// An empty cache under a budget.
+    pub fn new(budget: &Budget) -> Self {
+        Self {
+            budget: budget.clone(),
+            ..Self::default()
         }
-        self.host = Some(array.into());
     }
 
-    /// The kept array of this type, for editing.
+    pub fn budget(&self) -> &Budget {
+        &self.budget
+    }
+
+    /// The kept host array of this type. Counts a hit.
+    pub fn host<T: Element>(&self) -> Option<HostArray<T>> {
+        if let Some((edited, slot)) = &self.edited {
+            let array = edited.get::<T>()?.clone();
+            if let Some(slot) = slot {
+                self.budget.hit(slot);
+            }
+            return Some(array);
+        }
+        let slot = self.host.as_ref()?;
+        let array = match slot.content().as_ref() {
+            Some(Content::Host(array)) => array.get::<T>()?.clone(),
+            _ => return None,
+        };
+        self.budget.hit(slot);
+        Some(array)
+    }
+
+    /// Whether any host array is kept.
+    pub fn has_host(&self) -> bool {
+        let kept = |slot: &Arc<Slot>| slot.content().is_some();
+        self.edited.is_some() || self.host.as_ref().is_some_and(kept)
+    }
+
+    /// Keeps a host array, in place of one of another type.
+    pub fn fill_host<T: Element>(&mut self, array: HostArray<T>) {
+        self.drop_other_edit(T::DTYPE);
+        // What it replaces makes room for it.
+        self.host = None;
+        self.edited = None;
+        self.host = self.budget.admit(Content::Host(array.into()));
+    }
+
+    /// Takes a host array to be the newest of its type, edited from now on.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Usage`] when there is none.
-    pub fn edit_host<T: Element>(&mut self) -> Result<ArrayViewMutD<'_, T>> {
-        self.edited = Some(T::DTYPE);
-        self.host
+    /// As [`HostArray::make_mut`].
+    pub fn edit<T: Element>(&mut self, array: HostArray<T>) -> Result<ArrayViewMutD<'_, T>> {
+        self.hold_edited(array);
+        #[cfg(feature = "gpu")]
+        self.drop_device_of(T::DTYPE);
+        self.edited
             .as_mut()
-            .and_then(StoredArray::get_mut::<T>)
+            .and_then(|(array, _)| array.get_mut::<T>())
             .ok_or_else(|| Error::usage("no array of this type is kept"))?
             .make_mut()
     }
 
+    /// Lets everything go.
     pub fn clear(&mut self) {
-        *self = Self::default();
+        *self = Self::new(&self.budget);
+    }
+
+    fn hold_edited<T: Element>(&mut self, array: HostArray<T>) {
+        // The handles of the cache must not make the array look shared: editing would copy it.
+        self.host = None;
+        self.edited = None;
+        let slot = self
+            .budget
+            .admit(Content::Edited(array.size_bytes() as u64));
+        self.edited = Some((array.into(), slot));
+    }
+
+    /// Drops the copies that hold an edit made in another type.
+    fn drop_other_edit(&mut self, dtype: DType) {
+        let edited = self.edited.as_ref().map(|(array, _)| array.dtype());
+        let other = edited.filter(|&edited| edited != dtype);
+        if let Some(other) = other {
+            self.edited = None;
+            #[cfg(feature = "gpu")]
+            self.drop_device_of(other);
+            #[cfg(not(feature = "gpu"))]
+            let _ = other;
+        }
+        #[cfg(feature = "gpu")]
+        self.drop_modified_device_but(dtype);
     }
 }

@@ -3,10 +3,12 @@
 
 pub(crate) mod cpu;
 pub(crate) mod double;
+#[cfg(feature = "gpu")]
+pub(crate) mod gpu;
 
 use crate::dtype::{ByteOrder, DType};
 use crate::error::{ErrorKind, Result};
-use crate::scaling::{Factor, Scaling, Step};
+use crate::scaling::{Scaling, Step};
 
 /// What is to be done to each stored voxel.
 #[derive(Debug, Clone, PartialEq)]
@@ -81,17 +83,5 @@ impl Conversion {
     /// Whether the stored bytes are the answer.
     pub fn is_plain_copy(&self) -> bool {
         self.is_copy() && (self.order == ByteOrder::NATIVE || self.stored.part_bytes() == 1)
-    }
-
-    /// The steps with the numbers that hold for one block of voxels.
-    pub fn steps_at(&self, entry: usize) -> Vec<Step> {
-        self.steps
-            .iter()
-            .map(|step| match step {
-                Step::Multiply(factor) => Step::Multiply(Factor::One(factor.at(entry))),
-                Step::Add(factor) => Step::Add(Factor::One(factor.at(entry))),
-                other => other.clone(),
-            })
-            .collect()
     }
 }

@@ -137,6 +137,30 @@ impl Dataobj {
         }
     }
 
+    /// What an index takes, as a provider of its own: of a file still read on demand, of an array copied.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Index`] when the index does not fit the shape.
+    pub fn sliced(&self, index: &Index) -> Result<Self> {
+        self.showing(self.select(index)?)
+    }
+
+    /// What an index takes of the voxels.
+    pub(crate) fn select(&self, index: &Index) -> Result<Selection> {
+        match self {
+            Self::Proxy(proxy) => proxy.select(index),
+            Self::Array(array) => index.select(array.shape()),
+        }
+    }
+
+    /// What a selection takes: of a file still read on demand, of an array copied.
+    pub(crate) fn showing(&self, selection: Selection) -> Result<Self> {
+        Ok(match self {
+            Self::Proxy(proxy) => Self::Proxy(proxy.showing(selection)),
+            Self::Array(array) => Self::Array(take_selection(array, &selection)?),
+        })
+    }
+
     /// All stored numbers, in native byte order.
     ///
     /// # Errors
@@ -152,14 +176,19 @@ impl Dataobj {
 /// The elements of an array that an index takes.
 fn take(array: &StoredArray, index: &Index) -> Result<StoredArray> {
     let selection = index.select(array.shape())?;
-    if selection == Selection::whole(array.shape()) {
+    take_selection(array, &selection)
+}
+
+/// The elements of an array that a selection takes.
+pub(crate) fn take_selection(array: &StoredArray, selection: &Selection) -> Result<StoredArray> {
+    if *selection == Selection::whole(array.shape()) {
         return Ok(array.clone());
     }
     fn typed<T: Element>(array: &HostArray<T>, selection: &Selection) -> Result<StoredArray> {
         let conversion = Conversion::native(T::DTYPE, ByteOrder::NATIVE, &Scaling::none())?;
         Ok(convert_array::<T, T>(array, &conversion, selection)?.into())
     }
-    crate::array::with_stored!(array, array => typed(array, &selection))
+    crate::array::with_stored!(array, array => typed(array, selection))
 }
 
 fn cast_whole<T: Element>(array: &StoredArray) -> Result<HostArray<T>> {

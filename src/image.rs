@@ -1,9 +1,15 @@
 //! The image: voxels, header, files, and the values that were computed and kept.
 
+#[cfg(feature = "gpu")]
+mod device;
 mod fdata;
 mod files;
 mod open;
+<<<<<<< HEAD
 mod voxels;
+=======
+mod orient;
+>>>>>>> main
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -13,6 +19,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::affine::Affine;
 use crate::array::StoredArray;
 use crate::cache::Cache;
+use crate::cache::budget::Budget;
 use crate::dataobj::Dataobj;
 use crate::dtype::ByteOrder;
 use crate::error::{Error, Result};
@@ -143,6 +150,17 @@ impl DataobjImage {
             notes: Vec::new(),
             cache: Mutex::default(),
         })
+    }
+
+    /// The same image, keeping its computed values within this budget from now on; nothing is kept yet.
+    pub fn with_budget(mut self, budget: &Budget) -> Self {
+        self.cache = Mutex::new(Cache::new(budget));
+        self
+    }
+
+    /// The budget within which computed values are kept.
+    pub fn budget(&self) -> Budget {
+        self.cache().budget().clone()
     }
 
     /// Voxels along each axis.

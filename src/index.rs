@@ -3,6 +3,7 @@
 mod parse;
 pub(crate) mod plan;
 
+use crate::affine::AxisDirection;
 use crate::error::{Error, Result};
 use crate::header::Layout;
 use plan::{Axis, Plan};
@@ -122,7 +123,7 @@ impl Index {
         let unnamed = shape.len() - named;
         for item in &self.items {
             match *item {
-                IndexItem::NewAxis => selection.out.push(OutAxis::New),
+                IndexItem::NewAxis => selection.out.push(OutAxis::New(1)),
                 IndexItem::Ellipsis => selection.push_whole(shape, unnamed),
                 IndexItem::At(position) => selection.push_at(shape, position)?,
                 IndexItem::Slice { start, stop, step } => {
@@ -152,13 +153,34 @@ pub(crate) struct Positions {
     pub count: u64,
 }
 
+impl Positions {
+    /// What `inner`, positions of these, takes.
+    fn take(&self, inner: &Self) -> Self {
+        let from_first = inner.start as i64 * self.step;
+        Self {
+            start: self.start.wrapping_add_signed(from_first),
+            step: self.step.saturating_mul(inner.step),
+            count: inner.count,
+        }
+    }
+
+    fn reversed(&self) -> Self {
+        let reach = self.count.saturating_sub(1) as i64 * self.step;
+        Self {
+            start: self.start.wrapping_add_signed(reach),
+            step: -self.step,
+            count: self.count,
+        }
+    }
+}
+
 /// An axis of what a selection gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OutAxis {
     /// A stored axis.
     Axis(usize),
-    /// An axis of length 1 that is not stored.
-    New,
+    /// An axis that is not stored: of length 1, or of length 0 after slicing it away.
+    New(u64),
 }
 
 /// An [`Index`] applied to a shape: what is taken of each stored axis, and the axes of the result.
@@ -185,7 +207,7 @@ impl Selection {
             .iter()
             .map(|out| match *out {
                 OutAxis::Axis(axis) => self.axes[axis].count as usize,
-                OutAxis::New => 1,
+                OutAxis::New(length) => length as usize,
             })
             .collect()
     }
@@ -203,6 +225,7 @@ impl Selection {
                 stride *= self.axes[axis].count as i64;
             }
         }
+        let sliced_away = self.out.contains(&OutAxis::New(0));
         let (mut stored_first, mut out_first) = (0, 0);
         let mut axes = Vec::with_capacity(shape.len());
         for ((positions, &stored), &out) in self.axes.iter().zip(&stored).zip(&out_strides) {
@@ -223,7 +246,50 @@ impl Selection {
                 out,
             });
         }
-        Plan::new(axes, stored_first, out_first)
+        let mut plan = Plan::new(axes, stored_first, out_first);
+        plan.empty |= sliced_away;
+        plan
+    }
+
+    /// What `inner`, a selection of this one's result, takes of the stored voxels.
+    pub fn compose(&self, inner: &Self) -> Self {
+        let mut axes = self.axes.clone();
+        let mut made = Vec::with_capacity(self.out.len());
+        for (&out, taken) in self.out.iter().zip(&inner.axes) {
+            made.push(match out {
+                OutAxis::Axis(axis) => {
+                    axes[axis] = axes[axis].take(taken);
+                    out
+                }
+                OutAxis::New(_) => OutAxis::New(taken.count),
+            });
+        }
+        let out = inner
+            .out
+            .iter()
+            .map(|&out| match out {
+                OutAxis::Axis(axis) => made[axis],
+                OutAxis::New(_) => out,
+            })
+            .collect();
+        Self { axes, out }
+    }
+
+    /// The same voxels with the result's axes in another order, each from the one it names, backwards if flipped;
+    /// axes that are not named follow unchanged.
+    pub fn reordered(&self, sources: &[AxisDirection]) -> Self {
+        let mut axes = self.axes.clone();
+        let mut out = self.out.clone();
+        for (place, source) in out.iter_mut().zip(sources) {
+            let taken = self.out[source.axis];
+            if let OutAxis::Axis(axis) = taken
+                && source.flipped
+            {
+                axes[axis] = axes[axis].reversed();
+            }
+            *place = taken;
+        }
+        Self { axes, out }
     }
 
     fn next_length(&self, shape: &[usize]) -> Result<u64> {
@@ -310,7 +376,7 @@ fn numpy_slice(length: u64, start: Option<i64>, stop: Option<i64>, step: i64) ->
     };
     Ok(Positions {
         start: if count == 0 { 0 } else { start as u64 },
-        step: if count > 1 { step } else { 1 },
+        step,
         count,
     })
 }
@@ -345,7 +411,7 @@ fn ndarray_slice(length: u64, start: i64, stop: Option<i64>, step: i64) -> Resul
     };
     Ok(Positions {
         start: if count == 0 { 0 } else { first },
-        step: if count > 1 { step } else { 1 },
+        step,
         count,
     })
 }

@@ -1,5 +1,8 @@
 //! The array proxy: a frozen description of stored voxels and the source they are read from, on demand.
 
+#[cfg(feature = "gpu")]
+mod device;
+
 use std::sync::Arc;
 
 use crate::array::{Buffer, Element, HostArray, StoredArray, with_dtype};
@@ -51,6 +54,14 @@ impl From<&Header> for ProxySpec {
 pub struct ArrayProxy {
     spec: Arc<ProxySpec>,
     source: Source,
+    /// What the proxy shows of the stored voxels; all of them, as they are, when absent.
+    view: Option<Arc<View>>,
+}
+
+#[derive(Debug)]
+struct View {
+    selection: Selection,
+    shape: Vec<usize>,
 }
 
 impl ArrayProxy {
@@ -80,28 +91,32 @@ impl ArrayProxy {
         Ok(Self {
             spec: Arc::new(spec),
             source,
+            view: None,
         })
     }
 
     /// Voxels along each axis.
     pub fn shape(&self) -> &[usize] {
-        &self.spec.shape
+        match &self.view {
+            Some(view) => &view.shape,
+            None => &self.spec.shape,
+        }
     }
 
     /// Number of axes.
     pub fn ndim(&self) -> usize {
-        self.spec.shape.len()
+        self.shape().len()
     }
 
     /// Number of voxels.
     pub fn len(&self) -> usize {
         // Checked when the proxy was made.
-        voxels(&self.spec.shape).unwrap_or_default() as usize
+        voxels(self.shape()).unwrap_or_default() as usize
     }
 
     /// Whether there are no voxels.
     pub fn is_empty(&self) -> bool {
-        self.spec.shape.contains(&0)
+        self.shape().contains(&0)
     }
 
     /// The stored voxel type.
@@ -142,8 +157,14 @@ impl ArrayProxy {
     /// The same voxels under another shape (column-major); one axis may be -1: as long as it must be.
     ///
     /// # Errors
-    /// [`ErrorKind::Shape`] when the number of voxels differs, or for more than one -1.
+    /// [`ErrorKind::Shape`] when the number of voxels differs, or for more than one -1; [`ErrorKind::Usage`] for
+    /// a proxy that shows a part of the stored voxels or another order of them.
     pub fn reshape(&self, shape: &[isize]) -> Result<Self> {
+        if self.view.is_some() {
+            return Err(Error::usage(
+                "a sliced or reoriented proxy cannot be reshaped",
+            ));
+        }
         let shape = resolve_shape(shape, self.len())?;
         let spec = ProxySpec {
             shape,
@@ -158,7 +179,7 @@ impl ArrayProxy {
     /// [`ErrorKind::DType`] for colours, [`ErrorKind::Truncated`] and [`ErrorKind::Integrity`] for damaged
     /// files, [`ErrorKind::Changed`] for files changed since they were loaded, [`ErrorKind::OutOfMemory`].
     pub fn read<T: Float>(&self) -> Result<HostArray<T>> {
-        self.fetch(&self.conversion(T::DTYPE)?, &Selection::whole(self.shape()))
+        self.fetch(&self.conversion(T::DTYPE)?, &self.select(&Index::new())?)
     }
 
     /// All values, scaled, as complex numbers.
@@ -166,7 +187,7 @@ impl ArrayProxy {
     /// # Errors
     /// As [`Self::read`].
     pub fn read_complex<T: ComplexFloat>(&self) -> Result<HostArray<T>> {
-        self.fetch(&self.conversion(T::DTYPE)?, &Selection::whole(self.shape()))
+        self.fetch(&self.conversion(T::DTYPE)?, &self.select(&Index::new())?)
     }
 
     /// All values, scaled, into the caller's buffer, the first axis fastest. A buffer used before saves half
@@ -184,7 +205,7 @@ impl ArrayProxy {
     /// # Errors
     /// As [`Self::read`], and [`ErrorKind::Index`] when the index does not fit the shape.
     pub fn slice<T: Float>(&self, index: &Index) -> Result<HostArray<T>> {
-        self.fetch(&self.conversion(T::DTYPE)?, &index.select(self.shape())?)
+        self.fetch(&self.conversion(T::DTYPE)?, &self.select(index)?)
     }
 
     /// The values that an index takes, as complex numbers.
@@ -192,7 +213,7 @@ impl ArrayProxy {
     /// # Errors
     /// As [`Self::slice`].
     pub fn slice_complex<T: ComplexFloat>(&self, index: &Index) -> Result<HostArray<T>> {
-        self.fetch(&self.conversion(T::DTYPE)?, &index.select(self.shape())?)
+        self.fetch(&self.conversion(T::DTYPE)?, &self.select(index)?)
     }
 
     /// The values that an index takes, into the caller's buffer, the first axis fastest.
@@ -200,7 +221,7 @@ impl ArrayProxy {
     /// # Errors
     /// As [`Self::slice`], and [`ErrorKind::Shape`] when the buffer's length is not the number of values.
     pub fn slice_into<T: Float>(&self, index: &Index, out: &mut [T]) -> Result<()> {
-        let selection = index.select(self.shape())?;
+        let selection = self.select(index)?;
         let shape = selection.shape();
         if voxels(&shape)? != out.len() as u64 {
             return Err(Error::shape(&shape, format!("{} elements", out.len())));
@@ -223,7 +244,7 @@ impl ArrayProxy {
     pub fn slice_native(&self, index: &Index) -> Result<StoredArray> {
         let spec = &*self.spec;
         let conversion = Conversion::native(spec.dtype, spec.byte_order, &spec.scaling)?;
-        self.fetch_stored(&conversion, &index.select(self.shape())?)
+        self.fetch_stored(&conversion, &self.select(index)?)
     }
 
     /// All stored numbers, in native byte order.
@@ -241,11 +262,16 @@ impl ArrayProxy {
     pub fn slice_unscaled(&self, index: &Index) -> Result<StoredArray> {
         let spec = &*self.spec;
         let conversion = Conversion::native(spec.dtype, spec.byte_order, &Scaling::none())?;
-        self.fetch_stored(&conversion, &index.select(self.shape())?)
+        self.fetch_stored(&conversion, &self.select(index)?)
     }
 
-    pub(crate) fn spec(&self) -> &ProxySpec {
-        &self.spec
+    /// Reads a compressed stream to its end and checks what only that can tell; nothing else to do for other
+    /// sources. Whole reads do so themselves.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Integrity`] and [`ErrorKind::Truncated`] for a damaged stream.
+    pub fn check_to_end(&self) -> Result<()> {
+        self.source.begin()?.finish()
     }
 
     pub(crate) fn source(&self) -> &Source {
@@ -257,8 +283,32 @@ impl ArrayProxy {
         Conversion::new(spec.dtype, spec.byte_order, &spec.scaling, output)
     }
 
+    /// What an index takes of the stored voxels.
+    pub(crate) fn select(&self, index: &Index) -> Result<Selection> {
+        let selection = index.select(self.shape())?;
+        Ok(match &self.view {
+            Some(view) => view.selection.compose(&selection),
+            None => selection,
+        })
+    }
+
+    /// A proxy that shows what a selection takes of the stored voxels ([`Self::select`]).
+    pub(crate) fn showing(&self, selection: Selection) -> Self {
+        let shape = selection.shape();
+        Self {
+            view: Some(Arc::new(View { selection, shape })),
+            ..self.clone()
+        }
+    }
+
+    /// How a selection's voxels are read and where they go.
     pub(crate) fn plan(&self, selection: &Selection) -> Plan {
-        selection.plan(self.shape(), self.spec.layout)
+        selection.plan(&self.spec.shape, self.spec.layout)
+    }
+
+    /// Whether a plan reads all stored voxels.
+    fn is_whole(&self, plan: &Plan) -> bool {
+        voxels(&self.spec.shape).is_ok_and(|stored| plan.len() == stored)
     }
 
     /// Checks that the source can hold the bytes a plan needs, before anything is allocated for them.
@@ -304,7 +354,7 @@ impl ArrayProxy {
         let Source::Mapped(source) = &self.source else {
             return Ok(None);
         };
-        let whole = plan.len() == self.len() as u64 && !plan.empty;
+        let whole = self.is_whole(plan) && !plan.empty;
         let in_order = plan.coalesced(0).axes.iter().all(|axis| axis.out == 1);
         if !(whole && in_order && conversion.is_plain_copy()) {
             return Ok(None);
@@ -322,7 +372,7 @@ impl ArrayProxy {
     ) -> Result<()> {
         let plan = self.plan(selection);
         self.check_length(&plan)?;
-        let extent = match plan.len() == self.len() as u64 {
+        let extent = match self.is_whole(&plan) {
             true => Extent::Whole,
             false => Extent::Part,
         };

@@ -151,7 +151,7 @@ impl Orientation {
     ///
     /// # Errors
     /// Those of [`Self::canonical_shape`].
-    pub fn from_canonical(&self, shape: &[usize]) -> Result<Affine> {
+    pub fn inverse_affine(&self, shape: &[usize]) -> Result<Affine> {
         let lengths = spatial(shape)?;
         let mut affine = [[0.0; 4]; 4];
         affine[3][3] = 1.0;

@@ -55,11 +55,9 @@ fn rotation(p: &[f64; 3], q: &[f64; 3]) -> Option<(f64, f64)> {
 }
 
 fn turn(vectors: &mut [[f64; 3]; 3], p: usize, q: usize, cosine: f64, sine: f64) {
-    for axis in 0..3 {
-        let (a, b) = (vectors[p][axis], vectors[q][axis]);
-        vectors[p][axis] = cosine * a - sine * b;
-        vectors[q][axis] = sine * a + cosine * b;
-    }
+    let (left, right) = (vectors[p], vectors[q]);
+    vectors[p] = std::array::from_fn(|axis| cosine * left[axis] - sine * right[axis]);
+    vectors[q] = std::array::from_fn(|axis| sine * left[axis] + cosine * right[axis]);
 }
 
 fn dot(a: &[f64; 3], b: &[f64; 3]) -> f64 {

@@ -39,7 +39,7 @@ fn what_has_no_orientation_is_an_error() {
         assert!(Orientation::of(&affine).is_err());
     }
     let nowhere = Orientation::of(&[[0.0; 4]; 4]).unwrap();
-    assert!(nowhere.from_canonical(&[2, 3, 4]).is_err());
+    assert!(nowhere.inverse_affine(&[2, 3, 4]).is_err());
     assert!(
         Orientation::of(&AXES)
             .unwrap()
@@ -59,7 +59,7 @@ fn canonical_volumes_stay_where_they_are() {
     let orientation = Orientation::of(&affine).unwrap();
     let shape = [4, 5, 6, 7];
     assert_eq!(orientation.canonical_shape(&shape).unwrap(), [6, 4, 5, 7]);
-    let canonical = multiply(&affine, &orientation.from_canonical(&shape).unwrap());
+    let canonical = multiply(&affine, &orientation.inverse_affine(&shape).unwrap());
     assert_eq!(
         canonical,
         [
@@ -93,7 +93,7 @@ fn orientations_are_those_of_nibabel() {
         }
         let inverse = Orientation::of(&affine)
             .unwrap()
-            .from_canonical(&[5, 6, 7])
+            .inverse_affine(&[5, 6, 7])
             .unwrap();
         let same = inverse == matrix(&floats[16..32])
             && multiply(&affine, &inverse) == matrix(&floats[32..48]);

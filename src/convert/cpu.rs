@@ -56,7 +56,7 @@ pub(crate) fn convert_into<O: Element>(
     };
     let session = stored.source.begin()?;
     if let Some(bytes) = session.bytes() {
-        job.from_memory(bytes, &plan, out)?;
+        job.in_memory(bytes, &plan, out)?;
     } else if stored.source.access() == Access::Random {
         job.by_position(&session, &plan, out)?;
     } else {
@@ -83,7 +83,7 @@ pub(crate) fn convert_bytes<O: Element>(
         item: conversion.stored.size_bytes() as u64,
         offset: 0,
     };
-    job.from_memory(bytes, &plan.coalesced(conversion.block), out)
+    job.in_memory(bytes, &plan.coalesced(conversion.block), out)
 }
 
 struct Job<'a, O> {
@@ -95,7 +95,7 @@ struct Job<'a, O> {
 
 impl<O: Element> Job<'_, O> {
     /// From bytes in memory, straight to their places.
-    fn from_memory(&self, bytes: &[u8], plan: &Plan, out: &mut [O]) -> Result<()> {
+    fn in_memory(&self, bytes: &[u8], plan: &Plan, out: &mut [O]) -> Result<()> {
         let strides: Vec<u64> = plan.axes.iter().map(|axis| axis.stored).collect();
         for_pieces(plan, out, |piece, out| {
             let range = self.byte_range(piece);

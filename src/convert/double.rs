@@ -1,5 +1,8 @@
 //! Rounding that the CPU's own instructions do not do in one step; the twin of `shaders/double.wgsl`.
 
+#[cfg(test)]
+mod integer;
+
 use half::f16;
 
 /// An f64 rounded once to f16: to nearest, ties to even, too large to infinity, NaN to a quiet NaN.

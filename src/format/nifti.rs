@@ -14,8 +14,6 @@ pub(crate) mod oracle;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use checks::datatype_code;
-
 use crate::dtype::ByteOrder;
 use crate::error::{ErrorKind, Result};
 use crate::format::{Fields, Format, Need, Parsed, Sniff};
@@ -230,11 +228,11 @@ pub(crate) fn sniff(prefix: &[u8], version: Version) -> Sniff {
 pub(crate) fn claims(prefix: &[u8], version: Version, container: Container) -> bool {
     let [single, pair] = version.magics();
     let magic = version.magic_at(prefix);
-    match container {
-        Container::Single => magic.starts_with(single.as_bytes()),
-        // Whatever is no single file; a wrong magic is the parser's to report.
-        Container::Pair => magic.starts_with(pair.as_bytes()),
-    }
+    let own = match container {
+        Container::Single => single,
+        Container::Pair => pair,
+    };
+    magic.starts_with(own.as_bytes())
 }
 
 /// How much of the header file the parser needs: up to the voxels where there are extensions.

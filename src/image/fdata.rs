@@ -1,5 +1,7 @@
 //! `get_fdata` and the caches: the table of spec 1.2.
 
+use std::sync::PoisonError;
+
 use ndarray::ArrayViewMutD;
 
 use super::{Caching, DataobjImage};
@@ -12,11 +14,16 @@ impl DataobjImage {
     /// The scaled values as an array of `T`, the first axis fastest.
     ///
     /// The kept array when there is one of this type; else computed afresh from the file, and kept when
-    /// `caching` says so. An array image gives its own array when that is of this type.
+    /// `caching` says so. An array image gives its own array when that is of this type. A kept device array of this
+    /// type that was marked as modified is downloaded.
     ///
     /// # Errors
     /// As [`crate::ArrayProxy::read`].
     pub fn get_fdata<T: Float>(&self, caching: Caching) -> Result<HostArray<T>> {
+        #[cfg(feature = "gpu")]
+        if let Some(newer) = self.download_newer(caching)? {
+            return Ok(newer);
+        }
         self.cached(caching, Dataobj::read)
     }
 
@@ -40,12 +47,9 @@ impl DataobjImage {
         if matches!(&self.dataobj, Dataobj::Array(array) if array.get::<T>().is_some()) {
             return self.own_array_mut();
         }
-        self.get_fdata::<T>(Caching::Fill)?;
-        let cache = self
-            .cache
-            .get_mut()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        cache.edit_host::<T>()
+        let array = self.get_fdata::<T>(Caching::Fill)?;
+        let cache = self.cache.get_mut();
+        cache.unwrap_or_else(PoisonError::into_inner).edit(array)
     }
 
     /// Whether values are in host memory: an array image's own, or a kept array.
@@ -81,15 +85,17 @@ impl DataobjImage {
             return Ok(kept);
         }
         // Not under the lock: reading uses all threads, and one of them may ask this image for something.
+        self.cache().budget().miss();
         let computed = compute(&self.dataobj)?;
         if caching == Caching::Unchanged {
             return Ok(computed);
         }
         let mut cache = self.cache();
         // Somebody may have been faster; there is one kept array, so take theirs.
-        Ok(cache.host::<T>().unwrap_or_else(|| {
-            cache.fill_host(computed.clone());
-            computed
-        }))
+        if let Some(theirs) = cache.host::<T>() {
+            return Ok(theirs);
+        }
+        cache.fill_host(computed.clone());
+        Ok(computed)
     }
 }

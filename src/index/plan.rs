@@ -199,6 +199,7 @@ impl Plan {
 }
 
 /// Where the stored bytes of a plan's boxes come from.
+#[cfg(feature = "gpu")]
 pub(crate) trait TileReader: Sync {
     /// Hands the gathered bytes of a box to `sink`, in order, in pieces of any size.
     ///

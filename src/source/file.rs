@@ -107,10 +107,6 @@ impl FileSource {
         &self.path
     }
 
-    pub fn identity(&self) -> &Identity {
-        &self.identity
-    }
-
     /// Opens the file, or takes the handle that was kept, and checks that it is the file it was.
     pub fn begin(&self) -> Result<Arc<File>> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);

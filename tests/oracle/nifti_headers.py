@@ -5,7 +5,7 @@
 writes to OUTDIR:
   nifti_headers.bin   headers, one after the other
   nifti_headers.txt   one line for each: `VERSION CONTAINER LENGTH`, then `error`, or
-                      `ok|shape|zooms|affine|offset|slope inter|dtype|order|extensions`
+                      `ok|shape|zooms|affine|offset|slope inter|dtype|order|repaired fields|extensions`
   orientations.txt    one line for each affine: `affine|codes|inv_ornt_aff for shape (5, 6, 7)`
 Floats are in hexadecimal. `*` stands for extensions that nibabel fails on and voxload notes.
 """
@@ -18,6 +18,7 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+from nibabel.batteryrunners import BatteryRunner
 from nibabel.fileholders import FileHolder
 from nibabel.orientations import aff2axcodes, inv_ornt_aff, io_orientation
 from nibabel.spatialimages import HeaderDataError
@@ -31,6 +32,8 @@ CLASSES = {
     ("2", "single"): nib.Nifti2Image,
     ("2", "pair"): nib.Nifti2Pair,
 }
+# The fields of nibabel's checks, in their order.
+CHECKS = "sizeof_hdr datatype bitpix pixdim pixdim magic vox_offset qform_code sform_code eol_check".split()
 DATATYPES = [2, 4, 8, 16, 32, 64, 128, 256, 512, 768, 1024, 1280, 1792, 2304]
 
 
@@ -148,6 +151,14 @@ def load(version, container, data):
     return klass.from_file_map(holders)
 
 
+def repaired(version, container, data):
+    """The fields that nibabel's checks complain of."""
+    klass = CLASSES[version, container].header_class
+    header = klass(data[: klass.sizeof_hdr], check=False)
+    _, reports = BatteryRunner(klass._get_checks()).check_fix(header)
+    return {field for field, report in zip(CHECKS, reports) if report.problem_level > 0}
+
+
 def expectation(version, container, data):
     """nibabel's view, but for what design.md departs in."""
     length = 348 if version == "1" else 540
@@ -165,6 +176,7 @@ def expectation(version, container, data):
         bare = expectation(version, container, data[:length])
         return bare if bare == "error" else bare[: bare.rindex("|")] + "|*"
     shape, offset = img.shape, img.dataobj.offset
+    notes = repaired(version, container, data)
     ndim = int(np.frombuffer(data[40:42] if version == "1" else data[16:24], order + ("i2" if version == "1" else "i8"))[0])
     # Found out by nibabel when it reads, or never.
     if min(shape, default=0) < 0 or not 0 <= ndim <= 7 or not 0 <= offset < 2**63:
@@ -175,6 +187,7 @@ def expectation(version, container, data):
         if raw != 0:
             return "error"
         offset = length + 4
+        notes.add("vox_offset")
     dtype = img.dataobj.dtype
     name = dtype.name if dtype.names is None else "".join(dtype.names)
     return "|".join([
@@ -187,12 +200,31 @@ def expectation(version, container, data):
         hexed([img.dataobj.slope, img.dataobj.inter + 0.0]),
         name,
         "little" if order == "<" else "big",
+        " ".join(sorted(notes)),
         told,
     ])
 
 
+def shipped():
+    """The headers of nibabel's own test files, with their extensions."""
+    folder = Path(nib.__file__).parent / "tests" / "data"
+    for path in sorted(folder.iterdir()):
+        name = path.name.removesuffix(".gz")
+        if not name.endswith((".nii", ".hdr")) or name == "analyze.hdr":
+            continue
+        with nib.openers.ImageOpener(path) as file:
+            data = file.read()
+        version = "2" if 540 in np.frombuffer(data[:4], "<i4").tolist() + np.frombuffer(data[:4], ">i4").tolist() else "1"
+        container = "single" if name.endswith(".nii") else "pair"
+        length = load(version, container, data).dataobj.offset if container == "single" else len(data)
+        yield version, container, data[: length + 16]
+
+
 def headers(out, rng, count):
     with open(out / "nifti_headers.bin", "wb") as binary, open(out / "nifti_headers.txt", "w") as text:
+        for version, container, data in shipped():
+            binary.write(data)
+            text.write(f"{version} {container} {len(data)}|{expectation(version, container, data)}\n")
         for _ in range(count):
             version, container = list(CLASSES)[rng.integers(0, 4)]
             header = random_header(rng, version, container)
@@ -218,6 +250,14 @@ def orientations(out, rng, count):
     singular = np.eye(4)
     singular[:2, :2] = s
     affines.append(singular)
+    # Rotations by 45 degrees about an axis, exact ties but for rounding.
+    for order in ([0, 1, 2], [0, 2, 1], [2, 0, 1]):
+        for x, y in [(1, 1), (1, -1), (-1, 1), (-1, -1)]:
+            tie = np.eye(4)
+            tie[:2, :2] = [[s, -s * x], [s * y, s * x * y]]
+            tie[:3] = tie[order]
+            affines.append(tie)
+            affines.append(tie @ np.diag([2, 3, 4, 1]))
     for _ in range(count):
         affine = np.eye(4)
         kind = rng.integers(0, 4)

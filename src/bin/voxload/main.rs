@@ -1,5 +1,8 @@
 //! The `voxload` command: look at volumes, convert them, measure.
 
+#[cfg(feature = "gpu")]
+mod adapters;
+mod bench;
 mod convert;
 mod info;
 mod output;
@@ -7,6 +10,7 @@ mod output;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
 
 /// Loads medical and scientific volumes the way nibabel does, on the CPU or the GPU, with the same bits.
 #[derive(Parser)]
@@ -18,6 +22,11 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Lists graphics adapters and the kernel that each would take.
+    #[cfg(feature = "gpu")]
+    Adapters(adapters::Args),
+    /// CPU against GPU, stage by stage, on this machine; bits are compared.
+    Bench(bench::Args),
     /// Shows headers.
     Info(info::Args),
     /// Writes the scaled values of a volume to another file.
@@ -30,6 +39,9 @@ type CommandResult = Result<(), Box<dyn std::error::Error>>;
 fn main() -> ExitCode {
     // clap itself ends with status 2 for wrong usage and 0 for --help.
     let result = match Cli::parse().command {
+        #[cfg(feature = "gpu")]
+        Command::Adapters(args) => adapters::run(&args),
+        Command::Bench(args) => bench::run(&args),
         Command::Info(args) => info::run(&args),
         Command::Convert(args) => convert::run(&args),
     };
@@ -48,4 +60,14 @@ fn is_broken_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
     error
         .downcast_ref::<std::io::Error>()
         .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+/// A line that shows what is being done, on a terminal only.
+pub fn spinner(message: &str) -> ProgressBar {
+    let progress = ProgressBar::new_spinner().with_message(message.to_owned());
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
+        progress.set_style(style);
+    }
+    progress.enable_steady_tick(std::time::Duration::from_millis(120));
+    progress
 }

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 use voxload::{DType, StoredArray};
@@ -10,10 +10,7 @@ use voxload::{DType, StoredArray};
 use crate::CommandResult;
 
 /// Writes a file through a temporary one beside it, which takes its name only when all of it is written.
-pub fn write_whole(
-    path: &Path,
-    write: impl FnOnce(&mut dyn Write) -> CommandResult,
-) -> CommandResult {
+fn write_whole(path: &Path, write: impl FnOnce(&mut dyn Write) -> CommandResult) -> CommandResult {
     let named = |error: std::io::Error| format!("{}: {error}", path.display());
     let folder = path
         .parent()
@@ -38,7 +35,7 @@ pub fn write_whole(
 }
 
 /// The header of a `.npy` file of version 1.0 (or 2.0 where it is long), Fortran order.
-pub fn npy_header(dtype: DType, shape: &[usize]) -> Vec<u8> {
+fn npy_header(dtype: DType, shape: &[usize]) -> Vec<u8> {
     let axes: String = shape.iter().map(|n| format!("{n}, ")).collect();
     let axes = match shape {
         [only] => format!("{only},"),
@@ -85,24 +82,50 @@ fn descr(dtype: DType) -> String {
     }
 }
 
-/// Writes an array in the format that the path's ending names.
-pub fn write_array(path: &Path, array: &StoredArray) -> CommandResult {
-    let npy = match extension(path).as_str() {
-        "npy" => true,
-        "raw" => false,
-        other => return Err(unknown_ending(path, other).into()),
-    };
-    write_whole(path, |writer| {
-        if npy {
-            writer.write_all(&npy_header(array.dtype(), array.shape()))?;
-        }
-        writer.write_all(array.as_bytes())?;
-        Ok(())
-    })
+/// An output file for an array, in the format that its ending names.
+pub struct ArrayFile {
+    path: PathBuf,
+    npy: bool,
+}
+
+impl ArrayFile {
+    /// # Errors
+    /// When the ending is of no format that can be written.
+    pub fn new(path: &Path) -> Result<Self, String> {
+        let npy = match extension(path).as_str() {
+            "npy" => true,
+            "raw" => false,
+            other => return Err(unknown_ending(path, other)),
+        };
+        let path = path.to_owned();
+        Ok(Self { path, npy })
+    }
+
+    /// Writes an array that is at hand.
+    pub fn write_array(&self, array: &StoredArray) -> CommandResult {
+        self.write(array.dtype(), array.shape(), |writer| {
+            Ok(writer.write_all(array.as_bytes())?)
+        })
+    }
+
+    /// Writes an array whose elements `write` gives, the first axis fastest.
+    pub fn write(
+        &self,
+        dtype: DType,
+        shape: &[usize],
+        write: impl FnOnce(&mut dyn Write) -> CommandResult,
+    ) -> CommandResult {
+        write_whole(&self.path, |writer| {
+            if self.npy {
+                writer.write_all(&npy_header(dtype, shape))?;
+            }
+            write(writer)
+        })
+    }
 }
 
 /// The ending of a path without its dot, in lower case.
-pub fn extension(path: &Path) -> String {
+fn extension(path: &Path) -> String {
     path.extension()
         .map(|ending| ending.to_string_lossy().to_lowercase())
         .unwrap_or_default()

@@ -2,7 +2,7 @@
 
 use half::f16;
 
-use super::kernels::{CHUNK, LinearRow, clip, float_row, round_to_f32, same};
+use super::kernels::{CHUNK, LinearRow, clip, round_to_f32, same};
 use crate::array::Element;
 use crate::dtype::{ComplexFloat, DType, Float, c64, c128};
 use crate::scaling::Step;

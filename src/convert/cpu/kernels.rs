@@ -344,10 +344,13 @@ fn apply(step: &Step, entry: usize, values: &mut [f64]) {
     }
 }
 
-/// numpy.clip: the lower limit first, a NaN stays.
+/// numpy.clip: the lower limit first, a NaN stays, and what equals a limit becomes it (which tells zeros apart).
 pub(super) fn clip(value: f64, lo: f64, hi: f64) -> f64 {
-    let raised = if value < lo { lo } else { value };
-    if raised > hi { hi } else { raised }
+    if value.is_nan() {
+        return value;
+    }
+    let raised = if value > lo { value } else { lo };
+    if raised < hi { raised } else { hi }
 }
 
 pub(super) fn round_to_f32(value: f64) -> f64 {

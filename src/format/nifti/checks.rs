@@ -96,12 +96,6 @@ fn dtype_of(code: i64) -> Result<DType> {
     })
 }
 
-/// The code of a stored type, where NIfTI has one: it has none for f16.
-pub(crate) fn datatype_code(dtype: DType) -> Option<i64> {
-    let known = DATATYPES.iter().find(|(_, known)| *known == dtype);
-    known.map(|&(code, _)| code)
-}
-
 /// Sets zero voxel sizes to 1 and negative ones to their size; a NaN passes. The sign in `pixdim[0]` must be one.
 fn check_pixdim(header: &mut NiftiHeader, note: &mut impl FnMut(&'static str, String)) {
     let [qfac, sizes @ ..] = &mut header.pixdim;

@@ -151,7 +151,7 @@ fn base_affine(header: &NiftiHeader) -> Affine {
             .get(index)
             .copied()
             .unwrap_or(1.0);
-        (-((length - 1) as f64 / 2.0), zoom)
+        (-(length.saturating_sub(1) as f64 / 2.0), zoom)
     };
     let [(x, dx), (y, dy), (z, dz)] = [axis(0), axis(1), axis(2)];
     [

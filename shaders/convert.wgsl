@@ -1,0 +1,217 @@
+// The kernel: each invocation takes one voxel of a box (two for f16, which share a word) from the gathered bytes,
+// decodes, scales, narrows, and writes it to its place.
+//
+// What is done is fixed by the constants below when the pipeline is made; where, by the head of the packet, which
+// src/convert/gpu/packet.rs writes in front of the gathered bytes.
+
+override WORKGROUP: u32 = 64u;
+// The stored type (decode.wgsl), and whether its bytes are in the other order.
+override STORED: u32 = 3u;
+override SWAPPED: u32 = 0u;
+// The type to give out: F16, F32 or F64.
+override OUTPUT: u32 = 9u;
+// The stored bits are the answer, NaNs and all.
+override COPY: u32 = 0u;
+// The steps in their order.
+override STEP0: u32 = 0u;
+override STEP1: u32 = 0u;
+override STEP2: u32 = 0u;
+override STEP3: u32 = 0u;
+// Whether any of them has a table.
+override TABLES: u32 = 0u;
+// The box is one run of stored voxels and one of the output, in the same order: there is nothing to look up.
+override DENSE: u32 = 0u;
+
+const MULTIPLY = 1u;
+const ADD = 2u;
+const CLIP = 3u;
+const ROUND_TO_F32 = 4u;
+
+// Words of the packet's head.
+const VOXELS = 0u; // Invocations that have something to do.
+const AXES = 1u; // How many axes there are.
+const DATA = 2u; // The word at which the gathered bytes begin.
+const OUT_FIRST = 3u; // The output element of voxel (0, 0, ..), counted from the start of the binding.
+const ENTRY_FIRST = 4u; // Stored voxels from the start of a table's first entry to voxel (0, 0, ..).
+const BLOCK = 5u; // Stored voxels to an entry.
+const STEPS = 8u; // For each step: where its numbers begin, and words from one entry to the next.
+const AXIS = 16u; // For each axis: count, and from one voxel to the next gathered, output and stored elements.
+
+@group(0) @binding(0) var<storage, read> packet: array<u32>;
+// The same buffer twice: halves of a word can belong to different invocations and are merged atomically.
+@group(0) @binding(1) var<storage, read_write> words: array<u32>;
+@group(0) @binding(1) var<storage, read_write> halves: array<atomic<u32>>;
+
+// Where a voxel is: gathered, in the output, and stored.
+struct Place {
+    gathered: u32,
+    out: u32,
+    stored: u32,
+}
+
+// The place of the voxel with this number along all axes from `first` on. Strides wrap, so they can be negative.
+fn place_of(number: u32, first: u32) -> Place {
+    var place = Place(0u, packet[OUT_FIRST], packet[ENTRY_FIRST]);
+    if DENSE == 1u {
+        return Place(number, place.out + number, place.stored + number);
+    }
+    var rest = number;
+    let axes = packet[AXES];
+    for (var k = first; k < axes; k++) {
+        let axis = AXIS + 4u * k;
+        // The last axis has all that is left: a box of one axis, the usual one, needs no division.
+        var next = 0u;
+        if k + 1u < axes {
+            next = rest / packet[axis];
+        }
+        let i = rest - next * packet[axis];
+        place.gathered += i * packet[axis + 1u];
+        place.out += i * packet[axis + 2u];
+        place.stored += i * packet[axis + 3u];
+        rest = next;
+    }
+    return place;
+}
+
+// The bits of a stored number, in native order.
+fn load(gathered: u32) -> vec2<u32> {
+    let data = packet[DATA];
+    switch STORED {
+        case U8, I8: {
+            return vec2<u32>((packet[data + (gathered >> 2u)] >> (8u * (gathered & 3u))) & 0xffu, 0u);
+        }
+        case U16, I16, F16: {
+            let half = (packet[data + (gathered >> 1u)] >> (16u * (gathered & 1u))) & 0xffffu;
+            return vec2<u32>(select(half, swap_bytes(half) >> 16u, SWAPPED == 1u), 0u);
+        }
+        case U32, I32, F32: {
+            let word = packet[data + gathered];
+            return vec2<u32>(select(word, swap_bytes(word), SWAPPED == 1u), 0u);
+        }
+        default: {
+            let at = data + 2u * gathered;
+            let pair = vec2<u32>(packet[at], packet[at + 1u]);
+            return select(pair, vec2<u32>(swap_bytes(pair.y), swap_bytes(pair.x)), SWAPPED == 1u);
+        }
+    }
+}
+
+// Digits of 16 bits that the significand of a stored number fills.
+fn stored_digits() -> u32 {
+    switch STORED {
+        case U8, I8, U16, I16, F16: { return 1u; }
+        case U32, I32, F32: { return 2u; }
+        default: { return 4u; }
+    }
+}
+
+fn number(at: u32) -> vec2<u32> {
+    return vec2<u32>(packet[at], packet[at + 1u]);
+}
+
+fn apply(kind: u32, index: u32, value: vec2<u32>, entry: u32, digits: u32) -> vec2<u32> {
+    let at = packet[STEPS + 2u * index] + entry * packet[STEPS + 2u * index + 1u];
+    switch kind {
+        case MULTIPLY: { return multiply(value, number(at), digits); }
+        case ADD: { return add(value, number(at)); }
+        case CLIP: { return clip(value, number(at), number(at + 2u)); }
+        case ROUND_TO_F32: { return from_f32(to_f32(value)); }
+        default: { return value; }
+    }
+}
+
+// The bits of the answer for one voxel.
+fn convert(place: Place) -> vec2<u32> {
+    let bits = load(place.gathered);
+    if COPY == 1u {
+        return bits;
+    }
+    var value = decode(STORED, bits);
+    var entry = 0u;
+    if TABLES == 1u {
+        entry = place.stored / packet[BLOCK];
+    }
+    value = apply(STEP0, 0u, value, entry, stored_digits());
+    value = apply(STEP1, 1u, value, entry, 4u);
+    value = apply(STEP2, 2u, value, entry, 4u);
+    value = apply(STEP3, 3u, value, entry, 4u);
+    switch OUTPUT {
+        case F16: { return vec2<u32>(to_f16(value), 0u); }
+        case F32: { return vec2<u32>(to_f32(value), 0u); }
+        default: { return value; }
+    }
+}
+
+// A number for each invocation, whatever the shape of the grid.
+fn invocation(group: vec3<u32>, groups: vec3<u32>, local: u32) -> u32 {
+    return ((group.z * groups.y + group.y) * groups.x + group.x) * WORKGROUP + local;
+}
+
+// f32 and f64: one voxel, one or two words.
+@compute @workgroup_size(WORKGROUP)
+fn convert_words(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let index = invocation(group, groups, local);
+    if index >= packet[VOXELS] {
+        return;
+    }
+    let place = place_of(index, 0u);
+    let bits = convert(place);
+    if OUTPUT == F64 {
+        words[2u * place.out] = bits.x;
+        words[2u * place.out + 1u] = bits.y;
+    } else {
+        words[place.out] = bits.x;
+    }
+}
+
+// f16: one word of a row of voxels along the first axis, whose output stride is 1 or -1 unless it has one voxel.
+@compute @workgroup_size(WORKGROUP)
+fn convert_halves(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let index = invocation(group, groups, local);
+    if index >= packet[VOXELS] {
+        return;
+    }
+    let count = packet[AXIS];
+    var stride = 1u;
+    var in_row = index;
+    var row = place_of(0u, 1u);
+    if DENSE == 0u {
+        stride = packet[AXIS + 2u];
+        // A row of n voxels touches at most n / 2 + 1 words.
+        let per_row = count / 2u + 1u;
+        let row_number = index / per_row;
+        in_row = index - row_number * per_row;
+        row = place_of(row_number, 1u);
+    }
+    let reach = (count - 1u) * stride;
+    let lowest = row.out + select(0u, reach, stride == 0xffffffffu);
+    let word = lowest / 2u + in_row;
+    var bits = 0u;
+    var mine = 0u;
+    for (var half = 0u; half < 2u; half++) {
+        let i = (2u * word + half - row.out) * stride;
+        if i < count {
+            let place = Place(
+                row.gathered + i * packet[AXIS + 1u],
+                2u * word + half,
+                row.stored + i * packet[AXIS + 3u],
+            );
+            bits |= convert(place).x << (16u * half);
+            mine |= 0xffffu << (16u * half);
+        }
+    }
+    if mine == 0xffffffffu {
+        atomicStore(&halves[word], bits);
+    } else if mine != 0u {
+        atomicAnd(&halves[word], ~mine);
+        atomicOr(&halves[word], bits);
+    }
+}

@@ -1,0 +1,231 @@
+// IEEE double arithmetic in 32-bit integers: a double is vec2<u32>(low word, high word).
+// Integer WGSL has one meaning on every device, so these functions are exact everywhere.
+// The twin is `integer` in src/convert/double.rs; the two are kept line for line alike.
+
+const EXPONENT: u32 = 0x7ff00000u;
+const SIGN: u32 = 0x80000000u;
+const QUIET_NAN = vec2<u32>(0u, 0x7ff80000u);
+
+// Shifts of 64-bit numbers (low, high) by 0..=63. WGSL takes shifts modulo 32, hence the cases.
+fn shift_left(v: vec2<u32>, n: u32) -> vec2<u32> {
+    let m = n & 31u;
+    let carry = (v.x >> 1u) >> (31u - m);
+    let near = vec2<u32>(v.x << m, (v.y << m) | carry);
+    return select(near, vec2<u32>(0u, near.x), n >= 32u);
+}
+
+// To the right by any amount; bits that fall off leave the last bit set.
+fn shift_right_jam(v: vec2<u32>, n: u32) -> vec2<u32> {
+    let m = n & 31u;
+    let lost_near = v.x & ((1u << m) - 1u);
+    let carry = (v.y << 1u) << (31u - m);
+    let near = vec2<u32>((v.x >> m) | carry, v.y >> m);
+    let lost_far = v.x | (v.y & ((1u << m) - 1u));
+    let far = vec2<u32>(near.y, 0u);
+    var out = select(near, far, n >= 32u);
+    var lost = select(lost_near, lost_far, n >= 32u);
+    if n >= 64u {
+        out = vec2<u32>(0u);
+        lost = v.x | v.y;
+    }
+    return vec2<u32>(out.x | u32(lost != 0u), out.y);
+}
+
+fn leading_zeros(v: vec2<u32>) -> u32 {
+    return select(countLeadingZeros(v.y), 32u + countLeadingZeros(v.x), v.y == 0u);
+}
+
+fn is_nan(v: vec2<u32>) -> bool {
+    let magnitude = v.y & ~SIGN;
+    return magnitude > EXPONENT || (magnitude == EXPONENT && v.x != 0u);
+}
+
+// Rounds to nearest even: the value is significand * 2^(exponent - 1023 - 63), its top bit is set, and its last bit
+// stands for everything below it. An exponent below 1 gives a subnormal, one too large infinity.
+fn round_to_double(sign: u32, exponent: i32, significand: vec2<u32>) -> vec2<u32> {
+    let s = shift_right_jam(significand, u32(max(1 - exponent, 0)));
+    let low = (s.x >> 11u) | (s.y << 21u);
+    let high = s.y >> 11u;
+    // Above one half, or one half and odd.
+    let rest = s.x & 0x7ffu;
+    let up = u32(rest > 0x400u || (rest == 0x400u && (low & 1u) == 1u));
+    let rounded = low + up;
+    // The leading bit of a normal number counts one in the exponent's field, as does a carry out of rounding.
+    let field = u32(clamp(exponent - 1, 0, 0x7fe)) << 20u;
+    let top = high + field + u32(rounded < up);
+    return select(vec2<u32>(rounded, sign | top), vec2<u32>(0u, sign | EXPONENT), top >= EXPONENT);
+}
+
+// The significand with its top bit in bit 63, of a finite number that is not zero; the exponent that goes with it.
+struct Unpacked {
+    exponent: i32,
+    significand: vec2<u32>,
+}
+
+fn unpack(v: vec2<u32>) -> Unpacked {
+    let field = (v.y >> 20u) & 0x7ffu;
+    let implicit = select(0u, SIGN, field != 0u);
+    let raw = vec2<u32>(v.x << 11u, implicit | ((v.y & 0xfffffu) << 11u) | (v.x >> 21u));
+    let n = leading_zeros(raw);
+    return Unpacked(i32(max(field, 1u)) - i32(n), shift_left(raw, n));
+}
+
+// One step of long multiplication: (sum >> 16) + digit * b, in digits of 16 bits, lowest first; `lost` gathers what is
+// shifted out.
+struct Sum {
+    d0: u32,
+    d1: u32,
+    d2: u32,
+    d3: u32,
+    d4: u32,
+    lost: u32,
+}
+
+fn add_product(sum: Sum, digit: u32, b: vec2<u32>) -> Sum {
+    // digit * digit + digit + digit is at most 2^32 - 1: nothing overflows.
+    let c0 = digit * (b.x & 0xffffu) + sum.d1;
+    let c1 = digit * (b.x >> 16u) + sum.d2 + (c0 >> 16u);
+    let c2 = digit * (b.y & 0xffffu) + sum.d3 + (c1 >> 16u);
+    let c3 = digit * (b.y >> 16u) + sum.d4 + (c2 >> 16u);
+    return Sum(c0 & 0xffffu, c1 & 0xffffu, c2 & 0xffffu, c3 & 0xffffu, c3 >> 16u, sum.lost | sum.d0);
+}
+
+// a * b rounded once. `digits` says how many of the four 16-bit digits of a's significand can be other than zero.
+fn multiply(a: vec2<u32>, b: vec2<u32>, digits: u32) -> vec2<u32> {
+    let sign = (a.y ^ b.y) & SIGN;
+    let magnitude_a = a.y & ~SIGN;
+    let magnitude_b = b.y & ~SIGN;
+    let zero = (magnitude_a | a.x) == 0u || (magnitude_b | b.x) == 0u;
+    if magnitude_a >= EXPONENT || magnitude_b >= EXPONENT {
+        // Infinity times zero is no number.
+        let none = is_nan(a) || is_nan(b) || zero;
+        return select(vec2<u32>(0u, sign | EXPONENT), QUIET_NAN, none);
+    }
+    if zero {
+        return vec2<u32>(0u, sign);
+    }
+    let x = unpack(a);
+    let y = unpack(b);
+    var sum = Sum(0u, 0u, 0u, 0u, 0u, 0u);
+    if digits > 3u {
+        sum = add_product(sum, x.significand.x & 0xffffu, y.significand);
+    }
+    if digits > 2u {
+        sum = add_product(sum, x.significand.x >> 16u, y.significand);
+    }
+    if digits > 1u {
+        sum = add_product(sum, x.significand.y & 0xffffu, y.significand);
+    }
+    sum = add_product(sum, x.significand.y >> 16u, y.significand);
+    // The product of two numbers in [1, 2) is in [1, 4): the top bit is the last or the last but one.
+    let product = vec2<u32>(sum.d1 | (sum.d2 << 16u), sum.d3 | (sum.d4 << 16u));
+    let wide = product.y >> 31u;
+    let below = vec2<u32>((product.x << 1u) | (sum.d0 >> 15u), (product.y << 1u) | (product.x >> 31u));
+    let top = select(below, product, wide == 1u);
+    let rest = u32((sum.lost | sum.d0) != 0u);
+    return round_to_double(sign, x.exponent + y.exponent - 1023 + i32(wide), vec2<u32>(top.x | rest, top.y));
+}
+
+// The significand with its top bit in bit 62, so that a sum of two fits.
+fn aligned(v: vec2<u32>) -> vec2<u32> {
+    let implicit = select(0u, 0x40000000u, (v.y & EXPONENT) != 0u);
+    return vec2<u32>(v.x << 10u, implicit | ((v.y & 0xfffffu) << 10u) | (v.x >> 22u));
+}
+
+// p + q rounded once.
+fn add(p: vec2<u32>, q: vec2<u32>) -> vec2<u32> {
+    // a is the one of the larger magnitude.
+    let p_high = p.y & ~SIGN;
+    let q_high = q.y & ~SIGN;
+    let swap = q_high > p_high || (q_high == p_high && q.x > p.x);
+    let a = select(p, q, swap);
+    let b = select(q, p, swap);
+    let sign = a.y & SIGN;
+    let opposite = ((a.y ^ b.y) & SIGN) != 0u;
+    if (a.y & EXPONENT) == EXPONENT {
+        let cancel = opposite && (b.y & EXPONENT) == EXPONENT;
+        return select(a, QUIET_NAN, is_nan(a) || cancel);
+    }
+    let exponent = i32(max((a.y >> 20u) & 0x7ffu, 1u));
+    let exponent_b = i32(max((b.y >> 20u) & 0x7ffu, 1u));
+    let x = aligned(a);
+    var y = shift_right_jam(aligned(b), u32(exponent - exponent_b));
+    // Subtraction adds the complement.
+    let flip = select(0u, 0xffffffffu, opposite);
+    y = y ^ vec2<u32>(flip);
+    let low = x.x + y.x;
+    let carry = u32(low < x.x);
+    let low_one = low + (flip & 1u);
+    let sum = vec2<u32>(low_one, x.y + y.y + carry + u32(low_one < low));
+    if (sum.x | sum.y) == 0u {
+        // Zeros of one sign keep it; numbers that cancel give +0.
+        return vec2<u32>(0u, select(sign, 0u, opposite));
+    }
+    let n = leading_zeros(sum);
+    return round_to_double(sign, exponent + 1 - i32(n), shift_left(sum, n));
+}
+
+// Whether a > b; false when either is NaN; the zeros are equal.
+fn greater(a: vec2<u32>, b: vec2<u32>) -> bool {
+    if is_nan(a) || is_nan(b) {
+        return false;
+    }
+    let x = ordered(a);
+    let y = ordered(b);
+    return x.y > y.y || (x.y == y.y && x.x > y.x);
+}
+
+// Bits that as a 64-bit unsigned number are ordered as the doubles are.
+fn ordered(v: vec2<u32>) -> vec2<u32> {
+    if ((v.y & ~SIGN) | v.x) == 0u {
+        return vec2<u32>(0u, SIGN);
+    }
+    let flip = select(SIGN, 0xffffffffu, (v.y & SIGN) != 0u);
+    return vec2<u32>(v.x ^ select(0u, 0xffffffffu, flip != SIGN), v.y ^ flip);
+}
+
+// numpy.clip: the larger of v and lo, then the smaller of that and hi; NaN stays.
+fn clip(v: vec2<u32>, lo: vec2<u32>, hi: vec2<u32>) -> vec2<u32> {
+    var out = v;
+    if !is_nan(out) && !greater(out, lo) {
+        out = lo;
+    }
+    if !is_nan(out) && !greater(hi, out) {
+        out = hi;
+    }
+    return out;
+}
+
+// A double rounded to a narrower type of this many bits of fraction and this exponent bias, to nearest even: the bits
+// of that type without its sign.
+fn narrow(v: vec2<u32>, fraction: u32, bias: i32) -> u32 {
+    let field = (v.y >> 20u) & 0x7ffu;
+    let infinity = u32(2 * bias + 1) << fraction;
+    let exponent = i32(field) - 1023 + bias;
+    // 32 bits are enough: more than 24 of them stand for what is cut off.
+    let implicit = select(0u, SIGN, field != 0u);
+    let jam = u32((v.x << 11u) != 0u);
+    let significand = implicit | ((v.y & 0xfffffu) << 11u) | (v.x >> 21u) | jam;
+    let extra = u32(clamp(1 - exponent, 0, 31));
+    let lost = u32((significand & ((1u << extra) - 1u)) != 0u);
+    let s = (significand >> extra) | lost;
+    let cut = 31u - fraction;
+    let half = 1u << (cut - 1u);
+    let kept = s >> cut;
+    let rest = s & ((1u << cut) - 1u);
+    let up = u32(rest > half || (rest == half && (kept & 1u) == 1u));
+    let finite = (u32(max(exponent - 1, 0)) << fraction) + kept + up;
+    var out = select(min(finite, infinity), infinity, exponent > 2 * bias);
+    if is_nan(v) {
+        out = infinity | (1u << (fraction - 1u));
+    }
+    return out;
+}
+
+fn to_f32(v: vec2<u32>) -> u32 {
+    return (v.y & SIGN) | narrow(v, 23u, 127);
+}
+
+fn to_f16(v: vec2<u32>) -> u32 {
+    return ((v.y & SIGN) >> 16u) | narrow(v, 10u, 15);
+}

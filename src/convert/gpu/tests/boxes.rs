@@ -1,0 +1,189 @@
+//! Boxes of any stride, tables, tiny devices, parts of a caller's buffer.
+
+use std::sync::Arc;
+
+use half::f16;
+
+use super::model::*;
+use super::*;
+
+/// A box taken out of a random volume: cropped, stepped, flipped, its axes in any order; dense in the output.
+fn random_plan(random: &mut Random) -> (Plan, u64) {
+    let ndim = 1 + random.below(4) as usize;
+    let mut stored = 1;
+    let mut axes = Vec::new();
+    let mut first = 0;
+    for _ in 0..ndim {
+        let size = 1 + random.below(if ndim == 1 { 5000 } else { 19 });
+        let step = 1 + random.below(3).min(size - 1);
+        let start = random.below(size);
+        let count = (size - start).div_ceil(step);
+        first += start * stored;
+        axes.push(Axis {
+            count,
+            stored: step * stored,
+            out: 0,
+        });
+        stored *= size;
+    }
+    let mut order: Vec<usize> = (0..ndim).collect();
+    for i in (1..ndim).rev() {
+        order.swap(i, random.below(i as u64 + 1) as usize);
+    }
+    let (mut stride, mut out_first) = (1i64, 0);
+    for k in order {
+        let flipped = random.below(3) == 0;
+        axes[k].out = if flipped { -stride } else { stride };
+        if flipped {
+            out_first += (axes[k].count as i64 - 1) * stride;
+        }
+        stride *= axes[k].count as i64;
+    }
+    (Plan::new(axes, first, out_first as u64), stored)
+}
+
+fn random_tables(voxels: u64, random: &mut Random) -> Scaling {
+    let blocks: Vec<u64> = (1..=voxels.min(64))
+        .filter(|n| voxels.is_multiple_of(*n))
+        .collect();
+    let entries = blocks[random.below(blocks.len() as u64) as usize];
+    let table = |r: &mut Random| -> Arc<[f64]> {
+        (0..entries)
+            .map(|_| r.next() as i64 as f64 * 1e-17)
+            .collect()
+    };
+    let steps = vec![
+        Step::Clip {
+            lo: -100.0,
+            hi: 1000.25,
+        },
+        Step::Multiply(Factor::Table(table(random))),
+        Step::Add(if random.below(2) == 0 {
+            Factor::Table(table(random))
+        } else {
+            Factor::One(0.1)
+        }),
+        Step::RoundToF32,
+    ];
+    Scaling::new(steps, voxels / entries, Arithmetic::F64)
+}
+
+/// Random boxes of random types, with and without tables, on this device.
+pub(super) fn random_boxes(gpu: &Gpu, seed: u64, count: usize) {
+    let mut random = Random(seed);
+    for _ in 0..count {
+        let (plan, voxels) = random_plan(&mut random);
+        let stored = REAL[random.below(11) as usize];
+        let output = OUTPUTS[random.below(3) as usize];
+        let order = ORDERS[random.below(2) as usize];
+        let memory = random_volume(stored, voxels, &mut random);
+        let scaling = match random.below(3) {
+            0 => Scaling::none(),
+            1 => Scaling::linear(0.3, -7.0),
+            _ => random_tables(voxels, &mut random),
+        };
+        let conversion = Conversion::new(stored, order, &scaling, output).unwrap();
+        check(gpu, &conversion, &plan, &memory);
+    }
+}
+
+#[test]
+fn boxes_of_any_stride() {
+    if let Some(gpu) = gpu_or_skip("boxes_of_any_stride") {
+        random_boxes(&gpu, 3, 400);
+    }
+}
+
+#[test]
+fn a_callers_device_with_default_limits() {
+    let test = "a_callers_device_with_default_limits";
+    if let Some((device, queue)) = plain_device(test, |_| {}) {
+        let gpu = Gpu::from_device(&device, &queue);
+        assert!(!gpu.maps_primary(), "no feature was asked for");
+        random_boxes(&gpu, 4, 100);
+    }
+}
+
+#[test]
+fn devices_with_tiny_limits() {
+    for (binding, side) in [(1 << 20, 64), (64 << 10, 64), (4096, 2)] {
+        let Some((device, queue)) = plain_device("devices_with_tiny_limits", |limits| {
+            limits.max_storage_buffer_binding_size = binding;
+            limits.max_compute_workgroups_per_dimension = side;
+        }) else {
+            return;
+        };
+        let gpu = Gpu::from_device(&device, &queue);
+        random_boxes(&gpu, 5, 60);
+        // Many tiles, some with many table entries.
+        let mut random = Random(6);
+        let counts = [31, 23, 29];
+        let (mut stored, mut out) = (1, 1);
+        let mut axes: Vec<Axis> = Vec::new();
+        for count in counts {
+            axes.push(Axis { count, stored, out });
+            stored *= count;
+            out *= count as i64;
+        }
+        // Transposed and flipped.
+        (axes[0].out, axes[2].out) = (23 * 29, -1);
+        axes[1].out = 29;
+        let plan = Plan::new(axes, 0, 28);
+        for output in OUTPUTS {
+            let memory = random_volume(DType::I16, plan.len(), &mut random);
+            let table = |n: u64| Factor::Table((0..n).map(|i| i as f64 * 0.37 - 9.0).collect());
+            for entries in [29, 23 * 29, 31 * 23 * 29] {
+                let steps = vec![Step::Multiply(table(entries)), Step::Add(table(entries))];
+                let scaling = Scaling::new(steps, plan.len() / entries, Arithmetic::F64);
+                let conversion =
+                    Conversion::new(DType::I16, ByteOrder::Big, &scaling, output).unwrap();
+                check(&gpu, &conversion, &plan, &memory);
+                check(&gpu, &conversion, &line(plan.len()), &memory);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_callers_buffer_keeps_its_other_elements() {
+    let Some(gpu) = gpu_or_skip("a_callers_buffer_keeps_its_other_elements") else {
+        return;
+    };
+    let mut random = Random(7);
+    for _ in 0..60 {
+        let (mut plan, voxels) = random_plan(&mut random);
+        // Anywhere, and not always dense.
+        let spread = 1 + random.below(3);
+        plan.out_first = plan.out_first * spread + random.below(3000);
+        plan.axes
+            .iter_mut()
+            .for_each(|axis| axis.out *= spread as i64);
+        let memory = random_volume(DType::U8, voxels, &mut random);
+        for output in OUTPUTS {
+            let scaling = Scaling::linear(0.5, 0.25);
+            let conversion =
+                Conversion::new(DType::U8, ByteOrder::Little, &scaling, output).unwrap();
+            let len = (plan.out_range().end + 5) as usize * output.size_bytes() / 2;
+            // Any bytes do for poison, so long as no result looks like them.
+            let poison = DeviceArray::from_slice(&gpu, &[len], &vec![f16::from_bits(0xabcd); len]);
+            let target = poison.unwrap();
+            let options = StagingOptions::default();
+            load_into(&gpu, &conversion, &plan, &memory, target.buffer(), &options).unwrap();
+            let mut got = vec![f16::ZERO; len];
+            target.download_into(&mut got).unwrap();
+            let mut got: Vec<u8> = bytemuck::cast_slice(&got).to_vec();
+            check_bytes(&conversion, &plan, &memory, &got);
+            let size = output.size_bytes();
+            for_each_voxel(&plan, |_, out| {
+                let at = out as usize * size;
+                for pair in got[at..at + size].chunks_mut(2) {
+                    pair.copy_from_slice(&0xabcd_u16.to_le_bytes());
+                }
+            });
+            assert!(
+                got.chunks(2).all(|pair| pair == 0xabcd_u16.to_le_bytes()),
+                "{plan:?} as {output} changed what it should not"
+            );
+        }
+    }
+}

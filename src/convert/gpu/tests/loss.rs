@@ -1,0 +1,149 @@
+//! Devices that go away before, during and after a load.
+
+use super::model::*;
+use super::*;
+
+/// A reader that destroys the device when it has read so many tiles.
+struct Destroyer {
+    memory: Memory,
+    device: wgpu::Device,
+    left: std::sync::atomic::AtomicI64,
+}
+
+impl TileReader for Destroyer {
+    fn read_tile(&self, tile: &Plan, sink: &mut dyn FnMut(&[u8])) -> Result<()> {
+        if self.left.fetch_sub(1, std::sync::atomic::Ordering::Relaxed) == 0 {
+            self.device.destroy();
+        }
+        self.memory.read_tile(tile, sink)
+    }
+}
+
+#[test]
+fn a_destroyed_device_is_never_ok() {
+    let scaling = Scaling::linear(0.5, 1.0);
+    let conversion = Conversion::new(DType::I16, ByteOrder::Little, &scaling, DType::F32).unwrap();
+    let options = StagingOptions {
+        slot_bytes: 8192,
+        ..StagingOptions::default()
+    };
+    let count = 100_000;
+    let plan = line(count);
+    // The load is 25 tiles.
+    for after in [-1, 0, 1, 2, 5, 11, 17, 23, 24] {
+        let Some((device, queue)) = plain_device("a_destroyed_device_is_never_ok", |_| {}) else {
+            return;
+        };
+        let gpu = Gpu::from_device(&device, &queue);
+        let reader = Destroyer {
+            memory: random_volume(DType::I16, count, &mut Random(9)),
+            device: device.clone(),
+            left: after.into(),
+        };
+        if after == -1 {
+            device.destroy();
+        }
+        let result = load::<f32>(
+            &gpu,
+            &conversion,
+            &plan,
+            &reader,
+            &[count as usize],
+            &options,
+        );
+        let error = result.expect_err("the device was destroyed");
+        assert_eq!(error.kind(), &ErrorKind::DeviceLost, "after {after}");
+    }
+}
+
+#[test]
+fn a_device_destroyed_later_gives_no_download() {
+    let test = "a_device_destroyed_later_gives_no_download";
+    let Some((device, queue)) = plain_device(test, |_| {}) else {
+        return;
+    };
+    let gpu = Gpu::from_device(&device, &queue);
+    let array = DeviceArray::from_slice(&gpu, &[3], &[1.0f32, 2.0, 3.0]).unwrap();
+    let mut out = [0.0; 3];
+    array.download_into(&mut out).unwrap();
+    assert_eq!(out, [1.0, 2.0, 3.0]);
+    device.destroy();
+    let error = array.download_into(&mut out).unwrap_err();
+    assert_eq!(error.kind(), &ErrorKind::DeviceLost);
+    let error = DeviceArray::from_slice(&gpu, &[3], &out).unwrap_err();
+    assert_eq!(error.kind(), &ErrorKind::DeviceLost);
+}
+
+#[test]
+fn a_device_destroyed_at_any_time_is_never_ok_and_wrong() {
+    let scaling = Scaling::linear(0.5, 1.0);
+    let conversion = Conversion::new(DType::I16, ByteOrder::Little, &scaling, DType::F32).unwrap();
+    let options = StagingOptions {
+        slot_bytes: 16 << 10,
+        ..StagingOptions::default()
+    };
+    let count = 200_000;
+    let memory = random_volume(DType::I16, count, &mut Random(11));
+    let mut random = Random(12);
+    let mut lost = 0;
+    for _ in 0..200 {
+        let test = "a_device_destroyed_at_any_time_is_never_ok_and_wrong";
+        let Some((device, queue)) = plain_device(test, |_| {}) else {
+            return;
+        };
+        let gpu = Gpu::from_device(&device, &queue);
+        let delay = std::time::Duration::from_micros(random.below(40_000));
+        let outcome = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(delay);
+                device.destroy();
+            });
+            let array = load::<f32>(
+                &gpu,
+                &conversion,
+                &line(count),
+                &memory,
+                &[count as usize],
+                &options,
+            )?;
+            let mut out = vec![0.0; count as usize];
+            array.download_into(&mut out)?;
+            Ok::<_, Error>(out)
+        });
+        match outcome {
+            Ok(out) => check_bytes(
+                &conversion,
+                &line(count),
+                &memory,
+                bytemuck::cast_slice(&out),
+            ),
+            Err(error) => {
+                assert_eq!(error.kind(), &ErrorKind::DeviceLost);
+                lost += 1;
+            }
+        }
+    }
+    println!("{lost} of 200 loads met the loss");
+    assert!(lost > 20, "{lost}: the device was destroyed too late");
+}
+
+#[test]
+fn a_notice_of_loss_ends_a_load() {
+    let Some(gpu) = gpu_or_skip("a_notice_of_loss_ends_a_load") else {
+        return;
+    };
+    struct Notice(Memory, Gpu);
+    impl TileReader for Notice {
+        fn read_tile(&self, tile: &Plan, sink: &mut dyn FnMut(&[u8])) -> Result<()> {
+            self.1.device_lost();
+            self.0.read_tile(tile, sink)
+        }
+    }
+    let memory = random_volume(DType::U8, 1000, &mut Random(13));
+    let reader = Notice(memory, gpu.clone());
+    let conversion =
+        Conversion::new(DType::U8, ByteOrder::Little, &Scaling::none(), DType::F32).unwrap();
+    let options = StagingOptions::default();
+    let result = load::<f32>(&gpu, &conversion, &line(1000), &reader, &[1000], &options);
+    assert_eq!(result.unwrap_err().kind(), &ErrorKind::DeviceLost);
+}

@@ -1,0 +1,199 @@
+//! Every value of small types, millions of the others, under many scalings.
+
+use super::model::*;
+use super::*;
+
+/// All values of an 8- or 16-bit type, or this many random ones with every special exponent well represented.
+fn values(dtype: DType, order: ByteOrder, count: usize, random: &mut Random) -> Memory {
+    let item = dtype.size_bytes();
+    let mut bytes = Vec::new();
+    let count = if item <= 2 { 1 << (8 * item) } else { count };
+    for i in 0..count as u64 {
+        let bits = if item <= 2 {
+            i
+        } else {
+            special(dtype, i, random)
+        };
+        let le = &bits.to_le_bytes()[..item];
+        match order {
+            ByteOrder::Little => bytes.extend(le),
+            ByteOrder::Big => bytes.extend(le.iter().rev()),
+        }
+    }
+    Memory {
+        bytes,
+        item,
+        piece: 1 << 20,
+    }
+}
+
+/// Random bits; of floats, some with exponents near those at which something happens in a narrower type.
+fn special(dtype: DType, i: u64, random: &mut Random) -> u64 {
+    let bits = random.next();
+    match (dtype, i % 4) {
+        (_, 0) => bits,
+        (DType::F64, kind) => {
+            const EDGES: [i64; 10] = [-1074, -1022, -150, -149, -126, -25, -14, 15, 127, 1023];
+            let edge = EDGES[random.below(10) as usize] + random.below(5) as i64 - 2;
+            let field = (edge + 1023).clamp(0, 2047) as u64;
+            let fraction = match kind {
+                1 => bits & 0xf_ffff_ffff_ffff,
+                // Halfway cases of f32 and f16.
+                2 => bits & 0xf_ffff_f000_0000,
+                _ => bits & 0xf_fe00_0000_0000,
+            };
+            (bits & 1 << 63) | field << 52 | fraction
+        }
+        (DType::F32, kind) => {
+            const EDGES: [i64; 8] = [-127, -126, -25, -24, -15, -14, 15, 127];
+            let edge = EDGES[random.below(8) as usize] + random.below(3) as i64 - 1;
+            let field = (edge + 127).clamp(0, 255) as u64;
+            let fraction = if kind == 1 {
+                bits & 0x7f_ffff
+            } else {
+                bits & 0x7f_f000
+            };
+            (bits & 1 << 31) | field << 23 | fraction
+        }
+        // Integers of every length.
+        (_, 1 | 2) => bits >> random.below(64),
+        _ => !(bits >> random.below(64)),
+    }
+}
+
+/// Pairs of slope and inter: absent, simple, subnormal, huge, random.
+fn scalings(random: &mut Random, some: usize) -> Vec<Scaling> {
+    let mut pairs = vec![
+        (1.0, 0.0),
+        (0.1f32.into(), 0.0),
+        (1.0, -1024.0),
+        (2.0, 0.5),
+        (-0.1, 1.0 / 3.0),
+        (f64::from(f32::from_bits(1)), 0.0),
+        (5e-324, 1e-310),
+        (1e-300, -5e-324),
+        (3.4e38, -1e38),
+        (1e300, -1e305),
+        (-1.7e308, 1.7e308),
+        (0.0, -0.0),
+        (2f64.powi(-24), 2f64.powi(-14)),
+        (0.007_812_499, 1e9),
+    ];
+    for _ in 0..some {
+        let float = |r: &mut Random| f64::from(f32::from_bits(r.next() as u32));
+        let (s, b) = (float(random), float(random));
+        if s.is_finite() && b.is_finite() {
+            pairs.push((s, b));
+        }
+        let moderate = |r: &mut Random| (r.next() as i64 as f64) * 2f64.powi(-50);
+        pairs.push((moderate(random), moderate(random)));
+    }
+    pairs.iter().map(|&(s, b)| Scaling::linear(s, b)).collect()
+}
+
+#[test]
+fn a_pipeline_for_every_combination() {
+    let Some(gpu) = gpu_or_skip("a_pipeline_for_every_combination") else {
+        return;
+    };
+    let mut made = 0;
+    for stored in REAL {
+        for order in ORDERS {
+            for output in OUTPUTS {
+                for scaling in [Scaling::none(), Scaling::linear(2.0, 1.0)] {
+                    let conversion = Conversion::new(stored, order, &scaling, output).unwrap();
+                    gpu.can_convert(&conversion).unwrap();
+                    for dense in [false, true] {
+                        gpu.kernels().get(&gpu, &conversion, dense).unwrap();
+                        made += 1;
+                    }
+                }
+            }
+        }
+    }
+    assert_eq!(made, 11 * 2 * 3 * 2 * 2);
+    // One byte has no order: those share their variants.
+    let made = gpu.kernels().count();
+    assert_eq!(made, (11 * 2 - 2) * 3 * 2 * 2);
+}
+
+#[test]
+fn every_small_value() {
+    let Some(gpu) = gpu_or_skip("every_small_value") else {
+        return;
+    };
+    let mut random = Random(1);
+    let mut compared = 0;
+    for stored in [DType::U8, DType::I8, DType::U16, DType::I16, DType::F16] {
+        for scaling in scalings(&mut random, 20) {
+            let order = ORDERS[random.below(2) as usize];
+            let memory = values(stored, order, 0, &mut random);
+            let plan = line((memory.bytes.len() / memory.item) as u64);
+            for output in OUTPUTS {
+                let conversion = Conversion::new(stored, order, &scaling, output).unwrap();
+                check(&gpu, &conversion, &plan, &memory);
+                compared += plan.len();
+            }
+        }
+    }
+    assert!(compared > 15_000_000, "{compared}");
+}
+
+#[test]
+fn a_million_patterns_of_each_wide_type() {
+    let Some(gpu) = gpu_or_skip("a_million_patterns_of_each_wide_type") else {
+        return;
+    };
+    let mut random = Random(2);
+    for stored in &REAL[4..] {
+        if *stored == DType::F16 {
+            continue;
+        }
+        for order in ORDERS {
+            let memory = values(*stored, order, 1_000_000, &mut random);
+            let plan = line(1_000_000);
+            for output in OUTPUTS {
+                let some = scalings(&mut random, 1);
+                for k in [0, 1, 4, 14] {
+                    let scaling =
+                        &some[(k + random.below(3) as usize * usize::from(k > 0)) % some.len()];
+                    let conversion = Conversion::new(*stored, order, scaling, output).unwrap();
+                    check(&gpu, &conversion, &plan, &memory);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn ties_and_what_lies_just_beside_them() {
+    let Some(gpu) = gpu_or_skip("ties_and_what_lies_just_beside_them") else {
+        return;
+    };
+    let ulp = f64::EPSILON;
+    let near = |middle: f64| (-4096..4096).map(move |k| middle + f64::from(k) * ulp);
+    let bytes = near(1.5).chain(near(1.0)).flat_map(f64::to_le_bytes);
+    let memory = Memory {
+        bytes: bytes.collect(),
+        item: 8,
+        piece: 4096,
+    };
+    for (slope, inter) in [
+        // The product lies k / 2^52 of a unit beside the middle of two doubles.
+        (1.0 + ulp, 0.0),
+        (1.0 - ulp / 2.0, 0.0),
+        (1.0, ulp / 2.0 * (1.0 + ulp)),
+        (1.0, ulp / 2.0 * (1.0 - ulp / 2.0)),
+        (1.0, -ulp / 4.0 * (1.0 + ulp)),
+        (1.0, -5e-324),
+        (2f64.powi(-1023), 0.0),
+        (2f64.powi(-1023), 5e-324),
+    ] {
+        let scaling = Scaling::linear(slope, inter);
+        for output in OUTPUTS {
+            let conversion =
+                Conversion::new(DType::F64, ByteOrder::Little, &scaling, output).unwrap();
+            check(&gpu, &conversion, &line(16384), &memory);
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! [`DeviceArray`]: floats in a buffer of the device.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::upload::{self, StagingOptions};
+use super::{Gpu, download};
+use crate::array::{Buffer, HostArray};
+use crate::dtype::Float;
+#[cfg(doc)]
+use crate::error::ErrorKind;
+use crate::error::{Error, Result};
+
+/// An array of floats in device memory, column-major, without gaps. Cloning it is cheap: the clones are one array.
+#[derive(Clone)]
+pub struct DeviceArray<T: Float>(Arc<Inner>, PhantomData<T>);
+
+struct Inner {
+    gpu: Gpu,
+    buffer: wgpu::Buffer,
+    shape: Vec<usize>,
+    strides: Vec<usize>,
+    len: usize,
+    modified: AtomicBool,
+}
+
+impl<T: Float> DeviceArray<T> {
+    /// Room for an array of this shape; its elements are zero.
+    ///
+    /// # Errors
+    /// [`ErrorKind::LimitExceeded`] when it is above the largest buffer, [`ErrorKind::GpuOutOfMemory`],
+    /// [`ErrorKind::DeviceLost`].
+    pub(crate) fn zeroed(gpu: &Gpu, shape: &[usize]) -> Result<Self> {
+        let mut strides = Vec::with_capacity(shape.len());
+        let mut len = 1usize;
+        for &count in shape {
+            strides.push(len);
+            len = len.saturating_mul(count);
+        }
+        // A length that does not fit is above every limit.
+        let bytes = (len as u64).saturating_mul(size_of::<T>() as u64);
+        // No buffer may be empty, and copies are of whole words.
+        let size = bytes.max(4).checked_next_multiple_of(4).unwrap_or(u64::MAX);
+        let usage = wgpu::BufferUsages::STORAGE
+            | wgpu::BufferUsages::COPY_SRC
+            | wgpu::BufferUsages::COPY_DST;
+        let inner = Inner {
+            gpu: gpu.clone(),
+            buffer: gpu.buffer("voxload array", size, usage, false)?,
+            shape: shape.to_vec(),
+            strides,
+            len,
+            modified: AtomicBool::new(false),
+        };
+        Ok(Self(Arc::new(inner), PhantomData))
+    }
+
+    /// Uploads `values`, column-major, as an array of this shape.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Shape`] when the number of values is not that of the shape, [`ErrorKind::LimitExceeded`],
+    /// [`ErrorKind::GpuOutOfMemory`], [`ErrorKind::DeviceLost`].
+    pub fn from_slice(gpu: &Gpu, shape: &[usize], values: &[T]) -> Result<Self> {
+        let wanted = shape.iter().try_fold(1usize, |len, &n| len.checked_mul(n));
+        if wanted != Some(values.len()) {
+            return Err(Error::shape(
+                shape,
+                format_args!("the shape of {} values", values.len()),
+            ));
+        }
+        let array = Self::zeroed(gpu, shape)?;
+        let bytes = bytemuck::cast_slice(values);
+        upload::copy_bytes(gpu, bytes, array.buffer(), &StagingOptions::default())?;
+        Ok(array)
+    }
+
+    /// The buffer: usage `STORAGE | COPY_SRC | COPY_DST`, element `(i, j, ..)` at `i * strides[0] + j * strides[1] ..`.
+    ///
+    /// A shader that writes to it makes the array another one: say so with [`DeviceArray::mark_modified`].
+    pub fn buffer(&self) -> &wgpu::Buffer {
+        &self.0.buffer
+    }
+
+    /// Elements along each axis.
+    pub fn shape(&self) -> &[usize] {
+        &self.0.shape
+    }
+
+    /// Elements from one to the next along each axis.
+    pub fn strides(&self) -> &[usize] {
+        &self.0.strides
+    }
+
+    /// Elements in all.
+    pub fn len(&self) -> usize {
+        self.0.len
+    }
+
+    /// Whether there is no element.
+    pub fn is_empty(&self) -> bool {
+        self.0.len == 0
+    }
+
+    /// Bytes of the buffer: those of the elements, padded to a multiple of 4.
+    pub fn size_bytes(&self) -> u64 {
+        self.0.buffer.size()
+    }
+
+    /// The device that the array is on.
+    pub fn gpu(&self) -> &Gpu {
+        &self.0.gpu
+    }
+
+    /// Says that the buffer was written to: an image that caches this array will then take it for an edit.
+    pub fn mark_modified(&self) {
+        self.0.modified.store(true, Ordering::Release);
+    }
+
+    /// Whether [`DeviceArray::mark_modified`] was called, on this handle or a clone of it.
+    pub fn is_modified(&self) -> bool {
+        self.0.modified.load(Ordering::Acquire)
+    }
+
+    /// Says that somebody holds a copy of what was written.
+    pub(crate) fn clear_modified(&self) {
+        self.0.modified.store(false, Ordering::Release);
+    }
+
+    /// Waits for the device and copies all elements to an array on the host.
+    ///
+    /// # Errors
+    /// As [`Self::download_into`], and [`ErrorKind::OutOfMemory`].
+    pub fn download(&self) -> Result<HostArray<T>> {
+        let mut buffer = Buffer::zeroed(self.len())?;
+        self.download_into(buffer.as_mut_slice()?)?;
+        HostArray::from_buffer(self.shape(), buffer)
+    }
+
+    /// Waits for the device and copies all elements, column-major, to `out`. Callbacks of other users of the device
+    /// may run on this thread meanwhile.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Shape`] when `out` has another length, [`ErrorKind::DeviceLost`],
+    /// [`ErrorKind::GpuOutOfMemory`].
+    pub fn download_into(&self, out: &mut [T]) -> Result<()> {
+        if out.len() != self.len() {
+            return Err(Error::shape(
+                out.len(),
+                format_args!("{} elements", self.len()),
+            ));
+        }
+        download::copy_bytes(&self.0.gpu, &self.0.buffer, bytemuck::cast_slice_mut(out))
+    }
+}
+
+impl<T: Float> fmt::Debug for DeviceArray<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "DeviceArray<{}>{:?} on {:?}",
+            T::DTYPE,
+            self.shape(),
+            self.gpu()
+        )
+    }
+}

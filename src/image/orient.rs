@@ -1,0 +1,140 @@
+//! Images sliced and reoriented: the voxels are still read on demand, the affine follows what is taken.
+
+use super::{DataobjImage, zooms};
+use crate::affine::{Affine, AxisDirection, Orientation, multiply};
+use crate::error::{Error, Result};
+use crate::index::{Index, OutAxis, Selection};
+
+impl DataobjImage {
+    /// The image that an index takes; its affine follows. nibabel's `img.slicer[...]`, but lazy: voxels are read
+    /// when they are asked for, and only those.
+    ///
+    /// The first three axes must stay: no integer or new axis is allowed there. Where nibabel takes a negative
+    /// start or step literally (spec 1.6), the affine here is that of the voxels taken.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Index`] for an index that does not fit the shape, drops or adds a spatial axis, or takes
+    /// nothing.
+    pub fn slicer(&self, index: &Index) -> Result<Self> {
+        let own = index.select(self.shape())?;
+        let spatial = self.ndim().min(3);
+        for axis in 0..spatial {
+            match own.out.get(axis) {
+                Some(&OutAxis::Axis(source)) if source == axis => {}
+                Some(OutAxis::New(_)) => {
+                    return Err(Error::index(
+                        "a new axis is not permitted in spatial dimensions",
+                    ));
+                }
+                _ => {
+                    return Err(Error::index(format!(
+                        "an integer is not allowed in spatial dimension {axis}: use a slice of length 1"
+                    )));
+                }
+            }
+        }
+        if own.shape().contains(&0) {
+            return Err(Error::index("the index takes nothing"));
+        }
+        let affine = self.affine.map(|affine| multiply(&affine, &sliced(&own)));
+        self.showing(index, |selection| selection, affine)
+    }
+
+    /// The image with its voxel axes in the order and direction closest to right, anterior, superior; lazy as
+    /// [`Self::slicer`]. nibabel's `as_closest_canonical`.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Usage`] without an affine, or with one that is singular, [`crate::ErrorKind::Header`]
+    /// with one that is not finite, [`crate::ErrorKind::Shape`] with fewer than three axes.
+    pub fn as_closest_canonical(&self) -> Result<Self> {
+        let affine = self
+            .affine
+            .ok_or_else(|| Error::usage("the image has no affine to orient it by"))?;
+        let orientation = Orientation::of(&affine)?;
+        let inverse = orientation.inverse_affine(self.shape())?;
+        let sources = orientation.canonical_axes()?;
+        self.showing(
+            &Index::new(),
+            |selection| selection.reordered(&sources),
+            Some(multiply(&affine, &inverse)),
+        )
+    }
+
+    /// The image with its first axes in another order: axis `k` of the result is axis `sources[k].axis`, backwards
+    /// where that is flipped; the affine follows, further axes stay. Lazy as [`Self::slicer`].
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Usage`] when the sources are not a permutation of `0..sources.len()`.
+    pub fn as_reoriented(&self, sources: &[AxisDirection]) -> Result<Self> {
+        let permutation = (0..sources.len())
+            .all(|axis| sources.iter().any(|source| source.axis == axis))
+            && sources.len() <= self.ndim();
+        if !permutation {
+            return Err(Error::usage(format!(
+                "{sources:?} is not an order of the first axes of {:?}",
+                self.shape()
+            )));
+        }
+        let affine = self
+            .affine
+            .map(|affine| multiply(&affine, &reordered(sources, self.shape())));
+        self.showing(
+            &Index::new(),
+            |selection| selection.reordered(sources),
+            affine,
+        )
+    }
+
+    fn showing(
+        &self,
+        index: &Index,
+        change: impl FnOnce(Selection) -> Selection,
+        affine: Option<Affine>,
+    ) -> Result<Self> {
+        let dataobj = self.dataobj.showing(change(self.dataobj.select(index)?))?;
+        let mut header = self.header.clone();
+        header.affine = affine;
+        header.shape = dataobj.shape().to_vec();
+        let spatial = zooms(header.shape.len(), affine.as_ref());
+        let further = header.zooms.iter().skip(3).copied();
+        header.zooms = spatial.iter().take(3).copied().chain(further).collect();
+        header.zooms.resize(header.shape.len(), 1.0);
+        let mut image = Self::new(dataobj, header, self.extra.clone(), self.file_map.clone())?;
+        image.notes.clone_from(&self.notes);
+        Ok(image)
+    }
+}
+
+/// Takes an index of what was taken to one of the whole.
+fn sliced(selection: &Selection) -> Affine {
+    let mut affine = identity();
+    for (axis, positions) in selection.axes.iter().take(3).enumerate() {
+        affine[axis][axis] = positions.step as f64;
+        affine[axis][3] = positions.start as f64;
+    }
+    affine
+}
+
+/// Takes an index of the reordered axes to one of the axes as they were.
+fn reordered(sources: &[AxisDirection], shape: &[usize]) -> Affine {
+    let mut affine = identity();
+    for row in affine.iter_mut().take(sources.len().min(3)) {
+        *row = [0.0; 4];
+    }
+    for (column, source) in sources.iter().take(3).enumerate() {
+        if source.axis < 3 {
+            let row = &mut affine[source.axis];
+            row[column] = if source.flipped { -1.0 } else { 1.0 };
+            row[3] = if source.flipped {
+                shape[source.axis] as f64 - 1.0
+            } else {
+                0.0
+            };
+        }
+    }
+    affine
+}
+
+fn identity() -> Affine {
+    std::array::from_fn(|row| std::array::from_fn(|column| f64::from(u8::from(row == column))))
+}
