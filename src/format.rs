@@ -159,72 +159,18 @@ pub(crate) struct FormatEntry {
     pub header_endings: &'static [&'static str],
     /// Endings of the voxel file where it is another one; empty when both are in one file.
     pub image_endings: &'static [&'static str],
-<<<<<<< HEAD
     /// Endings of files that may be there beside them, by their key in the file map.
     pub beside: &'static [(&'static str, &'static str)],
-=======
->>>>>>> main
     /// Whether the first bytes of the header file belong to the format (`None`: by ending only).
     pub sniff: Option<fn(&[u8]) -> Sniff>,
     /// Whether bytes that [`Self::sniff`] accepts are of this format when there is no name to go by.
     pub claims: fn(&[u8]) -> bool,
-<<<<<<< HEAD
     /// How much the parser needs, told from the bytes there are; asked again while that is more than there are.
-=======
-    /// How much the parser needs, told from the first bytes.
->>>>>>> main
     pub need: fn(&[u8]) -> Result<Need>,
     /// Parses the header: the bytes asked for, or the whole file when it is shorter.
     pub parse: fn(&[u8], &LoadOptions) -> Result<Parsed>,
 }
 
-<<<<<<< HEAD
-=======
-/// All formats, in the order in which nibabel tries them.
-pub(crate) static FORMATS: &[FormatEntry] = &[
-    FormatEntry {
-        format: Format::Nifti1Pair,
-        name: "NIfTI-1 pair",
-        header_endings: &[".hdr"],
-        image_endings: &[".img"],
-        sniff: Some(|prefix| nifti::sniff(prefix, Version::One)),
-        claims: |prefix| nifti::claims(prefix, Version::One, Container::Pair),
-        need: |prefix| nifti::need(prefix, Version::One, Container::Pair),
-        parse: |bytes| nifti::parse(bytes, Version::One, Container::Pair),
-    },
-    FormatEntry {
-        format: Format::Nifti1Single,
-        name: "NIfTI-1",
-        header_endings: &[".nii"],
-        image_endings: &[],
-        sniff: Some(|prefix| nifti::sniff(prefix, Version::One)),
-        claims: |prefix| nifti::claims(prefix, Version::One, Container::Single),
-        need: |prefix| nifti::need(prefix, Version::One, Container::Single),
-        parse: |bytes| nifti::parse(bytes, Version::One, Container::Single),
-    },
-    FormatEntry {
-        format: Format::Nifti2Pair,
-        name: "NIfTI-2 pair",
-        header_endings: &[".hdr"],
-        image_endings: &[".img"],
-        sniff: Some(|prefix| nifti::sniff(prefix, Version::Two)),
-        claims: |prefix| nifti::claims(prefix, Version::Two, Container::Pair),
-        need: |prefix| nifti::need(prefix, Version::Two, Container::Pair),
-        parse: |bytes| nifti::parse(bytes, Version::Two, Container::Pair),
-    },
-    FormatEntry {
-        format: Format::Nifti2Single,
-        name: "NIfTI-2",
-        header_endings: &[".nii"],
-        image_endings: &[],
-        sniff: Some(|prefix| nifti::sniff(prefix, Version::Two)),
-        claims: |prefix| nifti::claims(prefix, Version::Two, Container::Single),
-        need: |prefix| nifti::need(prefix, Version::Two, Container::Single),
-        parse: |bytes| nifti::parse(bytes, Version::Two, Container::Single),
-    },
-];
-
->>>>>>> main
 impl Format {
     /// The name, as in messages and in the README's table.
     pub fn name(self) -> &'static str {

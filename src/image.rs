@@ -5,11 +5,8 @@ mod device;
 mod fdata;
 mod files;
 mod open;
-<<<<<<< HEAD
-mod voxels;
-=======
 mod orient;
->>>>>>> main
+mod voxels;
 
 use std::collections::BTreeMap;
 use std::io::Read;

@@ -37,19 +37,6 @@ pub fn run(args: &Args) -> CommandResult {
     Ok(())
 }
 
-<<<<<<< HEAD
-=======
-fn fields(header: &Header) -> Vec<(String, String)> {
-    match &header.fields {
-        Fields::Nifti(nifti) => nifti
-            .fields()
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect(),
-        _ => Vec::new(),
-    }
-}
-
->>>>>>> main
 fn object(name: &str, image: &DataobjImage) -> Value {
     let header = image.header();
     let fields: Map<String, Value> = header
