@@ -126,9 +126,8 @@ fn affine(axes: &[&Variable]) -> Result<Affine> {
         return Err(Error::header("image", found, "three axes in space"));
     }
     let mut affine = [[0.0, 0.0, 0.0, 1.0]; 4];
-    for row in affine.iter_mut().take(3) {
-        row[3] = 0.0;
-    }
+    let mut rotation = [[0.0; 3]; 3];
+    let mut starts = [0.0; 3];
     for (column, axis) in spatial.into_iter().enumerate() {
         let cosines = match (axis.attribute("direction_cosines"), axis.name.as_str()) {
             (Some(Value::Numbers(cosines)), _) if cosines.len() == 3 => cosines.clone(),
@@ -140,11 +139,17 @@ fn affine(axes: &[&Variable]) -> Result<Affine> {
                 return Err(Error::header("direction_cosines", found, "three numbers"));
             }
         };
-        let (step, start) = (one(axis, "step", 1.0)?, one(axis, "start", 0.0)?);
-        for (row, cosine) in affine.iter_mut().zip(cosines) {
-            row[column] = cosine * step;
-            row[3] = cosine.mul_add(start, row[3]);
+        let step = one(axis, "step", 1.0)?;
+        starts[column] = one(axis, "start", 0.0)?;
+        for (k, cosine) in cosines.into_iter().enumerate() {
+            rotation[k][column] = cosine;
+            affine[k][column] = cosine * step;
         }
+    }
+    for (row, turn) in affine.iter_mut().zip(rotation) {
+        // The order and the fused steps of OpenBLAS, so that the sum has numpy's bits.
+        let first_two = turn[0].mul_add(starts[0], turn[1] * starts[1]);
+        row[3] = turn[2].mul_add(starts[2], first_two);
     }
     Ok(affine)
 }

@@ -352,9 +352,9 @@ fn to_ras(nrrd: &TextHeader, notes: &mut Vec<Note>) -> Result<Option<[f64; 3]>> 
     let mut unknown = |name: &str| {
         notes.push(Note {
             field: "space",
-            message: format!("{name} says nothing of the patient: taken for RAS"),
+            message: format!("{name} says nothing of the patient: taken for LPS, as ITK does"),
         });
-        Ok(Some([1.0; 3]))
+        Ok(Some([-1.0, -1.0, 1.0]))
     };
     let Some(space) = nrrd.get("space") else {
         return match nrrd.get("spacedimension").map(str::trim) {

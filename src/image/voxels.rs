@@ -120,21 +120,28 @@ fn part(source: Source, voxels: &Voxels, skip: u64, bytes: u64) -> Result<(Sourc
     })
 }
 
-/// The byte behind a number of lines.
+/// The byte behind a number of lines, which end with `\n`, `\r` or both, as teem reads them.
 fn skip_lines(source: &Source, start: u64, lines: u64) -> Result<u64> {
     let (mut at, mut left) = (start, lines);
-    while left > 0 {
+    let mut after_return = false;
+    while left > 0 || after_return {
         let bytes = piece(source, at..at.saturating_add(LINE_BYTES))?;
-        if bytes.is_empty() {
+        if bytes.is_empty() && left > 0 {
             return Err(truncated("skipped lines", at, at.saturating_add(left)));
         }
-        let ends = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
-        match ends.map(|(k, _)| k as u64 + 1).nth(left as usize - 1) {
-            Some(behind) => return Ok(at + behind),
-            None => {
-                left -= bytes.iter().filter(|&&byte| byte == b'\n').count() as u64;
-                at += bytes.len() as u64;
+        for &byte in &bytes {
+            let second = std::mem::take(&mut after_return) && byte == b'\n';
+            if left == 0 && !second {
+                return Ok(at);
             }
+            at += 1;
+            if !second && matches!(byte, b'\n' | b'\r') {
+                left -= 1;
+                after_return = byte == b'\r';
+            }
+        }
+        if bytes.is_empty() {
+            break;
         }
     }
     Ok(at)

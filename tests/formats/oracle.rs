@@ -24,7 +24,19 @@ struct Case<'a> {
 impl<'a> Case<'a> {
     fn new(line: &'a str) -> Self {
         let parts: Vec<&str> = line.split('|').collect();
-        let [format, path, options, shape, dtype, affine, f2, f4, f8, native, slices] = parts[..]
+        let [
+            format,
+            path,
+            options,
+            shape,
+            dtype,
+            affine,
+            f2,
+            f4,
+            f8,
+            native,
+            slices,
+        ] = parts[..]
         else {
             panic!("{line}");
         };
@@ -57,7 +69,10 @@ impl<'a> Case<'a> {
         match image.affine() {
             None => same("affine", "-", self.affine),
             Some(affine) => {
-                let bits = self.affine.split(' ').map(|bits| u64::from_str_radix(bits, 16));
+                let bits = self
+                    .affine
+                    .split(' ')
+                    .map(|bits| u64::from_str_radix(bits, 16));
                 let far = affine
                     .as_flattened()
                     .iter()
@@ -84,14 +99,19 @@ impl<'a> Case<'a> {
                 dataobj.read::<f32>()?.into(),
                 dataobj.read::<f64>()?.into(),
             ];
-            for ((array, expected), name) in floats.iter().zip(self.floats).zip(["f2", "f4", "f8"]) {
+            for ((array, expected), name) in floats.iter().zip(self.floats).zip(["f2", "f4", "f8"])
+            {
                 same(name, &digest(array), expected);
             }
         }
         for slice in self.slices.split(';') {
             let (index, expected) = slice.split_once('=').unwrap();
             let index_parsed: Index = index.parse()?;
-            same(index, &digest(&dataobj.slice_native(&index_parsed)?), expected);
+            same(
+                index,
+                &digest(&dataobj.slice_native(&index_parsed)?),
+                expected,
+            );
         }
         Ok(differ)
     }
