@@ -151,6 +151,9 @@ fn skip_lines(source: &Source, start: u64, lines: u64) -> Result<u64> {
 pub(super) fn piece(source: &Source, range: Range<u64>) -> Result<Vec<u8>> {
     let end = source.len()?.map_or(range.end, |have| have.min(range.end));
     let mut bytes = vec![0; end.saturating_sub(range.start) as usize];
+    if bytes.is_empty() {
+        return Ok(bytes);
+    }
     let session = source.begin()?;
     if let Err(error) = session.read_at(range.start, &mut bytes) {
         let ErrorKind::Truncated { have, .. } = *error.kind() else {
@@ -158,7 +161,9 @@ pub(super) fn piece(source: &Source, range: Range<u64>) -> Result<Vec<u8>> {
         };
         // Only now is it known where a stream ends.
         bytes.truncate(have.saturating_sub(range.start) as usize);
-        session.read_at(range.start, &mut bytes)?;
+        if !bytes.is_empty() {
+            session.read_at(range.start, &mut bytes)?;
+        }
     }
     session.end()?;
     Ok(bytes)
