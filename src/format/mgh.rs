@@ -125,11 +125,11 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Parsed> {
         fields: Fields::Mgh(Box::new(mgh)),
     };
     let end = header.data_end()?;
-    let footer = vec![end..end.saturating_add(FOOTER_BYTES)];
+    let footer = end..end.saturating_add(FOOTER_BYTES);
     let place = match header.shape.len() {
         // The repetition time is the fourth zoom: worth inflating the voxels for.
-        4 => Place::Ranges(footer),
-        _ => Place::CheapRanges(footer),
+        4 => Place::Ranges(Vec::from([footer])),
+        _ => Place::CheapRanges(Vec::from([footer])),
     };
     let mut parsed = Parsed::new(header, Vec::new());
     parsed.more = Some(More {

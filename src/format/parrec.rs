@@ -73,7 +73,8 @@ fn check_complete(par: &Par, permit: bool, notes: &mut Vec<Note>) -> Result<()> 
         notes.push(Note { field, message });
         Ok(())
     };
-    let announced: [(&str, &'static str, fn(&Slice) -> Option<i64>); 5] = [
+    type Of = fn(&Slice) -> Option<i64>;
+    let announced: [(&str, &'static str, Of); 5] = [
         ("Max. number of slices/locations", "slice number", |s| {
             Some(s.number)
         }),

@@ -21,7 +21,7 @@ fn load(bytes: &[u8], ending: Option<&str>) -> Result<Parsed> {
         Need::All => bytes,
         Need::Bytes(count) => &bytes[..bytes.len().min(count as usize)],
     };
-    (entry.parse)(wanted)
+    (entry.parse)(wanted, &crate::options::LoadOptions::new())
 }
 
 fn expected_kind(kind: &ErrorKind) -> Option<Expected> {
