@@ -6,6 +6,7 @@ mod fdata;
 mod files;
 mod open;
 mod orient;
+mod save;
 mod voxels;
 
 use std::collections::BTreeMap;

@@ -35,6 +35,7 @@ mod image;
 mod index;
 mod options;
 mod proxy;
+mod save;
 mod scaling;
 mod source;
 
@@ -52,5 +53,6 @@ pub use image::{Caching, DataobjImage, Extra, load};
 pub use index::{Index, IndexItem};
 pub use options::{KeepFileOpen, LoadOptions, Mmap, ParScaling};
 pub use proxy::{ArrayProxy, ProxySpec};
+pub use save::nifti::{NiftiWriter, SaveOptions};
 pub use scaling::{Arithmetic, Factor, Scaling, Step};
 pub use source::{Access, ByteSource};

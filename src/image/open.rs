@@ -53,6 +53,7 @@ pub(super) fn from_file_map(file_map: FileMap, options: &LoadOptions) -> Result<
     let (entry, mut parsed) =
         read_header(&header_source, name.as_ref(), options).map_err(of_header)?;
     read_more(&mut parsed, &header_source, &file_map, options).map_err(of_header)?;
+    header_source.release();
     let image_source = if entry.image_endings.is_empty() {
         header_source
     } else {
@@ -60,6 +61,7 @@ pub(super) fn from_file_map(file_map: FileMap, options: &LoadOptions) -> Result<
     };
     let folder = header_path.as_deref().and_then(Path::parent);
     let source = voxels::source(&mut parsed, image_source, folder, options).map_err(of_header)?;
+    source.release();
     assemble(parsed, source, file_map).map_err(of_header)
 }
 
@@ -200,8 +202,8 @@ fn tell(
         && let ErrorKind::Truncated { need, .. } = *error.kind()
         && prefix.len() as u64 == SNIFF_BYTES
     {
-        // Not the file is short, but what was read of it.
-        *prefix = source.prefix(need)?;
+        // Not the file is short, but what was read of it. The four bytes behind a header tell of extensions.
+        *prefix = source.prefix(need + 4)?;
         detected = detect(prefix, ending);
     }
     match detected? {

@@ -97,6 +97,7 @@ fn part(source: Source, voxels: &Voxels, skip: u64, bytes: u64) -> Result<(Sourc
         return Ok((source, skip));
     }
     let start = skip_lines(&source, voxels.base, voxels.lines)?;
+    source.release();
     let gzip = |source| Source::Gzip(Arc::new(GzipSource::new(behind(source, start))));
     Ok(match voxels.encoding {
         Encoding::Raw if voxels.at_end => {
