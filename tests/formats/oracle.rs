@@ -6,6 +6,8 @@ use std::path::Path;
 use half::f16;
 use voxload::{DataobjImage, Index, StoredArray};
 
+use crate::support::backend::Backend;
+
 use super::{digest, options, oracle_folder, ulps};
 
 /// A line of the manifest.
@@ -54,7 +56,7 @@ impl<'a> Case<'a> {
     }
 
     /// What differs.
-    fn compare(&self, folder: &Path) -> voxload::Result<Vec<String>> {
+    fn compare(&self, folder: &Path, backends: &[Backend]) -> voxload::Result<Vec<String>> {
         let mut differ = Vec::new();
         let mut same = |what: &str, found: &str, expected: &str| {
             if found != expected {
@@ -93,25 +95,35 @@ impl<'a> Case<'a> {
         let native = dataobj.native()?;
         same("dtype", native.dtype().name(), self.dtype);
         same("native", &digest(&native), self.native);
-        if self.floats[0] != "-" {
+        let kernel = !native.dtype().is_complex() && !native.dtype().is_colour();
+        for &backend in backends {
+            if self.floats[0] == "-" || (backend != Backend::Cpu && !kernel) {
+                continue;
+            }
             let floats: [StoredArray; 3] = [
-                dataobj.read::<f16>()?.into(),
-                dataobj.read::<f32>()?.into(),
-                dataobj.read::<f64>()?.into(),
+                backend.read::<f16>(&image)?.into(),
+                backend.read::<f32>(&image)?.into(),
+                backend.read::<f64>(&image)?.into(),
             ];
             for ((array, expected), name) in floats.iter().zip(self.floats).zip(["f2", "f4", "f8"])
             {
-                same(name, &digest(array), expected);
+                same(&format!("{name} on {backend:?}"), &digest(array), expected);
             }
         }
         for slice in self.slices.split(';') {
             let (index, expected) = slice.split_once('=').unwrap();
             let index_parsed: Index = index.parse()?;
-            same(
-                index,
-                &digest(&dataobj.slice_native(&index_parsed)?),
-                expected,
-            );
+            let taken = dataobj.slice_native(&index_parsed)?;
+            same(index, &digest(&taken), expected);
+            for &backend in backends.iter().filter(|&&b| kernel && b != Backend::Cpu) {
+                let here: StoredArray = backend.slice::<f32>(&image, &index_parsed)?.into();
+                let cpu: StoredArray = dataobj.slice::<f32>(&index_parsed)?.into();
+                same(
+                    &format!("{index} on {backend:?}"),
+                    &digest(&here),
+                    &digest(&cpu),
+                );
+            }
         }
         Ok(differ)
     }
@@ -123,11 +135,12 @@ fn random_files_have_the_oracles_bits() {
         return;
     };
     let manifest = std::fs::read_to_string(folder.join("manifest.txt")).unwrap();
+    let backends = Backend::available("random files of all formats");
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     let mut failures = Vec::new();
     for case in manifest.lines().map(Case::new) {
         *counts.entry(case.format).or_default() += 1;
-        match case.compare(&folder) {
+        match case.compare(&folder, &backends) {
             Ok(differ) if differ.is_empty() => {}
             Ok(differ) => failures.push(format!("{}: {}", case.path, differ.join("\n    "))),
             Err(error) => failures.push(format!("{}: {error}", case.path)),
