@@ -21,3 +21,4 @@ mod real_files;
 mod slices;
 mod small_devices;
 mod support;
+mod writing;
