@@ -26,7 +26,7 @@ pub(crate) use voxels::{Blocks, Encoding, More, Place, Voxels};
 
 use std::path::PathBuf;
 
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::header::{Header, Note};
 use crate::options::LoadOptions;
 
@@ -228,6 +228,7 @@ pub(crate) struct Files {
 /// # Errors
 /// - [`ErrorKind::Empty`] for no bytes
 /// - [`ErrorKind::Truncated`] for the beginning of a header
+/// - [`ErrorKind::Unsupported`] for HDF5
 /// - [`ErrorKind::UnknownFormat`] for all else
 pub(crate) fn detect(prefix: &[u8], ending: Option<&str>) -> Result<&'static FormatEntry> {
     if prefix.is_empty() {
@@ -248,6 +249,9 @@ pub(crate) fn detect(prefix: &[u8], ending: Option<&str>) -> Result<&'static For
             Sniff::Yes | Sniff::No => {}
             Sniff::Cut(need) => cut = cut.max(Some(need)),
         }
+    }
+    if prefix.starts_with(b"\x89HDF") {
+        return Err(Error::unsupported("MINC2 and other HDF5 files"));
     }
     Err(match cut {
         Some(need) => ErrorKind::Truncated {

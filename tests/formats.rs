@@ -3,6 +3,7 @@
 //! What has to be compared with nibabel needs the files of `tests/oracle/formats.py`, under `formats/` in the folder that
 //! `VOXLOAD_ORACLE_DIR` names; without it those tests say so and pass.
 
+mod lazy;
 mod malformed;
 mod mutations;
 mod oracle;

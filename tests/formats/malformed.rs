@@ -824,6 +824,7 @@ fn minc() {
             ),
         ],
     );
+    table.overwritten(&seed, &[(0, b"\x89HDF", "unsupported")]);
     // All that follows is found by its place: the file is made by `seeds::minc`.
     let position = |text: &str| {
         let bytes = &seed.files[0].1;
