@@ -146,10 +146,12 @@ fn scaling(info: &TextHeader, shape: &[usize]) -> Result<Scaling> {
         Some(&factor) if factor != 0.0 => factor,
         _ => 1.0,
     });
-    let factor = match volume {
+    let table: Vec<f64> = table.collect();
+    let factor = match table.as_slice() {
+        [only] => Factor::One(*only),
         // No voxel, so no block of them either.
-        0 => Factor::One(1.0),
-        _ => Factor::Table(table.collect()),
+        _ if volume == 0 => Factor::One(1.0),
+        _ => Factor::Table(table.into()),
     };
     let steps = vec![Step::Multiply(factor)];
     Ok(Scaling::new(steps, volume, Arithmetic::F64))

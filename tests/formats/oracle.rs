@@ -18,6 +18,7 @@ struct Case<'a> {
     shape: &'a str,
     dtype: &'a str,
     affine: &'a str,
+    zooms: &'a str,
     floats: [&'a str; 3],
     native: &'a str,
     slices: &'a str,
@@ -33,6 +34,7 @@ impl<'a> Case<'a> {
             shape,
             dtype,
             affine,
+            zooms,
             f2,
             f4,
             f8,
@@ -49,6 +51,7 @@ impl<'a> Case<'a> {
             shape,
             dtype,
             affine,
+            zooms,
             floats: [f2, f4, f8],
             native,
             slices,
@@ -90,6 +93,14 @@ impl<'a> Case<'a> {
                     same("affine", &texts.join(" "), self.affine);
                 }
             }
+        }
+        if self.zooms != "-" {
+            let bits: Vec<String> = header
+                .zooms
+                .iter()
+                .map(|zoom| format!("{:016x}", zoom.to_bits()))
+                .collect();
+            same("zooms", &bits.join(" "), self.zooms);
         }
         let dataobj = image.dataobj();
         let native = dataobj.native()?;

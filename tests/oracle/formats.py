@@ -6,9 +6,9 @@ generator itself) makes of them.
 writes OUTDIR/formats/: real/ has nibabel's own test files, the other folders COUNT (default 200) random files each, and
 manifest.txt has a line for each random file:
 
-    format|path|options|shape|native dtype|affine|sha256 f16|f32|f64|native|index=sha256;...
+    format|path|options|shape|native dtype|affine|zooms|sha256 f16|f32|f64|native|index=sha256;...
 
-The affine is 16 floats as hexadecimal bits, or "-". Arrays are hashed in Fortran order, little-endian, every NaN as the
+The affine is 16 floats as hexadecimal bits, the zooms are one for each axis; or "-". Arrays are hashed in Fortran order, little-endian, every NaN as the
 quiet one. Needs nibabel 5.4.2, numpy 2, scipy, SimpleITK.
 """
 
@@ -80,12 +80,28 @@ def random_index(rng, shape):
     return "[" + ", ".join(items) + "]"
 
 
+def hexadecimal(values):
+    return " ".join(f"{b:016x}" for b in np.asarray(values, "<f8").reshape(-1).view("<u8"))
+
+
+def own_zooms(image):
+    """The zooms of the file: nibabel replaces those of some formats by the lengths of the affine's columns."""
+    header = image.header
+    if isinstance(header, nib.brikhead.AFNIHeader):
+        return header.copy().get_zooms()
+    if isinstance(header, nib.parrec.PARRECHeader):
+        return header.copy().get_zooms()
+    if isinstance(image, nib.Minc1Image):
+        return image.dataobj.minc_file.get_zooms()
+    return header.get_zooms()
+
+
 class Manifest:
     def __init__(self, out, rng):
         self.out, self.rng = out, rng
         self.lines = []
 
-    def add(self, format, path, options, native, floats, affine):
+    def add(self, format, path, options, native, floats, affine, zooms=None):
         """`native` is np.asarray(dataobj); `floats` gives get_fdata of a dtype."""
         native = np.asarray(native)
         hashes = []
@@ -98,16 +114,17 @@ class Manifest:
         if affine is None:
             bits = "-"
         else:
-            bits = " ".join(f"{b:016x}" for b in np.asarray(affine, "<f8").reshape(16).view("<u8"))
+            bits = hexadecimal(affine)
+        sizes = "-" if zooms is None else hexadecimal(zooms)
         self.lines.append("|".join([
             format, os.path.relpath(path, self.out), options, " ".join(map(str, native.shape)),
-            name_of(native.dtype), bits, *hashes, digest(native), ";".join(indices)]))
+            name_of(native.dtype), bits, sizes, *hashes, digest(native), ";".join(indices)]))
 
     def add_nibabel(self, format, path, options="", load=nib.load):
         image = load(path)
-        def floats(dtype):
-            return np.asanyarray(image.dataobj, dtype=dtype) if np.dtype(image.get_data_dtype() if hasattr(image, "get_data_dtype") else "f4").kind != "c" else np.asanyarray(image.dataobj, dtype=dtype)
-        self.add(format, path, options, np.asarray(image.dataobj), floats, getattr(image, "affine", None))
+        floats = lambda dtype: np.asanyarray(image.dataobj, dtype=dtype)
+        zooms = own_zooms(image) if hasattr(image.header, "get_zooms") else None
+        self.add(format, path, options, np.asarray(image.dataobj), floats, getattr(image, "affine", None), zooms)
 
     def write(self):
         (self.out / "manifest.txt").write_text("\n".join(self.lines) + "\n")
@@ -380,13 +397,13 @@ def minc(rng, folder, k, manifest):
     code = {"f": "f4", "d": "f8"}.get(kind, ("u" if sign == "unsigned" else "i") + str(size))
     nscales = int(rng.integers(0, 3))
     def ranges(name, low):
-        scale_kind = "d" if narrow is False else "f"
+        scale_kind = "f" if narrow else "d"
         variable = file.createVariable(name, scale_kind, tuple(names[:nscales]))
         values = rng.normal(size=shape[:nscales]) * 10 + low
         if nscales:
             variable[:] = values
         else:
-            variable.assignValue(values) if False else variable.data.__setitem__(Ellipsis, values)
+            variable.data[...] = values
     narrow = bool(rng.random() < 0.2)
     def image():
         variable = file.createVariable("image", kind, tuple(names))
@@ -652,7 +669,7 @@ def check_sitk(manifest, out):
     """Whatever SimpleITK reads has the values and the affine that the manifest tells."""
     checked = moved = 0
     for line in manifest.lines:
-        format, path, _, shape, _, bits, *_ , native, _ = line.split("|")
+        format, path, _, shape, _, bits, *_, native, _ = line.split("|")
         if format not in ("NRRD", "MetaImage"):
             continue
         try:
