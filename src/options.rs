@@ -2,8 +2,7 @@
 
 use std::path::PathBuf;
 
-/// Inflated gzip chunks that are kept for the next slice of an image, unless told otherwise.
-const GZIP_CACHE_BYTES: usize = 32 << 20;
+use crate::format::Format;
 
 /// Whether plain files are mapped into memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -34,26 +33,28 @@ pub enum KeepFileOpen {
     No,
 }
 
+/// Which of the two scalings in a PAR header is used (PV is the number in the REC file).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ParScaling {
+    /// `dv`, the value on the console: `PV * RS + RI`.
+    #[default]
+    Dv,
+    /// `fp`, the floating point value: `PV / SS + RI / (RS * SS)`.
+    Fp,
+}
+
 /// Options of [`crate::DataobjImage::from_filename`] and its kin.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct LoadOptions {
     pub(crate) mmap: Mmap,
     pub(crate) keep_file_open: KeepFileOpen,
     pub(crate) zero_copy: bool,
     pub(crate) gzip_index: Option<PathBuf>,
-    pub(crate) gzip_cache: usize,
-}
-
-impl Default for LoadOptions {
-    fn default() -> Self {
-        Self {
-            mmap: Mmap::default(),
-            keep_file_open: KeepFileOpen::default(),
-            zero_copy: false,
-            gzip_index: None,
-            gzip_cache: GZIP_CACHE_BYTES,
-        }
-    }
+    pub(crate) gzip_cache: Option<usize>,
+    pub(crate) format: Option<Format>,
+    pub(crate) par_scaling: ParScaling,
+    pub(crate) permit_truncated: bool,
+    pub(crate) strict_sort: bool,
 }
 
 impl LoadOptions {
@@ -90,7 +91,32 @@ impl LoadOptions {
     /// Bytes of inflated chunks, about 1 MiB each, that an image of a gzip file keeps for the next slice
     /// (default 32 MiB).
     pub fn gzip_cache(mut self, bytes: usize) -> Self {
-        self.gzip_cache = bytes;
+        self.gzip_cache = Some(bytes);
+        self
+    }
+
+    /// Reads the file as this format, whatever its content: the way to [`Format::Analyze`] and
+    /// [`Format::Spm99Analyze`], whose headers are taken for [`Format::Spm2Analyze`].
+    pub fn format(mut self, format: Format) -> Self {
+        self.format = Some(format);
+        self
+    }
+
+    /// PAR/REC: which scaling is used.
+    pub fn par_scaling(mut self, scaling: ParScaling) -> Self {
+        self.par_scaling = scaling;
+        self
+    }
+
+    /// PAR/REC: loads a recording that was cut short, without its incomplete volumes.
+    pub fn permit_truncated(mut self, permit: bool) -> Self {
+        self.permit_truncated = permit;
+        self
+    }
+
+    /// PAR/REC: sorts slices by all the keys there are, not only by slice number and recurrence.
+    pub fn strict_sort(mut self, strict: bool) -> Self {
+        self.strict_sort = strict;
         self
     }
 

@@ -1,19 +1,23 @@
-//! Promise: whatever the order of calls, an image's caches are those of spec 1.2. Random sequences of calls on
-//! several images, each compared with a model of three lines a call.
-//!
-//! The model knows the host side; the device side has its place in [`Call`], [`Model`] and [`step`]:
-//! `get_fdata_gpu`, `on_device`, `mark_modified`.
+//! Promise: whatever the order of calls, an image's caches are those of spec 1.2, on the host and on a device. Random
+//! sequences of calls on several images, each compared with a model of a few lines a call.
 
 use half::f16;
 use voxload::{Caching, DType, DataobjImage, Float, HostArray, StoredArray};
 
+use crate::support::backend::Backend;
 use crate::support::nifti::Nifti;
 use crate::support::rng::Rng;
 
 const STEPS: usize = 30_000;
 const VOXELS: usize = 6;
 
+type Values = [f64; VOXELS];
+
 #[derive(Debug, Clone, Copy)]
+#[cfg_attr(
+    not(feature = "gpu"),
+    expect(dead_code, reason = "no device is called without the feature")
+)]
 enum Call {
     Get(DType, Caching),
     Edit(DType, usize, i8),
@@ -22,46 +26,130 @@ enum Call {
     ReadFile(DType),
     Hold(DType),
     DropHeld,
+    GetGpu(DType, Caching),
+    /// Writes to the kept device array and says so.
+    EditOnDevice(DType, usize, i8),
+    OnDevice,
+}
+
+/// A kept array.
+#[derive(Debug, Clone, Copy)]
+struct Kept {
+    dtype: DType,
+    values: Values,
+    /// Whether it holds an edit.
+    edited: bool,
+    /// Whether it was edited on the device and the host has not seen it.
+    modified: bool,
 }
 
 /// What an image must do.
 #[derive(Debug, Clone)]
 struct Model {
-    file: [f64; VOXELS],
-    /// An array image's own type and values.
+    /// The file's values, or an array image's own.
+    file: Values,
     own: Option<DType>,
-    kept: Option<(DType, [f64; VOXELS])>,
-    /// Whether the next array of the kept type is the very one that was given out last.
-    held: Vec<(StoredArray, [f64; VOXELS])>,
+    host: Option<Kept>,
+    device: Option<Kept>,
+    held: Vec<(StoredArray, Values)>,
 }
 
 impl Model {
-    fn get(&mut self, dtype: DType, caching: Caching) -> [f64; VOXELS] {
-        match self.kept {
-            _ if self.own == Some(dtype) => self.file,
-            Some((kept, values)) if kept == dtype => values,
-            _ => {
-                if caching == Caching::Fill {
-                    self.kept = Some((dtype, self.file));
-                }
-                self.file
-            }
+    fn kept_on_host(&self, dtype: DType) -> Option<Kept> {
+        self.host.filter(|kept| kept.dtype == dtype)
+    }
+
+    fn kept_on_device(&self, dtype: DType) -> Option<Kept> {
+        self.device.filter(|kept| kept.dtype == dtype)
+    }
+
+    fn unseen(&self, dtype: DType) -> Option<Kept> {
+        self.kept_on_device(dtype).filter(|kept| kept.modified)
+    }
+
+    /// A fill of one type drops the edits of others.
+    fn drop_other_edits(&mut self, dtype: DType) {
+        let other = |kept: &Kept| kept.edited && kept.dtype != dtype;
+        self.host = self.host.filter(|kept| !other(kept));
+        self.device = self.device.filter(|kept| !other(kept));
+    }
+
+    fn of_file(&self, dtype: DType) -> Kept {
+        Kept {
+            dtype,
+            values: self.file,
+            edited: false,
+            modified: false,
         }
+    }
+
+    fn get(&mut self, dtype: DType, caching: Caching) -> Values {
+        if let Some(newer) = self.unseen(dtype) {
+            if caching == Caching::Fill {
+                let seen = Kept {
+                    modified: false,
+                    ..newer
+                };
+                (self.host, self.device) = (Some(seen), Some(seen));
+            }
+            return newer.values;
+        }
+        if let Some(kept) = self.kept_on_host(dtype) {
+            return kept.values;
+        }
+        if caching == Caching::Fill && self.own != Some(dtype) {
+            self.drop_other_edits(dtype);
+            self.host = Some(self.of_file(dtype));
+        }
+        self.file
+    }
+
+    #[cfg(feature = "gpu")]
+    fn get_gpu(&mut self, dtype: DType, caching: Caching) -> Values {
+        if let Some(kept) = self.kept_on_device(dtype) {
+            return kept.values;
+        }
+        let from = self.kept_on_host(dtype);
+        let from = from.unwrap_or(self.of_file(dtype));
+        if caching == Caching::Fill {
+            self.drop_other_edits(dtype);
+            self.device = Some(from);
+        }
+        from.values
     }
 
     fn edit(&mut self, dtype: DType, at: usize, value: f64) {
-        if self.own == Some(dtype) {
+        let in_cache = self.unseen(dtype).or(self.kept_on_host(dtype)).is_some();
+        if self.own == Some(dtype) && !in_cache {
             self.file[at] = value;
-            return;
-        }
-        self.get(dtype, Caching::Fill);
-        if let Some((_, values)) = &mut self.kept {
+        } else {
+            let mut values = self.get(dtype, Caching::Fill);
             values[at] = value;
+            self.host = Some(Kept {
+                dtype,
+                values,
+                edited: true,
+                modified: false,
+            });
         }
+        self.device = self.device.filter(|kept| kept.dtype != dtype);
+    }
+
+    #[cfg(feature = "gpu")]
+    fn edit_on_device(&mut self, dtype: DType, at: usize, value: f64) -> Values {
+        let mut values = self.get_gpu(dtype, Caching::Fill);
+        values[at] = value;
+        self.device = Some(Kept {
+            dtype,
+            values,
+            edited: true,
+            modified: true,
+        });
+        values
     }
 
     fn in_memory(&self) -> bool {
-        self.own.is_some() || self.kept.is_some()
+        self.own.is_some() || self.host.is_some()
     }
 }
 
@@ -99,25 +187,29 @@ fn values(array: &StoredArray) -> Vec<f64> {
     }
 }
 
-fn random_call(rng: &mut Rng) -> Call {
+fn random_call(rng: &mut Rng, with_gpu: bool) -> Call {
     let dtype = *rng.pick(&[DType::F16, DType::F32, DType::F64]);
     let caching = *rng.pick(&[Caching::Fill, Caching::Unchanged]);
-    match rng.below(12) {
+    match rng.below(if with_gpu { 18 } else { 12 }) {
         0..=3 => Call::Get(dtype, caching),
         4 | 5 => Call::Edit(dtype, rng.below(VOXELS), rng.bits() as i8),
         6 => Call::Uncache,
         7 | 8 => Call::InMemory,
         9 => Call::ReadFile(dtype),
         10 => Call::Hold(dtype),
-        _ => Call::DropHeld,
+        11 => Call::DropHeld,
+        12..=14 => Call::GetGpu(dtype, caching),
+        15 | 16 => Call::EditOnDevice(dtype, rng.below(VOXELS), rng.bits() as i8),
+        _ => Call::OnDevice,
     }
 }
 
+fn get(image: &DataobjImage, dtype: DType, caching: Caching) -> StoredArray {
+    let array = with_output!(dtype, T => image.get_fdata::<T>(caching).map(stored));
+    array.expect("it can be read")
+}
+
 fn step(image: &mut DataobjImage, model: &mut Model, call: Call) {
-    let get = |image: &DataobjImage, dtype, caching| -> StoredArray {
-        let array = with_output!(dtype, T => image.get_fdata::<T>(caching).map(stored));
-        array.expect("it can be read")
-    };
     match call {
         Call::Get(dtype, caching) => {
             let found = get(image, dtype, caching);
@@ -133,7 +225,7 @@ fn step(image: &mut DataobjImage, model: &mut Model, call: Call) {
         }
         Call::Uncache => {
             image.uncache();
-            model.kept = None;
+            (model.host, model.device) = (None, None);
         }
         Call::InMemory => assert_eq!(image.in_memory(), model.in_memory()),
         Call::ReadFile(dtype) => {
@@ -146,9 +238,43 @@ fn step(image: &mut DataobjImage, model: &mut Model, call: Call) {
             model.held.push((found, expected));
         }
         Call::DropHeld => model.held.clear(),
+        Call::GetGpu(..) | Call::EditOnDevice(..) | Call::OnDevice => {
+            #[cfg(feature = "gpu")]
+            device::step(image, model, call);
+        }
     }
     for (array, expected) in &model.held {
         assert_eq!(values(array), expected, "a held array changed");
+    }
+}
+
+#[cfg(feature = "gpu")]
+mod device {
+    use super::*;
+    use crate::support::backend::{Device, open};
+
+    /// The calls that need a device.
+    pub fn step(image: &DataobjImage, model: &mut Model, call: Call) {
+        let gpu = open(Device::Best);
+        match call {
+            Call::GetGpu(dtype, caching) => {
+                let found = with_output!(dtype, T => {
+                    let array = image.get_fdata_gpu::<T>(gpu, caching).expect("it can be loaded");
+                    stored(array.download().expect("it can be downloaded"))
+                });
+                assert_eq!(values(&found), model.get_gpu(dtype, caching));
+            }
+            Call::EditOnDevice(dtype, at, value) => {
+                let edited = model.edit_on_device(dtype, at, f64::from(value));
+                with_output!(dtype, T => {
+                    let array = image.get_fdata_gpu::<T>(gpu, Caching::Fill).expect("a load");
+                    let edited = edited.map(<T as Float>::from_f64);
+                    gpu.queue().write_buffer(array.buffer(), 0, bytemuck::cast_slice(&edited));
+                    array.mark_modified();
+                });
+            }
+            _ => assert_eq!(image.on_device(), model.device.is_some()),
+        }
     }
 }
 
@@ -156,7 +282,8 @@ fn images() -> Vec<(DataobjImage, Model)> {
     let model = |file, own| Model {
         file,
         own,
-        kept: None,
+        host: None,
+        device: None,
         held: Vec::new(),
     };
     let plain = Nifti::counting(&[VOXELS]);
@@ -174,17 +301,39 @@ fn images() -> Vec<(DataobjImage, Model)> {
     ]
 }
 
-#[test]
-fn random_calls_agree_with_the_model() {
-    let mut rng = Rng::new(2024);
+fn walk(seed: u64, steps: usize, with_gpu: bool) -> usize {
+    let mut rng = Rng::new(seed);
     let mut images = images();
-    let mut steps = 0;
-    for _ in 0..STEPS {
+    let mut done = 0;
+    let mut last = Vec::new();
+    for _ in 0..steps {
         let which = rng.below(images.len());
         let (image, model) = &mut images[which];
-        let call = random_call(&mut rng);
-        step(image, model, call);
-        steps += 1;
+        let call = random_call(&mut rng, with_gpu);
+        last.push((which, call));
+        let before = model.clone();
+        let stepped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            step(image, model, call);
+        }));
+        if let Err(panic) = stepped {
+            let tail = &last[last.len().saturating_sub(12)..];
+            println!("before: {before:?}\nlast calls: {tail:?}");
+            std::panic::resume_unwind(panic);
+        }
+        done += 1;
     }
-    assert!(steps >= 20_000);
+    done
+}
+
+#[test]
+fn random_calls_agree_with_the_model() {
+    assert!(walk(2024, STEPS, false) >= 20_000);
+}
+
+#[test]
+fn random_calls_agree_with_the_model_on_a_device() {
+    let backends = Backend::available("random calls with a device");
+    if backends.len() > 1 {
+        assert!(walk(2025, STEPS, true) >= 20_000);
+    }
 }

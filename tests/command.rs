@@ -314,3 +314,40 @@ fn info_for_programs() {
     assert_eq!(two["notes"].as_array().map(Vec::len), Some(1));
     assert!(two["fields"]["vox_offset"].is_string());
 }
+
+/// The same bytes whoever computes them; without an adapter asking for one is a failure in one line.
+#[test]
+#[cfg(feature = "gpu")]
+fn backends_write_the_same_bytes() {
+    use crate::support::backend::Backend;
+
+    let dir = folder();
+    let input = scaled(&dir);
+    let out = dir.path().join("out.raw");
+    let has_gpu = Backend::available("convert --backend gpu").len() > 1;
+    for dtype in ["f16", "f32", "f64"] {
+        for slice in ["...", "[::-1, 1:, 0]"] {
+            let expected = expected(&input, dtype, &slice.parse().expect("an index"));
+            for backend in ["auto", "cpu", "gpu"] {
+                let args = ["convert", name(&input), name(&out), "--dtype", dtype];
+                let args = [&args[..], &["--slice", slice, "--backend", backend]].concat();
+                if backend == "gpu" && !has_gpu {
+                    fails(&args, "GPU");
+                    continue;
+                }
+                let output = voxload(&args);
+                assert_eq!(status(&output), 0, "{}", text(&output.stderr));
+                let found = std::fs::read(&out).expect("the output");
+                assert_eq!(found, expected, "{backend} {dtype} {slice}");
+            }
+        }
+    }
+}
+
+#[test]
+fn bench_compares_the_bits() {
+    let output = voxload(&["bench", "--json", "--runs", "1", "--phantom", "3"]);
+    assert_eq!(status(&output), 0, "{}", text(&output.stderr));
+    let shown: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(shown.as_array().map(Vec::len), Some(1));
+}

@@ -59,7 +59,7 @@ const SUMS: [(&str, f64); 4] = [
 ];
 
 /// Python's `float.hex`: `-0x1.8p+3`.
-fn from_hex(text: &str) -> f64 {
+pub fn from_hex(text: &str) -> f64 {
     let (sign, text) = match text.strip_prefix('-') {
         Some(rest) => (-1.0, rest),
         None => (1.0, text),

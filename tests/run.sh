@@ -4,11 +4,15 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-PINS="nibabel==5.4.2 numpy==2.4.6 indexed_gzip==1.10.3"
+PINS="nibabel==5.4.2 numpy==2.4.6 indexed_gzip==1.10.3 scipy==1.17.1 simpleitk==2.5.7"
 # Only its data folder is needed.
 NILEARN="nilearn==0.14.1"
 ORACLE="$PWD/target/oracle"
 PYTHON=.oracle/env/bin/python
+
+# Mesa's software driver complains on every start without one.
+XDG_RUNTIME_DIR=${XDG_RUNTIME_DIR:-$PWD/target}
+export XDG_RUNTIME_DIR
 
 say() {
     printf '\n== %s\n' "$1"
@@ -54,10 +58,14 @@ make_vectors() {
     "$PYTHON" tests/oracle/values.py "$ORACLE"
     "$PYTHON" tests/oracle/slices.py "$ORACLE"
     "$PYTHON" tests/oracle/nifti_headers.py "$ORACLE"
+    "$PYTHON" tests/oracle/formats.py "$ORACLE"
+    "$PYTHON" tests/oracle/saved.py "$ORACLE"
     "$PYTHON" tests/oracle/real_files.py "$ORACLE" "$nibabel" "$PWD/.oracle/nilearn/nilearn"
 }
 
 has_vulkan || install mesa-vulkan-drivers libvulkan1
+# A second opinion on the headers we write.
+command -v nifti_tool >/dev/null 2>&1 || install nifti-bin
 make_python
 make_vectors
 
@@ -68,5 +76,13 @@ cargo clippy --all-targets -- -D warnings
 say "the library without GPU and command"
 cargo clippy --no-default-features --lib --tests -- -D warnings
 
+# The Vulkan loader complains on every device without it.
+if [ -z "${XDG_RUNTIME_DIR:-}" ]; then
+    XDG_RUNTIME_DIR="$PWD/target/runtime"
+    mkdir -p "$XDG_RUNTIME_DIR"
+    chmod 700 "$XDG_RUNTIME_DIR"
+    export XDG_RUNTIME_DIR
+fi
+
 say "tests"
-VOXLOAD_REQUIRE_GPU=1 VOXLOAD_ORACLE_DIR="$ORACLE" cargo test
+VOXLOAD_REQUIRE_GPU=1 VOXLOAD_ORACLE_DIR="$ORACLE" VOXLOAD_PYTHON="$PWD/$PYTHON" cargo test

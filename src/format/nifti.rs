@@ -1,5 +1,6 @@
 //! NIfTI-1 and NIfTI-2, in a single file (`.nii`) or a pair (`.hdr` and `.img`).
 
+mod build;
 mod checks;
 mod extended;
 mod extensions;
@@ -13,6 +14,8 @@ mod malformed;
 pub(crate) mod oracle;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use build::Target;
 
 use crate::dtype::ByteOrder;
 use crate::error::{ErrorKind, Result};
@@ -313,5 +316,5 @@ pub(crate) fn parse(bytes: &[u8], version: Version, container: Container) -> Res
     };
     // A size that no file can have is found here, not when memory is asked for.
     header.data_end()?;
-    Ok(Parsed { header, notes })
+    Ok(Parsed::new(header, notes))
 }

@@ -43,6 +43,9 @@ const SKIP_BYTES: usize = 256 << 10;
 /// a longer tail is a bomb.
 const MOST_TAIL: u64 = 256 << 20;
 
+/// Inflated chunks that are kept for the next slice, unless the options say otherwise.
+const CACHE_BYTES: usize = 32 << 20;
+
 /// A gzip file of any number of members.
 pub(crate) struct GzipSource {
     compressed: Source,
@@ -63,8 +66,13 @@ pub(crate) struct GzipSource {
 }
 
 impl GzipSource {
+    pub fn new(compressed: Source) -> Self {
+        Self::keeping(compressed, None, None)
+    }
+
     /// `cache` bytes of inflated chunks are kept for the next slice; the index is kept in a file or folder.
-    pub fn new(compressed: Source, cache: usize, keep: Option<PathBuf>) -> Self {
+    pub fn keeping(compressed: Source, cache: Option<usize>, keep: Option<PathBuf>) -> Self {
+        let cache = cache.unwrap_or(CACHE_BYTES);
         Self {
             compressed,
             keep,

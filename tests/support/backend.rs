@@ -25,14 +25,13 @@ pub enum Device {
 impl Backend {
     /// The CPU, and the best device where there is one; says when there is none.
     pub fn available(test: &str) -> Vec<Self> {
-        let mut backends = vec![Self::Cpu];
         #[cfg(feature = "gpu")]
         if gpu::ready(test) {
-            backends.push(Self::Gpu(Device::Best));
+            return vec![Self::Cpu, Self::Gpu(Device::Best)];
         }
         #[cfg(not(feature = "gpu"))]
         println!("no GPU: {test} (built without the feature gpu)");
-        backends
+        vec![Self::Cpu]
     }
 
     /// Devices with small limits, for a part of the work: none where there is no GPU.

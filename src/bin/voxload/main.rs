@@ -7,6 +7,7 @@ mod convert;
 mod index;
 mod info;
 mod output;
+mod render;
 
 use std::process::ExitCode;
 
@@ -34,6 +35,8 @@ enum Command {
     Convert(convert::Args),
     /// Writes the seek index of a gzip file, for fast slices later.
     Index(index::Args),
+    /// Draws a volume as a PNG.
+    Render(render::Args),
 }
 
 /// What a subcommand can fail with: a message for one line.
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
         Command::Info(args) => info::run(&args),
         Command::Convert(args) => convert::run(&args),
         Command::Index(args) => index::run(&args),
+        Command::Render(args) => render::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -142,7 +142,7 @@ pub fn write_gzip_index(file: impl AsRef<Path>, index: impl AsRef<Path>) -> Resu
     let file = file.as_ref();
     let identity = Identity::of_path(file)?;
     let compressed = Source::File(Arc::new(FileSource::new(file, identity, false)));
-    let gzip = GzipSource::new(compressed, 0, None);
+    let gzip = GzipSource::new(compressed);
     gzip.write_index(index.as_ref())
         .map_err(|error| error.at(file))
 }
