@@ -317,17 +317,7 @@ impl ArrayProxy {
         let need = self.spec.offset + (plan.stored_first + plan.stored_span()) * item;
         match self.source.most_bytes()? {
             Some(have) if !plan.empty && need > have => {
-                let error = match &self.source {
-                    // No compressed file of this size inflates to so much.
-                    Source::Gzip(_) => ErrorKind::Limit {
-                        what: "inflated voxel data",
-                        needed: u128::from(need),
-                        allowed: have,
-                    }
-                    .into(),
-                    _ => truncated("voxel data", have, need),
-                };
-                Err(error.at_maybe(self.source.path()))
+                Err(truncated("voxel data", have, need).at_maybe(self.source.path()))
             }
             _ => Ok(()),
         }

@@ -237,7 +237,7 @@ fn bombs_are_refused_quickly() {
     for length in [1i64 << 33, 1 << 46, 1 << 62] {
         put_int(&mut bytes, two::DIM.nth(1), length, ByteOrder::Little);
         let started = Instant::now();
-        assert_eq!(read(gz(&bytes, 9), &[]), "Limit(inflated voxel data)");
+        assert_eq!(read(gz(&bytes, 9), &[]), "Truncated(voxel data)");
         assert!(started.elapsed() < Duration::from_millis(500), "at once");
     }
 }

@@ -142,7 +142,8 @@ pub(super) fn behind(source: Source, pos: u64) -> Source {
 
 /// The source, or what it inflates to when its content is gzip.
 fn decompressed(source: Source, path: Option<&Path>, options: &LoadOptions) -> Result<Source> {
-    let prefix = source.prefix(codec::SNIFF_BYTES)?;
+    // Two bytes tell most files apart: no more of the voxels is read for that.
+    let mut prefix = source.prefix(2)?;
     if is_gzip(&prefix) {
         return Ok(Source::Gzip(Arc::new(GzipSource::keeping(
             source,
@@ -156,6 +157,9 @@ fn decompressed(source: Source, path: Option<&Path>, options: &LoadOptions) -> R
         .map(|name| name.compression().to_ascii_lowercase())
         .unwrap_or_default();
     let named = Codec::of_suffix(&suffix);
+    if codec::may_begin(&prefix) {
+        prefix = source.prefix(codec::SNIFF_BYTES)?;
+    }
     if let Some(codec) = Codec::sniff(&prefix) {
         let source = codec.open(source).map_err(|error| error.at_maybe(path))?;
         return Ok(Source::Custom(Arc::new(source)));

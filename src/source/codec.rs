@@ -14,6 +14,11 @@ const STEP_BYTES: usize = 256 << 10;
 /// Bytes by which a codec is told.
 pub(crate) const SNIFF_BYTES: u64 = 10;
 
+/// Whether content with these first two bytes may be compressed: [`SNIFF_BYTES`] tell.
+pub(crate) fn may_begin(prefix: &[u8]) -> bool {
+    matches!(prefix, [b'B', b'Z', ..] | [0x28, 0xb5, ..])
+}
+
 /// A compression that is streamed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Codec {
