@@ -1,6 +1,6 @@
 """Whole reads and frames of a .nii.gz by voxload and others, each in a process of its own, in alternation.
 
-    python benches/peers/gzip.py FILE.nii.gz [RUNS]
+    python benches/peers/compare_gzip.py FILE.nii.gz [RUNS]
 
 needs nibabel, indexed_gzip and SimpleITK in this Python, and cargo. Prints medians and ratios. medrs 0.2 is not among
 them: it builds zlib-ng, which needs cmake.
@@ -112,4 +112,5 @@ def main():
     print(f"load average {os.getloadavg()[0]:.2f}")
 
 
-main()
+if __name__ == "__main__":
+    main()
