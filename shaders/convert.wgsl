@@ -1,4 +1,4 @@
-// The kernel: each invocation takes one voxel of a box (two for f16, which share a word) from the gathered bytes,
+// The kernel: each invocation takes one voxel of a box (two or four that share a word) from the gathered bytes,
 // decodes, scales, narrows, and writes it to its place.
 //
 // What is done is fixed by the constants below when the pipeline is made; where, by the head of the packet, which
@@ -8,7 +8,7 @@ override WORKGROUP: u32 = 64u;
 // The stored type (decode.wgsl), and whether its bytes are in the other order.
 override STORED: u32 = 3u;
 override SWAPPED: u32 = 0u;
-// The type to give out: F16, F32 or F64.
+// The type to give out: F16, F32 or F64; U8 or U16 for texels seen through a window; any integer for a copy.
 override OUTPUT: u32 = 9u;
 // The stored bits are the answer, NaNs and all.
 override COPY: u32 = 0u;
@@ -22,6 +22,9 @@ override TABLES: u32 = 0u;
 // The box is one run of stored voxels and one of the output, in the same order: there is nothing to look up.
 override DENSE: u32 = 0u;
 
+// Whether to find out if the texels give back the values they were made of.
+override WATCH: u32 = 0u;
+
 const MULTIPLY = 1u;
 const ADD = 2u;
 const CLIP = 3u;
@@ -34,13 +37,16 @@ const DATA = 2u; // The word at which the gathered bytes begin.
 const OUT_FIRST = 3u; // The output element of voxel (0, 0, ..), counted from the start of the binding.
 const ENTRY_FIRST = 4u; // Stored voxels from the start of a table's first entry to voxel (0, 0, ..).
 const BLOCK = 5u; // Stored voxels to an entry.
+const WINDOW = 6u; // Where the window's numbers begin: minus its lower end, and its width.
 const STEPS = 8u; // For each step: where its numbers begin, and words from one entry to the next.
 const AXIS = 16u; // For each axis: count, and from one voxel to the next gathered, output and stored elements.
 
 @group(0) @binding(0) var<storage, read> packet: array<u32>;
-// The same buffer twice: halves of a word can belong to different invocations and are merged atomically.
+// The same buffer twice: parts of a word can belong to different invocations and are merged atomically.
 @group(0) @binding(1) var<storage, read_write> words: array<u32>;
-@group(0) @binding(1) var<storage, read_write> halves: array<atomic<u32>>;
+@group(0) @binding(1) var<storage, read_write> shared_words: array<atomic<u32>>;
+// Not 0 when a texel does not give back its value.
+@group(0) @binding(2) var<storage, read_write> losses: array<atomic<u32>>;
 
 // Where a voxel is: gathered, in the output, and stored.
 struct Place {
@@ -120,13 +126,15 @@ fn apply(kind: u32, index: u32, value: vec2<u32>, entry: u32, digits: u32) -> ve
     }
 }
 
-// The bits of the answer for one voxel.
-fn convert(place: Place) -> vec2<u32> {
-    let bits = load(place.gathered);
-    if COPY == 1u {
-        return bits;
-    }
-    var value = decode(STORED, bits);
+// What is given out for one voxel: its bits, and whether they do not give back the value.
+struct Answer {
+    bits: vec2<u32>,
+    lost: bool,
+}
+
+// The value after all steps.
+fn scaled(stored: vec2<u32>, place: Place) -> vec2<u32> {
+    var value = decode(STORED, stored);
     var entry = 0u;
     if TABLES == 1u {
         entry = place.stored / packet[BLOCK];
@@ -134,12 +142,59 @@ fn convert(place: Place) -> vec2<u32> {
     value = apply(STEP0, 0u, value, entry, stored_digits());
     value = apply(STEP1, 1u, value, entry, 4u);
     value = apply(STEP2, 2u, value, entry, 4u);
-    value = apply(STEP3, 3u, value, entry, 4u);
-    switch OUTPUT {
-        case F16: { return vec2<u32>(to_f16(value), 0u); }
-        case F32: { return vec2<u32>(to_f32(value), 0u); }
-        default: { return value; }
+    return apply(STEP3, 3u, value, entry, 4u);
+}
+
+// The largest texel as a double: 65535 or 255.
+fn largest_texel() -> vec2<u32> {
+    return vec2<u32>(0u, select(0x406fe000u, 0x40efffe0u, OUTPUT == U16));
+}
+
+// floor(clamp((value - lo) / (hi - lo), 0, 1) * largest + 0.5), and 0 for NaN.
+fn to_texel(value: vec2<u32>) -> u32 {
+    if is_nan(value) {
+        return 0u;
     }
+    let at = packet[WINDOW];
+    let share = divide(add(value, number(at)), number(at + 2u));
+    let clamped = clip(share, vec2<u32>(0u), vec2<u32>(0u, 0x3ff00000u));
+    let half = vec2<u32>(0u, 0x3fe00000u);
+    return floor_to_u32(add(multiply(clamped, largest_texel(), 4u), half));
+}
+
+// texel * (hi - lo) / largest + lo.
+fn from_texel(texel: u32) -> vec2<u32> {
+    let at = packet[WINDOW];
+    let lo = number(at) ^ vec2<u32>(0u, SIGN);
+    return add(divide(multiply(from_u32(texel, 0u), number(at + 2u), 1u), largest_texel()), lo);
+}
+
+fn answer(place: Place) -> Answer {
+    let stored = load(place.gathered);
+    if COPY == 1u {
+        return Answer(stored, false);
+    }
+    let value = scaled(stored, place);
+    var bits = value;
+    var back = value;
+    switch OUTPUT {
+        case U8, U16: {
+            bits = vec2<u32>(to_texel(value), 0u);
+            if WATCH == 1u {
+                back = from_texel(bits.x);
+            }
+        }
+        case F16: {
+            bits = vec2<u32>(to_f16(value), 0u);
+            back = from_f16(bits.x);
+        }
+        case F32: {
+            bits = vec2<u32>(to_f32(value), 0u);
+            back = from_f32(bits.x);
+        }
+        default: {}
+    }
+    return Answer(bits, WATCH == 1u && !same(value, back));
 }
 
 // A number for each invocation, whatever the shape of the grid.
@@ -147,71 +202,110 @@ fn invocation(group: vec3<u32>, groups: vec3<u32>, local: u32) -> u32 {
     return ((group.z * groups.y + group.y) * groups.x + group.x) * WORKGROUP + local;
 }
 
-// f32 and f64: one voxel, one or two words.
-@compute @workgroup_size(WORKGROUP)
-fn convert_words(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) local: u32,
-) {
-    let index = invocation(group, groups, local);
+// Types of 4 and 8 bytes: one voxel, one or two words. Gives whether a value was lost.
+fn write_words(index: u32) -> bool {
     if index >= packet[VOXELS] {
-        return;
+        return false;
     }
     let place = place_of(index, 0u);
-    let bits = convert(place);
-    if OUTPUT == F64 {
-        words[2u * place.out] = bits.x;
-        words[2u * place.out + 1u] = bits.y;
+    let given = answer(place);
+    if OUTPUT == F64 || OUTPUT == U64 {
+        words[2u * place.out] = given.bits.x;
+        words[2u * place.out + 1u] = given.bits.y;
     } else {
-        words[place.out] = bits.x;
+        words[place.out] = given.bits.x;
     }
+    return given.lost;
 }
 
-// f16: one word of a row of voxels along the first axis, whose output stride is 1 or -1 unless it has one voxel.
-@compute @workgroup_size(WORKGROUP)
-fn convert_halves(
-    @builtin(workgroup_id) group: vec3<u32>,
-    @builtin(num_workgroups) groups: vec3<u32>,
-    @builtin(local_invocation_index) local: u32,
-) {
-    let index = invocation(group, groups, local);
+// Types of 1 and 2 bytes: one word of a row of voxels along the first axis, whose output stride is 1 or -1 unless it
+// has one voxel. Gives whether a value was lost.
+fn write_parts(index: u32) -> bool {
     if index >= packet[VOXELS] {
-        return;
+        return false;
     }
+    let parts = select(2u, 4u, OUTPUT == U8);
+    let width = 32u / parts;
+    let ones = 0xffffffffu >> (32u - width);
     let count = packet[AXIS];
     var stride = 1u;
     var in_row = index;
     var row = place_of(0u, 1u);
     if DENSE == 0u {
         stride = packet[AXIS + 2u];
-        // A row of n voxels touches at most n / 2 + 1 words.
-        let per_row = count / 2u + 1u;
+        // As many words as a row of this many voxels can touch.
+        let per_row = (count + parts - 2u) / parts + 1u;
         let row_number = index / per_row;
         in_row = index - row_number * per_row;
         row = place_of(row_number, 1u);
     }
     let reach = (count - 1u) * stride;
     let lowest = row.out + select(0u, reach, stride == 0xffffffffu);
-    let word = lowest / 2u + in_row;
+    let word = lowest / parts + in_row;
     var bits = 0u;
     var mine = 0u;
-    for (var half = 0u; half < 2u; half++) {
-        let i = (2u * word + half - row.out) * stride;
+    var lost = false;
+    for (var part = 0u; part < parts; part++) {
+        let i = (parts * word + part - row.out) * stride;
         if i < count {
             let place = Place(
                 row.gathered + i * packet[AXIS + 1u],
-                2u * word + half,
+                parts * word + part,
                 row.stored + i * packet[AXIS + 3u],
             );
-            bits |= convert(place).x << (16u * half);
-            mine |= 0xffffu << (16u * half);
+            let given = answer(place);
+            bits |= given.bits.x << (width * part);
+            mine |= ones << (width * part);
+            lost |= given.lost;
         }
     }
     if mine == 0xffffffffu {
-        atomicStore(&halves[word], bits);
+        atomicStore(&shared_words[word], bits);
     } else if mine != 0u {
-        atomicAnd(&halves[word], ~mine);
-        atomicOr(&halves[word], bits);
+        atomicAnd(&shared_words[word], ~mine);
+        atomicOr(&shared_words[word], bits);
+    }
+    return lost;
+}
+
+// The entry points; the watched ones have one more binding.
+
+@compute @workgroup_size(WORKGROUP)
+fn convert_words(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    _ = write_words(invocation(group, groups, local));
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn convert_parts(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    _ = write_parts(invocation(group, groups, local));
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn watch_words(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    if write_words(invocation(group, groups, local)) {
+        atomicStore(&losses[0], 1u);
+    }
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn watch_parts(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(num_workgroups) groups: vec3<u32>,
+    @builtin(local_invocation_index) local: u32,
+) {
+    if write_parts(invocation(group, groups, local)) {
+        atomicStore(&losses[0], 1u);
     }
 }

@@ -126,6 +126,44 @@ fn multiply(a: vec2<u32>, b: vec2<u32>, digits: u32) -> vec2<u32> {
     return round_to_double(sign, x.exponent + y.exponent - 1023 + i32(wide), vec2<u32>(top.x | rest, top.y));
 }
 
+// a / b rounded once.
+fn divide(a: vec2<u32>, b: vec2<u32>) -> vec2<u32> {
+    let sign = (a.y ^ b.y) & SIGN;
+    let infinite_a = (a.y & ~SIGN) >= EXPONENT;
+    let infinite_b = (b.y & ~SIGN) >= EXPONENT;
+    let zero_a = ((a.y & ~SIGN) | a.x) == 0u;
+    let zero_b = ((b.y & ~SIGN) | b.x) == 0u;
+    if is_nan(a) || is_nan(b) || (infinite_a && infinite_b) || (zero_a && zero_b) {
+        return QUIET_NAN;
+    }
+    if infinite_a || zero_b {
+        return vec2<u32>(0u, sign | EXPONENT);
+    }
+    if zero_a || infinite_b {
+        return vec2<u32>(0u, sign);
+    }
+    let x = unpack(a);
+    let y = unpack(b);
+    // Long division of integers below 2^63, whose quotient is made to lie in [1, 2): 55 bits of it, of which two
+    // decide the rounding, and whether anything remains.
+    var rest = shift_right_jam(x.significand, 1u);
+    let by = shift_right_jam(y.significand, 1u);
+    let small = rest.y < by.y || (rest.y == by.y && rest.x < by.x);
+    rest = shift_left(rest, u32(small));
+    var quotient = vec2<u32>(0u);
+    for (var bit = 0u; bit < 55u; bit++) {
+        let fits = rest.y > by.y || (rest.y == by.y && rest.x >= by.x);
+        let less = vec2<u32>(rest.x - by.x, rest.y - by.y - u32(rest.x < by.x));
+        rest = shift_left(select(rest, less, fits), 1u);
+        quotient = shift_left(quotient, 1u);
+        quotient.x |= u32(fits);
+    }
+    let significand = shift_left(quotient, 9u);
+    let sticky = u32((rest.x | rest.y) != 0u);
+    let exponent = x.exponent - y.exponent + 1023 - i32(small);
+    return round_to_double(sign, exponent, vec2<u32>(significand.x | sticky, significand.y));
+}
+
 // The significand with its top bit in bit 62, so that a sum of two fits.
 fn aligned(v: vec2<u32>) -> vec2<u32> {
     let implicit = select(0u, 0x40000000u, (v.y & EXPONENT) != 0u);
@@ -182,6 +220,19 @@ fn ordered(v: vec2<u32>) -> vec2<u32> {
     }
     let flip = select(SIGN, 0xffffffffu, (v.y & SIGN) != 0u);
     return vec2<u32>(v.x ^ select(0u, 0xffffffffu, flip != SIGN), v.y ^ flip);
+}
+
+// Whether both are the same number, or both are none.
+fn same(a: vec2<u32>, b: vec2<u32>) -> bool {
+    let zero = ((a.y & ~SIGN) | a.x | (b.y & ~SIGN) | b.x) == 0u;
+    return all(a == b) || zero || (is_nan(a) && is_nan(b));
+}
+
+// The whole part of a number in [0, 2^31).
+fn floor_to_u32(v: vec2<u32>) -> u32 {
+    let exponent = i32(v.y >> 20u) - 1023;
+    let significand = SIGN | ((v.y & 0xfffffu) << 11u) | (v.x >> 21u);
+    return select(significand >> u32(31 - exponent), 0u, exponent < 0);
 }
 
 // numpy.clip: the larger of v and lo, then the smaller of that and hi; NaN stays.

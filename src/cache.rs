@@ -60,6 +60,15 @@ impl Cache {
         Some(array)
     }
 
+    /// The kept host array of this type, unless it was edited. Counts a hit.
+    pub fn clean_host<T: Element>(&self) -> Option<HostArray<T>> {
+        // There is no clean one beside an edited one.
+        match self.edited {
+            Some(_) => None,
+            None => self.host(),
+        }
+    }
+
     /// Whether any host array is kept.
     pub fn has_host(&self) -> bool {
         let kept = |slot: &Arc<Slot>| slot.content().is_some();

@@ -6,6 +6,8 @@ pub(crate) mod double;
 #[cfg(feature = "gpu")]
 pub(crate) mod gpu;
 pub(crate) mod store;
+#[cfg(feature = "gpu")]
+pub(crate) mod texel;
 
 use crate::dtype::{ByteOrder, DType};
 use crate::error::{ErrorKind, Result};
@@ -24,6 +26,9 @@ pub(crate) struct Conversion {
     pub block: u64,
     /// The type to give out.
     pub output: DType,
+    /// For texels of integers (`output` is then u8 or u16): the values that become 0 and the largest of them.
+    #[cfg(feature = "gpu")]
+    pub window: Option<texel::Window>,
 }
 
 impl Conversion {
@@ -73,11 +78,36 @@ impl Conversion {
                 0
             },
             output,
+            #[cfg(feature = "gpu")]
+            window: None,
         })
+    }
+
+    /// The stored bytes as they are, as unsigned integers of the stored type's size in native order.
+    #[cfg(feature = "gpu")]
+    pub fn raw(stored: DType) -> Self {
+        let same_size = match stored.size_bytes() {
+            1 => DType::U8,
+            2 => DType::U16,
+            4 => DType::U32,
+            _ => DType::U64,
+        };
+        Self {
+            stored: same_size,
+            order: ByteOrder::NATIVE,
+            steps: Vec::new(),
+            block: 0,
+            output: same_size,
+            window: None,
+        }
     }
 
     /// Whether the stored bits are the answer, but for their byte order.
     pub fn is_copy(&self) -> bool {
+        #[cfg(feature = "gpu")]
+        if self.window.is_some() {
+            return false;
+        }
         self.steps.is_empty() && self.stored == self.output
     }
 

@@ -3,11 +3,16 @@
 //! Nothing here is a process global, and nothing is installed on a device that the caller made.
 
 mod array;
-mod download;
+pub(crate) mod download;
+pub(crate) mod raw;
+mod target;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+pub(crate) mod texture;
+pub(crate) mod timer;
+pub(crate) mod trace;
 pub(crate) mod upload;
 
 use std::fmt;
@@ -18,6 +23,11 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 pub use array::DeviceArray;
+pub(crate) use array::whole_words;
+pub use raw::{RawVolume, ShaderNames};
+pub use target::BufferTarget;
+pub use texture::{Texture3d, TextureOptions};
+pub use trace::Trace;
 pub use upload::StagingOptions;
 
 use upload::SpareRings;
@@ -281,7 +291,8 @@ impl Gpu {
         }
     }
 
-    fn scoped<R>(&self, needed: u64, action: impl FnOnce() -> R) -> Result<R> {
+    /// As [`Self::guarded`], without asking a device that complains whether it is lost: never waits.
+    pub(crate) fn scoped<R>(&self, needed: u64, action: impl FnOnce() -> R) -> Result<R> {
         // Scopes belong to this thread, so nobody else's errors are caught here.
         let device = &self.0.device;
         let validation = device.push_error_scope(wgpu::ErrorFilter::Validation);
@@ -302,28 +313,37 @@ impl Gpu {
 
     /// Whether the device still maps a buffer: the only question that a lost device does not answer with success.
     fn answers(&self) -> bool {
+        let Ok(answer) = self.ask() else {
+            return false;
+        };
+        let start = Instant::now();
+        while start.elapsed() < PATIENCE && self.poll().is_ok() {
+            match answer.recv_timeout(TICK) {
+                Err(mpsc::RecvTimeoutError::Timeout) => {}
+                answer => return answer == Ok(true),
+            }
+        }
+        false
+    }
+
+    /// Asks that question; `true`, `false` or the end of the channel come when somebody polls.
+    pub(crate) fn ask(&self) -> Result<mpsc::Receiver<bool>> {
         let (sender, receiver) = mpsc::channel();
-        let probe = self.scoped(4, || {
+        self.scoped(4, || {
             let buffer = self.0.device.create_buffer(&wgpu::BufferDescriptor {
                 label: Some("voxload probe"),
                 size: 4,
                 usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
                 mapped_at_creation: false,
             });
+            let kept = buffer.clone();
             buffer.map_async(wgpu::MapMode::Read, .., move |result| {
                 // The other end is gone only when nobody waits any more.
                 let _ = sender.send(result.is_ok());
+                drop(kept);
             });
-            buffer
-        });
-        let start = Instant::now();
-        while probe.is_ok() && start.elapsed() < PATIENCE && self.poll().is_ok() {
-            match receiver.recv_timeout(TICK) {
-                Err(mpsc::RecvTimeoutError::Timeout) => {}
-                answer => return answer == Ok(true),
-            }
-        }
-        false
+        })?;
+        Ok(receiver)
     }
 
     /// A buffer, with what is too large or not to be had as an error.

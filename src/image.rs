@@ -7,6 +7,9 @@ mod files;
 mod open;
 mod orient;
 mod save;
+mod stream;
+#[cfg(feature = "gpu")]
+mod texture;
 mod voxels;
 
 use std::collections::BTreeMap;

@@ -216,6 +216,14 @@ impl Selection {
     ///
     /// `shape` is the stored shape, whose number of voxels has been checked to fit.
     pub fn plan(&self, shape: &[usize], layout: Layout) -> Plan {
+        self.plan_into(shape, layout, 0, &dense_strides(&self.shape()))
+    }
+
+    /// The plan that puts the selected voxels into an output with an element `strides[k]` elements on for each step
+    /// along axis `k` of the result, voxel `(0, 0, ..)` at element `first`.
+    ///
+    /// All elements have been checked to be in range.
+    pub fn plan_into(&self, shape: &[usize], layout: Layout, first: u64, strides: &[i64]) -> Plan {
         let sliced_away = self.out.contains(&OutAxis::New(0));
         if sliced_away || self.axes.iter().any(|axis| axis.count == 0) {
             // Strides of a shape without voxels may not fit in any number.
@@ -228,14 +236,12 @@ impl Selection {
         }
         let stored = stored_strides(shape, layout);
         let mut out_strides = vec![0i64; shape.len()];
-        let mut stride = 1i64;
-        for out in &self.out {
+        for (out, &stride) in self.out.iter().zip(strides) {
             if let OutAxis::Axis(axis) = *out {
                 out_strides[axis] = stride;
-                stride *= self.axes[axis].count as i64;
             }
         }
-        let (mut stored_first, mut out_first) = (0, 0);
+        let (mut stored_first, mut out_first) = (0, first);
         let mut axes = Vec::with_capacity(shape.len());
         for ((positions, &stored), &out) in self.axes.iter().zip(&stored).zip(&out_strides) {
             let Positions { start, step, count } = *positions;
@@ -243,7 +249,7 @@ impl Selection {
             let step_size = step.unsigned_abs();
             // Stored voxels are walked upwards; a negative step turns the output around instead.
             let (first, out) = if step < 0 && count > 0 {
-                out_first += reach * out.unsigned_abs();
+                out_first = out_first.wrapping_add_signed(reach as i64 * out);
                 (start - reach * step_size, -out)
             } else {
                 (start, out)
@@ -338,6 +344,17 @@ impl Selection {
             });
         }
     }
+}
+
+/// Elements from one position of each axis to the next in a dense column-major array.
+pub(crate) fn dense_strides(shape: &[usize]) -> Vec<i64> {
+    let mut strides = Vec::with_capacity(shape.len());
+    let mut stride = 1i64;
+    for &count in shape {
+        strides.push(stride);
+        stride = stride.saturating_mul(count as i64);
+    }
+    strides
 }
 
 /// Stored voxels from one position of each axis to the next.

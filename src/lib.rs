@@ -38,16 +38,22 @@ mod proxy;
 mod save;
 mod scaling;
 mod source;
+mod stream;
 
 pub use affine::{Affine, AxisDirection, Orientation, multiply};
 pub use array::{Element, HostArray, Rgb, Rgba, StoredArray};
 pub use cache::budget::{Budget, Usage};
+#[cfg(feature = "gpu")]
+pub use convert::texel::{Texels, Window};
 pub use dataobj::Dataobj;
 pub use dtype::{ByteOrder, ComplexFloat, DType, Float, c64, c128};
 pub use error::{Error, ErrorKind, Result};
 pub use file_map::{FileHolder, FileMap, HEADER, IMAGE, MAT};
 #[cfg(feature = "gpu")]
-pub use gpu::{AdapterDescription, DeviceArray, Gpu, StagingOptions};
+pub use gpu::{
+    AdapterDescription, BufferTarget, DeviceArray, Gpu, RawVolume, ShaderNames, StagingOptions,
+    Texture3d, TextureOptions, Trace,
+};
 pub use header::{Header, Layout, Note};
 pub use image::{Caching, DataobjImage, Extra, load};
 pub use index::{Index, IndexItem};
@@ -57,3 +63,6 @@ pub use save::nifti::{NiftiWriter, SaveOptions};
 pub use scaling::{Arithmetic, Factor, Scaling, Step};
 pub use source::gzip::write_gzip_index;
 pub use source::{Access, ByteSource};
+#[cfg(feature = "gpu")]
+pub use stream::{Frame, FrameStream, StreamOptions, StreamTarget};
+pub use stream::{FrameOptions, Frames, HostFrame};

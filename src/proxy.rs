@@ -2,7 +2,12 @@
 
 #[cfg(feature = "gpu")]
 mod device;
+#[cfg(feature = "gpu")]
+mod raw;
+#[cfg(feature = "gpu")]
+mod texture;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::array::{Buffer, Element, HostArray, StoredArray, with_dtype};
@@ -278,6 +283,21 @@ impl ArrayProxy {
         &self.source
     }
 
+    /// The same voxels for a reader that goes forwards ([`Source::apart`]).
+    pub(crate) fn apart(&self) -> Self {
+        Self {
+            source: self.source.apart(),
+            ..self.clone()
+        }
+    }
+
+    /// The bytes of the source from a plan's first voxel to behind its last.
+    pub(crate) fn byte_range(&self, plan: &Plan) -> Range<u64> {
+        let item = self.spec.dtype.size_bytes() as u64;
+        let start = self.spec.offset + plan.stored_first * item;
+        start..start + plan.stored_span() * item
+    }
+
     pub(crate) fn conversion(&self, output: DType) -> Result<Conversion> {
         let spec = &*self.spec;
         Conversion::new(spec.dtype, spec.byte_order, &spec.scaling, output)
@@ -364,7 +384,7 @@ impl ArrayProxy {
         Ok(mapping.and_then(Buffer::from_mapping))
     }
 
-    fn fetch_into<T: Element>(
+    pub(crate) fn fetch_into<T: Element>(
         &self,
         conversion: &Conversion,
         selection: &Selection,

@@ -119,6 +119,14 @@ impl Source {
         Ok(Session { reader })
     }
 
+    /// The same bytes for a reader that goes forwards: nobody else's reads move its place in a gzip file.
+    pub fn apart(&self) -> Self {
+        match self {
+            Self::Gzip(source) => Self::Custom(Arc::new(source.forwards())),
+            other => other.clone(),
+        }
+    }
+
     /// Bytes that can be told of before reading.
     pub fn len(&self) -> Result<Option<u64>> {
         match self {

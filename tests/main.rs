@@ -7,6 +7,8 @@ mod cache_walk;
 mod caches;
 #[cfg(feature = "cli")]
 mod command;
+#[cfg(feature = "gpu")]
+mod device_outputs;
 mod entry;
 mod files;
 mod formats;
@@ -17,9 +19,11 @@ mod malformed_gzip;
 mod malformed_headers;
 mod memory;
 mod oracle_values;
+mod orientation;
 mod reads;
 mod real_files;
 mod slices;
 mod small_devices;
+mod streams;
 mod support;
 mod writing;

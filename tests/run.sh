@@ -59,6 +59,7 @@ make_vectors() {
     "$PYTHON" tests/oracle/slices.py "$ORACLE"
     "$PYTHON" tests/oracle/nifti_headers.py "$ORACLE"
     "$PYTHON" tests/oracle/formats.py "$ORACLE"
+    "$PYTHON" tests/oracle/orientation.py "$ORACLE"
     "$PYTHON" tests/oracle/saved.py "$ORACLE"
     "$PYTHON" tests/oracle/real_files.py "$ORACLE" "$nibabel" "$PWD/.oracle/nilearn/nilearn"
 }

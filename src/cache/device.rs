@@ -1,6 +1,7 @@
 //! The device side of the cache.
 
 use std::any::Any;
+use std::sync::atomic::Ordering;
 
 use half::f16;
 
@@ -78,6 +79,16 @@ impl Cache {
             self.budget.hit(slot);
         }
         Some(array)
+    }
+
+    /// The kept array of this type on this device, unless there is an edit of this type. Counts a hit.
+    pub fn clean_device<T: Float>(&self, gpu: &Gpu) -> Option<DeviceArray<T>> {
+        let edited = self.edited.as_ref().map(|(array, _)| array.dtype());
+        if edited == Some(T::DTYPE) {
+            return None;
+        }
+        let kept = self.device::<T>(gpu);
+        kept.filter(|array| !array.written().load(Ordering::Acquire))
     }
 
     /// The device array of this type, when it was written to since the host last saw it.

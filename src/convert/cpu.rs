@@ -20,6 +20,9 @@ pub(crate) use kernels::Kernel;
 /// Output elements that one thread takes at a time: large enough to be worth it, small enough to share out.
 const PIECE_BYTES: u64 = 1 << 20;
 
+/// Voxels along the axis closest in the file that a piece should have.
+const CLOSEST: u64 = 32;
+
 /// Stored bytes that are read at a time where they have to be read.
 const READ_BYTES: u64 = 1 << 20;
 
@@ -182,7 +185,7 @@ fn for_pieces<O: Element>(
     out: &mut [O],
     work: impl Fn(&Plan, &mut [O]) -> Result<()> + Sync,
 ) -> Result<()> {
-    let pieces = plan.split_output(PIECE_BYTES / size_of::<O>() as u64);
+    let pieces = plan.split_output(piece_elements(plan, size_of::<O>() as u64));
     if let [only] = pieces.as_slice() {
         return work(only, out);
     }
@@ -198,4 +201,16 @@ fn for_pieces<O: Element>(
     places
         .into_par_iter()
         .try_for_each(|(piece, place)| work(&piece, place))
+}
+
+/// Elements of the output in a piece. Where the axis closest in the file is the slowest of the output, a piece has a
+/// cache line of it, or every line would be read once for each piece that has a part of it.
+fn piece_elements(plan: &Plan, item: u64) -> u64 {
+    let elements = PIECE_BYTES / item;
+    match plan.axes.as_slice() {
+        [closest, others @ ..] if others.iter().all(|axis| axis.out.abs() < closest.out.abs()) => {
+            elements.max(plan.len() / closest.count.max(1) * CLOSEST.min(closest.count))
+        }
+        _ => elements,
+    }
 }

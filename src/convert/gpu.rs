@@ -1,19 +1,25 @@
 //! The kernel on the GPU: which variant a conversion takes, and a load cut into packets for it.
+//!
+//! [`load_into`] does a load from begin to end. Whoever must not block takes a [`Load`], fills its packets and records
+//! their commands when it suits.
 
+mod cut;
 mod kernel;
 mod packet;
 #[cfg(test)]
 mod tests;
 
-use kernel::{Kernel, workgroup};
-use packet::{MAX_STEPS, Packet};
+use kernel::workgroup;
+use packet::MAX_STEPS;
 
-pub(crate) use kernel::Kernels;
+pub(crate) use cut::{Cut, binding_align};
+pub(crate) use kernel::{Kernel, Kernels};
+pub(crate) use packet::Packet;
 
 use super::Conversion;
 use crate::dtype::{DType, Float};
 use crate::error::{Error, ErrorKind, Result};
-use crate::gpu::upload::{self, Purpose, Ring, Slot, StagingOptions, Writer};
+use crate::gpu::upload::{Purpose, Ring, Slot, StagingOptions, Writer};
 use crate::gpu::{DeviceArray, Gpu};
 use crate::index::plan::{Plan, TileReader};
 
@@ -27,8 +33,10 @@ impl Gpu {
     /// [`ErrorKind::DType`] for stored types without a kernel, [`ErrorKind::GpuUnsupported`] for a device without
     /// compute shaders or with limits too small for any.
     pub(crate) fn can_convert(&self, conversion: &Conversion) -> Result<()> {
-        let float = matches!(conversion.output, DType::F16 | DType::F32 | DType::F64);
-        if conversion.stored.is_complex() || conversion.stored.is_colour() || !float {
+        let has_kernel = matches!(conversion.output, DType::F16 | DType::F32 | DType::F64)
+            || conversion.window.is_some()
+            || conversion.is_copy();
+        if conversion.stored.is_complex() || conversion.stored.is_colour() || !has_kernel {
             return Err(ErrorKind::DType {
                 stored: conversion.stored.to_string(),
                 wanted: format!("{} on the GPU", conversion.output),
@@ -55,6 +63,18 @@ impl Gpu {
             return Err(ErrorKind::GpuUnsupported(found).into());
         }
         Ok(())
+    }
+
+    /// The same, and telling of losses.
+    ///
+    /// # Errors
+    /// Those of [`Self::can_convert`].
+    pub(crate) fn can_convert_watched(&self, conversion: &Conversion) -> Result<()> {
+        self.can_convert(conversion)?;
+        match self.limits().max_storage_buffers_per_shader_stage {
+            0..3 => Err(ErrorKind::GpuUnsupported("three storage buffers".to_owned()).into()),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -88,7 +108,25 @@ pub(crate) fn load<T: Float>(
     Ok(array)
 }
 
-/// Loads into a buffer that has room for all that `plan` writes; nothing else in it is changed.
+/// Where values go.
+#[derive(Debug, Clone)]
+pub(crate) struct Target {
+    /// A buffer that has room for all that the plan writes; nothing else in it is changed.
+    pub buffer: wgpu::Buffer,
+    /// A word that becomes 1 when a value was not to be represented exactly; 0 before.
+    pub losses: Option<wgpu::Buffer>,
+}
+
+impl From<&wgpu::Buffer> for Target {
+    fn from(buffer: &wgpu::Buffer) -> Self {
+        Self {
+            buffer: buffer.clone(),
+            losses: None,
+        }
+    }
+}
+
+/// Loads into a target.
 ///
 /// # Errors
 /// Those of [`load`]; [`ErrorKind::Usage`] for a buffer without `STORAGE`, [`ErrorKind::Shape`] for one too small.
@@ -97,25 +135,90 @@ pub(crate) fn load_into(
     conversion: &Conversion,
     plan: &Plan,
     reader: &dyn TileReader,
-    target: &wgpu::Buffer,
+    target: impl Into<Target>,
     options: &StagingOptions,
 ) -> Result<()> {
-    gpu.can_convert(conversion)?;
-    gpu.check_lost()?;
-    check_target(conversion, plan, target)?;
-    if plan.empty {
+    let Some(load) = Load::new(gpu, conversion, plan, target.into(), options)? else {
         return Ok(());
-    }
-    let cut = Cut::new(gpu, conversion, plan, options);
-    let kernel = gpu.kernels().get(gpu, conversion, cut.is_dense())?;
-    let ring = Ring::take(gpu, Purpose::Bind, options, cut.slot_bytes, cut.bytes)?;
+    };
+    let ring = Ring::take(gpu, Purpose::Bind, options, load.slot_bytes(), load.bytes())?;
     ring.run(
         gpu,
         options.workers,
-        cut.packets(),
+        load.packets(),
         |packet, writer| fill(packet, reader, writer),
-        |packet, slot, used, encoder| dispatch(gpu, &kernel, packet, target, slot, used, encoder),
+        |packet, slot, used, encoder| load.record(gpu, packet, slot, used, encoder),
+        reader.tracer(),
     )
+}
+
+/// A load made ready: its packets, and what the device does with each.
+pub(crate) struct Load {
+    cut: Cut,
+    kernel: Kernel,
+    target: Target,
+}
+
+impl Load {
+    /// Checks that the device and the target can do it, and makes the kernel; `None` when there is nothing to do.
+    ///
+    /// # Errors
+    /// Those of [`load_into`], but for the reader's.
+    pub fn new(
+        gpu: &Gpu,
+        conversion: &Conversion,
+        plan: &Plan,
+        target: Target,
+        options: &StagingOptions,
+    ) -> Result<Option<Self>> {
+        gpu.can_convert(conversion)?;
+        gpu.check_lost()?;
+        if plan.empty {
+            return Ok(None);
+        }
+        check_target(conversion, plan, &target.buffer)?;
+        let cut = Cut::new(gpu, conversion, plan, options);
+        let watch = target.losses.is_some();
+        Ok(Some(Self {
+            kernel: gpu.kernels().get(gpu, conversion, cut.is_dense(), watch)?,
+            cut,
+            target,
+        }))
+    }
+
+    /// Bytes that a staging slot must have.
+    pub fn slot_bytes(&self) -> u64 {
+        self.cut.slot_bytes
+    }
+
+    /// Bytes of all packets, about.
+    pub fn bytes(&self) -> u64 {
+        self.cut.bytes
+    }
+
+    /// The packets, ascending in the file.
+    pub fn packets(&self) -> impl Iterator<Item = Packet> + Send + '_ {
+        self.cut.packets()
+    }
+
+    /// Records what the device does with a packet that [`fill`] has written to a slot. Packets may come in any order.
+    pub fn record(
+        &self,
+        gpu: &Gpu,
+        packet: &Packet,
+        slot: &Slot,
+        used: u64,
+        encoder: &mut wgpu::CommandEncoder,
+    ) {
+        let dispatch = Dispatch {
+            gpu,
+            kernel: &self.kernel,
+            packet,
+            target: &self.target,
+            shift: 0,
+        };
+        dispatch.record(slot, used, encoder);
+    }
 }
 
 fn check_target(conversion: &Conversion, plan: &Plan, target: &wgpu::Buffer) -> Result<()> {
@@ -134,88 +237,11 @@ fn check_target(conversion: &Conversion, plan: &Plan, target: &wgpu::Buffer) -> 
     Ok(())
 }
 
-/// How a load is cut into packets that fit the slots and the device.
-struct Cut<'a> {
-    conversion: &'a Conversion,
-    plan: Plan,
-    slot_bytes: u64,
-    /// Bytes of all packets, about.
-    bytes: u64,
-    /// Voxels gathered for one packet.
-    gathered: u64,
-    /// Elements of the output that one packet reaches over.
-    out_span: u64,
-    /// Words for the tables of one packet.
-    table_words: u64,
-    /// Bindings begin at multiples of this many bytes.
-    align: u64,
-}
-
-impl<'a> Cut<'a> {
-    fn new(gpu: &Gpu, conversion: &'a Conversion, plan: &Plan, options: &StagingOptions) -> Self {
-        let limits = gpu.limits();
-        let stored = conversion.stored.size_bytes() as u64;
-        let output = conversion.output.size_bytes() as u64;
-        let plan = plan.coalesced(0);
-        let head = 4 * packet::head_words(plan.axes.len()) as u64;
-        let tabled = conversion.block != 0;
-        let bytes = plan.gather(stored).total.saturating_mul(stored);
-        // Room for the heads, and for tables a third of the slot.
-        let table_share = if tabled { bytes / 2 + 4096 } else { 0 };
-        let wanted = head.saturating_add(bytes).saturating_add(table_share);
-        let slot_bytes = upload::slot_bytes(gpu, Purpose::Bind, options, wanted.max(MIN_BINDING));
-        let table_bytes = if tabled { slot_bytes / 3 } else { 0 };
-        let room = slot_bytes.saturating_sub(head + table_bytes);
-        // One dispatch is one grid, however few workgroups a side may have.
-        let side = u64::from(limits.max_compute_workgroups_per_dimension);
-        let grid = side.saturating_pow(3).saturating_mul(workgroup(gpu).into());
-        let align = u64::from(limits.min_storage_buffer_offset_alignment).max(8);
-        let binding = limits.max_storage_buffer_binding_size.min(1 << 31);
-        Self {
-            conversion,
-            slot_bytes,
-            bytes: wanted,
-            gathered: (room / stored).min(grid).min(u32::MAX.into()),
-            out_span: (binding & !3).saturating_sub(align) / output,
-            table_words: table_bytes / 4,
-            align,
-            plan,
-        }
-    }
-
-    /// Whether stored and output voxels follow each other alike: the parts of such a plan are then like it.
-    fn is_dense(&self) -> bool {
-        matches!(self.plan.axes[..], [axis] if axis.stored == 1 && axis.out == 1)
-    }
-
-    fn packets(&self) -> impl Iterator<Item = Packet> + Send {
-        let stored = self.conversion.stored.size_bytes() as u64;
-        self.plan
-            .tiles(stored, self.gathered, self.out_span)
-            .flat_map(|tile| self.with_tables_that_fit(tile))
-            .map(|tile| packet::packet(self.conversion, tile, self.align))
-    }
-
-    /// The tile, halved until the table entries of each part fit its head.
-    fn with_tables_that_fit(&self, tile: Plan) -> Vec<Plan> {
-        let mut stack = vec![tile];
-        let mut parts = Vec::new();
-        while let Some(tile) = stack.pop() {
-            match tile.axes.last() {
-                Some(slowest) if !packet::tables_fit(self.conversion, &tile, self.table_words) => {
-                    let (k, count) = (tile.axes.len() - 1, slowest.count);
-                    stack.push(tile.restrict(k, count / 2..count));
-                    stack.push(tile.restrict(k, 0..count / 2));
-                }
-                _ => parts.push(tile),
-            }
-        }
-        parts
-    }
-}
-
 /// Writes the head and the stored bytes.
-fn fill(packet: &Packet, reader: &dyn TileReader, writer: &mut Writer) -> Result<()> {
+///
+/// # Errors
+/// Those of the reader, and [`ErrorKind::Truncated`] when it gives too little.
+pub(crate) fn fill(packet: &Packet, reader: &dyn TileReader, writer: &mut Writer) -> Result<()> {
     writer.push(bytemuck::cast_slice(&packet.head))?;
     let start = writer.used();
     let mut outcome = Ok(());
@@ -238,26 +264,27 @@ fn fill(packet: &Packet, reader: &dyn TileReader, writer: &mut Writer) -> Result
     Ok(())
 }
 
-/// Records the kernel for one packet.
-fn dispatch(
-    gpu: &Gpu,
-    kernel: &Kernel,
-    packet: &Packet,
-    target: &wgpu::Buffer,
-    slot: &Slot,
-    used: u64,
-    encoder: &mut wgpu::CommandEncoder,
-) {
-    let raw = slot.bindable(used, encoder);
-    let window = wgpu::BufferBinding {
-        buffer: target,
-        offset: packet.window.start,
-        size: wgpu::BufferSize::new(packet.window.end - packet.window.start),
-    };
-    let bindings = gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {
-        label: Some("voxload convert"),
-        layout: &kernel.bindings,
-        entries: &[
+/// The kernel for one packet.
+pub(crate) struct Dispatch<'a> {
+    pub gpu: &'a Gpu,
+    pub kernel: &'a Kernel,
+    pub packet: &'a Packet,
+    pub target: &'a Target,
+    /// Bytes by which the packet's window lies further behind in the target; a binding may begin there.
+    pub shift: u64,
+}
+
+impl Dispatch<'_> {
+    /// Records it, with what makes the slot's bytes readable.
+    pub fn record(&self, slot: &Slot, used: u64, encoder: &mut wgpu::CommandEncoder) {
+        let (gpu, packet) = (self.gpu, self.packet);
+        let raw = slot.bindable(used, encoder);
+        let window = wgpu::BufferBinding {
+            buffer: &self.target.buffer,
+            offset: self.shift + packet.window.start,
+            size: wgpu::BufferSize::new(packet.window.end - packet.window.start),
+        };
+        let mut entries = vec![
             wgpu::BindGroupEntry {
                 binding: 0,
                 resource: raw.as_entire_binding(),
@@ -266,16 +293,27 @@ fn dispatch(
                 binding: 1,
                 resource: wgpu::BindingResource::Buffer(window),
             },
-        ],
-    });
-    let mut pass = encoder.begin_compute_pass(&Default::default());
-    pass.set_pipeline(&kernel.pipeline);
-    pass.set_bind_group(0, &bindings, &[]);
-    let [x, y, z] = grid(
-        packet.invocations.div_ceil(workgroup(gpu)),
-        gpu.limits().max_compute_workgroups_per_dimension,
-    );
-    pass.dispatch_workgroups(x, y, z);
+        ];
+        if let Some(losses) = &self.target.losses {
+            entries.push(wgpu::BindGroupEntry {
+                binding: 2,
+                resource: losses.as_entire_binding(),
+            });
+        }
+        let bindings = gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some("voxload convert"),
+            layout: &self.kernel.bindings,
+            entries: &entries,
+        });
+        let mut pass = encoder.begin_compute_pass(&Default::default());
+        pass.set_pipeline(&self.kernel.pipeline);
+        pass.set_bind_group(0, &bindings, &[]);
+        let [x, y, z] = grid(
+            packet.invocations.div_ceil(workgroup(gpu)),
+            gpu.limits().max_compute_workgroups_per_dimension,
+        );
+        pass.dispatch_workgroups(x, y, z);
+    }
 }
 
 /// A grid of at least this many workgroups with no side above `side`.

@@ -24,6 +24,8 @@ struct Inner {
     strides: Vec<usize>,
     len: usize,
     modified: AtomicBool,
+    /// Whether it was ever marked as modified.
+    written: Arc<AtomicBool>,
 }
 
 impl<T: Float> DeviceArray<T> {
@@ -33,28 +35,36 @@ impl<T: Float> DeviceArray<T> {
     /// [`ErrorKind::LimitExceeded`] when it is above the largest buffer, [`ErrorKind::GpuOutOfMemory`],
     /// [`ErrorKind::DeviceLost`].
     pub(crate) fn zeroed(gpu: &Gpu, shape: &[usize]) -> Result<Self> {
+        // A length that does not fit is above every limit.
+        let len = shape.iter().fold(1usize, |len, &n| len.saturating_mul(n));
+        let bytes = (len as u64).saturating_mul(size_of::<T>() as u64);
+        let buffer = gpu.buffer("voxload array", whole_words(bytes), Self::USAGE, false)?;
+        Ok(Self::over(gpu, buffer, shape))
+    }
+
+    /// The usage of an array's buffer.
+    pub(crate) const USAGE: wgpu::BufferUsages = wgpu::BufferUsages::STORAGE
+        .union(wgpu::BufferUsages::COPY_SRC)
+        .union(wgpu::BufferUsages::COPY_DST);
+
+    /// What is at the start of a buffer of [`Self::USAGE`] with room for it.
+    pub(crate) fn over(gpu: &Gpu, buffer: wgpu::Buffer, shape: &[usize]) -> Self {
         let mut strides = Vec::with_capacity(shape.len());
         let mut len = 1usize;
         for &count in shape {
             strides.push(len);
             len = len.saturating_mul(count);
         }
-        // A length that does not fit is above every limit.
-        let bytes = (len as u64).saturating_mul(size_of::<T>() as u64);
-        // No buffer may be empty, and copies are of whole words.
-        let size = bytes.max(4).checked_next_multiple_of(4).unwrap_or(u64::MAX);
-        let usage = wgpu::BufferUsages::STORAGE
-            | wgpu::BufferUsages::COPY_SRC
-            | wgpu::BufferUsages::COPY_DST;
         let inner = Inner {
             gpu: gpu.clone(),
-            buffer: gpu.buffer("voxload array", size, usage, false)?,
+            buffer,
             shape: shape.to_vec(),
             strides,
             len,
             modified: AtomicBool::new(false),
+            written: Arc::default(),
         };
-        Ok(Self(Arc::new(inner), PhantomData))
+        Self(Arc::new(inner), PhantomData)
     }
 
     /// Uploads `values`, column-major, as an array of this shape.
@@ -115,12 +125,23 @@ impl<T: Float> DeviceArray<T> {
 
     /// Says that the buffer was written to: an image that caches this array will then take it for an edit.
     pub fn mark_modified(&self) {
+        self.0.written.store(true, Ordering::Release);
         self.0.modified.store(true, Ordering::Release);
     }
 
     /// Whether [`DeviceArray::mark_modified`] was called, on this handle or a clone of it.
     pub fn is_modified(&self) -> bool {
         self.0.modified.load(Ordering::Acquire)
+    }
+
+    /// Whether it was ever modified, downloaded since or not; true from then on.
+    pub(crate) fn written(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.0.written)
+    }
+
+    /// Whether there is another handle on it.
+    pub(crate) fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
     }
 
     /// Says that somebody holds a copy of what was written.
@@ -151,7 +172,12 @@ impl<T: Float> DeviceArray<T> {
                 format_args!("{} elements", self.len()),
             ));
         }
-        download::copy_bytes(&self.0.gpu, &self.0.buffer, bytemuck::cast_slice_mut(out))
+        download::copy_bytes(
+            &self.0.gpu,
+            &self.0.buffer,
+            0,
+            bytemuck::cast_slice_mut(out),
+        )
     }
 }
 
@@ -165,4 +191,9 @@ impl<T: Float> fmt::Debug for DeviceArray<T> {
             self.gpu()
         )
     }
+}
+
+/// The size of a buffer for so many bytes: none may be empty, and copies are of whole words.
+pub(crate) fn whole_words(bytes: u64) -> u64 {
+    bytes.max(4).checked_next_multiple_of(4).unwrap_or(u64::MAX)
 }

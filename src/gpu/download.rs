@@ -11,12 +11,18 @@ use crate::error::{ErrorKind, Result};
 const SLOTS: usize = 2;
 const SLOT_BYTES: u64 = 8 << 20;
 
-/// Copies the first `out.len()` bytes of a buffer, which has at least that many in whole words.
+/// Copies `out.len()` bytes of a buffer from `offset` on, a multiple of 4, where it has at least that many in whole
+/// words.
 ///
 /// # Errors
 /// [`ErrorKind::DeviceLost`], [`ErrorKind::GpuOutOfMemory`], [`ErrorKind::Gpu`] when the device does not finish its
 /// work within a minute.
-pub(super) fn copy_bytes(gpu: &Gpu, source: &wgpu::Buffer, out: &mut [u8]) -> Result<()> {
+pub(crate) fn copy_bytes(
+    gpu: &Gpu,
+    source: &wgpu::Buffer,
+    offset: u64,
+    out: &mut [u8],
+) -> Result<()> {
     if out.is_empty() {
         return gpu.check_lost();
     }
@@ -36,7 +42,7 @@ pub(super) fn copy_bytes(gpu: &Gpu, source: &wgpu::Buffer, out: &mut [u8]) -> Re
         {
             let part = next..whole.min(next + size);
             next = part.end;
-            let mapped = request(gpu, source, &slot, part)?;
+            let mapped = request(gpu, source, &slot, offset + part.start..offset + part.end)?;
             on_way.push_back((slot, mapped));
         }
         if let (Some((slot, mapped)), Some(piece)) = (on_way.pop_front(), pieces.next()) {

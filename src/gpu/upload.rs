@@ -6,12 +6,14 @@
 mod slot;
 
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
 
 pub(crate) use slot::{Slot, Writer};
 
+use super::timer::Timer;
+use super::trace::Tracer;
 use super::{Gpu, PATIENCE, TICK};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -124,7 +126,9 @@ impl Ring {
         }
     }
 
-    fn new(gpu: &Gpu, purpose: Purpose, slot_bytes: u64, count: usize) -> Result<Self> {
+    /// # Errors
+    /// As [`Self::take`].
+    pub fn new(gpu: &Gpu, purpose: Purpose, slot_bytes: u64, count: usize) -> Result<Self> {
         let direct = purpose == Purpose::Bind && gpu.maps_primary();
         let staging = wgpu::BufferUsages::MAP_WRITE
             | if direct {
@@ -151,14 +155,25 @@ impl Ring {
         })
     }
 
-    /// Host memory of all slots.
-    fn bytes(&self) -> u64 {
+    /// Mapped memory of all slots.
+    pub fn bytes(&self) -> u64 {
         self.slot_bytes * self.slots.len() as u64
+    }
+
+    /// Memory beside it that kernels read from, where they cannot read the mapped one.
+    pub fn raw_bytes(&self) -> u64 {
+        let raw = self.slots.iter().filter_map(|slot| slot.raw.as_ref());
+        raw.map(wgpu::Buffer::size).sum()
+    }
+
+    pub fn slots(&self) -> &[Slot] {
+        &self.slots
     }
 
     /// Does all tasks, each in a slot: `fill` writes it on a worker thread, `record` says on this one what the device
     /// does with it. Tasks are begun in their order, by at most `workers` threads. Returns when the device has done
-    /// the last of them; the ring is then kept for the next upload.
+    /// the last of them; the ring is then kept for the next upload. Submissions are told to `tracer`, and timed on
+    /// the device where it can.
     ///
     /// # Errors
     /// The first error of `fill` or `record`, [`ErrorKind::DeviceLost`], [`ErrorKind::Gpu`] when the device does not
@@ -170,7 +185,12 @@ impl Ring {
         tasks: impl Iterator<Item = T> + Send,
         fill: impl Fn(&T, &mut Writer) -> Result<()> + Sync,
         mut record: impl FnMut(&T, &Slot, u64, &mut wgpu::CommandEncoder),
+        tracer: Option<&Arc<Tracer>>,
     ) -> Result<()> {
+        let timer = match tracer {
+            Some(tracer) => Timer::new(gpu, self.slots.len(), tracer)?,
+            None => None,
+        };
         let (events, inbox) = mpsc::channel();
         let (free, free_slots) = mpsc::channel();
         for index in 0..self.slots.len() {
@@ -190,9 +210,15 @@ impl Ring {
                 scope.spawn(move || ring.work(work, &last_words.0));
             }
             let submit = |slot: usize, task: T, used: u64| {
-                self.submit(gpu, slot, used, events.clone(), |encoder| {
-                    record(&task, &self.slots[slot], used, encoder);
-                })
+                let mut send = || {
+                    self.submit(gpu, slot, used, events.clone(), timer.as_ref(), |encoder| {
+                        record(&task, &self.slots[slot], used, encoder);
+                    })
+                };
+                match tracer {
+                    Some(tracer) => tracer.submission(used, send),
+                    None => send(),
+                }
             };
             // Dropping `free`, on success or not, lets the workers go.
             supervise(gpu, &inbox, free, workers, submit)
@@ -225,7 +251,8 @@ impl Ring {
         }
     }
 
-    fn fill<T>(
+    /// Has `fill` write a slot that is mapped; gives the bytes written, in whole words.
+    pub fn fill<T>(
         &self,
         slot: usize,
         task: &T,
@@ -248,14 +275,24 @@ impl Ring {
         slot: usize,
         used: u64,
         events: Sender<Event<T>>,
+        timer: Option<&Timer>,
         record: impl FnOnce(&mut wgpu::CommandEncoder),
     ) -> Result<()> {
         let staging = &self.slots[slot].staging;
         gpu.guarded(used, || {
             staging.unmap();
             let mut encoder = gpu.device().create_command_encoder(&Default::default());
-            record(&mut encoder);
+            let timer = match timer {
+                Some(timer) => timer.around(slot, &mut encoder, record).then_some(timer),
+                None => {
+                    record(&mut encoder);
+                    None
+                }
+            };
             gpu.queue().submit([encoder.finish()]);
+            if let Some(timer) = timer {
+                timer.read(slot);
+            }
         })?;
         // Outside of the scopes above, since the callback may come at once and ends with the error anyway.
         gpu.guarded(used, || {
@@ -369,5 +406,6 @@ pub(crate) fn copy_bytes(
         |&start, slot, used, encoder| {
             encoder.copy_buffer_to_buffer(slot.staging(), 0, target, start as u64, used);
         },
+        None,
     )
 }

@@ -217,6 +217,11 @@ pub(crate) trait TileReader: Sync {
     /// # Errors
     /// What reading the source gives; the sink has then seen an unspecified part.
     fn read_tile(&self, tile: &Plan, sink: &mut dyn FnMut(&[u8])) -> crate::error::Result<()>;
+
+    /// Whom to tell what a load's stages took.
+    fn tracer(&self) -> Option<&std::sync::Arc<crate::gpu::trace::Tracer>> {
+        None
+    }
 }
 
 /// The boxes of [`Plan::tiles`].

@@ -1,12 +1,15 @@
 //! Stored voxels to device memory.
 
+use std::sync::Arc;
+
 use super::ArrayProxy;
 use crate::convert::gpu;
 use crate::dtype::Float;
 use crate::error::{ErrorKind, Result};
-use crate::gpu::{DeviceArray, Gpu, StagingOptions};
-use crate::index::Index;
+use crate::gpu::trace::{Stage, Tracer};
+use crate::gpu::{BufferTarget, DeviceArray, Gpu, StagingOptions, Trace};
 use crate::index::plan::{Plan, TileReader};
+use crate::index::{Index, Selection};
 use crate::source::{Access, Session};
 
 /// Stored bytes that are read at a time where they have to be read.
@@ -18,44 +21,174 @@ impl ArrayProxy {
     /// # Errors
     /// As [`crate::DataobjImage::get_fdata_gpu`], and [`ErrorKind::Index`] when the index does not fit the shape.
     pub fn slice_gpu<T: Float>(&self, gpu: &Gpu, index: &Index) -> Result<DeviceArray<T>> {
+        self.slice_gpu_with(gpu, index, &StagingOptions::default(), None)
+    }
+
+    /// [`Self::slice_gpu`] with staging memory as wanted, and what the stages of the load took. A load that the
+    /// device cannot do itself has no stages.
+    ///
+    /// # Errors
+    /// As [`Self::slice_gpu`].
+    pub fn slice_gpu_traced<T: Float>(
+        &self,
+        gpu: &Gpu,
+        index: &Index,
+        staging: &StagingOptions,
+    ) -> Result<(DeviceArray<T>, Trace)> {
+        let tracer = Arc::new(Tracer::default());
+        let array = self.slice_gpu_with(gpu, index, staging, Some(&tracer))?;
+        Ok((array, tracer.trace()))
+    }
+
+    fn slice_gpu_with<T: Float>(
+        &self,
+        gpu: &Gpu,
+        index: &Index,
+        staging: &StagingOptions,
+        tracer: Option<&Arc<Tracer>>,
+    ) -> Result<DeviceArray<T>> {
         let conversion = self.conversion(T::DTYPE)?;
-        match gpu.can_convert(&conversion) {
-            Err(error) if matches!(error.kind(), ErrorKind::GpuUnsupported(_)) => {
-                let values = self.slice::<T>(index)?;
-                return DeviceArray::from_slice(gpu, values.shape(), values.as_slice());
-            }
-            able => able?,
+        if !able(gpu.can_convert(&conversion))? {
+            let values = self.slice::<T>(index)?;
+            return DeviceArray::from_slice(gpu, values.shape(), values.as_slice());
         }
         let selection = self.select(index)?;
         let plan = self.plan(&selection);
-        self.check_length(&plan)?;
+        self.reading_with(&plan, staging, tracer, |reader, staging| {
+            gpu::load(gpu, &conversion, &plan, reader, &selection.shape(), staging)
+        })
+    }
+
+    /// The values that an index takes, in a place of a buffer of the caller's, reading only their bytes: the bits of
+    /// [`Self::slice`]. Nothing else in the buffer is changed; after an error the place holds an unspecified part of
+    /// the values. Blocks as [`crate::DataobjImage::get_fdata_gpu`] does.
+    ///
+    /// # Errors
+    /// As [`Self::slice_gpu`], and [`ErrorKind::GpuUnsupported`] for a device that cannot run the kernel;
+    /// [`ErrorKind::Shape`] when the buffer is too small, [`ErrorKind::Usage`] when it lacks usage `STORAGE` or voxels
+    /// would share elements.
+    ///
+    /// ```no_run
+    /// # fn main() -> voxload::Result<()> {
+    /// use voxload::{BufferTarget, Gpu};
+    /// let gpu = Gpu::new()?;
+    /// let image = voxload::load("bold.nii.gz")?;
+    /// # let buffer: wgpu::Buffer = unimplemented!();
+    /// // The 30th slice, from the buffer's element 1024 on, in rows of 512 elements.
+    /// let target = BufferTarget::new(&buffer).offset(1024).strides(&[1, 512]);
+    /// image.dataobj().slice_into_buffer::<f32>(&gpu, &"[:, :, 30, 0]".parse()?, &target)?;
+    /// # Ok(()) }
+    /// ```
+    pub fn slice_into_buffer<T: Float>(
+        &self,
+        gpu: &Gpu,
+        index: &Index,
+        target: &BufferTarget<'_>,
+    ) -> Result<()> {
+        let conversion = self.conversion(T::DTYPE)?;
+        gpu.can_convert(&conversion)?;
+        let plan = self.plan_into::<T>(&self.select(index)?, target)?;
+        self.reading(&plan, |reader, staging| {
+            gpu::load_into(gpu, &conversion, &plan, reader, target.buffer, staging)
+        })
+    }
+
+    /// How a selection's voxels are read and where in a buffer they go.
+    pub(crate) fn plan_into<T: Float>(
+        &self,
+        selection: &Selection,
+        target: &BufferTarget<'_>,
+    ) -> Result<Plan> {
+        let strides = target.checked_strides(&selection.shape(), size_of::<T>() as u64)?;
+        Ok(self.plan_strided(selection, target.offset, &strides))
+    }
+
+    /// The same for strides that have been checked.
+    pub(super) fn plan_strided(&self, selection: &Selection, first: u64, strides: &[i64]) -> Plan {
+        if selection.shape().contains(&0) {
+            // Strides of empty arrays have no bounds.
+            return self.plan(selection);
+        }
+        selection.plan_into(&self.spec.shape, self.spec.layout, first, strides)
+    }
+
+    /// Does something with a reader of what a plan takes, and the staging options that suit the source.
+    pub(crate) fn reading<R>(
+        &self,
+        plan: &Plan,
+        load: impl FnOnce(&dyn TileReader, &StagingOptions) -> Result<R>,
+    ) -> Result<R> {
+        self.reading_with(plan, &StagingOptions::default(), None, load)
+    }
+
+    fn reading_with<R>(
+        &self,
+        plan: &Plan,
+        staging: &StagingOptions,
+        tracer: Option<&Arc<Tracer>>,
+        load: impl FnOnce(&dyn TileReader, &StagingOptions) -> Result<R>,
+    ) -> Result<R> {
+        self.check_length(plan)?;
         let session = self.source.begin()?;
-        let mut staging = StagingOptions::default();
+        let mut staging = staging.clone();
         if self.source.access() == Access::Sequential {
             // Several workers would read a stream out of order, and each step back starts it again.
             staging.workers = 1;
         }
-        let reader = Reader {
-            session: &session,
-            offset: self.spec.offset,
-            item: self.spec.dtype.size_bytes() as u64,
-        };
-        let shape = selection.shape();
-        let array = gpu::load(gpu, &conversion, &plan, &reader, &shape, &staging)?;
-        if self.is_whole(&plan) {
+        let reader = self.tile_reader(&session, tracer);
+        let result = load(&reader, &staging)?;
+        if self.is_whole(plan) {
             session.finish()?;
         } else {
             session.end()?;
         }
-        Ok(array)
+        Ok(result)
+    }
+
+    /// Reads boxes in an operation on the source.
+    pub(crate) fn tile_reader<'a>(
+        &self,
+        session: &'a Session<'a>,
+        tracer: Option<&'a Arc<Tracer>>,
+    ) -> Reader<'a> {
+        Reader {
+            session,
+            offset: self.spec.offset,
+            item: self.spec.dtype.size_bytes() as u64,
+            tracer,
+            stage: match self.source.access() {
+                Access::Random => Stage::Read,
+                Access::Sequential => Stage::Inflate,
+            },
+        }
+    }
+}
+
+/// Whether the device can run the kernel; `false` when it is too weak, an error when there is no kernel.
+pub(super) fn able(answer: Result<()>) -> Result<bool> {
+    match answer {
+        Err(error) if matches!(error.kind(), ErrorKind::GpuUnsupported(_)) => Ok(false),
+        other => other.map(|()| true),
     }
 }
 
 /// Reads the boxes of a plan from an open source.
-struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     session: &'a Session<'a>,
     offset: u64,
     item: u64,
+    tracer: Option<&'a Arc<Tracer>>,
+    /// What reading counts as.
+    stage: Stage,
+}
+
+impl Reader<'_> {
+    fn time<R>(&self, stage: Stage, work: impl FnOnce() -> R) -> R {
+        match self.tracer {
+            Some(tracer) => tracer.time(stage, work),
+            None => work(),
+        }
+    }
 }
 
 impl TileReader for Reader<'_> {
@@ -69,16 +202,19 @@ impl TileReader for Reader<'_> {
             let mut at = first + start * self.item;
             let end = at + run_bytes;
             if let Some(run) = in_memory.and_then(|bytes| bytes.get(at as usize..end as usize)) {
-                sink(run);
+                self.time(Stage::Copy, || sink(run));
                 continue;
             }
             while at < end {
                 buffer.resize((end - at).min(READ_BYTES) as usize, 0);
-                self.session.read_at(at, &mut buffer)?;
-                sink(&buffer);
+                self.time(self.stage, || self.session.read_at(at, &mut buffer))?;
+                self.time(Stage::Copy, || sink(&buffer));
                 at += buffer.len() as u64;
             }
         }
         Ok(())
+    }
+    fn tracer(&self) -> Option<&Arc<Tracer>> {
+        self.tracer
     }
 }

@@ -10,6 +10,7 @@
 
 mod chunk;
 mod disk;
+mod forwards;
 mod framing;
 mod gzidx;
 mod index;
@@ -28,6 +29,7 @@ use super::{ByteSource, Source, truncated};
 use crate::error::{Error, ErrorKind, Result};
 use chunk::Inflater;
 pub use disk::write_gzip_index;
+use forwards::Forwards;
 pub(crate) use framing::is_gzip;
 use index::{ChunkCache, Index};
 use member::Stream;
@@ -90,6 +92,11 @@ impl GzipSource {
     /// The compressed file, where there is one.
     pub fn path(&self) -> Option<&Path> {
         self.compressed.path()
+    }
+
+    /// A reader of the same file that nobody else moves.
+    pub fn forwards(&self) -> Forwards {
+        Forwards::new(self.compressed.clone(), Arc::clone(&self.trailing))
     }
 
     /// Lets go of the compressed file's handle.

@@ -147,6 +147,43 @@ fn multiply(a: Words, b: Words, digits: usize) -> Words {
     )
 }
 
+fn divide(a: Words, b: Words) -> Words {
+    let sign = (a[1] ^ b[1]) & SIGN;
+    let infinite_a = (a[1] & !SIGN) >= EXPONENT;
+    let infinite_b = (b[1] & !SIGN) >= EXPONENT;
+    let zero_a = ((a[1] & !SIGN) | a[0]) == 0;
+    let zero_b = ((b[1] & !SIGN) | b[0]) == 0;
+    if is_nan(a) || is_nan(b) || (infinite_a && infinite_b) || (zero_a && zero_b) {
+        return QUIET_NAN;
+    }
+    if infinite_a || zero_b {
+        return [0, sign | EXPONENT];
+    }
+    if zero_a || infinite_b {
+        return [0, sign];
+    }
+    let (x, y) = (unpack(a), unpack(b));
+    let mut rest = shift_right_jam(x.significand, 1);
+    let by = shift_right_jam(y.significand, 1);
+    let small = rest[1] < by[1] || (rest[1] == by[1] && rest[0] < by[0]);
+    rest = shift_left(rest, u32::from(small));
+    let mut quotient = [0; 2];
+    for _ in 0..55 {
+        let fits = rest[1] > by[1] || (rest[1] == by[1] && rest[0] >= by[0]);
+        let borrow = u32::from(rest[0] < by[0]);
+        if fits {
+            rest = [rest[0].wrapping_sub(by[0]), rest[1] - by[1] - borrow];
+        }
+        rest = shift_left(rest, 1);
+        quotient = shift_left(quotient, 1);
+        quotient[0] |= u32::from(fits);
+    }
+    let significand = shift_left(quotient, 9);
+    let sticky = u32::from((rest[0] | rest[1]) != 0);
+    let exponent = x.exponent - y.exponent + 1023 - i32::from(small);
+    round_to_double(sign, exponent, [significand[0] | sticky, significand[1]])
+}
+
 fn aligned(v: Words) -> Words {
     let implicit = if v[1] & EXPONENT == 0 { 0 } else { 0x4000_0000 };
     [
@@ -198,6 +235,16 @@ fn greater(a: Words, b: Words) -> bool {
     }
     let (x, y) = (ordered(a), ordered(b));
     x[1] > y[1] || (x[1] == y[1] && x[0] > y[0])
+}
+
+fn floor_to_u32(v: Words) -> u32 {
+    let exponent = (v[1] >> 20) as i32 - 1023;
+    let significand = SIGN | ((v[1] & 0xf_ffff) << 11) | (v[0] >> 21);
+    if exponent < 0 {
+        0
+    } else {
+        significand >> (31 - exponent)
+    }
 }
 
 fn narrow(v: Words, fraction: u32, bias: i32) -> u32 {
@@ -305,6 +352,8 @@ fn arithmetic_is_that_of_the_processor() {
         let (product, sum) = (multiply(words(a), words(b), 4), add(words(a), words(b)));
         assert!(same(product, a * b), "{a:e} * {b:e}: {product:x?}");
         assert!(same(sum, a + b), "{a:e} + {b:e}: {sum:x?}");
+        let quotient = divide(words(a), words(b));
+        assert!(same(quotient, a / b), "{a:e} / {b:e}: {quotient:x?}");
         assert_eq!(greater(words(a), words(b)), a > b, "{a:e} > {b:e}");
         let f32_bits = (a.to_bits() >> 32) as u32 & SIGN | narrow(words(a), 23, 127);
         let f32_same = f32_bits == (a as f32).to_bits() || a.is_nan();
@@ -341,6 +390,22 @@ fn ties_and_what_lies_just_beside_them() {
         }
     }
     assert_eq!(checked, 8192 * (3 + 24));
+}
+
+/// Quotients that are exact, that lie just beside ties, and that are subnormal; and whole parts.
+#[test]
+fn quotients_beside_ties_and_whole_parts() {
+    let mut state = 3;
+    for _ in 0..1_000_000 {
+        let (a, b) = (random(&mut state) >> 38, random(&mut state) >> 38 | 1);
+        let (a, b) = (a as f64, b as f64);
+        let scale = f64::from_bits((random(&mut state) % 60) << 52 | 1);
+        for (a, b) in [(a * b, b), (a, b), (a * scale, b), (a, b * scale)] {
+            assert!(same(divide(words(a), words(b)), a / b), "{a:e} / {b:e}");
+        }
+        let share = (a / b).min(1.0) * 65535.0 + 0.5;
+        assert_eq!(floor_to_u32(words(share)), share.floor() as u32, "{share}");
+    }
 }
 
 #[test]

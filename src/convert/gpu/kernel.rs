@@ -26,10 +26,11 @@ struct Variant {
     steps: [u8; MAX_STEPS],
     tables: bool,
     dense: bool,
+    watch: bool,
 }
 
 impl Variant {
-    fn of(conversion: &Conversion, dense: bool) -> Self {
+    fn of(conversion: &Conversion, dense: bool, watch: bool) -> Self {
         let mut steps = [0; MAX_STEPS];
         for (kind, step) in steps.iter_mut().zip(&conversion.steps) {
             *kind = match step {
@@ -53,10 +54,11 @@ impl Variant {
             steps,
             tables: conversion.steps.iter().any(table),
             dense,
+            watch,
         }
     }
 
-    fn constants(&self, workgroup: u32) -> [(&'static str, f64); 11] {
+    fn constants(&self, workgroup: u32) -> [(&'static str, f64); 12] {
         [
             ("WORKGROUP", workgroup.into()),
             ("STORED", code(self.stored).into()),
@@ -69,13 +71,16 @@ impl Variant {
             ("STEP3", self.steps[3].into()),
             ("TABLES", u32::from(self.tables).into()),
             ("DENSE", u32::from(self.dense).into()),
+            ("WATCH", u32::from(self.watch).into()),
         ]
     }
 
     fn entry_point(&self) -> &'static str {
-        match self.output {
-            DType::F16 => "convert_halves",
-            _ => "convert_words",
+        match (self.output.size_bytes() < 4, self.watch) {
+            (true, false) => "convert_parts",
+            (false, false) => "convert_words",
+            (true, true) => "watch_parts",
+            (false, true) => "watch_words",
         }
     }
 }
@@ -98,7 +103,13 @@ struct Made {
 #[derive(Clone)]
 struct Base {
     module: wgpu::ShaderModule,
-    bindings: wgpu::BindGroupLayout,
+    plain: Bindings,
+    watched: Bindings,
+}
+
+#[derive(Clone)]
+struct Bindings {
+    group: wgpu::BindGroupLayout,
     layout: wgpu::PipelineLayout,
 }
 
@@ -110,9 +121,15 @@ pub(crate) struct Kernel {
 }
 
 impl Kernels {
-    /// The kernel for a conversion, of boxes that are dense or not; made once.
-    pub fn get(&self, gpu: &Gpu, conversion: &Conversion, dense: bool) -> Result<Kernel> {
-        let variant = Variant::of(conversion, dense);
+    /// The kernel for a conversion, of boxes that are dense or not, that reports losses or not; made once.
+    pub fn get(
+        &self,
+        gpu: &Gpu,
+        conversion: &Conversion,
+        dense: bool,
+        watch: bool,
+    ) -> Result<Kernel> {
+        let variant = Variant::of(conversion, dense, watch);
         let mut made = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(kernel) = made.pipelines.get(&variant) {
             return Ok(kernel.clone());
@@ -121,12 +138,13 @@ impl Kernels {
             Some(base) => base.clone(),
             None => made.base.insert(Base::new(gpu)?).clone(),
         };
+        let bindings = if watch { base.watched } else { base.plain };
         let kernel = gpu.guarded(0, || Kernel {
             pipeline: gpu
                 .device()
                 .create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
                     label: Some("voxload convert"),
-                    layout: Some(&base.layout),
+                    layout: Some(&bindings.layout),
                     module: &base.module,
                     entry_point: Some(variant.entry_point()),
                     compilation_options: wgpu::PipelineCompilationOptions {
@@ -135,7 +153,7 @@ impl Kernels {
                     },
                     cache: None,
                 }),
-            bindings: base.bindings,
+            bindings: bindings.group,
         })?;
         made.pipelines.insert(variant, kernel.clone());
         Ok(kernel)
@@ -144,35 +162,49 @@ impl Kernels {
 
 impl Base {
     fn new(gpu: &Gpu) -> Result<Self> {
-        let storage = |binding, read_only| wgpu::BindGroupLayoutEntry {
-            binding,
-            visibility: wgpu::ShaderStages::COMPUTE,
-            ty: wgpu::BindingType::Buffer {
-                ty: wgpu::BufferBindingType::Storage { read_only },
-                has_dynamic_offset: false,
-                min_binding_size: None,
-            },
-            count: None,
-        };
-        let device = gpu.device();
-        gpu.guarded(0, || {
-            let bindings = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
-                label: Some("voxload convert"),
-                entries: &[storage(0, true), storage(1, false)],
-            });
-            Self {
-                module: device.create_shader_module(wgpu::ShaderModuleDescriptor {
+        gpu.guarded(0, || Self {
+            module: gpu
+                .device()
+                .create_shader_module(wgpu::ShaderModuleDescriptor {
                     label: Some("voxload convert"),
                     source: wgpu::ShaderSource::Wgsl(SHADER.into()),
                 }),
-                layout: device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-                    label: Some("voxload convert"),
-                    bind_group_layouts: &[Some(&bindings)],
-                    immediate_size: 0,
-                }),
-                bindings,
-            }
+            plain: Bindings::new(gpu, &[storage(0, true), storage(1, false)]),
+            watched: Bindings::new(
+                gpu,
+                &[storage(0, true), storage(1, false), storage(2, false)],
+            ),
         })
+    }
+}
+
+impl Bindings {
+    fn new(gpu: &Gpu, entries: &[wgpu::BindGroupLayoutEntry]) -> Self {
+        let label = Some("voxload convert");
+        let group = gpu
+            .device()
+            .create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label, entries });
+        let layout = gpu
+            .device()
+            .create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+                label,
+                bind_group_layouts: &[Some(&group)],
+                immediate_size: 0,
+            });
+        Self { group, layout }
+    }
+}
+
+fn storage(binding: u32, read_only: bool) -> wgpu::BindGroupLayoutEntry {
+    wgpu::BindGroupLayoutEntry {
+        binding,
+        visibility: wgpu::ShaderStages::COMPUTE,
+        ty: wgpu::BindingType::Buffer {
+            ty: wgpu::BufferBindingType::Storage { read_only },
+            has_dynamic_offset: false,
+            min_binding_size: None,
+        },
+        count: None,
     }
 }
 

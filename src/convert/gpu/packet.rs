@@ -5,13 +5,13 @@
 use std::sync::Arc;
 
 use crate::convert::Conversion;
-use crate::dtype::DType;
 use crate::index::plan::{Axis, Plan};
 use crate::scaling::{Factor, Step};
 
 /// Steps that the kernel has places for.
 pub(crate) const MAX_STEPS: usize = 4;
 
+const WINDOW: usize = 6;
 const STEPS: usize = 8;
 const AXES: usize = 16;
 /// Stored bytes begin at a multiple of this many words.
@@ -73,8 +73,9 @@ fn tables(conversion: &Conversion) -> impl Iterator<Item = &Arc<[f64]>> {
 
 /// Words of a head with this many axes, without what tables have beyond their first entry.
 pub(crate) fn head_words(axes: usize) -> usize {
-    // One more axis: f16 rows need one even when the box has none that serves. Clip has the most numbers: two.
-    (AXES + 4 * (axes + 1) + 4 * MAX_STEPS).next_multiple_of(DATA_ALIGN)
+    // One more axis: rows of small types need one even when the box has none that serves. Clip has the most numbers:
+    // two, as has the window.
+    (AXES + 4 * (axes + 1) + 4 * (MAX_STEPS + 1)).next_multiple_of(DATA_ALIGN)
 }
 
 /// The packet of a box. Bindings of the output begin at multiples of `align` bytes.
@@ -88,9 +89,11 @@ pub(crate) fn packet(conversion: &Conversion, tile: Plan, align: u64) -> Packet 
     let window = start..(range.end * item).next_multiple_of(4);
     let mut axes: Vec<(Axis, u64)> = tile.axes.iter().copied().zip(gather.strides).collect();
     let voxels = tile.len();
-    let invocations = if conversion.output == DType::F16 {
+    let parts = 4 / item;
+    let invocations = if parts > 1 {
         let count = row_first(&mut axes);
-        voxels / count * (count / 2 + 1)
+        // As many words as a row of this many voxels can touch.
+        voxels / count * ((count + parts - 2) / parts + 1)
     } else {
         voxels
     };
@@ -161,6 +164,10 @@ fn push_numbers(head: &mut Vec<u32>, conversion: &Conversion, entries: &Entries)
             Step::Clip { lo, hi } => head.extend([words(*lo), words(*hi)].concat()),
             Step::RoundToF32 => {}
         }
+    }
+    if let Some(window) = conversion.window {
+        head[WINDOW] = head.len() as u32;
+        head.extend([words(-window.lo()), words(window.width())].concat());
     }
 }
 

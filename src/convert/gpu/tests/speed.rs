@@ -94,7 +94,7 @@ fn stages() {
         Ring::take(&gpu, Purpose::Bind, &options, cut.slot_bytes, cut.bytes).unwrap();
     });
     let ring = || Ring::take(&gpu, Purpose::Bind, &options, cut.slot_bytes, cut.bytes).unwrap();
-    let kernel = gpu.kernels().get(&gpu, &conversion, true).unwrap();
+    let kernel = gpu.kernels().get(&gpu, &conversion, true, false).unwrap();
     timed("staging alone", &mut || {
         ring()
             .run(
@@ -103,6 +103,7 @@ fn stages() {
                 cut.packets(),
                 |packet, writer| fill(packet, &memory, writer),
                 |_, _, _, _| {},
+                None,
             )
             .unwrap();
     });
@@ -114,8 +115,16 @@ fn stages() {
                 cut.packets(),
                 |packet, writer| writer.push(bytemuck::cast_slice(&packet.head)),
                 |packet, slot, used, encoder| {
-                    dispatch(&gpu, &kernel, packet, target.buffer(), slot, used, encoder);
+                    let dispatch = Dispatch {
+                        gpu: &gpu,
+                        kernel: &kernel,
+                        packet,
+                        target: &target.buffer().into(),
+                        shift: 0,
+                    };
+                    dispatch.record(slot, used, encoder);
                 },
+                None,
             )
             .unwrap();
     });
@@ -127,7 +136,8 @@ fn stages() {
         target.download_into(&mut out).unwrap();
     });
     timed("upload of 256 MiB", &mut || {
-        upload::copy_bytes(&gpu, bytemuck::cast_slice(&out), target.buffer(), &options).unwrap();
+        crate::gpu::upload::copy_bytes(&gpu, bytemuck::cast_slice(&out), target.buffer(), &options)
+            .unwrap();
     });
     timed("4096 voxels", &mut || {
         load_into(

@@ -104,7 +104,7 @@ fn a_pipeline_for_every_combination() {
                     let conversion = Conversion::new(stored, order, &scaling, output).unwrap();
                     gpu.can_convert(&conversion).unwrap();
                     for dense in [false, true] {
-                        gpu.kernels().get(&gpu, &conversion, dense).unwrap();
+                        gpu.kernels().get(&gpu, &conversion, dense, false).unwrap();
                         made += 1;
                     }
                 }

@@ -1,0 +1,125 @@
+//! Where the time of loads and streams goes, stage by stage.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// The time that each stage of a load or a stream was busy. The stages overlap: the slowest of them says how long the
+/// whole must take at least.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Trace {
+    /// Reading by position, on the worker threads, added up. A mapped file is read while it is staged.
+    pub read: Duration,
+    /// Inflating a gzip file, with the reading of its compressed bytes.
+    pub inflate: Duration,
+    /// Copying stored bytes into mapped memory.
+    pub stage: Duration,
+    /// Recording commands and submitting them, on the caller's thread.
+    pub submit: Duration,
+    /// What the device was busy with, by its own clock; none where it has no timestamps (or was not asked to take
+    /// any).
+    pub device: Option<Duration>,
+    /// From the beginning until now, or until the end of a load.
+    pub wall: Duration,
+    /// Bytes that were submitted: the stored ones, and the packets' heads.
+    pub bytes: u64,
+    /// Submissions.
+    pub submissions: u64,
+}
+
+impl Trace {
+    /// The busiest stage, in words and time.
+    pub fn slowest(&self) -> (&'static str, Duration) {
+        let stages = [
+            ("read", self.read),
+            ("inflate", self.inflate),
+            ("stage", self.stage),
+            ("submit", self.submit),
+            ("device", self.device.unwrap_or_default()),
+        ];
+        let slowest = stages.into_iter().max_by_key(|(_, busy)| *busy);
+        slowest.unwrap_or_default()
+    }
+}
+
+/// A stage that the host does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    Read,
+    Inflate,
+    Copy,
+    Submit,
+}
+
+/// Adds up what several threads did.
+#[derive(Debug)]
+pub(crate) struct Tracer {
+    start: Instant,
+    /// Nanoseconds of each [`Stage`].
+    busy: [AtomicU64; 4],
+    device: AtomicU64,
+    timed: AtomicBool,
+    bytes: AtomicU64,
+    submissions: AtomicU64,
+}
+
+impl Default for Tracer {
+    fn default() -> Self {
+        Self {
+            start: Instant::now(),
+            busy: Default::default(),
+            device: AtomicU64::new(0),
+            timed: AtomicBool::new(false),
+            bytes: AtomicU64::new(0),
+            submissions: AtomicU64::new(0),
+        }
+    }
+}
+
+impl Tracer {
+    /// Does something that belongs to a stage.
+    pub fn time<R>(&self, stage: Stage, work: impl FnOnce() -> R) -> R {
+        let start = Instant::now();
+        let result = work();
+        self.busy[stage as usize].fetch_add(nanos(start.elapsed()), Ordering::Relaxed);
+        result
+    }
+
+    /// Makes a submission of so many staged bytes.
+    pub fn submission<R>(&self, bytes: u64, submit: impl FnOnce() -> R) -> R {
+        self.submissions.fetch_add(1, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.time(Stage::Submit, submit)
+    }
+
+    /// Says that the device takes timestamps.
+    pub fn device_is_timed(&self) {
+        self.timed.store(true, Ordering::Relaxed);
+    }
+
+    /// Adds what the device was busy with.
+    pub fn device(&self, nanos: u64) {
+        self.device.fetch_add(nanos, Ordering::Relaxed);
+    }
+
+    /// The times so far.
+    pub fn trace(&self) -> Trace {
+        let busy =
+            |stage: Stage| Duration::from_nanos(self.busy[stage as usize].load(Ordering::Relaxed));
+        let timed = self.timed.load(Ordering::Relaxed);
+        Trace {
+            read: busy(Stage::Read),
+            inflate: busy(Stage::Inflate),
+            stage: busy(Stage::Copy),
+            submit: busy(Stage::Submit),
+            device: timed.then(|| Duration::from_nanos(self.device.load(Ordering::Relaxed))),
+            wall: self.start.elapsed(),
+            bytes: self.bytes.load(Ordering::Relaxed),
+            submissions: self.submissions.load(Ordering::Relaxed),
+        }
+    }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}

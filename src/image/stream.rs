@@ -1,0 +1,121 @@
+//! Streams over an image's frames.
+
+use super::DataobjImage;
+use crate::array::StoredArray;
+use crate::dataobj::Dataobj;
+use crate::dtype::{DType, Float};
+use crate::error::Result;
+#[cfg(feature = "gpu")]
+use crate::gpu::Gpu;
+use crate::proxy::ArrayProxy;
+use crate::stream::feed::{Feed, proxy_of};
+use crate::stream::turns::Turns;
+use crate::stream::{FrameOptions, Frames};
+#[cfg(feature = "gpu")]
+use crate::stream::{FrameStream, StreamOptions};
+
+impl DataobjImage {
+    /// The frames of a series one after the other in host memory, computed ahead on a thread in a fixed number of
+    /// bytes: the bits of [`Self::get_fdata`] of the whole.
+    ///
+    /// A kept host array of this type that was not edited is copied from; else the file is read, never an edited
+    /// copy. A gzip file is inflated forwards once for each pass, and checked to its end when a pass in ascending
+    /// order comes there: the error is then the last item. Backwards, each block of a gzip file may inflate it anew.
+    ///
+    /// ```no_run
+    /// # fn main() -> voxload::Result<()> {
+    /// use voxload::FrameOptions;
+    /// let img = voxload::load("bold.nii.gz")?;
+    /// for frame in img.frames::<f32>(FrameOptions::new())? {
+    ///     let frame = frame?;
+    ///     println!("{}: {:?}", frame.index(), frame.as_slice().first());
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Usage`] for options of 0, [`crate::ErrorKind::DType`] for colours,
+    /// [`crate::ErrorKind::Truncated`] for a file too short for its frames, [`crate::ErrorKind::OutOfMemory`]. What
+    /// reading finds later comes as an item.
+    pub fn frames<T: Float>(&self, options: FrameOptions) -> Result<Frames<T>> {
+        Frames::new(self.feed::<T>(&options)?)
+    }
+
+    /// The frames of a series one after the other in device memory, read and uploaded ahead in a fixed number of
+    /// bytes: the bits of [`Self::get_fdata`] of the whole, computed on the device.
+    ///
+    /// A kept array of this type that was not edited is copied from: on this device, or on the host; else the file is
+    /// read as [`Self::frames`] says, never an edited copy.
+    ///
+    /// Batch work waits for each frame:
+    /// ```no_run
+    /// # fn main() -> voxload::Result<()> {
+    /// use voxload::{Gpu, StreamOptions};
+    /// let gpu = Gpu::new()?;
+    /// let img = voxload::load("bold.nii.gz")?;
+    /// for frame in img.stream::<f32>(&gpu, StreamOptions::new())? {
+    ///     let frame = frame?;
+    ///     println!("frame {} is in {:?}", frame.index(), frame.buffer());
+    /// }
+    /// # Ok(()) }
+    /// ```
+    /// A render loop never does:
+    /// ```no_run
+    /// # fn main() -> voxload::Result<()> {
+    /// use std::task::Poll;
+    /// use voxload::{FrameOptions, Gpu, StreamOptions};
+    /// let gpu = Gpu::new()?;
+    /// let img = voxload::load("bold.nii")?;
+    /// let options = StreamOptions::new().frames(FrameOptions::new().looping());
+    /// let mut stream = img.stream::<f32>(&gpu, options)?;
+    /// let mut shown = None;
+    /// # fn draw(_: &wgpu::Buffer) {}
+    /// loop {
+    ///     stream.pump(4 << 20);
+    ///     if let Poll::Ready(Some(frame)) = stream.try_next() {
+    ///         shown = Some(frame?);
+    ///     }
+    ///     if let Some(frame) = &shown {
+    ///         draw(frame.buffer());
+    ///     }
+    /// }
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Self::frames`]; [`crate::ErrorKind::DType`] for complex numbers, which have no kernel,
+    /// [`crate::ErrorKind::GpuUnsupported`] for a device that cannot run it, [`crate::ErrorKind::LimitExceeded`] for
+    /// a frame above the device's largest buffer, [`crate::ErrorKind::GpuOutOfMemory`],
+    /// [`crate::ErrorKind::DeviceLost`], [`crate::ErrorKind::Gpu`]; [`crate::ErrorKind::Usage`] and
+    /// [`crate::ErrorKind::Shape`] for a target that does not serve.
+    #[cfg(feature = "gpu")]
+    pub fn stream<T: Float>(&self, gpu: &Gpu, options: StreamOptions) -> Result<FrameStream<T>> {
+        let feed = self.feed::<T>(options.frame_options())?;
+        let kept = self.cache().clean_device::<T>(gpu);
+        FrameStream::new(gpu, feed, kept, &options)
+    }
+
+    /// What a stream of `T` reads.
+    fn feed<T: Float>(&self, options: &FrameOptions) -> Result<Feed> {
+        let turns = Turns::new(self.shape(), options)?;
+        Feed::new(&self.unedited::<T>()?, turns)
+    }
+
+    /// The voxels as the file has them: a clean kept array of `T`, or the file.
+    fn unedited<T: Float>(&self) -> Result<ArrayProxy> {
+        let kept = self.cache().clean_host::<T>();
+        match (&self.dataobj, kept) {
+            (Dataobj::Proxy(_), Some(kept)) => proxy_of(T::wrap(kept)),
+            (Dataobj::Proxy(proxy), None) => Ok(proxy.clone()),
+            (Dataobj::Array(array), _) if is_cast(array, T::DTYPE) => {
+                proxy_of(T::wrap(self.dataobj.read::<T>()?))
+            }
+            (Dataobj::Array(array), _) => proxy_of(array.clone()),
+        }
+    }
+}
+
+/// Whether an array image rounds these only once, where a file's voxels go through f64 (spec 1.2).
+fn is_cast(array: &StoredArray, output: DType) -> bool {
+    matches!(array.dtype(), DType::I64 | DType::U64) && output == DType::F32
+}

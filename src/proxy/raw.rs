@@ -1,0 +1,41 @@
+//! Stored voxels to device memory as they are.
+
+use super::ArrayProxy;
+use crate::convert::{Conversion, gpu};
+use crate::dtype::DType;
+use crate::error::Result;
+use crate::gpu::Gpu;
+use crate::gpu::raw::{Code, RawVolume, check_stored};
+use crate::index::Index;
+
+impl ArrayProxy {
+    /// The stored voxels that an index takes, in device memory, with WGSL that makes values of them. Blocks as
+    /// [`crate::DataobjImage::get_fdata_gpu`] does.
+    ///
+    /// # Errors
+    /// As [`Self::slice_gpu`]; [`crate::ErrorKind::LimitExceeded`] for more than a shader can bind at once.
+    pub fn slice_raw_on_gpu(&self, gpu: &Gpu, index: &Index) -> Result<RawVolume> {
+        let narrow = self.conversion(DType::F32)?;
+        check_stored(&narrow)?;
+        let copy = Conversion::raw(narrow.stored);
+        gpu.can_convert(&copy)?;
+        let selection = self.select(index)?;
+        let (shape, plan) = (selection.shape(), self.plan(&selection));
+        let (buffer, tables) = gpu.raw_buffer(&shape, &narrow, &plan)?;
+        gpu.write_tables(&buffer, tables, &narrow)?;
+        self.reading(&plan, |reader, staging| {
+            gpu::load_into(gpu, &copy, &plan, reader, &buffer, staging)
+        })?;
+        Ok(RawVolume {
+            gpu: gpu.clone(),
+            buffer,
+            shape,
+            code: Code {
+                narrow,
+                wide: self.conversion(DType::F64)?,
+                plan,
+                tables,
+            },
+        })
+    }
+}

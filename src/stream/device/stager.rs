@@ -1,0 +1,190 @@
+//! What the thread of a stream to a device does: it fills staging slots with packets.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::StreamOptions;
+use super::places::Places;
+use crate::convert::Conversion;
+use crate::convert::gpu::{Cut, Kernel, Packet, fill};
+use crate::dtype::{DType, Float};
+use crate::error::Result;
+use crate::gpu::trace::Tracer;
+use crate::gpu::upload::{Purpose, Ring};
+use crate::gpu::{DeviceArray, Gpu, StagingOptions};
+use crate::index::plan::Plan;
+use crate::stream::ahead::{Producer, Wanted};
+use crate::stream::feed::Feed;
+
+/// A staging slot, and how much of it is filled.
+pub(super) struct Room {
+    pub slot: usize,
+    pub used: u64,
+}
+
+/// A part of a block.
+pub(super) enum Task {
+    /// Stored bytes to be converted on the device.
+    Convert { packet: Packet, kernel: Kernel },
+    /// Values that are on the device already: their bytes in the kept array.
+    Copy(Vec<Range<u64>>),
+}
+
+/// An array with the values of the whole image on the device.
+#[derive(Clone)]
+pub(super) struct Kept {
+    pub buffer: wgpu::Buffer,
+    written: Arc<AtomicBool>,
+}
+
+impl Kept {
+    pub fn new<T: Float>(array: &DeviceArray<T>) -> Self {
+        Self {
+            buffer: array.buffer().clone(),
+            written: array.written(),
+        }
+    }
+
+    /// Whether it is no longer as the file has it.
+    pub fn was_written(&self) -> bool {
+        self.written.load(Ordering::Acquire)
+    }
+}
+
+/// Fills staging slots.
+pub(super) struct Stager {
+    gpu: Gpu,
+    feed: Feed,
+    conversion: Conversion,
+    staging: StagingOptions,
+    ring: Arc<Ring>,
+    kept: Option<Kept>,
+    /// Elements by which every place begins behind a position where a binding may begin.
+    phase: u64,
+    tracer: Arc<Tracer>,
+}
+
+impl Stager {
+    /// # Errors
+    /// Those of [`Gpu::can_convert`] and of making the staging slots and the kernels.
+    pub fn new(
+        gpu: &Gpu,
+        feed: Feed,
+        kept: Option<Kept>,
+        output: DType,
+        places: &Places,
+        options: &StreamOptions,
+        tracer: &Arc<Tracer>,
+    ) -> Result<Self> {
+        let conversion = feed.proxy().conversion(output)?;
+        gpu.can_convert(&conversion)?;
+        let mut slot_bytes = 4096;
+        let blocks = feed.turns().blocks();
+        // The first block is as large as any, the last one may be cut otherwise.
+        for block in [0, blocks.saturating_sub(1)] {
+            if block < blocks {
+                let plan = feed.proxy().plan(&feed.selection(block)?);
+                if !plan.empty {
+                    let cut = Cut::new(gpu, &conversion, &plan, &options.staging);
+                    gpu.kernels().get(gpu, &conversion, cut.is_dense(), false)?;
+                    slot_bytes = slot_bytes.max(cut.slot_bytes);
+                }
+            }
+        }
+        let slots = options.staging.slots.max(1);
+        let item = conversion.output.size_bytes() as u64;
+        let frame_bytes = frame_len(&feed) * item;
+        // Copies are of whole words.
+        let kept = kept.filter(|_| frame_bytes.is_multiple_of(4) && places.can_be_copied_to());
+        Ok(Self {
+            ring: Arc::new(Ring::new(gpu, Purpose::Bind, slot_bytes, slots)?),
+            gpu: gpu.clone(),
+            phase: places.phase() / item,
+            kept,
+            staging: options.staging.clone(),
+            tracer: Arc::clone(tracer),
+            conversion,
+            feed,
+        })
+    }
+
+    pub fn ring(&self) -> &Arc<Ring> {
+        &self.ring
+    }
+
+    /// The array to copy from, where there is one.
+    pub fn kept(&self) -> Option<&Kept> {
+        self.kept.as_ref()
+    }
+
+    /// A block of the kept array, while that is as the file has it.
+    fn pieces(&self, block: usize) -> Option<Vec<Range<u64>>> {
+        self.kept.as_ref().filter(|kept| !kept.was_written())?;
+        let bytes = frame_len(&self.feed) * self.conversion.output.size_bytes() as u64;
+        let piece = |frame: usize| frame as u64 * bytes..(frame as u64 + 1) * bytes;
+        let pieces = self.feed.turns().frames(block).map(piece);
+        Some(pieces.filter(|piece| !piece.is_empty()).collect())
+    }
+
+    fn packets(&self, plan: Plan) -> Result<Vec<Task>> {
+        let cut = Cut::new(&self.gpu, &self.conversion, &plan, &self.staging);
+        let kernel =
+            (self.gpu.kernels()).get(&self.gpu, &self.conversion, cut.is_dense(), false)?;
+        let task = |packet| Task::Convert {
+            packet,
+            kernel: kernel.clone(),
+        };
+        Ok(cut.packets().map(task).collect())
+    }
+}
+
+/// Voxels of a frame.
+fn frame_len(feed: &Feed) -> u64 {
+    let shape = feed.proxy().shape();
+    let axes = if shape.len() > 3 {
+        shape.len() - 1
+    } else {
+        shape.len()
+    };
+    shape.iter().take(axes).map(|&n| n as u64).product()
+}
+
+impl Producer for Stager {
+    type Room = Room;
+    type Task = Task;
+
+    fn tasks(&mut self, block: usize) -> Result<Vec<Task>> {
+        if let Some(pieces) = self.pieces(block) {
+            return Ok(vec![Task::Copy(pieces)]);
+        }
+        let mut plan = self.feed.proxy().plan(&self.feed.selection(block)?);
+        if plan.empty {
+            return Ok(vec![Task::Copy(Vec::new())]);
+        }
+        plan.out_first += self.phase;
+        self.packets(plan)
+    }
+
+    fn fill(&mut self, task: &Task, room: &mut Room, wanted: &Wanted) -> Result<()> {
+        room.used = 0;
+        let Task::Convert { packet, .. } = task else {
+            return wanted.check();
+        };
+        self.feed.skip_to(&packet.tile, wanted)?;
+        let proxy = self.feed.proxy();
+        let session = proxy.source().begin()?;
+        let reader = proxy.tile_reader(&session, Some(&self.tracer));
+        room.used = (self.ring).fill(room.slot, packet, |packet, writer| {
+            fill(packet, &reader, writer)
+        })?;
+        session.end()
+    }
+
+    fn end_of_pass(&mut self) -> Result<()> {
+        if self.kept.as_ref().is_some_and(|kept| !kept.was_written()) {
+            return Ok(());
+        }
+        self.feed.end_of_pass()
+    }
+}

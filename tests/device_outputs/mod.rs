@@ -1,0 +1,7 @@
+//! Device outputs: the values of the CPU path, wherever on the device the caller wants them.
+
+mod devices;
+mod images;
+mod ranges;
+mod raw;
+mod textures;

@@ -1,0 +1,114 @@
+//! Promise: a stream gives the bits of the whole, frame by frame, on both backends, in a fixed number of bytes, and
+//! neither hangs nor gives a wrong frame whatever happens meanwhile.
+
+mod bits;
+mod bounded;
+mod caches;
+#[cfg(feature = "gpu")]
+mod loss;
+#[cfg(feature = "gpu")]
+mod playback;
+mod sources;
+#[cfg(feature = "gpu")]
+mod targets;
+
+use voxload::{DataobjImage, Float, FrameOptions, Result};
+#[cfg(feature = "gpu")]
+use voxload::{Gpu, StagingOptions, StreamOptions};
+
+use crate::support::backend::Backend;
+#[cfg(feature = "gpu")]
+use crate::support::backend::open;
+use crate::support::naive::Out;
+
+/// A frame on the host, wherever it was computed.
+struct Got<T> {
+    frames: Vec<usize>,
+    shape: Vec<usize>,
+    values: Vec<T>,
+}
+
+type Items<T> = Box<dyn Iterator<Item = Result<Got<T>>>>;
+
+/// A stream's items on the host, each dropped before the next is asked for.
+fn items<T: Float>(
+    backend: Backend,
+    image: &DataobjImage,
+    options: FrameOptions,
+) -> Result<Items<T>> {
+    match backend {
+        Backend::Cpu => {
+            let got = |frame: voxload::HostFrame<T>| Got {
+                frames: frame.frames().to_vec(),
+                shape: frame.shape().to_vec(),
+                values: frame.as_slice().to_vec(),
+            };
+            let frames = image.frames::<T>(options)?;
+            Ok(Box::new(frames.map(move |item| item.map(got))))
+        }
+        #[cfg(feature = "gpu")]
+        Backend::Gpu(device) => {
+            let stream = image.stream::<T>(open(device), small_slots(options))?;
+            Ok(Box::new(stream.map(|item| got(&item?))))
+        }
+    }
+}
+
+/// Staging slots that are smaller than most frames of the tests.
+#[cfg(feature = "gpu")]
+fn small_slots(options: FrameOptions) -> StreamOptions {
+    StreamOptions::new()
+        .frames(options)
+        .staging(StagingOptions {
+            slots: 3,
+            slot_bytes: 16 << 10,
+            workers: 1,
+        })
+}
+
+#[cfg(feature = "gpu")]
+fn got<T: Float>(frame: &voxload::Frame<T>) -> Result<Got<T>> {
+    Ok(Got {
+        frames: frame.frames().to_vec(),
+        shape: frame.shape().to_vec(),
+        values: frame.download()?.into_vec(),
+    })
+}
+
+/// A device of the test's own, as a caller makes it: wgpu's default limits, no features.
+#[cfg(feature = "gpu")]
+fn own_device(test: &str) -> Option<(wgpu::Device, wgpu::Queue, Gpu)> {
+    if Backend::available(test).len() < 2 {
+        return None;
+    }
+    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
+    let adapter = instance.request_adapter(&wgpu::RequestAdapterOptions::default());
+    let adapter = pollster::block_on(adapter).expect("there is an adapter");
+    let device = pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor::default()));
+    let (device, queue) = device.expect("a device with default limits");
+    let gpu = Gpu::from_device(&device, &queue);
+    Some((device, queue, gpu))
+}
+
+/// Compares a frame's values with those of the whole array.
+fn check<T: Out>(what: &str, got: &Got<T>, whole: &[T], frame_len: usize) {
+    let expected = got
+        .frames
+        .iter()
+        .flat_map(|frame| &whole[frame * frame_len..(frame + 1) * frame_len]);
+    assert_eq!(got.values.len(), got.frames.len() * frame_len, "{what}");
+    assert_eq!(
+        got.shape.iter().product::<usize>(),
+        got.values.len(),
+        "{what}: {:?}",
+        got.shape
+    );
+    for (n, (&found, &expected)) in got.values.iter().zip(expected).enumerate() {
+        let nans = found.is_not_a_number() && expected.is_not_a_number();
+        assert!(
+            nans || found.bits() == expected.bits(),
+            "{what}: frames {:?}: voxel {n} is {found:?}, not {expected:?}",
+            got.frames
+        );
+    }
+}

@@ -1,0 +1,141 @@
+//! Devices that go away: a frame is right or an error, nothing hangs, the image and other devices serve on.
+
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use voxload::{Caching, DataobjImage, ErrorKind, FrameOptions, StreamOptions};
+
+use super::{check, got, own_device, small_slots};
+use crate::support::nifti::Nifti;
+use crate::support::rng::Rng;
+
+const FRAME: usize = 32 * 32 * 24;
+
+fn series() -> DataobjImage {
+    let bytes = Nifti::counting(&[32, 32, 24, 6]).scl(0.5, -3.0).single();
+    DataobjImage::from_bytes(bytes).expect("it loads")
+}
+
+#[test]
+fn a_device_destroyed_at_any_time_gives_no_wrong_frame() {
+    let image = series();
+    let whole = image.get_fdata::<f32>(Caching::Unchanged).expect("values");
+    let mut rng = Rng::new(51);
+    let (mut lost, mut right) = (0, 0);
+    for round in 0..200 {
+        let Some((device, _queue, gpu)) = own_device("a device destroyed under a stream") else {
+            return;
+        };
+        let delay = Duration::from_micros(rng.below(30_000) as u64);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(delay);
+                device.destroy();
+            });
+            let options = small_slots(FrameOptions::new());
+            let mut stream = match image.stream::<f32>(&gpu, options) {
+                Ok(stream) => stream,
+                Err(error) => {
+                    assert_eq!(error.kind(), &ErrorKind::DeviceLost);
+                    lost += 1;
+                    return;
+                }
+            };
+            let deadline = Instant::now() + Duration::from_secs(20);
+            for _ in 0..7 {
+                let item = if round % 2 == 0 {
+                    stream.next()
+                } else {
+                    loop {
+                        stream.pump(1 << 20);
+                        match stream.try_next() {
+                            Poll::Ready(item) => break item,
+                            Poll::Pending => assert!(Instant::now() < deadline, "it hangs"),
+                        }
+                    }
+                };
+                match item.map(|item| item.and_then(|frame| got(&frame))) {
+                    Some(Ok(got)) => {
+                        check("before the loss", &got, whole.as_slice(), FRAME);
+                        right += 1;
+                    }
+                    Some(Err(error)) => {
+                        assert_eq!(error.kind(), &ErrorKind::DeviceLost);
+                        lost += 1;
+                        break;
+                    }
+                    None => break,
+                }
+            }
+        });
+    }
+    println!("{lost} of 200 streams met the loss, {right} frames were right");
+    assert!(lost > 20, "{lost}: the device was destroyed too late");
+    assert!(right > 20, "{right}: the device was destroyed too early");
+    let (_device, _queue, gpu) = own_device("another device").expect("there was one");
+    let stream = image
+        .stream::<f32>(&gpu, StreamOptions::new())
+        .expect("a stream");
+    assert_eq!(
+        stream.filter(Result::is_ok).count(),
+        6,
+        "a new device serves"
+    );
+}
+
+#[test]
+fn behind_a_loss_there_is_nothing() {
+    let Some((device, _queue, gpu)) = own_device("behind a loss") else {
+        return;
+    };
+    let image = series();
+    let mut stream = image
+        .stream::<f32>(&gpu, StreamOptions::new())
+        .expect("a stream");
+    let held = stream.next().expect("an item").expect("a frame");
+    device.destroy();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let error = loop {
+        assert!(Instant::now() < deadline, "it hangs");
+        match stream.next().expect("an item") {
+            Ok(frame) => drop(frame),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.kind(), &ErrorKind::DeviceLost);
+    assert!(stream.next().is_none());
+    assert_eq!(stream.pump(1 << 20), 0);
+    assert!(matches!(stream.try_next(), Poll::Ready(None)));
+    assert_eq!(
+        stream.seek(0).err().map(|error| error.kind().clone()),
+        Some(ErrorKind::DeviceLost)
+    );
+    let error = held.download().expect_err("the device is gone");
+    assert_eq!(error.kind(), &ErrorKind::DeviceLost);
+    let again = image.stream::<f32>(&gpu, StreamOptions::new());
+    let first = again.and_then(|mut stream| stream.next().expect("an item").map(drop));
+    let error = first.expect_err("the device is gone");
+    assert_eq!(error.kind(), &ErrorKind::DeviceLost);
+    assert_eq!(
+        image
+            .frames::<f32>(FrameOptions::new())
+            .expect("the CPU serves")
+            .count(),
+        6
+    );
+}
+
+#[test]
+fn a_notice_of_loss_ends_a_stream() {
+    let Some((_device, _queue, gpu)) = own_device("a notice of loss") else {
+        return;
+    };
+    let image = series();
+    let options = StreamOptions::new().frames(FrameOptions::new().looping());
+    let mut stream = image.stream::<f32>(&gpu, options).expect("a stream");
+    stream.next().expect("an item").expect("a frame");
+    gpu.device_lost();
+    let error = stream.next().expect("an item").expect_err("it was told");
+    assert_eq!(error.kind(), &ErrorKind::DeviceLost);
+    assert!(stream.next().is_none());
+}
