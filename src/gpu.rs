@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
+pub use crate::convert::gpu::{KernelChoice, KernelMethod, KernelRate, KernelReport};
 pub use array::DeviceArray;
 pub use upload::StagingOptions;
 

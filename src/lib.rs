@@ -46,7 +46,10 @@ pub use dtype::{ByteOrder, ComplexFloat, DType, Float, c64, c128};
 pub use error::{Error, ErrorKind, Result};
 pub use file_map::{FileHolder, FileMap, HEADER, IMAGE};
 #[cfg(feature = "gpu")]
-pub use gpu::{AdapterDescription, DeviceArray, Gpu, StagingOptions};
+pub use gpu::{
+    AdapterDescription, DeviceArray, Gpu, KernelChoice, KernelMethod, KernelRate, KernelReport,
+    StagingOptions,
+};
 pub use header::{Header, Layout, Note};
 pub use image::{Caching, DataobjImage, Extra, load};
 pub use index::{Index, IndexItem};

@@ -1,13 +1,17 @@
 //! The kernel on the GPU: which variant a conversion takes, and a load cut into packets for it.
 
+mod choice;
 mod kernel;
 mod packet;
+mod table;
 #[cfg(test)]
 mod tests;
+mod trial;
 
 use kernel::{Kernel, workgroup};
 use packet::{MAX_STEPS, Packet};
 
+pub use choice::{KernelChoice, KernelMethod, KernelRate, KernelReport};
 pub(crate) use kernel::Kernels;
 
 use super::Conversion;
@@ -107,7 +111,9 @@ pub(crate) fn load_into(
         return Ok(());
     }
     let cut = Cut::new(gpu, conversion, plan, options);
-    let kernel = gpu.kernels().get(gpu, conversion, cut.is_dense())?;
+    let kernel = gpu
+        .kernels()
+        .get_for(gpu, conversion, cut.is_dense(), plan.len())?;
     let ring = Ring::take(gpu, Purpose::Bind, options, cut.slot_bytes, cut.bytes)?;
     ring.run(
         gpu,
@@ -254,20 +260,7 @@ fn dispatch(
         offset: packet.window.start,
         size: wgpu::BufferSize::new(packet.window.end - packet.window.start),
     };
-    let bindings = gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {
-        label: Some("voxload convert"),
-        layout: &kernel.bindings,
-        entries: &[
-            wgpu::BindGroupEntry {
-                binding: 0,
-                resource: raw.as_entire_binding(),
-            },
-            wgpu::BindGroupEntry {
-                binding: 1,
-                resource: wgpu::BindingResource::Buffer(window),
-            },
-        ],
-    });
+    let bindings = kernel.bind(gpu, raw, window);
     let mut pass = encoder.begin_compute_pass(&Default::default());
     pass.set_pipeline(&kernel.pipeline);
     pass.set_bind_group(0, &bindings, &[]);

@@ -1,24 +1,36 @@
 //! The kernel's variants: one pipeline for each kind of conversion, made once for each device.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::choice::{Choices, KernelMethod};
 use super::packet::MAX_STEPS;
+use super::table::Tables;
 use crate::convert::Conversion;
 use crate::dtype::{ByteOrder, DType};
 use crate::error::Result;
 use crate::gpu::Gpu;
 use crate::scaling::{Factor, Step};
 
-const SHADER: &str = concat!(
-    include_str!("../../../shaders/double.wgsl"),
-    include_str!("../../../shaders/decode.wgsl"),
-    include_str!("../../../shaders/convert.wgsl"),
-);
+macro_rules! shader {
+    ($($name:literal),*) => {
+        concat!($(include_str!(concat!("../../../shaders/", $name, ".wgsl"))),*)
+    };
+}
 
-/// What makes one variant of the kernel different from another: the constants of `convert.wgsl`.
+/// The shader of each way to compute: all share the packets, the places and the entry points.
+fn source(method: KernelMethod) -> &'static str {
+    match method {
+        KernelMethod::Integers => shader!("double", "decode", "integers", "steps", "convert"),
+        KernelMethod::NativeF64 => shader!("double", "decode", "native", "steps", "convert"),
+        KernelMethod::Table => shader!("double", "decode", "table", "convert"),
+    }
+}
+
+/// What makes one variant of the kernel different from another: the constants of `convert.wgsl`, and the shader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Variant {
+pub(super) struct Variant {
+    method: KernelMethod,
     stored: DType,
     swapped: bool,
     output: DType,
@@ -29,7 +41,7 @@ struct Variant {
 }
 
 impl Variant {
-    fn of(conversion: &Conversion, dense: bool) -> Self {
+    pub fn of(conversion: &Conversion, dense: bool, method: KernelMethod) -> Self {
         let mut steps = [0; MAX_STEPS];
         for (kind, step) in steps.iter_mut().zip(&conversion.steps) {
             *kind = match step {
@@ -45,9 +57,12 @@ impl Variant {
                 Step::Multiply(Factor::Table(_)) | Step::Add(Factor::Table(_))
             )
         };
+        let swapped = conversion.order != ByteOrder::NATIVE && conversion.stored.part_bytes() > 1;
         Self {
+            method,
             stored: conversion.stored,
-            swapped: conversion.order != ByteOrder::NATIVE && conversion.stored.part_bytes() > 1,
+            // A table is made for the bytes as they lie.
+            swapped: swapped && method != KernelMethod::Table,
             output: conversion.output,
             copy: conversion.is_copy(),
             steps,
@@ -85,14 +100,18 @@ fn code(dtype: DType) -> u32 {
     dtype as u32
 }
 
-/// The pipelines that a device has made so far.
+/// The pipelines that a device has made so far, and which of them is for what.
 #[derive(Default)]
-pub(crate) struct Kernels(Mutex<Made>);
+pub(crate) struct Kernels {
+    made: Mutex<Made>,
+    tables: Tables,
+    pub(super) choices: Choices,
+}
 
 #[derive(Default)]
 struct Made {
-    base: Option<Base>,
-    pipelines: HashMap<Variant, Kernel>,
+    bases: HashMap<KernelMethod, Base>,
+    pipelines: HashMap<Variant, Pipeline>,
 }
 
 #[derive(Clone)]
@@ -102,26 +121,80 @@ struct Base {
     layout: wgpu::PipelineLayout,
 }
 
-/// A pipeline and what it is bound by.
+#[derive(Clone)]
+struct Pipeline {
+    pipeline: wgpu::ComputePipeline,
+    bindings: wgpu::BindGroupLayout,
+}
+
+/// A pipeline, and what it is bound by and to.
 #[derive(Clone)]
 pub(crate) struct Kernel {
     pub pipeline: wgpu::ComputePipeline,
-    pub bindings: wgpu::BindGroupLayout,
+    bindings: wgpu::BindGroupLayout,
+    pub(super) table: Option<wgpu::Buffer>,
+}
+
+impl Kernel {
+    /// Binds it to a packet and a window of the output.
+    pub fn bind(
+        &self,
+        gpu: &Gpu,
+        packet: &wgpu::Buffer,
+        window: wgpu::BufferBinding<'_>,
+    ) -> wgpu::BindGroup {
+        let entry = |binding, resource| wgpu::BindGroupEntry { binding, resource };
+        let mut entries = vec![
+            entry(0, packet.as_entire_binding()),
+            entry(1, wgpu::BindingResource::Buffer(window)),
+        ];
+        if let Some(table) = &self.table {
+            entries.push(entry(2, table.as_entire_binding()));
+        }
+        gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some("voxload convert"),
+            layout: &self.bindings,
+            entries: &entries,
+        })
+    }
 }
 
 impl Kernels {
-    /// The kernel for a conversion, of boxes that are dense or not; made once.
-    pub fn get(&self, gpu: &Gpu, conversion: &Conversion, dense: bool) -> Result<Kernel> {
-        let variant = Variant::of(conversion, dense);
-        let mut made = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(kernel) = made.pipelines.get(&variant) {
-            return Ok(kernel.clone());
-        }
-        let base = match &made.base {
-            Some(base) => base.clone(),
-            None => made.base.insert(Base::new(gpu)?).clone(),
+    /// The kernel that does a conversion in this way, of boxes that are dense or not; its pipeline is made once.
+    pub fn get_by(
+        &self,
+        gpu: &Gpu,
+        conversion: &Conversion,
+        dense: bool,
+        method: KernelMethod,
+    ) -> Result<Kernel> {
+        let Pipeline { pipeline, bindings } =
+            self.pipeline(gpu, &Variant::of(conversion, dense, method))?;
+        let table = match method {
+            KernelMethod::Table => Some(self.tables.get(gpu, conversion)?),
+            _ => None,
         };
-        let kernel = gpu.guarded(0, || Kernel {
+        Ok(Kernel {
+            pipeline,
+            bindings,
+            table,
+        })
+    }
+
+    fn pipeline(&self, gpu: &Gpu, variant: &Variant) -> Result<Pipeline> {
+        let mut made = self.made();
+        if let Some(pipeline) = made.pipelines.get(variant) {
+            return Ok(pipeline.clone());
+        }
+        let base = match made.bases.get(&variant.method) {
+            Some(base) => base.clone(),
+            None => {
+                let base = Base::new(gpu, variant.method)?;
+                made.bases.insert(variant.method, base.clone());
+                base
+            }
+        };
+        let pipeline = gpu.guarded(0, || Pipeline {
             pipeline: gpu
                 .device()
                 .create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
@@ -137,13 +210,23 @@ impl Kernels {
                 }),
             bindings: base.bindings,
         })?;
-        made.pipelines.insert(variant, kernel.clone());
-        Ok(kernel)
+        made.pipelines.insert(*variant, pipeline.clone());
+        Ok(pipeline)
+    }
+
+    /// Whether the table of a conversion is on the device already.
+    pub(super) fn has_table(&self, conversion: &Conversion) -> bool {
+        self.tables.has(conversion)
+    }
+
+    fn made(&self) -> MutexGuard<'_, Made> {
+        // Only whole pipelines are ever put in.
+        self.made.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Base {
-    fn new(gpu: &Gpu) -> Result<Self> {
+    fn new(gpu: &Gpu, method: KernelMethod) -> Result<Self> {
         let storage = |binding, read_only| wgpu::BindGroupLayoutEntry {
             binding,
             visibility: wgpu::ShaderStages::COMPUTE,
@@ -154,16 +237,20 @@ impl Base {
             },
             count: None,
         };
+        let mut entries = vec![storage(0, true), storage(1, false)];
+        if method == KernelMethod::Table {
+            entries.push(storage(2, true));
+        }
         let device = gpu.device();
         gpu.guarded(0, || {
             let bindings = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
                 label: Some("voxload convert"),
-                entries: &[storage(0, true), storage(1, false)],
+                entries: &entries,
             });
             Self {
                 module: device.create_shader_module(wgpu::ShaderModuleDescriptor {
                     label: Some("voxload convert"),
-                    source: wgpu::ShaderSource::Wgsl(SHADER.into()),
+                    source: wgpu::ShaderSource::Wgsl(source(method).into()),
                 }),
                 layout: device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
                     label: Some("voxload convert"),
@@ -177,7 +264,7 @@ impl Base {
 }
 
 /// Invocations of a workgroup.
-pub(super) fn workgroup(gpu: &Gpu) -> u32 {
+pub(crate) fn workgroup(gpu: &Gpu) -> u32 {
     let limits = gpu.limits();
     64.min(limits.max_compute_workgroup_size_x)
         .min(limits.max_compute_invocations_per_workgroup)
@@ -187,6 +274,6 @@ pub(super) fn workgroup(gpu: &Gpu) -> u32 {
 impl Kernels {
     /// How many pipelines there are.
     pub fn count(&self) -> usize {
-        self.0.lock().unwrap().pipelines.len()
+        self.made().pipelines.len()
     }
 }

@@ -1,0 +1,13 @@
+// The answer looked up: the CPU has made those of all 256 or 65536 stored patterns, in the byte order of the file.
+
+// f16: two to a word; f32: one word; f64: two words.
+@group(0) @binding(2) var<storage, read> table: array<u32>;
+
+fn convert(place: Place) -> vec2<u32> {
+    let pattern = load(place.gathered).x;
+    switch OUTPUT {
+        case F16: { return vec2<u32>((table[pattern >> 1u] >> (16u * (pattern & 1u))) & 0xffffu, 0u); }
+        case F32: { return vec2<u32>(table[pattern], 0u); }
+        default: { return vec2<u32>(table[2u * pattern], table[2u * pattern + 1u]); }
+    }
+}
