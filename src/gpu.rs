@@ -25,6 +25,7 @@ use upload::SpareRings;
 
 use crate::convert::gpu::Kernels;
 use crate::error::{Error, ErrorKind, Result};
+use crate::statistics::device::Reducers;
 
 /// How long a blocking call sleeps between looks at the device.
 pub(crate) const TICK: Duration = Duration::from_micros(200);
@@ -61,6 +62,7 @@ struct Shared {
     lost: Arc<AtomicBool>,
     kernels: Kernels,
     spare_rings: SpareRings,
+    reducers: Reducers,
 }
 
 /// What an adapter is, for people to choose by.
@@ -190,6 +192,7 @@ impl Gpu {
             lost,
             kernels: Kernels::default(),
             spare_rings: SpareRings::default(),
+            reducers: Reducers::default(),
         }))
     }
 
@@ -232,6 +235,10 @@ impl Gpu {
 
     pub(crate) fn spare_rings(&self) -> &SpareRings {
         &self.0.spare_rings
+    }
+
+    pub(crate) fn reducers(&self) -> &Reducers {
+        &self.0.reducers
     }
 
     pub(crate) fn kernels(&self) -> &Kernels {

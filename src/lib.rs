@@ -37,6 +37,7 @@ mod options;
 mod proxy;
 mod scaling;
 mod source;
+mod statistics;
 
 pub use affine::{Affine, AxisDirection, Orientation, multiply};
 pub use array::{Element, HostArray, Rgb, Rgba, StoredArray};
@@ -57,3 +58,4 @@ pub use options::{KeepFileOpen, LoadOptions, Mmap};
 pub use proxy::{ArrayProxy, ProxySpec};
 pub use scaling::{Arithmetic, Factor, Scaling, Step};
 pub use source::{Access, ByteSource};
+pub use statistics::{Histogram, Statistics, StatisticsOptions, TemporalStatistics};

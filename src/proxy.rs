@@ -2,6 +2,7 @@
 
 #[cfg(feature = "gpu")]
 mod device;
+mod slabs;
 
 use std::sync::Arc;
 

@@ -8,6 +8,8 @@ mod table;
 mod tests;
 mod trial;
 
+use std::ops::Range;
+
 use kernel::{Kernel, workgroup};
 use packet::{MAX_STEPS, Packet};
 
@@ -124,6 +126,59 @@ pub(crate) fn load_into(
     )
 }
 
+/// Converts plans one after the other, part by part, into the start of `scratch`; each part's places in its plan's
+/// output go on from those of the part before. `then` records what is to be done with a part: the number of its plan,
+/// its range of that output.
+///
+/// Parts have at most `most` voxels, for which `scratch` has room. The plans are in stored order, the first the largest.
+///
+/// # Errors
+/// Those of [`load`].
+pub(crate) fn for_each_part(
+    gpu: &Gpu,
+    conversion: &Conversion,
+    plans: &[Plan],
+    most: u64,
+    reader: &dyn TileReader,
+    scratch: &wgpu::Buffer,
+    mut then: impl FnMut(usize, Range<u64>, &mut wgpu::CommandEncoder),
+) -> Result<()> {
+    gpu.can_convert(conversion)?;
+    gpu.check_lost()?;
+    let Some(first) = plans.first().filter(|plan| !plan.empty) else {
+        return Ok(());
+    };
+    let options = StagingOptions::default();
+    let cuts: Vec<Cut<'_>> = plans
+        .iter()
+        .map(|plan| Cut::new(gpu, conversion, plan, &options).with_parts_of(most))
+        .collect();
+    let dense = cuts.iter().all(Cut::is_dense);
+    let voxels = first.len() * plans.len() as u64;
+    let kernel = gpu.kernels().get_for(gpu, conversion, dense, voxels)?;
+    let slot_bytes = cuts.iter().map(|cut| cut.slot_bytes).max().unwrap_or(0);
+    let bytes = cuts.iter().map(|cut| cut.bytes).sum();
+    let ring = Ring::take(gpu, Purpose::Bind, &options, slot_bytes, bytes)?;
+    let parts = cuts.iter().enumerate().flat_map(|(number, cut)| {
+        cut.tiles().map(move |mut tile| {
+            let range = tile.out_range();
+            tile.out_first -= range.start;
+            (number, range, packet::packet(conversion, tile, cut.align))
+        })
+    });
+    ring.run(
+        gpu,
+        // One worker: parts come in their order.
+        1,
+        parts,
+        |(_, _, packet), writer| fill(packet, reader, writer),
+        |(number, range, packet), slot, used, encoder| {
+            dispatch(gpu, &kernel, packet, scratch, slot, used, encoder);
+            then(*number, range.clone(), encoder);
+        },
+    )
+}
+
 fn check_target(conversion: &Conversion, plan: &Plan, target: &wgpu::Buffer) -> Result<()> {
     if !target.usage().contains(wgpu::BufferUsages::STORAGE) {
         return Err(Error::usage("the buffer to load into lacks usage STORAGE"));
@@ -194,12 +249,22 @@ impl<'a> Cut<'a> {
         matches!(self.plan.axes[..], [axis] if axis.stored == 1 && axis.out == 1)
     }
 
+    /// The same with at most this many voxels of the output in a packet.
+    fn with_parts_of(mut self, most: u64) -> Self {
+        self.out_span = self.out_span.min(most);
+        self
+    }
+
     fn packets(&self) -> impl Iterator<Item = Packet> + Send {
+        self.tiles()
+            .map(|tile| packet::packet(self.conversion, tile, self.align))
+    }
+
+    fn tiles(&self) -> impl Iterator<Item = Plan> + Send {
         let stored = self.conversion.stored.size_bytes() as u64;
         self.plan
             .tiles(stored, self.gathered, self.out_span)
             .flat_map(|tile| self.with_tables_that_fit(tile))
-            .map(|tile| packet::packet(self.conversion, tile, self.align))
     }
 
     /// The tile, halved until the table entries of each part fit its head.
@@ -272,7 +337,7 @@ fn dispatch(
 }
 
 /// A grid of at least this many workgroups with no side above `side`.
-fn grid(groups: u32, side: u32) -> [u32; 3] {
+pub(crate) fn grid(groups: u32, side: u32) -> [u32; 3] {
     let x = groups.min(side);
     let y = groups.div_ceil(x).min(side);
     [x, y, groups.div_ceil(x).div_ceil(y)]

@@ -1,7 +1,9 @@
 //! Stored voxels to device memory.
 
+use std::ops::Range;
+
 use super::ArrayProxy;
-use crate::convert::gpu;
+use crate::convert::{Conversion, gpu};
 use crate::dtype::Float;
 use crate::error::{ErrorKind, Result};
 use crate::gpu::{DeviceArray, Gpu, StagingOptions};
@@ -48,6 +50,31 @@ impl ArrayProxy {
             session.end()?;
         }
         Ok(array)
+    }
+}
+
+impl ArrayProxy {
+    /// Converts plans over the stored voxels part by part, as [`gpu::for_each_part`] does.
+    ///
+    /// # Errors
+    /// Those of [`Self::slice_gpu`].
+    pub(crate) fn for_each_part(
+        &self,
+        gpu: &Gpu,
+        conversion: &Conversion,
+        plans: &[Plan],
+        most: u64,
+        scratch: &wgpu::Buffer,
+        then: impl FnMut(usize, Range<u64>, &mut wgpu::CommandEncoder),
+    ) -> Result<()> {
+        let session = self.source.begin()?;
+        let reader = Reader {
+            session: &session,
+            offset: self.spec.offset,
+            item: self.spec.dtype.size_bytes() as u64,
+        };
+        gpu::for_each_part(gpu, conversion, plans, most, &reader, scratch, then)?;
+        session.end()
     }
 }
 
