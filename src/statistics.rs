@@ -83,7 +83,7 @@ impl Statistics {
             non_finite: moments.non_finite,
             min: or_nan(moments.min),
             max: or_nan(moments.max),
-            mean: or_nan(moments.mean),
+            mean: or_nan(moments.mean()),
             std: or_nan((moments.squares / moments.finite as f64).sqrt()),
             histogram,
         }

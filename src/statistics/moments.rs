@@ -15,13 +15,16 @@ pub(super) const LANES: usize = 64;
 pub(super) const BLOCK: usize = 1 << 14;
 
 /// What is kept of values: their number, extremes, mean, and sum of squared differences from the mean.
+///
+/// The mean is kept as a value of the data and what it is beside that, so that a large one costs no digits.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Moments {
     pub finite: u64,
     pub non_finite: u64,
     pub min: f64,
     pub max: f64,
-    pub mean: f64,
+    pub pivot: f64,
+    pub offset: f64,
     pub squares: f64,
 }
 
@@ -67,7 +70,8 @@ impl Lane {
             non_finite: self.non_finite.into(),
             min: self.min,
             max: self.max,
-            mean: self.pivot + self.sum / n,
+            pivot: self.pivot,
+            offset: self.sum / n,
             // Rounding can leave less than nothing of a spread of nothing. A NaN, of an overflow, stays.
             squares: not_below_zero(self.squares - self.sum * self.sum / n),
         }
@@ -79,6 +83,10 @@ pub(super) fn not_below_zero(value: f64) -> f64 {
 }
 
 impl Moments {
+    pub fn mean(&self) -> f64 {
+        self.pivot + self.offset
+    }
+
     /// Those of the values of both.
     pub fn merged(self, other: Self) -> Self {
         let non_finite = self.non_finite + other.non_finite;
@@ -88,7 +96,7 @@ impl Moments {
         }
         let finite = self.finite + other.finite;
         let share = other.finite as f64 / finite as f64;
-        let apart = other.mean - self.mean;
+        let apart = (other.pivot - self.pivot) + (other.offset - self.offset);
         let lower = self.min.total_cmp(&other.min).is_le();
         let higher = self.max.total_cmp(&other.max).is_ge();
         Self {
@@ -96,7 +104,8 @@ impl Moments {
             non_finite,
             min: if lower { self.min } else { other.min },
             max: if higher { self.max } else { other.max },
-            mean: self.mean + apart * share,
+            pivot: self.pivot,
+            offset: self.offset + apart * share,
             squares: self.squares + other.squares + apart * apart * (self.finite as f64 * share),
         }
     }

@@ -6,6 +6,7 @@ mod bench;
 mod convert;
 mod info;
 mod output;
+mod stats;
 
 use std::process::ExitCode;
 
@@ -31,6 +32,8 @@ enum Command {
     Info(info::Args),
     /// Writes the scaled values of a volume to another file.
     Convert(convert::Args),
+    /// Count, extremes, mean, standard deviation and histogram of the scaled values.
+    Stats(stats::Args),
 }
 
 /// What a subcommand can fail with: a message for one line.
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         Command::Bench(args) => bench::run(&args),
         Command::Info(args) => info::run(&args),
         Command::Convert(args) => convert::run(&args),
+        Command::Stats(args) => stats::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
