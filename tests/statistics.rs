@@ -490,7 +490,7 @@ mod command {
         assert_eq!(found["mean"].as_f64(), Some(1000.0));
         let std = (4.0 * (1000.0f64 * 1000.0 - 1.0) / 12.0).sqrt();
         assert!((found["std"].as_f64().unwrap() - std).abs() < 1e-9);
-        assert_eq!(found["histogram"]["counts"], serde_json::json!([100; 10]));
+        assert_eq!(found["histogram"]["counts"], serde_json::json!(vec![100; 10]));
         let window = [
             "--json", "--bins", "2", "--window", "-10", "10", "--dtype", "f64",
         ];
