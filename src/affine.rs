@@ -3,6 +3,8 @@
 mod orientation;
 mod svd;
 
+pub(crate) use svd::orthogonal_factor as orthogonal_part;
+
 pub use orientation::{AxisDirection, Orientation};
 
 /// A 4 x 4 matrix, by rows, that takes a voxel index `(i, j, k, 1)` to millimetres `(x, y, z, 1)`.
@@ -22,6 +24,12 @@ pub fn multiply(left: &Affine, right: &Affine) -> Affine {
         }
         sums
     })
+}
+
+/// The determinant of a 3 x 3 matrix.
+pub(crate) fn determinant(matrix: &[[f64; 3]; 3]) -> f64 {
+    let [[a, b, c], [d, e, f], [g, h, i]] = *matrix;
+    a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g)
 }
 
 #[cfg(test)]

@@ -90,6 +90,21 @@ impl Cache {
             .make_mut()
     }
 
+    /// Whether an array image's own array of this type is the newest, and so the one to edit: there is no kept copy
+    /// with an edit made on a device. A device copy without one is dropped, for it is about to be old.
+    pub fn begin_own_edit<T: Element>(&mut self) -> bool {
+        #[cfg(feature = "gpu")]
+        if self.device_edit_of(T::DTYPE) {
+            return false;
+        }
+        if self.host::<T>().is_some() {
+            return false;
+        }
+        #[cfg(feature = "gpu")]
+        self.drop_device_of(T::DTYPE);
+        true
+    }
+
     /// Lets everything go.
     pub fn clear(&mut self) {
         *self = Self::new(&self.budget);

@@ -5,6 +5,7 @@ pub(crate) mod cpu;
 pub(crate) mod double;
 #[cfg(feature = "gpu")]
 pub(crate) mod gpu;
+pub(crate) mod store;
 
 use crate::dtype::{ByteOrder, DType};
 use crate::error::{ErrorKind, Result};

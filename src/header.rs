@@ -92,15 +92,15 @@ impl Header {
 
 /// Number of voxels of a shape, checked.
 pub(crate) fn voxels(shape: &[usize]) -> Result<u64> {
-    // A zero anywhere makes it empty, whatever the other axes say.
-    if shape.contains(&0) {
-        return Ok(0);
-    }
-    shape
+    // As in numpy and ndarray, the axes that are not empty must fit even where another one is.
+    let product = shape
         .iter()
+        .filter(|&&n| n != 0)
         .try_fold(1u64, |product, &n| product.checked_mul(n as u64))
         .filter(|&n| i64::try_from(n).is_ok())
-        .ok_or_else(|| overflow(shape))
+        .ok_or_else(|| overflow(shape))?;
+    // A zero anywhere makes it empty.
+    Ok(if shape.contains(&0) { 0 } else { product })
 }
 
 fn overflow(shape: &[usize]) -> Error {

@@ -5,6 +5,7 @@ mod device;
 mod fdata;
 mod open;
 mod orient;
+mod save;
 
 use std::collections::BTreeMap;
 use std::io::Read;

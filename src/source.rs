@@ -125,6 +125,17 @@ impl Source {
         }
     }
 
+    /// Lets go of what reading the header opened, so that a loaded image holds no handle until its voxels are read
+    /// ([`crate::KeepFileOpen`]).
+    pub fn release(&self) {
+        match self {
+            Self::Mapped(source) => source.release(),
+            Self::File(source) => source.release(),
+            Self::Gzip(source) => source.release(),
+            Self::Memory(_) | Self::Custom(_) | Self::Missing(_) => {}
+        }
+    }
+
     /// A bound on the number of bytes that holds before anything is inflated.
     pub fn most_bytes(&self) -> Result<Option<u64>> {
         match self {

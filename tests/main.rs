@@ -1,1 +1,24 @@
+//! Every integration test in one binary: one module for each promise of the crate. Tests that compare with
+//! nibabel need the files that `tests/run.sh` makes, and say so when these are not there.
+
+mod bits;
+mod bits_complex;
+mod cache_walk;
+mod caches;
+#[cfg(feature = "cli")]
+mod command;
+mod entry;
+mod files;
+mod malformed;
+mod malformed_files;
+mod malformed_gzip;
+mod malformed_headers;
+mod memory;
+mod oracle_values;
+mod reads;
+mod real_files;
+mod slices;
+mod small_devices;
 mod statistics;
+mod support;
+mod writing;

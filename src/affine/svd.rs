@@ -8,7 +8,7 @@ const SWEEPS: usize = 30;
 ///
 /// One-sided Jacobi: rotate pairs of columns until all are orthogonal. Then the rotations are Q transposed, the
 /// columns' lengths S, and the columns over their lengths P.
-pub(super) fn orthogonal_factor(matrix: [[f64; 3]; 3]) -> [[f64; 3]; 3] {
+pub(crate) fn orthogonal_factor(matrix: [[f64; 3]; 3]) -> [[f64; 3]; 3] {
     let mut columns = transposed(matrix);
     let mut rotations = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]];
     for _ in 0..SWEEPS {

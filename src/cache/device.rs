@@ -105,6 +105,12 @@ impl Cache {
         }
     }
 
+    /// Whether a device array of this type was written to since the host last saw it.
+    pub(super) fn device_edit_of(&self, dtype: DType) -> bool {
+        let modified = self.on_device(|kept| kept.is_modified().then(|| kept.dtype()));
+        modified == Some(dtype)
+    }
+
     /// Drops a modified device array, unless it is of this type.
     pub(super) fn drop_modified_device_but(&mut self, dtype: DType) {
         let modified = self.on_device(|kept| kept.is_modified().then(|| kept.dtype()));

@@ -1,5 +1,6 @@
 //! NIfTI-1 and NIfTI-2, in a single file (`.nii`) or a pair (`.hdr` and `.img`).
 
+mod build;
 mod checks;
 mod extended;
 mod extensions;
@@ -13,6 +14,8 @@ mod malformed;
 pub(crate) mod oracle;
 #[cfg(test)]
 mod tests;
+
+pub(crate) use build::Target;
 
 use crate::dtype::ByteOrder;
 use crate::error::{ErrorKind, Result};

@@ -84,9 +84,6 @@ impl SpareRings {
     }
 }
 
-/// Smaller slots than this have no room for the head of a packet.
-const MIN_SLOT: u64 = 4096;
-
 /// The size of a slot for this many bytes in all: what the options say, unless limits or the upload are smaller.
 pub(crate) fn slot_bytes(gpu: &Gpu, purpose: Purpose, options: &StagingOptions, bytes: u64) -> u64 {
     let limits = gpu.limits();

@@ -46,7 +46,10 @@ impl DataobjImage {
     /// [`crate::Mmap::ReadOnly`].
     pub fn fdata_mut<T: Float>(&mut self) -> Result<ArrayViewMutD<'_, T>> {
         if matches!(&self.dataobj, Dataobj::Array(array) if array.get::<T>().is_some()) {
-            return self.own_array_mut();
+            let cache = self.cache.get_mut().unwrap_or_else(PoisonError::into_inner);
+            if cache.begin_own_edit::<T>() {
+                return self.own_array_mut();
+            }
         }
         let array = self.get_fdata::<T>(Caching::Fill)?;
         let cache = self.cache.get_mut();
@@ -91,13 +94,14 @@ impl DataobjImage {
         caching: Caching,
         compute: impl FnOnce(&Dataobj) -> Result<HostArray<T>>,
     ) -> Result<HostArray<T>> {
+        // An array image's own type is only kept here when it was edited on a device.
+        if let Some(kept) = self.cache().host::<T>() {
+            return Ok(kept);
+        }
         if let Dataobj::Array(array) = &self.dataobj
             && let Some(own) = array.get::<T>()
         {
             return Ok(own.clone());
-        }
-        if let Some(kept) = self.cache().host::<T>() {
-            return Ok(kept);
         }
         // Not under the lock: reading uses all threads, and one of them may ask this image for something.
         self.cache().budget().miss();

@@ -52,6 +52,7 @@ pub(super) fn from_file_map(file_map: FileMap, options: &LoadOptions) -> Result<
     let name = header.filename.as_ref().map(FileName::new);
     let (entry, parsed) = read_header(&header_source, name.as_ref())
         .map_err(|error| error.at_maybe(header.filename.as_deref()))?;
+    header_source.release();
     let image_source = if entry.image_endings.is_empty() {
         header_source
     } else {
@@ -64,6 +65,7 @@ pub(super) fn from_file_map(file_map: FileMap, options: &LoadOptions) -> Result<
             opened => opened?,
         }
     };
+    image_source.release();
     let name = header.filename.clone();
     assemble(parsed, image_source, file_map).map_err(|error| error.at_maybe(name.as_deref()))
 }
@@ -143,8 +145,8 @@ fn read_header(source: &Source, name: Option<&FileName>) -> Result<(&'static For
         && let ErrorKind::Truncated { need, .. } = *error.kind()
         && prefix.len() as u64 == SNIFF_BYTES
     {
-        // Not the file is short, but what was read of it.
-        prefix = source.prefix(need)?;
+        // Not the file is short, but what was read of it. The four bytes behind a header tell of extensions.
+        prefix = source.prefix(need + 4)?;
         detected = detect(&prefix, ending);
     }
     let entry = detected?;

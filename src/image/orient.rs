@@ -88,17 +88,23 @@ impl DataobjImage {
     fn showing(
         &self,
         index: &Index,
-        change: impl FnOnce(Selection) -> Selection,
+        change: impl Fn(Selection) -> Selection,
         affine: Option<Affine>,
     ) -> Result<Self> {
+        let own = change(index.select(self.shape())?);
         let dataobj = self.dataobj.showing(change(self.dataobj.select(index)?))?;
         let mut header = self.header.clone();
         header.affine = affine;
         header.shape = dataobj.shape().to_vec();
-        let spatial = zooms(header.shape.len(), affine.as_ref());
-        let further = header.zooms.iter().skip(3).copied();
-        header.zooms = spatial.iter().take(3).copied().chain(further).collect();
-        header.zooms.resize(header.shape.len(), 1.0);
+        let kept = |out: &OutAxis| match *out {
+            OutAxis::Axis(axis) => self.header.zooms.get(axis).copied().unwrap_or(1.0),
+            OutAxis::New(_) => 1.0,
+        };
+        header.zooms = own.out.iter().map(kept).collect();
+        if affine != self.affine {
+            let spatial = zooms(own.out.len().min(3), affine.as_ref());
+            header.zooms.splice(..spatial.len(), spatial);
+        }
         let mut image = Self::new(dataobj, header, self.extra.clone(), self.file_map.clone())?;
         image.notes.clone_from(&self.notes);
         Ok(image)

@@ -48,10 +48,11 @@ impl Plan {
         let empty = axes.iter().any(|axis| axis.count == 0);
         axes.retain(|axis| axis.count != 1);
         axes.sort_by_key(|axis| axis.stored);
+        // A box without voxels begins nowhere: flipped axes beside the empty one must not move it.
         Self {
             axes,
-            stored_first,
-            out_first,
+            stored_first: if empty { 0 } else { stored_first },
+            out_first: if empty { 0 } else { out_first },
             empty,
         }
     }

@@ -125,6 +125,12 @@ impl FileSource {
         Ok(file)
     }
 
+    /// Lets go of the handle that was kept; the next operation opens the file again.
+    pub fn release(&self) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        *kept = None;
+    }
+
     /// Checks that the file did not change while it was read.
     pub fn end(&self, file: &File) -> Result<()> {
         self.identity.check(&self.path, Some(file))

@@ -45,6 +45,11 @@ impl GzipSource {
         self.compressed.path()
     }
 
+    /// Lets go of the compressed file's handle.
+    pub fn release(&self) {
+        self.compressed.release();
+    }
+
     /// A bound on the inflated bytes, from the compressed ones alone.
     pub fn most_bytes(&self) -> Result<u64> {
         let compressed = self.compressed.len()?.unwrap_or(u64::MAX);

@@ -90,6 +90,12 @@ impl MmapSource {
         Ok(guard)
     }
 
+    /// Lets go of the mapping and of the handle that was kept; the next operation opens the file again.
+    pub fn release(&self) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        *state = State::default();
+    }
+
     /// Checks that the file did not change during the operation.
     pub fn end(&self) -> Result<()> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,25 +1,25 @@
-//! `voxload convert`: the scaled values of a volume to a `.npy` or `.raw` file.
+//! `voxload convert`: the scaled values of a volume to a `.npy`, `.raw` or NIfTI file.
 
 use std::path::PathBuf;
 
 use clap::ValueEnum;
 use half::f16;
-use indicatif::ProgressBar;
-use voxload::{DType, DataobjImage, Float, Index};
+use voxload::{ArrayProxy, DType, DataobjImage, Float, Index, SaveOptions};
 
-use crate::CommandResult;
 use crate::output::ArrayFile;
+use crate::{CommandResult, spinner};
 
 /// Writes the scaled values of a volume to another file.
 #[derive(clap::Args)]
 pub struct Args {
     /// Any file of the volume
     input: PathBuf,
-    /// `.npy` (Fortran order) or `.raw` (the same bytes bare)
+    /// `.npy` (Fortran order), `.raw` (the same bytes bare), `.nii`, `.nii.gz`, `.hdr` or `.img`
     output: PathBuf,
-    /// The type to write; `native` is as stored where nothing is scaled, else f64
-    #[arg(long, value_enum, default_value_t = OutType::F32)]
-    dtype: OutType,
+    /// The type to write; `native` is as stored where nothing is scaled, else f64. Default: f32; for NIfTI the stored
+    /// type with its scaling
+    #[arg(long, value_enum)]
+    dtype: Option<OutType>,
     /// Where the values are computed: the same bits everywhere
     #[arg(long, value_enum, default_value_t = Backend::Auto)]
     backend: Backend,
@@ -31,7 +31,7 @@ pub struct Args {
     canonical: bool,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum OutType {
     F16,
     F32,
@@ -48,22 +48,34 @@ pub enum Backend {
     Gpu,
 }
 
+/// Endings of NIfTI files, without compression.
+const NIFTI_ENDINGS: [&str; 3] = [".nii", ".hdr", ".img"];
+
 pub fn run(args: &Args) -> CommandResult {
-    let file = ArrayFile::new(&args.output)?;
+    let name = args.output.to_string_lossy().to_lowercase();
+    let plain = name.strip_suffix(".gz").unwrap_or(&name);
+    let nifti = NIFTI_ENDINGS.iter().any(|ending| plain.ends_with(ending));
+    let file = if nifti {
+        None
+    } else {
+        Some(ArrayFile::new(&args.output)?)
+    };
     let mut image = voxload::load(&args.input)?;
     let mut index = args.slice.clone().unwrap_or_default();
-    if args.canonical {
-        // An orientation needs an affine that follows the slice, so it is the image that is sliced.
-        image = image.slicer(&index)?.as_closest_canonical()?;
+    if args.canonical || nifti {
+        // An affine that follows the slice is needed, so it is the image that is sliced.
+        image = image.slicer(&index)?;
         index = Index::new();
     }
-    match (args.backend, args.dtype) {
-        (Backend::Gpu, dtype) => on_gpu(&image, &index, dtype, &file)?,
-        (_, OutType::F16) => on_cpu::<f16>(&image, &index, &file)?,
-        (_, OutType::F32) => on_cpu::<f32>(&image, &index, &file)?,
-        (_, OutType::F64) => on_cpu::<f64>(&image, &index, &file)?,
-        (_, OutType::Native) => file.write_array(&image.dataobj().slice_native(&index)?)?,
+    if args.canonical {
+        image = image.as_closest_canonical()?;
     }
+    let working = spinner("converting");
+    match file {
+        Some(file) => to_array(&image, &index, args, &file)?,
+        None => to_nifti(&mut image, args)?,
+    }
+    working.finish_and_clear();
     // At the end: a whole read of a gzip stream may add to them.
     for note in image.notes() {
         eprintln!("voxload: {}: {note}", args.input.display());
@@ -71,21 +83,55 @@ pub fn run(args: &Args) -> CommandResult {
     Ok(())
 }
 
-fn on_cpu<T: Float>(image: &DataobjImage, index: &Index, file: &ArrayFile) -> CommandResult {
-    let working = crate::spinner("converting");
-    let array = image.dataobj().slice::<T>(index)?;
-    working.set_message("writing");
-    file.write_array(&array.into())?;
-    working.finish_and_clear();
-    Ok(())
+fn to_array(image: &DataobjImage, index: &Index, args: &Args, file: &ArrayFile) -> CommandResult {
+    fn values<T: Float>(image: &DataobjImage, index: &Index, file: &ArrayFile) -> CommandResult {
+        file.write_array(&image.dataobj().slice::<T>(index)?.into())
+    }
+    let dtype = args.dtype.unwrap_or(OutType::F32);
+    match (args.backend, dtype) {
+        (Backend::Gpu, dtype) => on_gpu(image, index, dtype, file),
+        (_, OutType::F16) => values::<f16>(image, index, file),
+        (_, OutType::F32) => values::<f32>(image, index, file),
+        (_, OutType::F64) => values::<f64>(image, index, file),
+        (_, OutType::Native) => file.write_array(&image.dataobj().slice_native(index)?),
+    }
+}
+
+fn native_dtype(image: &DataobjImage) -> DType {
+    let array = image.dataobj().dtype();
+    image.proxy().map_or(array, ArrayProxy::native_dtype)
+}
+
+fn to_nifti(image: &mut DataobjImage, args: &Args) -> CommandResult {
+    let options = match args.dtype {
+        None => SaveOptions::new().keep_scaling(),
+        Some(OutType::F16) => return Err("NIfTI has no f16: use f32".into()),
+        Some(OutType::F32) => SaveOptions::new().dtype(DType::F32),
+        Some(OutType::F64) => SaveOptions::new().dtype(DType::F64),
+        Some(OutType::Native) => SaveOptions::new().dtype(native_dtype(image)),
+    };
+    if args.backend == Backend::Gpu {
+        return Err("values for NIfTI files are computed on the CPU: leave --backend out".into());
+    }
+    match image.save(&args.output, &options) {
+        Err(error) if args.dtype.is_none() && is_unsupported(&error) => {
+            let stored = image.dataobj().dtype();
+            eprintln!(
+                "voxload: NIfTI cannot state the scaling of these {stored} voxels: written as float32"
+            );
+            Ok(image.save(&args.output, &SaveOptions::new().dtype(DType::F32))?)
+        }
+        saved => Ok(saved?),
+    }
+}
+
+fn is_unsupported(error: &voxload::Error) -> bool {
+    matches!(error.kind(), voxload::ErrorKind::Unsupported(_))
 }
 
 #[cfg(feature = "gpu")]
 fn on_gpu(image: &DataobjImage, index: &Index, dtype: OutType, file: &ArrayFile) -> CommandResult {
-    let native = image
-        .proxy()
-        .map_or(image.dataobj().dtype(), voxload::ArrayProxy::native_dtype);
-    match (dtype, native) {
+    match (dtype, native_dtype(image)) {
         (OutType::F16, _) | (OutType::Native, DType::F16) => by_blocks::<f16>(image, index, file),
         (OutType::F32, _) | (OutType::Native, DType::F32) => by_blocks::<f32>(image, index, file),
         (OutType::F64, _) | (OutType::Native, DType::F64) => by_blocks::<f64>(image, index, file),
@@ -111,34 +157,22 @@ fn by_blocks<T: Float>(image: &DataobjImage, index: &Index, file: &ArrayFile) ->
     let frame_bytes = (total / frames.max(1)).max(1) as u64 * size_of::<T>() as u64;
     let most_bytes = gpu.limits().max_buffer_size & !3;
     let block = usize::try_from(most_bytes / frame_bytes)?.clamp(1, frames.max(1));
-    let progress = progress(frames.div_ceil(block.max(1)) as u64);
     file.write(T::DTYPE, &shape, |writer| {
+        let mut load = |part: &Index| -> CommandResult {
+            let array = sliced.slice_gpu::<T>(&gpu, part)?.download()?;
+            Ok(writer.write_all(bytemuck::cast_slice(array.as_slice()))?)
+        };
         if frames <= block {
-            let array = sliced.slice_gpu::<T>(&gpu, &Index::new())?;
-            return Ok(writer.write_all(bytemuck::cast_slice(array.download()?.as_slice()))?);
+            return load(&Index::new());
         }
         for start in (0..frames).step_by(block) {
             let stop = frames.min(start + block);
-            let part = Index::new().ellipsis().range(start as i64..stop as i64);
-            let array = sliced.slice_gpu::<T>(&gpu, &part)?;
-            writer.write_all(bytemuck::cast_slice(array.download()?.as_slice()))?;
-            progress.inc(1);
+            load(&Index::new().ellipsis().range(start as i64..stop as i64))?;
         }
         // A whole read checks the end of a compressed stream; one by blocks has to ask for that.
-        if let Some(proxy) = image.proxy() {
-            proxy.check_to_end()?;
+        match image.proxy() {
+            Some(proxy) => Ok(proxy.check_to_end()?),
+            None => Ok(()),
         }
-        Ok(())
-    })?;
-    progress.finish_and_clear();
-    Ok(())
-}
-
-/// A progress bar over the blocks: on a terminal, and when there is more than one.
-#[cfg(feature = "gpu")]
-fn progress(blocks: u64) -> ProgressBar {
-    match blocks {
-        0 | 1 => ProgressBar::hidden(),
-        _ => ProgressBar::new(blocks),
-    }
+    })
 }

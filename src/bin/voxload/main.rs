@@ -6,6 +6,7 @@ mod bench;
 mod convert;
 mod info;
 mod output;
+mod render;
 mod stats;
 
 use std::process::ExitCode;
@@ -32,6 +33,8 @@ enum Command {
     Info(info::Args),
     /// Writes the scaled values of a volume to another file.
     Convert(convert::Args),
+    /// Draws a volume as a PNG.
+    Render(render::Args),
     /// Count, extremes, mean, standard deviation and histogram of the scaled values.
     Stats(stats::Args),
 }
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Command::Bench(args) => bench::run(&args),
         Command::Info(args) => info::run(&args),
         Command::Convert(args) => convert::run(&args),
+        Command::Render(args) => render::run(&args),
         Command::Stats(args) => stats::run(&args),
     };
     match result {

@@ -10,7 +10,10 @@ use voxload::{DType, StoredArray};
 use crate::CommandResult;
 
 /// Writes a file through a temporary one beside it, which takes its name only when all of it is written.
-fn write_whole(path: &Path, write: impl FnOnce(&mut dyn Write) -> CommandResult) -> CommandResult {
+pub fn write_whole(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> CommandResult,
+) -> CommandResult {
     let named = |error: std::io::Error| format!("{}: {error}", path.display());
     let folder = path
         .parent()

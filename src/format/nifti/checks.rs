@@ -84,6 +84,12 @@ pub(super) fn check(header: &mut NiftiHeader, notes: &mut Vec<Note>) -> Result<D
     Ok(dtype)
 }
 
+/// The code of a voxel type; `None` for one that NIfTI does not have.
+pub(super) fn datatype_code(dtype: DType) -> Option<i64> {
+    let known = DATATYPES.iter().find(|(_, known)| *known == dtype);
+    known.map(|&(code, _)| code)
+}
+
 fn dtype_of(code: i64) -> Result<DType> {
     let known = DATATYPES.iter().find(|(known, _)| *known == code);
     known.map(|&(_, dtype)| dtype).ok_or_else(|| {

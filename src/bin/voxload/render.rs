@@ -1,0 +1,164 @@
+//! `voxload render`: orthogonal slices or a maximum intensity projection as a PNG, in canonical orientation.
+
+mod picture;
+mod window;
+
+use std::path::PathBuf;
+
+use clap::ValueEnum;
+use voxload::{DataobjImage, HostArray, Index};
+
+use crate::output::write_whole;
+use crate::{CommandResult, spinner};
+use picture::{Panel, Picture};
+use window::Window;
+
+/// Draws a volume as a PNG: what people look at before they read.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Any file of the volume
+    input: PathBuf,
+    /// The PNG file
+    #[arg(short, long, value_name = "PNG")]
+    output: PathBuf,
+    /// What to draw
+    #[arg(long, value_enum, default_value_t = Mode::Slices)]
+    mode: Mode,
+    /// Which frame of a series, counted from 0
+    #[arg(long, default_value_t = 0)]
+    frame: usize,
+    /// The voxel that the slices go through, in canonical (RAS) order; the middle by default
+    #[arg(long, value_name = "I,J,K", value_delimiter = ',')]
+    at: Option<Vec<usize>>,
+    /// The values drawn black and white; by default the 1st and 99th percentile
+    #[arg(
+        long,
+        value_name = "LO,HI",
+        value_delimiter = ',',
+        allow_hyphen_values = true
+    )]
+    window: Option<Vec<f64>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Mode {
+    /// Sagittal, coronal and axial slice
+    Slices,
+    /// The maximum along each axis
+    Mip,
+}
+
+/// The two axes of each panel (right, up), and the one it is a slice or a projection along.
+const PANELS: [([usize; 2], usize, [char; 4]); 3] = [
+    ([1, 2], 0, ['P', 'A', 'I', 'S']),
+    ([0, 2], 1, ['L', 'R', 'I', 'S']),
+    ([0, 1], 2, ['L', 'R', 'P', 'A']),
+];
+
+pub fn run(args: &Args) -> CommandResult {
+    let working = spinner("drawing");
+    let image = voxload::load(&args.input)?;
+    let volume = Volume::load(&image, args.frame)?;
+    let window = match args.window.as_deref() {
+        None => Window::robust(volume.values.as_slice()),
+        Some([lo, hi]) => Window { lo: *lo, hi: *hi },
+        Some(_) => return Err("--window takes two numbers: LO,HI".into()),
+    };
+    let at = match args.at.as_deref() {
+        None => volume.shape.map(|length| length / 2),
+        Some([i, j, k]) => [*i, *j, *k],
+        Some(_) => return Err("--at takes three numbers: I,J,K".into()),
+    };
+    if let Some(axis) = (0..3).find(|&axis| at[axis] >= volume.shape[axis]) {
+        let length = volume.shape[axis];
+        return Err(format!("--at: {} is out of range for an axis of {length}", at[axis]).into());
+    }
+    let mut panels = Vec::new();
+    for ([right, up], along, labels) in PANELS {
+        let levels = volume.panel(
+            [right, up],
+            along,
+            (args.mode == Mode::Slices).then_some(at[along]),
+            &window,
+        );
+        panels.push(Panel {
+            size: [volume.shape[right], volume.shape[up]],
+            zooms: [volume.zooms[right], volume.zooms[up]],
+            levels,
+            labels,
+        });
+    }
+    let picture = Picture::of(&panels);
+    write_whole(&args.output, |writer| picture.write_png(writer))?;
+    working.finish_and_clear();
+    for note in image.notes() {
+        eprintln!("voxload: {}: {note}", args.input.display());
+    }
+    Ok(())
+}
+
+/// One frame in canonical orientation.
+struct Volume {
+    values: HostArray<f32>,
+    shape: [usize; 3],
+    zooms: [f64; 3],
+}
+
+impl Volume {
+    fn load(image: &DataobjImage, frame: usize) -> Result<Self, Box<dyn std::error::Error>> {
+        if image.ndim() < 3 {
+            return Err(format!("a volume has three axes, this one is {:?}", image.shape()).into());
+        }
+        let canonical = image.as_closest_canonical()?;
+        let mut index = Index::new().all().all().all();
+        for (axis, &length) in canonical.shape().iter().enumerate().skip(3) {
+            // The frame counts along the fourth axis; of further ones the first is taken.
+            let wanted = if axis == 3 { frame } else { 0 };
+            if wanted >= length {
+                return Err(
+                    format!("--frame: {wanted} is out of range, there are {length}").into(),
+                );
+            }
+            index = index.at(wanted as i64);
+        }
+        let values = canonical.dataobj().slice::<f32>(&index)?;
+        let [i, j, k, ..] = *canonical.shape() else {
+            return Err("a volume has three axes".into());
+        };
+        if values.is_empty() {
+            return Err(format!("there are no voxels in {:?}", canonical.shape()).into());
+        }
+        let zoom = |axis: usize| canonical.header().zooms.get(axis).copied().unwrap_or(1.0);
+        Ok(Self {
+            values,
+            shape: [i, j, k],
+            zooms: [zoom(0), zoom(1), zoom(2)],
+        })
+    }
+
+    /// Grey levels of a panel, its first axis fastest: of the slice at a position, or of the maximum along the axis.
+    fn panel(
+        &self,
+        [right, up]: [usize; 2],
+        along: usize,
+        at: Option<usize>,
+        window: &Window,
+    ) -> Vec<u8> {
+        let strides = [1, self.shape[0], self.shape[0] * self.shape[1]];
+        let values = self.values.as_slice();
+        let positions = at.map_or(0..self.shape[along], |at| at..at + 1);
+        let mut levels = Vec::with_capacity(self.shape[right] * self.shape[up]);
+        for v in 0..self.shape[up] {
+            for u in 0..self.shape[right] {
+                let first = u * strides[right] + v * strides[up];
+                let column = positions
+                    .clone()
+                    .map(|w| values[first + w * strides[along]]);
+                // NaN is below everything, as `f32::max` has it.
+                let brightest = column.fold(f32::NAN, f32::max);
+                levels.push(window.level(f64::from(brightest)));
+            }
+        }
+        levels
+    }
+}

@@ -1,0 +1,106 @@
+//! gzip on all threads: chunks deflated apart and joined to one member, as pigz does, so that every reader takes it.
+
+use std::io::{Error, Write};
+
+use crc32fast::Hasher;
+use flate2::{Compress, Compression, FlushCompress};
+use rayon::prelude::*;
+
+/// Bytes that one thread deflates at a time: large enough that starting without a history costs next to nothing.
+const CHUNK: usize = 1 << 20;
+
+/// A gzip writer; [`GzWriter::finish`] must be called.
+pub(crate) struct GzWriter<W: Write> {
+    writer: W,
+    level: Compression,
+    pending: Vec<u8>,
+    batch: usize,
+    crc: Hasher,
+    length: u64,
+    started: bool,
+}
+
+impl<W: Write> GzWriter<W> {
+    pub fn new(writer: W, level: u32) -> Self {
+        let batch = CHUNK * 2 * rayon::current_num_threads();
+        Self {
+            writer,
+            level: Compression::new(level.min(9)),
+            pending: Vec::with_capacity(batch),
+            batch,
+            crc: Hasher::new(),
+            length: 0,
+            started: false,
+        }
+    }
+
+    /// Writes what is pending, the end of the stream and the trailer.
+    pub fn finish(mut self) -> std::io::Result<W> {
+        self.write_pending()?;
+        // The last block: empty, and marked as the last.
+        self.writer.write_all(&[0x03, 0x00])?;
+        let crc = self.crc.finalize();
+        self.writer.write_all(&crc.to_le_bytes())?;
+        self.writer.write_all(&(self.length as u32).to_le_bytes())?;
+        Ok(self.writer)
+    }
+
+    fn write_pending(&mut self) -> std::io::Result<()> {
+        if !self.started {
+            // No name, no time: the same input gives the same file.
+            self.writer
+                .write_all(&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255])?;
+            self.started = true;
+        }
+        let level = self.level;
+        let deflated: Vec<_> = self
+            .pending
+            .par_chunks(CHUNK)
+            .map(|chunk| {
+                let mut crc = Hasher::new();
+                crc.update(chunk);
+                Ok((deflate(chunk, level)?, crc))
+            })
+            .collect::<std::io::Result<_>>()?;
+        for (bytes, crc) in deflated {
+            self.writer.write_all(&bytes)?;
+            self.crc.combine(&crc);
+        }
+        self.length += self.pending.len() as u64;
+        self.pending.clear();
+        Ok(())
+    }
+}
+
+impl<W: Write> Write for GzWriter<W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let taken = bytes.len().min(self.batch - self.pending.len());
+        self.pending.extend_from_slice(&bytes[..taken]);
+        if self.pending.len() == self.batch {
+            self.write_pending()?;
+        }
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.writer.flush()
+    }
+}
+
+/// Deflate blocks that end at a byte, none of them the last of the stream.
+fn deflate(chunk: &[u8], level: Compression) -> std::io::Result<Vec<u8>> {
+    let mut compress = Compress::new(level, false);
+    let mut out = Vec::with_capacity(chunk.len() / 2 + 1024);
+    loop {
+        let rest = &chunk[compress.total_in() as usize..];
+        compress
+            .compress_vec(rest, &mut out, FlushCompress::Sync)
+            .map_err(Error::other)?;
+        let done = compress.total_in() as usize == chunk.len();
+        // With room left over, the flush is complete as well.
+        if done && out.len() < out.capacity() {
+            return Ok(out);
+        }
+        out.reserve(out.capacity().max(1024));
+    }
+}

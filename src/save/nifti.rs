@@ -1,0 +1,261 @@
+//! NIfTI files written frame by frame: the header first, then the voxels in order, so that a file may be larger than
+//! memory.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use super::{Output, WholeFile};
+use crate::array::StoredArray;
+use crate::convert::store::{Range, Storing};
+use crate::dtype::{ByteOrder, DType};
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::nifti::{Container, NiftiHeader, Target, Version};
+use crate::format::{Fields, FileName};
+use crate::header::{Header, voxels};
+use crate::scaling::Scaling;
+
+/// How an image is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SaveOptions {
+    pub(crate) dtype: Option<DType>,
+    pub(crate) keep_scaling: bool,
+    pub(crate) level: u32,
+}
+
+impl Default for SaveOptions {
+    fn default() -> Self {
+        Self {
+            dtype: None,
+            keep_scaling: false,
+            level: 1,
+        }
+    }
+}
+
+impl SaveOptions {
+    /// As nibabel: the type that the header states; for integers, a slope and inter derived from the values; gzip at
+    /// level 1.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The type to store, whatever the header states.
+    pub fn dtype(mut self, dtype: DType) -> Self {
+        self.dtype = Some(dtype);
+        self
+    }
+
+    /// Keeps the stored numbers and the slope and inter of the file as they are: nothing is rounded anew. Only for
+    /// the type that the file is stored in, and a scaling that NIfTI can state.
+    pub fn keep_scaling(mut self) -> Self {
+        self.keep_scaling = true;
+        self
+    }
+
+    /// The gzip level, 1 (fast) to 9 (small).
+    pub fn level(mut self, level: u32) -> Self {
+        self.level = level.clamp(1, 9);
+        self
+    }
+}
+
+/// The files that a name leads to.
+pub(crate) struct Paths {
+    pub header: PathBuf,
+    pub image: PathBuf,
+    pub container: Container,
+    gzip: bool,
+}
+
+impl Paths {
+    /// # Errors
+    /// [`ErrorKind::UnknownFormat`] for an ending that is not NIfTI's.
+    pub fn new(path: &Path) -> Result<Self> {
+        let name = FileName::new(path);
+        let gzip = match name.compression().to_ascii_lowercase().as_str() {
+            "" => false,
+            ".gz" => true,
+            other => return Err(Error::unsupported(format!("writing {other}")).at(path)),
+        };
+        let ending = name.ending().to_ascii_lowercase();
+        let (header, image, container) = match ending.as_str() {
+            ".nii" => (path.to_owned(), path.to_owned(), Container::Single),
+            ".hdr" => (path.to_owned(), name.companion(".img"), Container::Pair),
+            ".img" => (name.companion(".hdr"), path.to_owned(), Container::Pair),
+            _ => {
+                let message = format!("cannot write {ending:?} files, only .nii, .hdr and .img");
+                return Err(Error::from(ErrorKind::UnknownFormat(message)).at(path));
+            }
+        };
+        Ok(Self {
+            header,
+            image,
+            container,
+            gzip,
+        })
+    }
+}
+
+/// Writes a NIfTI file (or pair) frame by frame.
+///
+/// The file appears under its name when [`NiftiWriter::finish`] succeeds, and not at all otherwise; what had the name
+/// before stays until then, so it may be the file that the frames are read from.
+///
+/// ```no_run
+/// # fn main() -> voxload::Result<()> {
+/// use voxload::{DType, Index, NiftiWriter, SaveOptions};
+/// let bold = voxload::load("bold.nii.gz")?;
+/// let mut writer = NiftiWriter::create("twice.nii.gz", bold.header(), &SaveOptions::new().dtype(DType::F32))?;
+/// for t in 0..bold.shape()[3] {
+///     let frame = bold.dataobj().slice::<f32>(&Index::new().ellipsis().at(t as i64))?;
+///     let twice: Vec<f32> = frame.as_slice().iter().map(|value| 2.0 * value).collect();
+///     writer.write_values(&twice)?;
+/// }
+/// writer.finish()?;
+/// # Ok(()) }
+/// ```
+pub struct NiftiWriter {
+    paths: Paths,
+    header: Option<WholeFile>,
+    image: Output<WholeFile>,
+    dtype: DType,
+    byte_order: ByteOrder,
+    /// Voxels still to come.
+    left: u64,
+    buffer: Vec<u8>,
+}
+
+impl NiftiWriter {
+    /// Begins a file for an image with this header: `.nii`, `.hdr` or `.img`, gzipped if the name ends in `.gz`;
+    /// NIfTI-2 if the header is one.
+    ///
+    /// Values are stored in the type of the options, or else of the header, without scaling.
+    ///
+    /// # Errors
+    /// [`ErrorKind::UnknownFormat`], [`ErrorKind::Unsupported`] and [`ErrorKind::Header`] for what NIfTI cannot hold,
+    /// [`ErrorKind::Io`].
+    pub fn create(path: impl AsRef<Path>, header: &Header, options: &SaveOptions) -> Result<Self> {
+        let dtype = options.dtype.unwrap_or(header.dtype);
+        Self::begin(path.as_ref(), header, dtype, (1.0, 0.0), options)
+    }
+
+    pub(crate) fn begin(
+        path: &Path,
+        header: &Header,
+        dtype: DType,
+        slope_inter: (f64, f64),
+        options: &SaveOptions,
+    ) -> Result<Self> {
+        let paths = Paths::new(path)?;
+        let target = Target {
+            version: version_of(header),
+            container: paths.container,
+            dtype,
+            slope_inter,
+        };
+        let nifti = NiftiHeader::for_writing(header, &target).map_err(|error| error.at(path))?;
+        let gzip = paths.gzip.then_some(options.level);
+        let mut writer = Self {
+            header: None,
+            image: Output::new(WholeFile::create(&paths.image)?, gzip),
+            dtype,
+            byte_order: nifti.byte_order,
+            left: voxels(&header.shape)?,
+            buffer: Vec::new(),
+            paths,
+        };
+        let leading = nifti.leading_bytes();
+        if writer.paths.container == Container::Pair {
+            let mut file = Output::new(WholeFile::create(&writer.paths.header)?, gzip);
+            file.write_all(&leading)
+                .map_err(|error| writer.io(&error))?;
+            writer.header = Some(file.finish().map_err(|error| writer.io(&error))?);
+        } else {
+            writer.write_bytes(&leading)?;
+        }
+        Ok(writer)
+    }
+
+    /// Writes the next values, the first axis fastest, in any amount: a frame, several, or a part of one.
+    ///
+    /// # Errors
+    /// [`ErrorKind::DType`] for types that cannot be stored without scaling (floats as integers), [`ErrorKind::Shape`]
+    /// for more values than the header's shape has room for, [`ErrorKind::Io`].
+    pub fn write_values<T: crate::array::Element>(&mut self, values: &[T]) -> Result<()> {
+        let array = crate::array::HostArray::from_vec(&[values.len()], values.to_vec())?;
+        self.write_array(&array.into())
+    }
+
+    /// Writes the next values, of any type that can be stored without scaling.
+    ///
+    /// # Errors
+    /// As [`Self::write_values`].
+    pub fn write_array(&mut self, values: &StoredArray) -> Result<()> {
+        let storing = Storing::choose(values.dtype(), self.dtype, &Range::EMPTY.with(values))?;
+        if storing.slope_inter() != (1.0, 0.0) || storing.loses(values.dtype()) {
+            return Err(ErrorKind::DType {
+                stored: values.dtype().to_string(),
+                wanted: format!("stored {} without scaling", self.dtype),
+            }
+            .into());
+        }
+        self.write_stored(values, &storing)
+    }
+
+    /// Writes the next values by a plan made for all of them.
+    pub(crate) fn write_stored(&mut self, values: &StoredArray, storing: &Storing) -> Result<()> {
+        let given = values.len() as u64;
+        self.left = self.left.checked_sub(given).ok_or_else(|| {
+            Error::shape(given, format!("at most {} more values", self.left)).at(&self.paths.image)
+        })?;
+        let mut bytes = std::mem::take(&mut self.buffer);
+        bytes.clear();
+        let stored = storing.store(values, self.byte_order, &mut bytes);
+        let written = stored.and_then(|()| self.write_bytes(&bytes));
+        self.buffer = bytes;
+        written
+    }
+
+    /// Gives the file its name, now that all voxels are there.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Shape`] when voxels are missing, [`ErrorKind::Io`]; the file then does not appear.
+    pub fn finish(self) -> Result<()> {
+        let image_path = self.paths.image.clone();
+        if self.left > 0 {
+            let missing = format!("{} more values", self.left);
+            return Err(Error::shape("a file that ends early", missing).at(&image_path));
+        }
+        let image = self.image.finish();
+        let image = image.map_err(|error| Error::io(&error, 0).at(&image_path))?;
+        // The voxels first: a header is never there without them.
+        image.finish(&image_path)?;
+        match self.header {
+            Some(header) => header.finish(&self.paths.header),
+            None => Ok(()),
+        }
+    }
+
+    fn write_bytes(&mut self, bytes: &[u8]) -> Result<()> {
+        let written = self.image.write_all(bytes);
+        written.map_err(|error| self.io(&error))
+    }
+
+    fn io(&self, error: &std::io::Error) -> Error {
+        Error::io(error, 0).at(&self.paths.image)
+    }
+}
+
+/// NIfTI-2 for what is NIfTI-2 already, NIfTI-1 for all else.
+pub(crate) fn version_of(header: &Header) -> Version {
+    match &header.fields {
+        Fields::Nifti(nifti) => nifti.version,
+        _ => Version::One,
+    }
+}
+
+/// The slope and inter that NIfTI can state for a scaling; `None` for tables and other steps.
+pub(crate) fn kept_slope_inter(scaling: &Scaling) -> Option<(f64, f64)> {
+    let (slope, inter) = (scaling.slope()?, scaling.inter()?);
+    (*scaling == Scaling::linear(slope, inter)).then_some((slope, inter))
+}

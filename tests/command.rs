@@ -1,0 +1,353 @@
+//! Promise: the command does what its help says, says what went wrong in one line, and leaves no half files.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use half::f16;
+use serde_json::Value;
+use tempfile::TempDir;
+use voxload::{ByteOrder, DType, HostArray, Index, StoredArray};
+
+use crate::support::nifti::{Nifti, gz, one, put_real};
+use crate::support::{folder, write};
+
+fn voxload(args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_voxload"));
+    command.args(args).output().expect("the command runs")
+}
+
+fn status(output: &Output) -> i32 {
+    output.status.code().expect("no signal")
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).expect("UTF-8")
+}
+
+fn scaled(dir: &TempDir) -> PathBuf {
+    let nifti = Nifti::counting(&[4, 3, 2]).scl(0.5, -1.0);
+    write(dir, "in.nii.gz", &gz(&nifti.single(), 6))
+}
+
+fn name(path: &Path) -> &str {
+    path.to_str().expect("UTF-8")
+}
+
+/// The header's text and the bytes behind it.
+fn npy(path: &Path) -> (String, Vec<u8>) {
+    let bytes = std::fs::read(path).expect("the output");
+    assert_eq!(&bytes[..8], b"\x93NUMPY\x01\x00");
+    let length = usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
+    assert_eq!((10 + length) % 64, 0, "aligned");
+    let header = text(&bytes[10..10 + length]);
+    assert!(header.ends_with('\n'));
+    (header.trim_end().to_owned(), bytes[10 + length..].to_vec())
+}
+
+fn bytes_of<T: voxload::Element>(array: HostArray<T>) -> Vec<u8> {
+    StoredArray::from(array).as_bytes().to_vec()
+}
+
+/// What the library gives for the same request.
+fn expected(path: &Path, dtype: &str, index: &Index) -> Vec<u8> {
+    let image = voxload::load(path).expect("it loads");
+    let data = image.dataobj();
+    match dtype {
+        "f16" => bytes_of(data.slice::<f16>(index).expect("values")),
+        "f32" => bytes_of(data.slice::<f32>(index).expect("values")),
+        "f64" => bytes_of(data.slice::<f64>(index).expect("values")),
+        _ => data
+            .slice_native(index)
+            .expect("values")
+            .as_bytes()
+            .to_vec(),
+    }
+}
+
+#[test]
+fn convert_writes_every_type() {
+    let dir = folder();
+    let input = scaled(&dir);
+    for (dtype, descr) in [
+        ("f16", "<f2"),
+        ("f32", "<f4"),
+        ("f64", "<f8"),
+        ("native", "<f8"),
+    ] {
+        for ending in ["npy", "raw"] {
+            let out = dir.path().join(format!("{dtype}.{ending}"));
+            let output = voxload(&["convert", name(&input), name(&out), "--dtype", dtype]);
+            assert_eq!(status(&output), 0, "{}", text(&output.stderr));
+            assert!(
+                output.stdout.is_empty() && output.stderr.is_empty(),
+                "silent"
+            );
+            let data = match ending {
+                "npy" => {
+                    let (header, data) = npy(&out);
+                    let wanted = format!(
+                        "{{'descr': '{descr}', 'fortran_order': True, 'shape': (4, 3, 2), }}"
+                    );
+                    assert_eq!(header, wanted);
+                    data
+                }
+                _ => std::fs::read(&out).expect("the output"),
+            };
+            assert!(
+                data == expected(&input, dtype, &Index::new()),
+                "{dtype} {ending}"
+            );
+        }
+    }
+    let default = dir.path().join("default.npy");
+    assert_eq!(
+        status(&voxload(&["convert", name(&input), name(&default)])),
+        0
+    );
+    assert!(npy(&default).0.contains("'<f4'"));
+}
+
+#[test]
+fn convert_writes_every_stored_type_as_it_is() {
+    let descrs = [
+        (DType::U8, "'|u1'"),
+        (DType::I8, "'|i1'"),
+        (DType::U16, "'<u2'"),
+        (DType::I16, "'<i2'"),
+        (DType::U32, "'<u4'"),
+        (DType::I32, "'<i4'"),
+        (DType::U64, "'<u8'"),
+        (DType::I64, "'<i8'"),
+        (DType::F32, "'<f4'"),
+        (DType::F64, "'<f8'"),
+        (DType::C64, "'<c8'"),
+        (DType::C128, "'<c16'"),
+        (DType::Rgb24, "[('R', '|u1'), ('G', '|u1'), ('B', '|u1')]"),
+        (
+            DType::Rgba32,
+            "[('R', '|u1'), ('G', '|u1'), ('B', '|u1'), ('A', '|u1')]",
+        ),
+    ];
+    for (dtype, descr) in descrs {
+        let dir = folder();
+        let data: Vec<u8> = (0..6 * dtype.size_bytes()).map(|n| n as u8 + 1).collect();
+        let input = write(
+            &dir,
+            "in.nii",
+            &Nifti::new(dtype, &[6], data.clone()).single(),
+        );
+        let out = dir.path().join("out.npy");
+        let output = voxload(&["convert", name(&input), name(&out), "--dtype", "native"]);
+        assert_eq!(status(&output), 0, "{dtype}: {}", text(&output.stderr));
+        let (header, found) = npy(&out);
+        assert!(header.contains(&format!("'descr': {descr}, ")), "{header}");
+        assert!(header.contains("'shape': (6,), "), "{header}");
+        assert_eq!(found, data, "{dtype}");
+    }
+}
+
+#[test]
+fn convert_takes_slices() {
+    let dir = folder();
+    let input = scaled(&dir);
+    for (slice, shape) in [
+        ("[..., 1]", "(4, 3)"),
+        ("[::-1, 1:, 0]", "(4, 2)"),
+        ("-1", "(3, 2)"),
+        ("[0, 0, 0]", "()"),
+        ("[None, 2:2]", "(1, 0, 3, 2)"),
+    ] {
+        let out = dir.path().join("out.npy");
+        let output = voxload(&["convert", name(&input), name(&out), "--slice", slice]);
+        assert_eq!(status(&output), 0, "{slice}: {}", text(&output.stderr));
+        let (header, data) = npy(&out);
+        assert!(
+            header.contains(&format!("'shape': {shape}, ")),
+            "{slice}: {header}"
+        );
+        let index: Index = slice.parse().expect("an index");
+        assert_eq!(data, expected(&input, "f32", &index), "{slice}");
+    }
+}
+
+/// Status 1, one line that says why, nothing on standard output.
+fn fails(args: &[&str], reason: &str) {
+    let output = voxload(args);
+    assert_eq!(status(&output), 1, "{args:?}");
+    let error = text(&output.stderr);
+    assert_eq!(error.lines().count(), 1, "{error}");
+    assert!(error.starts_with("voxload: "), "{error}");
+    assert!(error.contains(reason), "{error:?} does not say {reason:?}");
+    assert!(output.stdout.is_empty());
+}
+
+#[test]
+fn failures_are_one_line_and_leave_no_file() {
+    let dir = folder();
+    let input = scaled(&dir);
+    let bytes = Nifti::counting(&[40, 30, 20]).single();
+    let cut = write(&dir, "cut.nii", &bytes[..20_000]);
+    let mut damaged = gz(&bytes, 6);
+    let end = damaged.len();
+    damaged[end - 8] ^= 1;
+    let damaged = write(&dir, "damaged.nii.gz", &damaged);
+    let rgb = Nifti::new(DType::Rgb24, &[2], vec![1; 6]).single();
+    let rgb = write(&dir, "rgb.nii", &rgb);
+    let gone = dir.path().join("gone.nii");
+    let out = dir.path().join("out.npy");
+    let nowhere = dir.path().join("nowhere/out.npy");
+    let other = dir.path().join("out.txt");
+    let before = std::fs::read_dir(dir.path()).expect("the folder").count();
+    fails(
+        &["convert", name(&gone), name(&out)],
+        "gone.nii: no such file",
+    );
+    fails(&["convert", name(&cut), name(&out)], "cut.nii: truncated");
+    fails(
+        &["convert", name(&damaged), name(&out)],
+        "damaged.nii.gz: damaged gzip",
+    );
+    fails(&["convert", name(&rgb), name(&out)], "RGB");
+    fails(&["convert", name(&input), name(&nowhere)], "nowhere");
+    fails(&["convert", name(&input), name(&other)], ".npy");
+    fails(
+        &["convert", name(&input), name(&out), "--slice", "[9]"],
+        "9 is out of range",
+    );
+    fails(&["info", name(&gone)], "gone.nii");
+    let after = std::fs::read_dir(dir.path()).expect("the folder").count();
+    assert_eq!(before, after, "no output and no temporary file");
+}
+
+/// A failed conversion leaves the old output as it was; a good one replaces it.
+#[test]
+fn an_old_output_is_replaced_whole() {
+    let dir = folder();
+    let input = scaled(&dir);
+    let cut = write(
+        &dir,
+        "cut.nii",
+        &Nifti::counting(&[40, 30]).single()[..1000],
+    );
+    let out = write(&dir, "out.raw", b"old");
+    assert_eq!(status(&voxload(&["convert", name(&cut), name(&out)])), 1);
+    assert_eq!(std::fs::read(&out).expect("the output"), b"old");
+    assert_eq!(status(&voxload(&["convert", name(&input), name(&out)])), 0);
+    assert_eq!(std::fs::read(&out).expect("the output").len(), 4 * 24);
+}
+
+#[test]
+fn wrong_usage_is_status_2() {
+    let dir = folder();
+    let input = scaled(&dir);
+    let input = name(&input);
+    let wrong: [&[&str]; 8] = [
+        &[],
+        &["frobnicate"],
+        &["info"],
+        &["convert", input],
+        &["convert", input, "a.npy", "--dtype", "i16"],
+        &["convert", input, "a.npy", "--slice", "[a]"],
+        &["convert", input, "a.npy", "--backend", "tpu"],
+        &["info", "--what", input],
+    ];
+    for args in wrong {
+        assert_eq!(status(&voxload(args)), 2, "{args:?}");
+    }
+    for args in [
+        &["--help"][..],
+        &["--version"],
+        &["convert", "--help"],
+        &["info", "--help"],
+    ] {
+        let output = voxload(args);
+        assert_eq!(status(&output), 0, "{args:?}");
+        assert!(!output.stdout.is_empty());
+    }
+}
+
+#[test]
+fn info_for_people() {
+    let dir = folder();
+    let input = scaled(&dir);
+    let output = voxload(&["info", name(&input)]);
+    assert_eq!(status(&output), 0);
+    let shown = text(&output.stdout);
+    for part in [
+        "in.nii.gz",
+        "NIfTI-1",
+        "[4, 3, 2]",
+        "int16",
+        "slope 0.5, inter -1",
+        "scl_slope",
+    ] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+}
+
+#[test]
+fn info_for_programs() {
+    let dir = folder();
+    let mut bytes = Nifti::counting(&[5, 6])
+        .version(1)
+        .order(ByteOrder::Big)
+        .single();
+    put_real(&mut bytes, one::VOX_OFFSET, 0.0, ByteOrder::Big);
+    let second = write(&dir, "second.nii", &bytes);
+    let first = scaled(&dir);
+    let output = voxload(&["info", "--json", name(&first), name(&second)]);
+    assert_eq!(status(&output), 0, "{}", text(&output.stderr));
+    let shown: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let [one, two] = shown.as_array().expect("an array").as_slice() else {
+        panic!("two objects: {shown}");
+    };
+    assert_eq!(one["shape"], serde_json::json!([4, 3, 2]));
+    assert_eq!(one["dtype"], "int16");
+    assert_eq!(
+        (&one["slope"], &one["inter"]),
+        (&0.5.into(), &(-1.0).into())
+    );
+    assert_eq!(one["affine"][3], serde_json::json!([0.0, 0.0, 0.0, 1.0]));
+    assert_eq!(one["notes"], serde_json::json!([]));
+    assert_eq!(two["byte_order"], "big");
+    assert_eq!(two["data_offset"], 352);
+    assert_eq!(two["notes"].as_array().map(Vec::len), Some(1));
+    assert!(two["fields"]["vox_offset"].is_string());
+}
+
+/// The same bytes whoever computes them; without an adapter asking for one is a failure in one line.
+#[test]
+#[cfg(feature = "gpu")]
+fn backends_write_the_same_bytes() {
+    use crate::support::backend::Backend;
+
+    let dir = folder();
+    let input = scaled(&dir);
+    let out = dir.path().join("out.raw");
+    let has_gpu = Backend::available("convert --backend gpu").len() > 1;
+    for dtype in ["f16", "f32", "f64"] {
+        for slice in ["...", "[::-1, 1:, 0]"] {
+            let expected = expected(&input, dtype, &slice.parse().expect("an index"));
+            for backend in ["auto", "cpu", "gpu"] {
+                let args = ["convert", name(&input), name(&out), "--dtype", dtype];
+                let args = [&args[..], &["--slice", slice, "--backend", backend]].concat();
+                if backend == "gpu" && !has_gpu {
+                    fails(&args, "GPU");
+                    continue;
+                }
+                let output = voxload(&args);
+                assert_eq!(status(&output), 0, "{}", text(&output.stderr));
+                let found = std::fs::read(&out).expect("the output");
+                assert_eq!(found, expected, "{backend} {dtype} {slice}");
+            }
+        }
+    }
+}
+
+#[test]
+fn bench_compares_the_bits() {
+    let output = voxload(&["bench", "--json", "--runs", "1", "--phantom", "3"]);
+    assert_eq!(status(&output), 0, "{}", text(&output.stderr));
+    let shown: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(shown.as_array().map(Vec::len), Some(1));
+}

@@ -1,0 +1,243 @@
+//! Promise: damage in gzip is always found on a whole read, and legal streams load (gzip-and-faults.md section 2).
+
+use std::time::{Duration, Instant};
+
+use voxload::{ByteOrder, Caching, DType, DataobjImage};
+
+use crate::malformed::seed;
+use crate::support::errors::outcome;
+use crate::support::nifti::{Nifti, gz, gz_with_fields, put_int, two};
+use crate::support::rng::Rng;
+
+/// Loads and reads all; the first error, or whether the values are those of `sound`.
+fn read(bytes: Vec<u8>, sound: &[f64]) -> String {
+    let image = match DataobjImage::from_bytes(bytes) {
+        Ok(image) => image,
+        failed => return outcome(&failed),
+    };
+    match image.get_fdata::<f64>(Caching::Fill) {
+        Ok(values) if values.as_slice() == sound => "Ok".to_owned(),
+        Ok(_) => "WRONG VALUES".to_owned(),
+        failed => {
+            assert!(!image.in_memory(), "nothing of a failed read is kept");
+            outcome(&failed)
+        }
+    }
+}
+
+fn values(bytes: &[u8]) -> Vec<f64> {
+    let image = DataobjImage::from_bytes(bytes.to_vec()).expect("it loads");
+    image
+        .get_fdata::<f64>(Caching::Fill)
+        .expect("a read")
+        .as_slice()
+        .to_vec()
+}
+
+/// A volume of random voxels: bytes and values.
+fn volume(voxels: usize) -> (Vec<u8>, Vec<f64>) {
+    let nifti = Nifti::new(DType::U8, &[voxels], Rng::new(4).bytes(voxels)).version(2);
+    let bytes = nifti.single();
+    let values = values(&bytes);
+    (bytes, values)
+}
+
+#[test]
+fn cut_at_every_byte() {
+    let bytes = seed(1, ByteOrder::Little).single();
+    let sound = values(&bytes);
+    let mut cut = 0;
+    for level in [0, 1, 9] {
+        let zipped = gz(&bytes, level);
+        for length in 2..zipped.len() {
+            let found = read(zipped[..length].to_vec(), &sound);
+            let expected = match length {
+                length if length < 10 => "Truncated(gzip header)",
+                length if length + 8 >= zipped.len() => "Truncated(gzip trailer)",
+                _ => "Truncated(gzip data)",
+            };
+            assert_eq!(
+                found,
+                expected,
+                "level {level}, {length} of {}",
+                zipped.len()
+            );
+            cut += 1;
+        }
+        assert_eq!(read(zipped, &sound), "Ok");
+    }
+    assert!(cut > 500, "{cut}");
+}
+
+#[test]
+fn every_flipped_bit_of_a_small_file() {
+    let bytes = seed(1, ByteOrder::Little).single();
+    let sound = values(&bytes);
+    let (mut harmless, mut spare, mut found_out) = (0, 0, 0);
+    for level in [0, 6] {
+        let zipped = gz(&bytes, level);
+        for bit in 0..zipped.len() * 8 {
+            let mut flipped = zipped.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            let found = read(flipped, &sound);
+            assert_ne!(found, "WRONG VALUES", "level {level}, bit {bit}");
+            // Nobody reads time, system, effort, and whether it is text.
+            let ignored = matches!(bit / 8, 4..=9) || bit / 8 == 3 && bit % 8 == 0;
+            if ignored {
+                assert_eq!(found, "Ok", "bit {bit}");
+                harmless += 1;
+            } else if found == "Ok" {
+                spare += 1;
+            } else {
+                found_out += 1;
+            }
+        }
+    }
+    assert_eq!(harmless, 2 * (6 * 8 + 1));
+    // Deflate itself skips a few bits to come to the next byte.
+    assert!(spare <= 2 * 7, "{spare} flips went unnoticed");
+    assert!(found_out > 4000, "{found_out}");
+}
+
+/// Flips among the voxels of stored blocks, which inflate whatever they hold: only the checksum can tell.
+#[test]
+fn silent_flips_are_found_by_the_checksum() {
+    let (bytes, sound) = volume(40_000);
+    let zipped = gz(&bytes, 0);
+    let mut rng = Rng::new(66);
+    for _ in 0..1000 {
+        // Behind the gzip header, the block's header and the NIfTI header.
+        let at = 10 + 5 + 544 + rng.below(30_000);
+        let mut flipped = zipped.clone();
+        flipped[at] ^= 1 << rng.below(8);
+        assert_eq!(read(flipped, &sound), "Integrity", "byte {at}");
+    }
+}
+
+#[test]
+fn lying_trailers() {
+    let (bytes, sound) = volume(5000);
+    let zipped = gz(&bytes, 6);
+    let end = zipped.len();
+    let with = |change: &dyn Fn(&mut Vec<u8>)| {
+        let mut changed = zipped.clone();
+        change(&mut changed);
+        read(changed, &sound)
+    };
+    assert_eq!(with(&|b| b[end - 8] ^= 1), "Integrity", "checksum");
+    assert_eq!(with(&|b| b[end - 4] ^= 1), "Integrity", "length");
+    assert_eq!(
+        with(&|b| b[end - 1] ^= 0x80),
+        "Integrity",
+        "length, above 2 GiB"
+    );
+    assert_eq!(with(&|b| b.truncate(end - 1)), "Truncated(gzip trailer)");
+    assert_eq!(with(&|b| b.truncate(end - 8)), "Truncated(gzip trailer)");
+    assert_eq!(with(&|b| b[2] = 7), "Integrity", "method");
+    assert_eq!(with(&|b| b[3] = 0x20), "Integrity", "reserved flag");
+    assert_eq!(with(&|_| ()), "Ok");
+}
+
+/// A volume cut short inside an honest stream.
+#[test]
+fn honest_streams_of_too_few_voxels() {
+    let (bytes, sound) = volume(5000);
+    for length in [544, 545, 600, 5000, bytes.len() - 1] {
+        let zipped = gz(&bytes[..length], 6);
+        assert_eq!(read(zipped, &sound), "Truncated(voxel data)", "{length}");
+    }
+    for length in [1, 100, 539] {
+        assert_eq!(read(gz(&bytes[..length], 6), &sound), "Truncated(header)");
+    }
+}
+
+#[test]
+fn legal_streams() {
+    let (bytes, sound) = volume(5000);
+    let members = |cuts: &[usize]| -> Vec<u8> {
+        let mut all = Vec::new();
+        let mut from = 0;
+        for &to in cuts.iter().chain([&bytes.len()]) {
+            all.extend(gz(&bytes[from..to], 6));
+            from = to;
+        }
+        all
+    };
+    let padded = |n: usize| [gz(&bytes, 6), vec![0; n]].concat();
+    let empty = gz(b"", 6);
+    let legal = [
+        gz_with_fields(&bytes),
+        members(&[]),
+        members(&[1]),
+        members(&[100, 544, 4000]),
+        members(&[10, 10, 10, 540, 540]),
+        [empty.clone(), gz(&bytes, 6)].concat(),
+        [empty.clone(), gz(&bytes, 6), empty.clone()].concat(),
+        padded(1),
+        padded(511),
+        padded(1 << 20),
+        [empty.repeat(20_000), gz(&bytes, 6)].concat(),
+    ];
+    for (n, zipped) in legal.into_iter().enumerate() {
+        let image = DataobjImage::from_bytes(zipped.clone()).expect("it loads");
+        assert_eq!(read(zipped, &sound), "Ok", "stream {n}");
+        image.get_fdata::<f32>(Caching::Fill).expect("a read");
+        assert_eq!(image.notes(), [], "stream {n}");
+    }
+    let header_crc = {
+        let mut zipped = gz(&bytes, 6);
+        zipped[3] = 2;
+        zipped.splice(10..10, [0x12, 0x34]);
+        zipped
+    };
+    assert_eq!(read(header_crc, &sound), "Ok");
+}
+
+/// "other trailing bytes are a warning"
+#[test]
+fn garbage_behind_the_stream_is_noted() {
+    let (bytes, sound) = volume(5000);
+    for garbage in [&b"garbage"[..], &[1], &[0x1f, 0x00], &[0, 0, 7, 7]] {
+        let zipped = [gz(&bytes, 6), garbage.to_vec()].concat();
+        let image = DataobjImage::from_bytes(zipped.clone()).expect("it loads");
+        assert_eq!(read(zipped, &sound), "Ok");
+        image.get_fdata::<f32>(Caching::Fill).expect("a read");
+        let notes = image.notes();
+        assert_eq!(notes.len(), 1, "{garbage:?}: {notes:?}");
+        assert_eq!(notes[0].field, "gzip");
+    }
+    let half_a_member = [gz(&bytes, 6), gz(&bytes, 6)[..40].to_vec()].concat();
+    assert!(read(half_a_member, &sound).starts_with("Truncated(gzip"));
+}
+
+/// A damaged file stays damaged however often it is asked, and its sound beginning can be sliced.
+#[test]
+fn errors_repeat_and_early_slices_work() {
+    let (bytes, _) = volume(2 << 20);
+    let mut zipped = gz(&bytes, 1);
+    let last = zipped.len() - 5;
+    zipped[last] ^= 1;
+    let image = DataobjImage::from_bytes(zipped).expect("the header is sound");
+    for _ in 0..3 {
+        assert_eq!(outcome(&image.get_fdata::<f32>(Caching::Fill)), "Integrity");
+        let early = image
+            .dataobj()
+            .slice::<f64>(&"[:10]".parse().expect("an index"));
+        let expected: Vec<f64> = bytes[544..554].iter().map(|&b| f64::from(b)).collect();
+        assert_eq!(early.expect("the beginning").as_slice(), expected);
+        assert!(!image.in_memory());
+    }
+}
+
+/// A header that needs more than deflate can have compressed is refused at once.
+#[test]
+fn bombs_are_refused_quickly() {
+    let nifti = Nifti::new(DType::U8, &[100], vec![0; 100]).version(2);
+    let mut bytes = nifti.single();
+    for length in [1i64 << 33, 1 << 46, 1 << 62] {
+        put_int(&mut bytes, two::DIM.nth(1), length, ByteOrder::Little);
+        let started = Instant::now();
+        assert_eq!(read(gz(&bytes, 9), &[]), "Truncated(voxel data)");
+        assert!(started.elapsed() < Duration::from_millis(500), "at once");
+    }
+}

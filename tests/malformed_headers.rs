@@ -1,0 +1,33 @@
+//! Promise: the table of malformed headers that the parser is tested with gives the same errors end to end, from files.
+
+use voxload::ByteOrder;
+use voxload::format::nifti::{NiftiHeader, Version};
+
+use crate::support::errors::outcome;
+use crate::support::{folder, write};
+
+#[path = "malformed/nifti.rs"]
+mod table;
+
+use table::{Expected, cases};
+
+#[test]
+fn the_table_of_headers_end_to_end() {
+    let mut refused = 0;
+    for version in [Version::One, Version::Two] {
+        let dir = folder();
+        for case in cases(version) {
+            let path = write(&dir, &format!("bad{}", case.ending), &case.bytes);
+            let found = outcome(&voxload::load(&path));
+            let expected = match case.expected {
+                Expected::Header(field) => format!("Header({field})"),
+                Expected::Truncated => "Truncated(header)".to_owned(),
+                Expected::UnknownFormat => "UnknownFormat".to_owned(),
+                Expected::Limit => "Limit(header extensions)".to_owned(),
+            };
+            assert_eq!(found, expected, "{}", case.name);
+            refused += 1;
+        }
+    }
+    assert!(refused >= 4 * (347 + 539) + 4 * 70, "{refused}");
+}

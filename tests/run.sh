@@ -1,0 +1,87 @@
+#!/bin/sh
+# All checks of voxload, on a machine with Rust: installs a software Vulkan driver and a pinned nibabel where they are
+# missing, makes the oracle's vectors, then formats, lints and tests. GPU tests are required here.
+set -eu
+cd "$(dirname "$0")/.."
+
+PINS="nibabel==5.4.2 numpy==2.4.6 indexed_gzip==1.10.3"
+# Only its data folder is needed.
+NILEARN="nilearn==0.14.1"
+ORACLE="$PWD/target/oracle"
+PYTHON=.oracle/env/bin/python
+
+# Mesa's software driver complains on every start without one.
+XDG_RUNTIME_DIR=${XDG_RUNTIME_DIR:-$PWD/target}
+export XDG_RUNTIME_DIR
+
+say() {
+    printf '\n== %s\n' "$1"
+}
+
+install() {
+    say "installing $*"
+    sudo=""
+    [ "$(id -u)" -eq 0 ] || sudo="sudo"
+    $sudo env DEBIAN_FRONTEND=noninteractive apt-get update -q
+    $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@"
+}
+
+has_vulkan() {
+    ls /usr/share/vulkan/icd.d/*.json >/dev/null 2>&1 || ls /etc/vulkan/icd.d/*.json >/dev/null 2>&1
+}
+
+# A private Python with the pinned packages, in a folder that git ignores.
+make_python() {
+    if [ "$(cat .oracle/pins 2>/dev/null || true)" = "$PINS $NILEARN" ]; then
+        return
+    fi
+    say "making the oracle's Python environment"
+    rm -rf .oracle
+    mkdir -p .oracle
+    if ! python3 -m venv .oracle/env >/dev/null 2>&1; then
+        rm -rf .oracle/env
+        install python3 python3-venv
+        python3 -m venv .oracle/env
+    fi
+    # shellcheck disable=SC2086
+    "$PYTHON" -m pip install --quiet --disable-pip-version-check $PINS
+    "$PYTHON" -m pip download --quiet --disable-pip-version-check --no-deps --dest .oracle/wheels "$NILEARN"
+    "$PYTHON" -m zipfile -e .oracle/wheels/nilearn-*.whl .oracle/nilearn
+    echo "$PINS $NILEARN" >.oracle/pins
+}
+
+make_vectors() {
+    say "asking nibabel"
+    rm -rf "$ORACLE"
+    mkdir -p "$ORACLE"
+    nibabel=$("$PYTHON" -c 'import nibabel, os; print(os.path.dirname(nibabel.__file__))')
+    "$PYTHON" tests/oracle/values.py "$ORACLE"
+    "$PYTHON" tests/oracle/slices.py "$ORACLE"
+    "$PYTHON" tests/oracle/nifti_headers.py "$ORACLE"
+    "$PYTHON" tests/oracle/saved.py "$ORACLE"
+    "$PYTHON" tests/oracle/real_files.py "$ORACLE" "$nibabel" "$PWD/.oracle/nilearn/nilearn"
+}
+
+has_vulkan || install mesa-vulkan-drivers libvulkan1
+# A second opinion on the headers we write.
+command -v nifti_tool >/dev/null 2>&1 || install nifti-bin
+make_python
+make_vectors
+
+say "format and lints"
+cargo fmt --check
+cargo clippy --all-targets -- -D warnings
+
+say "the library without GPU and command"
+cargo clippy --no-default-features --lib --tests -- -D warnings
+
+# The Vulkan loader complains on every device without it.
+if [ -z "${XDG_RUNTIME_DIR:-}" ]; then
+    XDG_RUNTIME_DIR="$PWD/target/runtime"
+    mkdir -p "$XDG_RUNTIME_DIR"
+    chmod 700 "$XDG_RUNTIME_DIR"
+    export XDG_RUNTIME_DIR
+fi
+
+say "tests"
+VOXLOAD_REQUIRE_GPU=1 VOXLOAD_ORACLE_DIR="$ORACLE" VOXLOAD_PYTHON="$PWD/$PYTHON" cargo test

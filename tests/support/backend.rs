@@ -1,0 +1,130 @@
+//! The ways to values, so that each test body runs on all of them: the CPU, and GPUs of several sizes.
+
+use voxload::{Caching, DataobjImage, Float, HostArray, Index, Result};
+
+/// Where values are computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backend {
+    Cpu,
+    #[cfg(feature = "gpu")]
+    Gpu(Device),
+}
+
+/// A device to compute on.
+#[cfg(feature = "gpu")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Device {
+    /// The one that voxload opens.
+    Best,
+    /// A caller's, with bindings of 1 MiB and 64 workgroups.
+    Small,
+    /// A caller's, with bindings of 64 KiB and 64 workgroups.
+    Tiny,
+}
+
+impl Backend {
+    /// The CPU, and the best device where there is one; says when there is none.
+    pub fn available(test: &str) -> Vec<Self> {
+        #[cfg(feature = "gpu")]
+        if gpu::ready(test) {
+            return vec![Self::Cpu, Self::Gpu(Device::Best)];
+        }
+        #[cfg(not(feature = "gpu"))]
+        println!("no GPU: {test} (built without the feature gpu)");
+        vec![Self::Cpu]
+    }
+
+    /// Devices with small limits, for a part of the work: none where there is no GPU.
+    pub fn small_devices(test: &str) -> Vec<Self> {
+        #[cfg(feature = "gpu")]
+        if gpu::ready(test) {
+            return vec![Self::Gpu(Device::Small), Self::Gpu(Device::Tiny)];
+        }
+        let _ = test;
+        Vec::new()
+    }
+
+    /// All values of an image, computed afresh.
+    pub fn read<T: Float>(self, image: &DataobjImage) -> Result<HostArray<T>> {
+        match self {
+            Self::Cpu => image.get_fdata(Caching::Unchanged),
+            #[cfg(feature = "gpu")]
+            Self::Gpu(device) => {
+                let array = image.get_fdata_gpu::<T>(gpu::open(device), Caching::Unchanged)?;
+                assert_eq!(array.shape(), image.shape());
+                array.download()
+            }
+        }
+    }
+
+    /// The values that an index takes.
+    pub fn slice<T: Float>(self, image: &DataobjImage, index: &Index) -> Result<HostArray<T>> {
+        match self {
+            Self::Cpu => image.dataobj().slice(index),
+            #[cfg(feature = "gpu")]
+            Self::Gpu(device) => {
+                let array = image.dataobj().slice_gpu::<T>(gpu::open(device), index)?;
+                array.download()
+            }
+        }
+    }
+}
+
+#[cfg(feature = "gpu")]
+pub use gpu::open;
+
+#[cfg(feature = "gpu")]
+mod gpu {
+    use std::sync::{LazyLock, OnceLock};
+
+    use voxload::Gpu;
+
+    use super::Device;
+
+    static BEST: LazyLock<Result<Gpu, String>> =
+        LazyLock::new(|| Gpu::new().map_err(|error| error.to_string()));
+
+    /// Whether there is a GPU.
+    ///
+    /// # Panics
+    /// When there is none and `VOXLOAD_REQUIRE_GPU=1`.
+    pub fn ready(test: &str) -> bool {
+        let Err(error) = &*BEST else {
+            return true;
+        };
+        println!("no GPU: {test} ({error})");
+        let required = std::env::var_os("VOXLOAD_REQUIRE_GPU").is_some_and(|value| value == "1");
+        assert!(!required, "VOXLOAD_REQUIRE_GPU=1: {test}: {error}");
+        false
+    }
+
+    /// A device, opened once; only where [`ready`] said that there is one.
+    pub fn open(device: Device) -> &'static Gpu {
+        static SMALL: OnceLock<Gpu> = OnceLock::new();
+        static TINY: OnceLock<Gpu> = OnceLock::new();
+        match device {
+            Device::Best => BEST.as_ref().expect("ready() found it"),
+            Device::Small => SMALL.get_or_init(|| callers_device(1 << 20)),
+            Device::Tiny => TINY.get_or_init(|| callers_device(64 << 10)),
+        }
+    }
+
+    /// A device as a caller makes it: wgpu's default limits but for these, no features.
+    fn callers_device(binding_bytes: u64) -> Gpu {
+        let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
+        let adapter = instance.request_adapter(&wgpu::RequestAdapterOptions::default());
+        let adapter = pollster::block_on(adapter).expect("there is an adapter");
+        let limits = wgpu::Limits {
+            max_storage_buffer_binding_size: binding_bytes,
+            max_compute_workgroups_per_dimension: 64,
+            ..wgpu::Limits::default()
+        };
+        let request = adapter.request_device(&wgpu::DeviceDescriptor {
+            label: Some("a caller's device"),
+            required_limits: limits,
+            ..Default::default()
+        });
+        let (device, queue) = pollster::block_on(request).expect("a device with small limits");
+        Gpu::from_device(&device, &queue)
+    }
+}

@@ -1,0 +1,31 @@
+//! Tests that need a process of their own: for its memory.
+
+use std::process::Command;
+
+/// Runs one `#[ignore]`d test of this binary in a new process, which must pass, and gives what it printed.
+pub fn run_test(name: &str) -> String {
+    let this = std::env::current_exe().expect("the test binary's path");
+    let output = Command::new(this)
+        .args([
+            name,
+            "--exact",
+            "--ignored",
+            "--nocapture",
+            "--test-threads=1",
+        ])
+        .output()
+        .expect("the test binary runs");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{name}: {text}\n{errors}");
+    assert!(text.contains("1 passed"), "{name} exists: {text}");
+    text
+}
+
+/// A figure of this process in bytes: `VmPeak`, `VmHWM`, `RssAnon`.
+pub fn status_bytes(figure: &str) -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("procfs");
+    let line = status.lines().find(|line| line.starts_with(figure));
+    let kib = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
+    kib.expect("the figure in kB") * 1024
+}

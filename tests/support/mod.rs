@@ -1,0 +1,63 @@
+//! What the tests share: a writer of NIfTI files, a naive model of the values, a random generator, instruments.
+
+pub mod backend;
+pub mod child;
+pub mod errors;
+pub mod naive;
+pub mod nifti;
+pub mod oracle;
+pub mod rng;
+pub mod slicing;
+pub mod source;
+
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+/// A folder of a test's own, gone with it.
+pub fn folder() -> TempDir {
+    tempfile::tempdir().expect("a temporary folder")
+}
+
+/// Writes a file into a folder.
+pub fn write(folder: &TempDir, name: &str, bytes: &[u8]) -> PathBuf {
+    let path = folder.path().join(name);
+    overwrite(&path, bytes);
+    path
+}
+
+pub fn overwrite(path: &Path, bytes: &[u8]) {
+    std::fs::write(path, bytes).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+}
+
+/// Runs `work` on every item, on all cores; a panic in one is a panic here.
+pub fn for_each_parallel<T: Send>(items: impl IntoIterator<Item = T>, work: impl Fn(T) + Sync) {
+    let threads = std::thread::available_parallelism().map_or(2, usize::from);
+    let queue = std::sync::Mutex::new(items.into_iter().collect::<Vec<_>>());
+    let next = || queue.lock().expect("no panic under the lock").pop();
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while let Some(item) = next() {
+                    work(item);
+                }
+            });
+        }
+    });
+}
+
+/// A header that says what a proxy's description says.
+pub fn header_of(spec: &voxload::ProxySpec) -> voxload::Header {
+    voxload::Header {
+        format: voxload::format::Format::Array,
+        shape: spec.shape.clone(),
+        dtype: spec.dtype,
+        byte_order: spec.byte_order,
+        layout: spec.layout,
+        data_offset: spec.offset,
+        scaling: spec.scaling.clone(),
+        affine: None,
+        zooms: vec![1.0; spec.shape.len()],
+        fields: voxload::format::Fields::None,
+    }
+}
