@@ -1,7 +1,7 @@
 // The answer looked up: the CPU has made those of all 256 or 65536 stored patterns, in the byte order of the file.
 
 // f16: two to a word; f32: one word; f64: two words.
-@group(0) @binding(2) var<storage, read> table: array<u32>;
+@group(0) @binding(3) var<storage, read> table: array<u32>;
 
 fn convert(place: Place) -> vec2<u32> {
     let pattern = load(place.gathered).x;

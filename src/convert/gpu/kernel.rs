@@ -1,5 +1,6 @@
 //! The kernel's variants: one pipeline for each kind of conversion, made once for each device.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -106,6 +107,9 @@ pub(crate) struct Kernels {
     made: Mutex<Made>,
     tables: Tables,
     pub(super) choices: Choices,
+    /// A text of the shader of native f64 to replace, for tests of the self-test.
+    #[cfg(test)]
+    pub(super) altered: Mutex<Option<(&'static str, &'static str)>>,
 }
 
 #[derive(Default)]
@@ -149,7 +153,7 @@ impl Kernel {
             entry(1, wgpu::BindingResource::Buffer(window)),
         ];
         if let Some(table) = &self.table {
-            entries.push(entry(2, table.as_entire_binding()));
+            entries.push(entry(3, table.as_entire_binding()));
         }
         gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {
             label: Some("voxload convert"),
@@ -189,7 +193,7 @@ impl Kernels {
         let base = match made.bases.get(&variant.method) {
             Some(base) => base.clone(),
             None => {
-                let base = Base::new(gpu, variant.method)?;
+                let base = Base::new(gpu, variant.method, &self.source(variant.method))?;
                 made.bases.insert(variant.method, base.clone());
                 base
             }
@@ -214,6 +218,16 @@ impl Kernels {
         Ok(pipeline)
     }
 
+    fn source(&self, method: KernelMethod) -> Cow<'static, str> {
+        #[cfg(test)]
+        if method == KernelMethod::NativeF64
+            && let Some((from, to)) = *self.altered.lock().unwrap()
+        {
+            return source(method).replace(from, to).into();
+        }
+        source(method).into()
+    }
+
     /// Whether the table of a conversion is on the device already.
     pub(super) fn has_table(&self, conversion: &Conversion) -> bool {
         self.tables.has(conversion)
@@ -226,7 +240,7 @@ impl Kernels {
 }
 
 impl Base {
-    fn new(gpu: &Gpu, method: KernelMethod) -> Result<Self> {
+    fn new(gpu: &Gpu, method: KernelMethod, source: &str) -> Result<Self> {
         let storage = |binding, read_only| wgpu::BindGroupLayoutEntry {
             binding,
             visibility: wgpu::ShaderStages::COMPUTE,
@@ -239,7 +253,7 @@ impl Base {
         };
         let mut entries = vec![storage(0, true), storage(1, false)];
         if method == KernelMethod::Table {
-            entries.push(storage(2, true));
+            entries.push(storage(3, true));
         }
         let device = gpu.device();
         gpu.guarded(0, || {
@@ -250,7 +264,7 @@ impl Base {
             Self {
                 module: device.create_shader_module(wgpu::ShaderModuleDescriptor {
                     label: Some("voxload convert"),
-                    source: wgpu::ShaderSource::Wgsl(source(method).into()),
+                    source: wgpu::ShaderSource::Wgsl(source.into()),
                 }),
                 layout: device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
                     label: Some("voxload convert"),

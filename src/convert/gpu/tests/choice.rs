@@ -116,3 +116,60 @@ fn a_table_with_a_wrong_entry_fails_the_comparison() {
         "a wrong entry was not noticed: was the table used at all?"
     );
 }
+
+#[test]
+fn the_self_test_catches_what_devices_get_wrong() {
+    let test = "the_self_test_catches_what_devices_get_wrong";
+    const SUM: &str = "to_native(a) + to_native(b)";
+    for (what, from, to) in [
+        ("nothing", SUM, SUM),
+        (
+            "a product off by the last bit",
+            "u32(bits) ^ zero",
+            "u32(bits) ^ (zero + 1u)",
+        ),
+        (
+            "sums rounded twice",
+            SUM,
+            "f64(f32(to_native(a) + to_native(b)))",
+        ),
+        (
+            "subnormals flushed",
+            "return multiply(a, b, digits);",
+            "return select(multiply(a, b, digits), \
+            vec2<u32>(0u), ((a.y | b.y) & EXPONENT) != EXPONENT);",
+        ),
+        (
+            "infinities taken for numbers",
+            "return add(a, b);",
+            "return vec2<u32>(0u, 0x7fefffffu);",
+        ),
+        (
+            "the sign of zero lost",
+            "return multiply(a, b, digits);",
+            "let c = multiply(a, b, digits); \
+            return select(c, vec2<u32>(0u), ((c.y & ~SIGN) | c.x) == 0u);",
+        ),
+    ] {
+        let Some(gpu) = gpu_or_skip(test) else {
+            return;
+        };
+        let features = wgpu::Features::SHADER_F64 | wgpu::Features::SHADER_INT64;
+        if !gpu.device().features().contains(features) {
+            println!("skipped without f64 in shaders: {test}");
+            return;
+        }
+        gpu.set_kernel_choice(KernelChoice::Only(KernelMethod::NativeF64));
+        *gpu.kernels().altered.lock().unwrap() = Some((from, to));
+        let conversion = scaled(DType::F64, DType::F64);
+        gpu.kernels().get(&gpu, &conversion, true).unwrap();
+        let passed = gpu.kernels().self_tests(KernelMethod::NativeF64).0 == 1;
+        assert_eq!(passed, what == "nothing", "altered: {what}");
+        // Whatever fails is not used.
+        *gpu.kernels().altered.lock().unwrap() = None;
+        let memory = random_volume(DType::F64, 4096, &mut Random(33));
+        if !passed {
+            check(&gpu, &conversion, &line(4096), &memory);
+        }
+    }
+}
