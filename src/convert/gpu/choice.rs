@@ -168,7 +168,11 @@ impl Kernels {
                 due || class.fastest.is_none() && voxels >= WORTH_A_RACE,
             )
         });
-        if due {
+        if due && !has_alternative(gpu, conversion) {
+            self.choices.class(conversion, |class| {
+                class.fastest = Some(KernelMethod::Integers);
+            });
+        } else if due {
             match race(gpu, conversion) {
                 Err(error) if *error.kind() == ErrorKind::DeviceLost => return Err(error),
                 // A device without room for a race has room for loads all the same.
@@ -207,6 +211,13 @@ fn exists(gpu: &Gpu, conversion: &Conversion, method: KernelMethod) -> bool {
                 })
         }
     }
+}
+
+/// Whether there is any other way than integers.
+fn has_alternative(gpu: &Gpu, conversion: &Conversion) -> bool {
+    let other = |&method: &KernelMethod| method != KernelMethod::Integers;
+    let mut others = KernelMethod::ALL.into_iter().filter(other);
+    others.any(|method| exists(gpu, conversion, method))
 }
 
 /// Whether a way of computing exists and gives the right bits; tried once for each class.
