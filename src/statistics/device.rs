@@ -107,20 +107,19 @@ fn pass<T: Float>(
     gpu.can_convert(&conversion)?;
     let part = part_size(gpu, size_of::<T>() as u64)?;
     let reducer = gpu.reducers().get(gpu, Job::Reduce, T::DTYPE)?;
-    let all = voxels_of(proxy);
-    let blocks = all.min(RUN).div_ceil(BLOCK as u64).max(1);
-    let scratch = DeviceArray::<T>::zeroed(gpu, &[all.min(part) as usize])?;
-    let bins = histogram
-        .as_ref()
-        .map_or(0, |histogram| histogram.counts.len());
+    let all = proxy.len() as u64;
+    let blocks = all.min(RUN).div_ceil(BLOCK as u64);
+    let edges = match &histogram {
+        Some(histogram) => ordered(&histogram.edges),
+        None => Vec::new(),
+    };
+    let bins = histogram.as_ref().map_or(0, |found| found.counts.len());
     let copies = (COUNTERS / bins.max(1)).clamp(1, 64);
-    let edges = histogram
-        .as_ref()
-        .map_or(Vec::new(), |histogram| ordered(&histogram.edges));
+    let scratch = DeviceArray::<T>::zeroed(gpu, &[all.min(part) as usize])?;
     let work = Work {
         gpu,
         reducer: &reducer,
-        values: scratch.buffer().clone(),
+        values: scratch.buffer(),
         state: words(gpu, blocks as usize * LANE_WORDS * LANES)?,
         edges: words_of(gpu, &edges)?,
         counts: words(gpu, bins * copies)?,
@@ -130,49 +129,45 @@ fn pass<T: Float>(
     let mut moments = Moments::default();
     for run in proxy.in_stored_order(RUN)? {
         work.clear()?;
-        let run_blocks = run.len().div_ceil(BLOCK as u64) as usize;
-        let run = Plan {
+        let blocks = run.len().div_ceil(BLOCK as u64) as usize;
+        let plans = [Plan {
             out_first: 0,
             ..run
-        };
-        proxy.for_each_part(
-            gpu,
-            &conversion,
-            &[run],
-            part,
-            scratch.buffer(),
-            |_, range, encoder| {
-                work.reduce(range, encoder);
-            },
-        )?;
-        let state = download(&work.state)?;
-        let of_block = |state: &[u32]| Moments::of_lanes(&lanes(state));
-        let blocks = state
-            .par_chunks_exact(LANE_WORDS * LANES)
-            .take(run_blocks)
-            .map(of_block);
-        let blocks: Vec<Moments> = blocks.collect();
-        moments = blocks.into_iter().fold(moments, Moments::merged);
+        }];
+        let reduce = |_, range, encoder: &mut _| work.reduce(range, encoder);
+        proxy.for_each_part(gpu, &conversion, &plans, part, scratch.buffer(), reduce)?;
+        moments = of_blocks(&download(&work.state)?, blocks)
+            .into_iter()
+            .fold(moments, Moments::merged);
         if let Some(histogram) = &mut histogram {
-            for counts in download(&work.counts)?.chunks(bins) {
-                let counts: Vec<u64> = counts.iter().map(|&count| count.into()).collect();
-                histogram.add(&counts);
-            }
+            add_counts(histogram, &download(&work.counts)?);
         }
     }
     proxy.check_end_if_whole()?;
     Ok(moments)
 }
 
-fn voxels_of(proxy: &ArrayProxy) -> u64 {
-    proxy.len() as u64
+fn of_blocks(state: &[u32], blocks: usize) -> Vec<Moments> {
+    state
+        .par_chunks_exact(LANE_WORDS * LANES)
+        .take(blocks)
+        .map(|state| Moments::of_lanes(&lanes(state)))
+        .collect()
+}
+
+/// Adds what is in all copies of the bins.
+fn add_counts(histogram: &mut Histogram, counts: &[u32]) {
+    for copy in counts.chunks_exact(histogram.counts.len()) {
+        let counts: Vec<u64> = copy.iter().map(|&count| count.into()).collect();
+        histogram.add(&counts);
+    }
 }
 
 /// What the second kernel works with.
 struct Work<'a> {
     gpu: &'a Gpu,
     reducer: &'a Reducer,
-    values: wgpu::Buffer,
+    values: &'a wgpu::Buffer,
     state: DeviceArray<f32>,
     edges: DeviceArray<f32>,
     counts: DeviceArray<f32>,
@@ -267,7 +262,7 @@ fn over_time<T: Float>(gpu: &Gpu, proxy: &ArrayProxy) -> Result<TemporalStatisti
         let work = Work {
             gpu,
             reducer: &reducer,
-            values: scratch.buffer().clone(),
+            values: scratch.buffer(),
             state: words(gpu, band.len() as usize * SERIES_WORDS)?,
             edges: words(gpu, 0)?,
             counts: words(gpu, 0)?,
