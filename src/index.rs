@@ -216,6 +216,16 @@ impl Selection {
     ///
     /// `shape` is the stored shape, whose number of voxels has been checked to fit.
     pub fn plan(&self, shape: &[usize], layout: Layout) -> Plan {
+        let sliced_away = self.out.contains(&OutAxis::New(0));
+        if sliced_away || self.axes.iter().any(|axis| axis.count == 0) {
+            // Strides of a shape without voxels may not fit in any number.
+            return Plan {
+                axes: Vec::new(),
+                stored_first: 0,
+                out_first: 0,
+                empty: true,
+            };
+        }
         let stored = stored_strides(shape, layout);
         let mut out_strides = vec![0i64; shape.len()];
         let mut stride = 1i64;
@@ -225,7 +235,6 @@ impl Selection {
                 stride *= self.axes[axis].count as i64;
             }
         }
-        let sliced_away = self.out.contains(&OutAxis::New(0));
         let (mut stored_first, mut out_first) = (0, 0);
         let mut axes = Vec::with_capacity(shape.len());
         for ((positions, &stored), &out) in self.axes.iter().zip(&stored).zip(&out_strides) {
@@ -246,9 +255,7 @@ impl Selection {
                 out,
             });
         }
-        let mut plan = Plan::new(axes, stored_first, out_first);
-        plan.empty |= sliced_away;
-        plan
+        Plan::new(axes, stored_first, out_first)
     }
 
     /// What `inner`, a selection of this one's result, takes of the stored voxels.

@@ -46,7 +46,7 @@ pub use cache::budget::{Budget, Usage};
 pub use dataobj::Dataobj;
 pub use dtype::{ByteOrder, ComplexFloat, DType, Float, c64, c128};
 pub use error::{Error, ErrorKind, Result};
-pub use file_map::{FileHolder, FileMap, HEADER, IMAGE};
+pub use file_map::{FileHolder, FileMap, HEADER, IMAGE, MAT};
 #[cfg(feature = "gpu")]
 pub use gpu::{
     AdapterDescription, DeviceArray, Gpu, KernelChoice, KernelMethod, KernelRate, KernelReport,
@@ -55,7 +55,7 @@ pub use gpu::{
 pub use header::{Header, Layout, Note};
 pub use image::{Caching, DataobjImage, Extra, load};
 pub use index::{Index, IndexItem};
-pub use options::{KeepFileOpen, LoadOptions, Mmap};
+pub use options::{KeepFileOpen, LoadOptions, Mmap, ParScaling};
 pub use proxy::{ArrayProxy, ProxySpec};
 pub use save::nifti::{NiftiWriter, SaveOptions};
 pub use scaling::{Arithmetic, Factor, Scaling, Step};

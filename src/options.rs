@@ -1,5 +1,7 @@
 //! How files are opened and kept.
 
+use crate::format::Format;
+
 /// Whether plain files are mapped into memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Mmap {
@@ -29,12 +31,26 @@ pub enum KeepFileOpen {
     No,
 }
 
+/// Which of the two scalings in a PAR header is used (PV is the number in the REC file).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ParScaling {
+    /// `dv`, the value on the console: `PV * RS + RI`.
+    #[default]
+    Dv,
+    /// `fp`, the floating point value: `PV / SS + RI / (RS * SS)`.
+    Fp,
+}
+
 /// Options of [`crate::DataobjImage::from_filename`] and its kin.
 #[derive(Debug, Clone, Default)]
 pub struct LoadOptions {
     pub(crate) mmap: Mmap,
     pub(crate) keep_file_open: KeepFileOpen,
     pub(crate) zero_copy: bool,
+    pub(crate) format: Option<Format>,
+    pub(crate) par_scaling: ParScaling,
+    pub(crate) permit_truncated: bool,
+    pub(crate) strict_sort: bool,
 }
 
 impl LoadOptions {
@@ -52,6 +68,31 @@ impl LoadOptions {
     /// How long file handles are kept.
     pub fn keep_file_open(mut self, keep_file_open: KeepFileOpen) -> Self {
         self.keep_file_open = keep_file_open;
+        self
+    }
+
+    /// Reads the file as this format, whatever its content: the way to [`Format::Analyze`] and
+    /// [`Format::Spm99Analyze`], whose headers are taken for [`Format::Spm2Analyze`].
+    pub fn format(mut self, format: Format) -> Self {
+        self.format = Some(format);
+        self
+    }
+
+    /// PAR/REC: which scaling is used.
+    pub fn par_scaling(mut self, scaling: ParScaling) -> Self {
+        self.par_scaling = scaling;
+        self
+    }
+
+    /// PAR/REC: loads a recording that was cut short, without its incomplete volumes.
+    pub fn permit_truncated(mut self, permit: bool) -> Self {
+        self.permit_truncated = permit;
+        self
+    }
+
+    /// PAR/REC: sorts slices by all the keys there are, not only by slice number and recurrence.
+    pub fn strict_sort(mut self, strict: bool) -> Self {
+        self.strict_sort = strict;
         self
     }
 

@@ -1,11 +1,14 @@
 //! Where stored bytes come from: a mapped file, a file read by position, memory, a gzip stream, or anything
 //! of the caller's that can be read by position.
 
+pub(crate) mod blocks;
 pub(crate) mod file;
 pub(crate) mod gzip;
+pub(crate) mod joined;
 pub(crate) mod memory;
 pub(crate) mod mmap;
 pub(crate) mod offset;
+pub(crate) mod zlib;
 
 use std::fmt;
 use std::fs::File;
@@ -39,6 +42,14 @@ pub trait ByteSource: Send + Sync + fmt::Debug {
     /// # Errors
     /// What the system says when it cannot tell.
     fn len(&self) -> Result<Option<u64>>;
+
+    /// A bound on the number of bytes that can be told before any is read.
+    ///
+    /// # Errors
+    /// As [`Self::len`].
+    fn most_bytes(&self) -> Result<Option<u64>> {
+        self.len()
+    }
 
     /// Fills `buffer` with the bytes from `offset` on.
     ///
@@ -140,6 +151,7 @@ impl Source {
     pub fn most_bytes(&self) -> Result<Option<u64>> {
         match self {
             Self::Gzip(source) => source.most_bytes().map(Some),
+            Self::Custom(source) => source.most_bytes(),
             other => other.len(),
         }
     }

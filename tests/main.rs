@@ -9,6 +9,7 @@ mod caches;
 mod command;
 mod entry;
 mod files;
+mod formats;
 mod malformed;
 mod malformed_files;
 mod malformed_gzip;

@@ -4,7 +4,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-PINS="nibabel==5.4.2 numpy==2.4.6 indexed_gzip==1.10.3"
+PINS="nibabel==5.4.2 numpy==2.4.6 indexed_gzip==1.10.3 scipy==1.17.1 simpleitk==2.5.7"
 # Only its data folder is needed.
 NILEARN="nilearn==0.14.1"
 ORACLE="$PWD/target/oracle"
@@ -58,6 +58,7 @@ make_vectors() {
     "$PYTHON" tests/oracle/values.py "$ORACLE"
     "$PYTHON" tests/oracle/slices.py "$ORACLE"
     "$PYTHON" tests/oracle/nifti_headers.py "$ORACLE"
+    "$PYTHON" tests/oracle/formats.py "$ORACLE"
     "$PYTHON" tests/oracle/saved.py "$ORACLE"
     "$PYTHON" tests/oracle/real_files.py "$ORACLE" "$nibabel" "$PWD/.oracle/nilearn/nilearn"
 }

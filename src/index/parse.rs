@@ -80,6 +80,15 @@ fn parse_integer(text: &str) -> Option<i64> {
     }
 }
 
+impl<T: AsRef<[SliceInfoElem]>, Din: Dimension, Dout: Dimension> From<SliceInfo<T, Din, Dout>>
+    for Index
+{
+    /// ndarray's meaning: a negative step takes the range first and reverses it.
+    fn from(info: SliceInfo<T, Din, Dout>) -> Self {
+        Self::from(&info)
+    }
+}
+
 impl<T: AsRef<[SliceInfoElem]>, Din: Dimension, Dout: Dimension> From<&SliceInfo<T, Din, Dout>>
     for Index
 {

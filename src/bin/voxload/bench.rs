@@ -2,6 +2,7 @@
 
 mod floor;
 mod measure;
+mod memory;
 mod phantom;
 mod report;
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use voxload::{Caching, DataobjImage, HostArray};
 
-use super::floor;
+use super::{floor, memory};
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -29,6 +29,8 @@ pub struct Measurement {
     pub stages: Vec<Stage>,
     /// The adapter, or why there is none.
     pub adapter: String,
+    /// Peak anonymous memory of a load beyond its output, in bytes.
+    pub memory_over_output: u64,
     /// Values that differ between the CPU and the GPU; `None` where no GPU took part.
     pub differing: Option<usize>,
 }
@@ -79,6 +81,7 @@ pub fn measure(path: &Path, runs: usize, begin: &dyn Fn(&str)) -> Result<Measure
         threads: rayon::current_num_threads(),
         stages: Vec::new(),
         adapter: String::new(),
+        memory_over_output: 0,
         differing: None,
     };
     let stored_bytes = header.data_bytes()?;
@@ -100,6 +103,8 @@ pub fn measure(path: &Path, runs: usize, begin: &dyn Fn(&str)) -> Result<Measure
     begin("cpu");
     let (seconds, expected) = median(runs, || Ok(image.dataobj().read::<f32>()?))?;
     record("cpu to f32, fresh array", seconds, Some(FLOOR_FRESH));
+    let (peak, again) = memory::peak_of(|| image.dataobj().read::<f32>());
+    let memory_over_output = peak.saturating_sub(again?.size_bytes() as u64);
     let mut warm = vec![0f32; expected.len()];
     let (seconds, ()) = median(runs, || Ok(image.dataobj().read_into(&mut warm)?))?;
     record("cpu to f32, warm buffer", seconds, Some(FLOOR_WARM));
@@ -118,6 +123,7 @@ pub fn measure(path: &Path, runs: usize, begin: &dyn Fn(&str)) -> Result<Measure
     for (name, seconds) in floors(path, &image, runs)? {
         record(name, seconds, None);
     }
+    measurement.memory_over_output = memory_over_output;
     begin("gpu");
     gpu(&image, &expected, runs, &mut measurement)?;
     Ok(measurement)

@@ -42,6 +42,11 @@ pub fn print(measurement: &Measurement) -> CommandResult {
             of_floor(measurement, stage).map_or(String::new(), |ratio| format!("{ratio:.2}")),
         )?;
     }
+    let mebibytes = measurement.memory_over_output as f64 / (1 << 20) as f64;
+    writeln!(
+        out,
+        "  peak anonymous memory of a cpu load: output + {mebibytes:.1} MiB"
+    )?;
     writeln!(out, "  {}", bits(measurement))?;
     Ok(())
 }
@@ -72,6 +77,7 @@ fn object(measurement: &Measurement) -> Value {
         "volume": measurement.description,
         "threads": measurement.threads,
         "adapter": measurement.adapter,
+        "memory_over_output_bytes": measurement.memory_over_output,
         "differing_values": measurement.differing,
         "stages": stages,
     })
