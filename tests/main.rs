@@ -24,6 +24,7 @@ mod reads;
 mod real_files;
 mod slices;
 mod small_devices;
+mod statistics;
 mod streams;
 mod support;
 mod writing;

@@ -125,6 +125,32 @@ impl Plan {
         }
     }
 
+    /// The same voxels, put down without gaps in the order in which they are stored.
+    pub fn in_stored_order(&self) -> Self {
+        let mut next = 1;
+        let mut plan = self.clone();
+        plan.out_first = 0;
+        for axis in &mut plan.axes {
+            axis.out = next;
+            next *= axis.count as i64;
+        }
+        plan
+    }
+
+    /// The output elements of the voxels, in the order in which these are stored.
+    #[cfg(feature = "gpu")]
+    pub fn places(&self) -> impl Iterator<Item = u64> + '_ {
+        (0..self.len()).map(|number| {
+            let mut rest = number;
+            let mut place = self.out_first;
+            for axis in &self.axes {
+                place = place.wrapping_add_signed((rest % axis.count) as i64 * axis.out);
+                rest /= axis.count;
+            }
+            place
+        })
+    }
+
     /// The runs to read for this box, for voxels of `item` bytes.
     pub fn gather(&self, item: u64) -> Gather {
         let mut run = 1;

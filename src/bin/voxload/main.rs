@@ -8,6 +8,7 @@ mod index;
 mod info;
 mod output;
 mod render;
+mod stats;
 
 use std::process::ExitCode;
 
@@ -37,6 +38,8 @@ enum Command {
     Index(index::Args),
     /// Draws a volume as a PNG.
     Render(render::Args),
+    /// Count, extremes, mean, standard deviation and histogram of the scaled values.
+    Stats(stats::Args),
 }
 
 /// What a subcommand can fail with: a message for one line.
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Command::Convert(args) => convert::run(&args),
         Command::Index(args) => index::run(&args),
         Command::Render(args) => render::run(&args),
+        Command::Stats(args) => stats::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
