@@ -65,8 +65,10 @@ make_vectors() {
 }
 
 has_vulkan || install mesa-vulkan-drivers libvulkan1
-# A second opinion on the headers we write.
-command -v nifti_tool >/dev/null 2>&1 || install nifti-bin
+# A second opinion on the headers we write, and the tools that make gzip files of every kind.
+for tool in nifti_tool:nifti-bin pigz:pigz bgzip:tabix bzip2:bzip2 zstd:zstd; do
+    command -v "${tool%%:*}" >/dev/null 2>&1 || install "${tool##*:}"
+done
 make_python
 make_vectors
 
@@ -77,13 +79,5 @@ cargo clippy --all-targets -- -D warnings
 say "the library without GPU and command"
 cargo clippy --no-default-features --lib --tests -- -D warnings
 
-# The Vulkan loader complains on every device without it.
-if [ -z "${XDG_RUNTIME_DIR:-}" ]; then
-    XDG_RUNTIME_DIR="$PWD/target/runtime"
-    mkdir -p "$XDG_RUNTIME_DIR"
-    chmod 700 "$XDG_RUNTIME_DIR"
-    export XDG_RUNTIME_DIR
-fi
-
 say "tests"
-VOXLOAD_REQUIRE_GPU=1 VOXLOAD_ORACLE_DIR="$ORACLE" VOXLOAD_PYTHON="$PWD/$PYTHON" cargo test
+VOXLOAD_REQUIRE_GPU=1 VOXLOAD_ORACLE_DIR="$ORACLE" VOXLOAD_ORACLE_PYTHON="$PWD/$PYTHON" cargo test
