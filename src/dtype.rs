@@ -190,6 +190,8 @@ mod sealed {
 pub trait Float: Element + sealed::Sealed {
     /// The value rounded once, to nearest, ties to even; too large becomes infinite.
     fn from_f64(value: f64) -> Self;
+    /// The same value: no bit is lost.
+    fn to_f64(self) -> f64;
 }
 
 /// A complex type that voxels are given out in: [`c64`] or [`c128`].
@@ -203,6 +205,11 @@ impl Float for f16 {
     fn from_f64(value: f64) -> Self {
         crate::convert::double::to_f16(value)
     }
+
+    #[inline(always)]
+    fn to_f64(self) -> f64 {
+        Self::to_f64(self)
+    }
 }
 
 impl Float for f32 {
@@ -210,12 +217,22 @@ impl Float for f32 {
     fn from_f64(value: f64) -> Self {
         value as f32
     }
+
+    #[inline(always)]
+    fn to_f64(self) -> f64 {
+        self.into()
+    }
 }
 
 impl Float for f64 {
     #[inline(always)]
     fn from_f64(value: f64) -> Self {
         value
+    }
+
+    #[inline(always)]
+    fn to_f64(self) -> f64 {
+        self
     }
 }
 

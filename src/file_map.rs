@@ -45,6 +45,8 @@ impl FileHolder {
 pub const IMAGE: &str = "image";
 /// The key of the header file of a pair.
 pub const HEADER: &str = "header";
+/// The key of the `.mat` file that gives SPM's Analyze images their affine.
+pub const MAT: &str = "mat";
 
-/// The files of an image: [`IMAGE`] alone, or [`IMAGE`] and [`HEADER`].
+/// The files of an image: [`IMAGE`] alone, or [`IMAGE`] and [`HEADER`], and for SPM perhaps [`MAT`].
 pub type FileMap = BTreeMap<&'static str, FileHolder>;

@@ -2,16 +2,33 @@
 //!
 //! Formats see bytes, never files: [`crate::image`] reads what a format asks for and hands it over, decompressed.
 
+pub mod afni;
+pub mod analyze;
+mod binary;
+mod cifti;
+mod matfile;
+pub mod metaimage;
+pub mod mgh;
+pub mod minc;
 mod names;
+mod netcdf;
 pub mod nifti;
+pub mod nrrd;
+pub mod parrec;
+mod table;
+mod text;
+mod voxels;
 
 pub(crate) use names::FileName;
+pub(crate) use table::FORMATS;
+pub use text::TextHeader;
+pub(crate) use voxels::{Blocks, Encoding, More, Place, Voxels};
 
 use std::path::PathBuf;
 
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::header::{Header, Note};
-use nifti::{Container, Version};
+use crate::options::LoadOptions;
 
 /// A format of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -25,6 +42,26 @@ pub enum Format {
     Nifti2Single,
     /// NIfTI-2, header and voxels apart (`.hdr` and `.img`).
     Nifti2Pair,
+    /// CIFTI-2 (`.dconn.nii` and its kin): the dense array of a NIfTI-2 file.
+    Cifti2,
+    /// Analyze 7.5 as SPM2 writes it (`.hdr`, `.img`, perhaps `.mat`): what Analyze files are taken for.
+    Spm2Analyze,
+    /// Analyze 7.5 as SPM99 writes it; only by [`LoadOptions::format`].
+    Spm99Analyze,
+    /// Analyze 7.5 as Mayo's software writes it: no scaling, no origin; only by [`LoadOptions::format`].
+    Analyze,
+    /// MINC1 (`.mnc`): netCDF-3.
+    Minc1,
+    /// FreeSurfer's MGH and MGZ (`.mgh`, `.mgz`).
+    Mgh,
+    /// Philips PAR/REC (`.par`, `.rec`).
+    ParRec,
+    /// AFNI (`.HEAD`, `.BRIK`).
+    Afni,
+    /// NRRD (`.nrrd`, or `.nhdr` and the files it names).
+    Nrrd,
+    /// MetaImage (`.mha`, or `.mhd` and the files it names).
+    MetaImage,
     /// No file: made from an array.
     Array,
 }
@@ -35,8 +72,32 @@ pub enum Format {
 pub enum Fields {
     /// All fields of a NIfTI-1 or NIfTI-2 header, and its extensions.
     Nifti(Box<nifti::NiftiHeader>),
+    /// All fields of an Analyze 7.5 header in any of its three readings.
+    Analyze(Box<analyze::AnalyzeHeader>),
+    /// The header and the footer of an MGH file.
+    Mgh(Box<mgh::MghHeader>),
+    /// The keys and values of a format whose header is text, or nearly so: AFNI, PAR/REC, NRRD, MetaImage, MINC.
+    Text(TextHeader),
     /// An array image has none.
     None,
+}
+
+impl Fields {
+    /// Every field with its value as text, in the order of the file.
+    pub fn list(&self) -> Vec<(String, String)> {
+        fn owned(fields: impl Iterator<Item = (&'static str, String)>) -> Vec<(String, String)> {
+            fields
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect()
+        }
+        match self {
+            Self::Nifti(nifti) => owned(nifti.fields()),
+            Self::Analyze(analyze) => owned(analyze.fields()),
+            Self::Mgh(mgh) => owned(mgh.fields()),
+            Self::Text(text) => text.entries().to_vec(),
+            Self::None => Vec::new(),
+        }
+    }
 }
 
 /// How much of the header file a parser needs to see.
@@ -71,6 +132,22 @@ pub(crate) struct Parsed {
     pub header: Header,
     /// Repaired faults.
     pub notes: Vec<Note>,
+    /// Where the voxels are and how they are stored there.
+    pub voxels: Voxels,
+    /// What else of the header is to be read.
+    pub more: Option<More>,
+}
+
+impl Parsed {
+    /// A header that is complete, of voxels stored raw in the format's image file.
+    pub fn new(header: Header, notes: Vec<Note>) -> Self {
+        Self {
+            header,
+            notes,
+            voxels: Voxels::default(),
+            more: None,
+        }
+    }
 }
 
 /// One row of the table.
@@ -82,59 +159,17 @@ pub(crate) struct FormatEntry {
     pub header_endings: &'static [&'static str],
     /// Endings of the voxel file where it is another one; empty when both are in one file.
     pub image_endings: &'static [&'static str],
+    /// Endings of files that may be there beside them, by their key in the file map.
+    pub beside: &'static [(&'static str, &'static str)],
     /// Whether the first bytes of the header file belong to the format (`None`: by ending only).
     pub sniff: Option<fn(&[u8]) -> Sniff>,
     /// Whether bytes that [`Self::sniff`] accepts are of this format when there is no name to go by.
     pub claims: fn(&[u8]) -> bool,
-    /// How much the parser needs, told from the first bytes.
+    /// How much the parser needs, told from the bytes there are; asked again while that is more than there are.
     pub need: fn(&[u8]) -> Result<Need>,
     /// Parses the header: the bytes asked for, or the whole file when it is shorter.
-    pub parse: fn(&[u8]) -> Result<Parsed>,
+    pub parse: fn(&[u8], &LoadOptions) -> Result<Parsed>,
 }
-
-/// All formats, in the order in which nibabel tries them.
-pub(crate) static FORMATS: &[FormatEntry] = &[
-    FormatEntry {
-        format: Format::Nifti1Pair,
-        name: "NIfTI-1 pair",
-        header_endings: &[".hdr"],
-        image_endings: &[".img"],
-        sniff: Some(|prefix| nifti::sniff(prefix, Version::One)),
-        claims: |prefix| nifti::claims(prefix, Version::One, Container::Pair),
-        need: |prefix| nifti::need(prefix, Version::One, Container::Pair),
-        parse: |bytes| nifti::parse(bytes, Version::One, Container::Pair),
-    },
-    FormatEntry {
-        format: Format::Nifti1Single,
-        name: "NIfTI-1",
-        header_endings: &[".nii"],
-        image_endings: &[],
-        sniff: Some(|prefix| nifti::sniff(prefix, Version::One)),
-        claims: |prefix| nifti::claims(prefix, Version::One, Container::Single),
-        need: |prefix| nifti::need(prefix, Version::One, Container::Single),
-        parse: |bytes| nifti::parse(bytes, Version::One, Container::Single),
-    },
-    FormatEntry {
-        format: Format::Nifti2Pair,
-        name: "NIfTI-2 pair",
-        header_endings: &[".hdr"],
-        image_endings: &[".img"],
-        sniff: Some(|prefix| nifti::sniff(prefix, Version::Two)),
-        claims: |prefix| nifti::claims(prefix, Version::Two, Container::Pair),
-        need: |prefix| nifti::need(prefix, Version::Two, Container::Pair),
-        parse: |bytes| nifti::parse(bytes, Version::Two, Container::Pair),
-    },
-    FormatEntry {
-        format: Format::Nifti2Single,
-        name: "NIfTI-2",
-        header_endings: &[".nii"],
-        image_endings: &[],
-        sniff: Some(|prefix| nifti::sniff(prefix, Version::Two)),
-        claims: |prefix| nifti::claims(prefix, Version::Two, Container::Single),
-        need: |prefix| nifti::need(prefix, Version::Two, Container::Single),
-        parse: |bytes| nifti::parse(bytes, Version::Two, Container::Single),
-    },
-];
 
 impl Format {
     /// The name, as in messages and in the README's table.
@@ -193,6 +228,7 @@ pub(crate) struct Files {
 /// # Errors
 /// - [`ErrorKind::Empty`] for no bytes
 /// - [`ErrorKind::Truncated`] for the beginning of a header
+/// - [`ErrorKind::Unsupported`] for HDF5
 /// - [`ErrorKind::UnknownFormat`] for all else
 pub(crate) fn detect(prefix: &[u8], ending: Option<&str>) -> Result<&'static FormatEntry> {
     if prefix.is_empty() {
@@ -206,13 +242,16 @@ pub(crate) fn detect(prefix: &[u8], ending: Option<&str>) -> Result<&'static For
         let sniffed = match (entry.sniff, ending) {
             (Some(sniff), _) => sniff(prefix),
             (None, Some(_)) => Sniff::Yes,
-            (None, None) => Sniff::No,
+            (None, None) => Sniff::from((entry.claims)(prefix)),
         };
         match sniffed {
             Sniff::Yes if ending.is_some() || (entry.claims)(prefix) => return Ok(entry),
             Sniff::Yes | Sniff::No => {}
             Sniff::Cut(need) => cut = cut.max(Some(need)),
         }
+    }
+    if prefix.starts_with(b"\x89HDF") {
+        return Err(Error::unsupported("MINC2 and other HDF5 files"));
     }
     Err(match cut {
         Some(need) => ErrorKind::Truncated {

@@ -22,6 +22,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
+pub use crate::convert::gpu::{KernelChoice, KernelMethod, KernelRate, KernelReport};
 pub use array::DeviceArray;
 pub(crate) use array::whole_words;
 pub use raw::{RawVolume, ShaderNames};
@@ -34,6 +35,7 @@ use upload::SpareRings;
 
 use crate::convert::gpu::Kernels;
 use crate::error::{Error, ErrorKind, Result};
+use crate::statistics::device::Reducers;
 
 /// How long a blocking call sleeps between looks at the device.
 pub(crate) const TICK: Duration = Duration::from_micros(200);
@@ -70,6 +72,7 @@ struct Shared {
     lost: Arc<AtomicBool>,
     kernels: Kernels,
     spare_rings: SpareRings,
+    reducers: Reducers,
 }
 
 /// What an adapter is, for people to choose by.
@@ -199,6 +202,7 @@ impl Gpu {
             lost,
             kernels: Kernels::default(),
             spare_rings: SpareRings::default(),
+            reducers: Reducers::default(),
         }))
     }
 
@@ -241,6 +245,10 @@ impl Gpu {
 
     pub(crate) fn spare_rings(&self) -> &SpareRings {
         &self.0.spare_rings
+    }
+
+    pub(crate) fn reducers(&self) -> &Reducers {
+        &self.0.reducers
     }
 
     pub(crate) fn kernels(&self) -> &Kernels {

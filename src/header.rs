@@ -52,7 +52,8 @@ pub struct Header {
     pub scaling: Scaling,
     /// Voxel index to millimetres (RAS+), where the format has one.
     pub affine: Option<Affine>,
-    /// Voxel size along each axis, in the format's units (millimetres, seconds).
+    /// Voxel size along each axis, in the format's units (millimetres, seconds), as the file states it. (For formats
+    /// other than NIfTI, Analyze and MGH nibabel puts the lengths of the affine's columns over the first three.)
     pub zooms: Vec<f64>,
     /// The format's own fields, true to the file (but for repaired faults).
     pub fields: Fields,

@@ -3,12 +3,14 @@
 #[cfg(feature = "gpu")]
 mod device;
 mod fdata;
+mod files;
 mod open;
 mod orient;
 mod save;
 mod stream;
 #[cfg(feature = "gpu")]
 mod texture;
+mod voxels;
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -64,6 +66,9 @@ pub fn load(path: impl AsRef<Path>) -> Result<DataobjImage> {
 
 impl DataobjImage {
     /// Loads an image from the name of any of its files; compression is told by content.
+    ///
+    /// A NRRD or MetaImage header may name the files its voxels are in. These names are followed from the header's
+    /// folder wherever they lead, as in SimpleITK: only load such headers from sources that may name any file.
     ///
     /// # Errors
     /// - [`crate::ErrorKind::NotFound`], [`crate::ErrorKind::NotAFile`], [`crate::ErrorKind::Empty`] for the file

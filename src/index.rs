@@ -224,6 +224,16 @@ impl Selection {
     ///
     /// All elements have been checked to be in range.
     pub fn plan_into(&self, shape: &[usize], layout: Layout, first: u64, strides: &[i64]) -> Plan {
+        let sliced_away = self.out.contains(&OutAxis::New(0));
+        if sliced_away || self.axes.iter().any(|axis| axis.count == 0) {
+            // Strides of a shape without voxels may not fit in any number.
+            return Plan {
+                axes: Vec::new(),
+                stored_first: 0,
+                out_first: 0,
+                empty: true,
+            };
+        }
         let stored = stored_strides(shape, layout);
         let mut out_strides = vec![0i64; shape.len()];
         for (out, &stride) in self.out.iter().zip(strides) {
@@ -231,7 +241,6 @@ impl Selection {
                 out_strides[axis] = stride;
             }
         }
-        let sliced_away = self.out.contains(&OutAxis::New(0));
         let (mut stored_first, mut out_first) = (0, first);
         let mut axes = Vec::with_capacity(shape.len());
         for ((positions, &stored), &out) in self.axes.iter().zip(&stored).zip(&out_strides) {
@@ -252,9 +261,7 @@ impl Selection {
                 out,
             });
         }
-        let mut plan = Plan::new(axes, stored_first, out_first);
-        plan.empty |= sliced_away;
-        plan
+        Plan::new(axes, stored_first, out_first)
     }
 
     /// What `inner`, a selection of this one's result, takes of the stored voxels.

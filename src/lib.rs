@@ -38,6 +38,7 @@ mod proxy;
 mod save;
 mod scaling;
 mod source;
+mod statistics;
 mod stream;
 
 pub use affine::{Affine, AxisDirection, Orientation, multiply};
@@ -48,20 +49,22 @@ pub use convert::texel::{Texels, Window};
 pub use dataobj::Dataobj;
 pub use dtype::{ByteOrder, ComplexFloat, DType, Float, c64, c128};
 pub use error::{Error, ErrorKind, Result};
-pub use file_map::{FileHolder, FileMap, HEADER, IMAGE};
+pub use file_map::{FileHolder, FileMap, HEADER, IMAGE, MAT};
 #[cfg(feature = "gpu")]
 pub use gpu::{
-    AdapterDescription, BufferTarget, DeviceArray, Gpu, RawVolume, ShaderNames, StagingOptions,
-    Texture3d, TextureOptions, Trace,
+    AdapterDescription, BufferTarget, DeviceArray, Gpu, KernelChoice, KernelMethod, KernelRate,
+    KernelReport, RawVolume, ShaderNames, StagingOptions, Texture3d, TextureOptions, Trace,
 };
 pub use header::{Header, Layout, Note};
 pub use image::{Caching, DataobjImage, Extra, load};
 pub use index::{Index, IndexItem};
-pub use options::{KeepFileOpen, LoadOptions, Mmap};
+pub use options::{KeepFileOpen, LoadOptions, Mmap, ParScaling};
 pub use proxy::{ArrayProxy, ProxySpec};
 pub use save::nifti::{NiftiWriter, SaveOptions};
 pub use scaling::{Arithmetic, Factor, Scaling, Step};
+pub use source::gzip::write_gzip_index;
 pub use source::{Access, ByteSource};
+pub use statistics::{Histogram, Statistics, StatisticsOptions, TemporalStatistics};
 #[cfg(feature = "gpu")]
 pub use stream::{Frame, FrameStream, StreamOptions, StreamTarget};
 pub use stream::{FrameOptions, Frames, HostFrame};

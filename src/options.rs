@@ -1,5 +1,9 @@
 //! How files are opened and kept.
 
+use std::path::PathBuf;
+
+use crate::format::Format;
+
 /// Whether plain files are mapped into memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Mmap {
@@ -29,12 +33,28 @@ pub enum KeepFileOpen {
     No,
 }
 
+/// Which of the two scalings in a PAR header is used (PV is the number in the REC file).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ParScaling {
+    /// `dv`, the value on the console: `PV * RS + RI`.
+    #[default]
+    Dv,
+    /// `fp`, the floating point value: `PV / SS + RI / (RS * SS)`.
+    Fp,
+}
+
 /// Options of [`crate::DataobjImage::from_filename`] and its kin.
 #[derive(Debug, Clone, Default)]
 pub struct LoadOptions {
     pub(crate) mmap: Mmap,
     pub(crate) keep_file_open: KeepFileOpen,
     pub(crate) zero_copy: bool,
+    pub(crate) gzip_index: Option<PathBuf>,
+    pub(crate) gzip_cache: Option<usize>,
+    pub(crate) format: Option<Format>,
+    pub(crate) par_scaling: ParScaling,
+    pub(crate) permit_truncated: bool,
+    pub(crate) strict_sort: bool,
 }
 
 impl LoadOptions {
@@ -52,6 +72,51 @@ impl LoadOptions {
     /// How long file handles are kept.
     pub fn keep_file_open(mut self, keep_file_open: KeepFileOpen) -> Self {
         self.keep_file_open = keep_file_open;
+        self
+    }
+
+    /// Keeps the seek index of a gzip file in this file, or in a file of this folder: slices of the next process
+    /// need not inflate the file up to what they take, and are checked. One of indexed_gzip's (`GZIDX`) is taken
+    /// too, after it was checked against the file.
+    ///
+    /// An index that is damaged or belongs to another state of the file is ignored. The first slice without a
+    /// usable one inflates the whole file, which is checked by that, and writes it; when it cannot be written,
+    /// the slice is as right. Without this option an index is made in memory, as far as slices reach. Whole reads
+    /// use an index but make none.
+    pub fn gzip_index(mut self, path: impl Into<PathBuf>) -> Self {
+        self.gzip_index = Some(path.into());
+        self
+    }
+
+    /// Bytes of inflated chunks, about 1 MiB each, that an image of a gzip file keeps for the next slice
+    /// (default 32 MiB).
+    pub fn gzip_cache(mut self, bytes: usize) -> Self {
+        self.gzip_cache = Some(bytes);
+        self
+    }
+
+    /// Reads the file as this format, whatever its content: the way to [`Format::Analyze`] and
+    /// [`Format::Spm99Analyze`], whose headers are taken for [`Format::Spm2Analyze`].
+    pub fn format(mut self, format: Format) -> Self {
+        self.format = Some(format);
+        self
+    }
+
+    /// PAR/REC: which scaling is used.
+    pub fn par_scaling(mut self, scaling: ParScaling) -> Self {
+        self.par_scaling = scaling;
+        self
+    }
+
+    /// PAR/REC: loads a recording that was cut short, without its incomplete volumes.
+    pub fn permit_truncated(mut self, permit: bool) -> Self {
+        self.permit_truncated = permit;
+        self
+    }
+
+    /// PAR/REC: sorts slices by all the keys there are, not only by slice number and recurrence.
+    pub fn strict_sort(mut self, strict: bool) -> Self {
+        self.strict_sort = strict;
         self
     }
 

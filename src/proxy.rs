@@ -4,6 +4,7 @@
 mod device;
 #[cfg(feature = "gpu")]
 mod raw;
+mod slabs;
 #[cfg(feature = "gpu")]
 mod texture;
 

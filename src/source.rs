@@ -1,11 +1,17 @@
 //! Where stored bytes come from: a mapped file, a file read by position, memory, a gzip stream, or anything
 //! of the caller's that can be read by position.
 
+pub(crate) mod blocks;
+pub(crate) mod codec;
 pub(crate) mod file;
 pub(crate) mod gzip;
+pub(crate) mod joined;
 pub(crate) mod memory;
 pub(crate) mod mmap;
 pub(crate) mod offset;
+pub(crate) mod zlib;
+#[cfg(feature = "zst")]
+mod zst;
 
 use std::fmt;
 use std::fs::File;
@@ -17,6 +23,9 @@ use file::FileSource;
 use gzip::GzipSource;
 use memory::MemorySource;
 use mmap::{MapGuard, MmapSource};
+
+/// Bytes read at a time of a source whose length is unknown.
+const PREFIX_STEP: u64 = 64 << 10;
 
 /// How a source likes to be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +48,14 @@ pub trait ByteSource: Send + Sync + fmt::Debug {
     /// # Errors
     /// What the system says when it cannot tell.
     fn len(&self) -> Result<Option<u64>>;
+
+    /// A bound on the number of bytes that can be told before any is read.
+    ///
+    /// # Errors
+    /// As [`Self::len`].
+    fn most_bytes(&self) -> Result<Option<u64>> {
+        self.len()
+    }
 
     /// Fills `buffer` with the bytes from `offset` on.
     ///
@@ -148,6 +165,7 @@ impl Source {
     pub fn most_bytes(&self) -> Result<Option<u64>> {
         match self {
             Self::Gzip(source) => source.most_bytes().map(Some),
+            Self::Custom(source) => source.most_bytes(),
             other => other.len(),
         }
     }
@@ -162,7 +180,7 @@ impl Source {
 
     pub fn access(&self) -> Access {
         match self {
-            Self::Gzip(_) => Access::Sequential,
+            Self::Gzip(source) => source.access(),
             Self::Custom(source) => source.access(),
             _ => Access::Random,
         }
@@ -172,15 +190,41 @@ impl Source {
     pub fn prefix(&self, length: u64) -> Result<Vec<u8>> {
         match self {
             Self::Gzip(source) => source.prefix(length),
-            other => {
-                let have = other.len()?.map_or(length, |have| have.min(length));
-                let mut bytes = vec![0; have as usize];
-                let session = other.begin()?;
-                session.read_at(0, &mut bytes)?;
-                session.end()?;
-                Ok(bytes)
-            }
+            other => match other.len()? {
+                Some(have) => {
+                    let mut bytes = vec![0; have.min(length) as usize];
+                    let session = other.begin()?;
+                    session.read_at(0, &mut bytes)?;
+                    session.end()?;
+                    Ok(bytes)
+                }
+                None => other.prefix_of_unknown(length),
+            },
         }
+    }
+
+    /// The same where only reading to the end can tell how many bytes there are.
+    fn prefix_of_unknown(&self, length: u64) -> Result<Vec<u8>> {
+        let session = self.begin()?;
+        let mut bytes = Vec::new();
+        while (bytes.len() as u64) < length {
+            let old = bytes.len();
+            let more = (length - old as u64).min(PREFIX_STEP) as usize;
+            bytes.resize(old + more, 0);
+            let Err(error) = session.read_at(old as u64, &mut bytes[old..]) else {
+                continue;
+            };
+            let ErrorKind::Truncated { have, .. } = *error.kind() else {
+                return Err(error);
+            };
+            // The end: what there is can be read.
+            let rest = have.saturating_sub(old as u64).min(more as u64) as usize;
+            bytes.truncate(old + rest);
+            session.read_at(old as u64, &mut bytes[old..])?;
+            break;
+        }
+        session.end()?;
+        Ok(bytes)
     }
 }
 

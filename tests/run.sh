@@ -4,7 +4,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-PINS="nibabel==5.4.2 numpy==2.4.6 indexed_gzip==1.10.3"
+PINS="nibabel==5.4.2 numpy==2.4.6 indexed_gzip==1.10.3 scipy==1.17.1 simpleitk==2.5.7"
 # Only its data folder is needed.
 NILEARN="nilearn==0.14.1"
 ORACLE="$PWD/target/oracle"
@@ -58,14 +58,17 @@ make_vectors() {
     "$PYTHON" tests/oracle/values.py "$ORACLE"
     "$PYTHON" tests/oracle/slices.py "$ORACLE"
     "$PYTHON" tests/oracle/nifti_headers.py "$ORACLE"
+    "$PYTHON" tests/oracle/formats.py "$ORACLE"
     "$PYTHON" tests/oracle/orientation.py "$ORACLE"
     "$PYTHON" tests/oracle/saved.py "$ORACLE"
     "$PYTHON" tests/oracle/real_files.py "$ORACLE" "$nibabel" "$PWD/.oracle/nilearn/nilearn"
 }
 
 has_vulkan || install mesa-vulkan-drivers libvulkan1
-# A second opinion on the headers we write.
-command -v nifti_tool >/dev/null 2>&1 || install nifti-bin
+# A second opinion on the headers we write, and the tools that make gzip files of every kind.
+for tool in nifti_tool:nifti-bin pigz:pigz bgzip:tabix bzip2:bzip2 zstd:zstd; do
+    command -v "${tool%%:*}" >/dev/null 2>&1 || install "${tool##*:}"
+done
 make_python
 make_vectors
 
@@ -76,13 +79,5 @@ cargo clippy --all-targets -- -D warnings
 say "the library without GPU and command"
 cargo clippy --no-default-features --lib --tests -- -D warnings
 
-# The Vulkan loader complains on every device without it.
-if [ -z "${XDG_RUNTIME_DIR:-}" ]; then
-    XDG_RUNTIME_DIR="$PWD/target/runtime"
-    mkdir -p "$XDG_RUNTIME_DIR"
-    chmod 700 "$XDG_RUNTIME_DIR"
-    export XDG_RUNTIME_DIR
-fi
-
 say "tests"
-VOXLOAD_REQUIRE_GPU=1 VOXLOAD_ORACLE_DIR="$ORACLE" VOXLOAD_PYTHON="$PWD/$PYTHON" cargo test
+VOXLOAD_REQUIRE_GPU=1 VOXLOAD_ORACLE_DIR="$ORACLE" VOXLOAD_ORACLE_PYTHON="$PWD/$PYTHON" cargo test

@@ -125,8 +125,8 @@ fn what_was_written_is_read_back() {
 }
 
 fn nibabel_agrees(list: &Path) {
-    let Some(python) = std::env::var_os("VOXLOAD_PYTHON") else {
-        println!("skipped: nibabel reads what was written (VOXLOAD_PYTHON is not set)");
+    let Some(python) = std::env::var_os("VOXLOAD_ORACLE_PYTHON") else {
+        println!("skipped: nibabel reads what was written (VOXLOAD_ORACLE_PYTHON is not set)");
         return;
     };
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle/check_written.py");

@@ -1,6 +1,7 @@
 //! The CPU kernel: chosen once for a [`Conversion`], then run over boxes of voxels by all threads.
 
 mod complex;
+mod inflated;
 mod kernels;
 mod place;
 
@@ -13,6 +14,7 @@ use crate::array::Element;
 use crate::error::Result;
 use crate::index::plan::Plan;
 use crate::source::{Access, Session, Source};
+use inflated::WholeRead;
 pub(crate) use kernels::Kernel;
 
 /// Output elements that one thread takes at a time: large enough to be worth it, small enough to share out.
@@ -57,6 +59,17 @@ pub(crate) fn convert_into<O: Element>(
         item: conversion.stored.size_bytes() as u64,
         offset: stored.offset,
     };
+    if let Source::Gzip(gzip) = stored.source
+        && extent == Extent::Whole
+        && plan.is_in_order()
+    {
+        let whole = WholeRead {
+            kernel: &kernel,
+            gzip,
+            offset: stored.offset,
+        };
+        return whole.run(out);
+    }
     let session = stored.source.begin()?;
     if let Some(bytes) = session.bytes() {
         job.in_memory(bytes, &plan, out)?;

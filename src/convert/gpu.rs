@@ -3,15 +3,21 @@
 //! [`load_into`] does a load from begin to end. Whoever must not block takes a [`Load`], fills its packets and records
 //! their commands when it suits.
 
+mod choice;
 mod cut;
 mod kernel;
 mod packet;
+mod table;
 #[cfg(test)]
 mod tests;
+mod trial;
+
+use std::ops::Range;
 
 use kernel::workgroup;
 use packet::MAX_STEPS;
 
+pub use choice::{KernelChoice, KernelMethod, KernelRate, KernelReport};
 pub(crate) use cut::{Cut, binding_align};
 pub(crate) use kernel::{Kernel, Kernels};
 pub(crate) use packet::Packet;
@@ -178,9 +184,13 @@ impl Load {
         }
         check_target(conversion, plan, &target.buffer)?;
         let cut = Cut::new(gpu, conversion, plan, options);
-        let watch = target.losses.is_some();
+        let (kernels, dense) = (gpu.kernels(), cut.is_dense());
+        let kernel = match target.losses {
+            Some(_) => kernels.watching(gpu, conversion, dense)?,
+            None => kernels.get_for(gpu, conversion, dense, plan.len())?,
+        };
         Ok(Some(Self {
-            kernel: gpu.kernels().get(gpu, conversion, cut.is_dense(), watch)?,
+            kernel,
             cut,
             target,
         }))
@@ -219,6 +229,68 @@ impl Load {
         };
         dispatch.record(slot, used, encoder);
     }
+}
+
+/// Converts plans one after the other, part by part, into the start of `scratch`; each part's places in its plan's
+/// output go on from those of the part before. `then` records what is to be done with a part: the number of its plan,
+/// its range of that output.
+///
+/// Parts have at most `most` voxels, for which `scratch` has room. The plans are in stored order, the first the largest.
+///
+/// # Errors
+/// Those of [`load`].
+pub(crate) fn for_each_part(
+    gpu: &Gpu,
+    conversion: &Conversion,
+    plans: &[Plan],
+    most: u64,
+    reader: &dyn TileReader,
+    scratch: &wgpu::Buffer,
+    mut then: impl FnMut(usize, Range<u64>, &mut wgpu::CommandEncoder),
+) -> Result<()> {
+    gpu.can_convert(conversion)?;
+    gpu.check_lost()?;
+    let Some(first) = plans.first().filter(|plan| !plan.empty) else {
+        return Ok(());
+    };
+    let options = StagingOptions::default();
+    let cuts: Vec<Cut> = plans
+        .iter()
+        .map(|plan| Cut::new(gpu, conversion, plan, &options).with_parts_of(most))
+        .collect();
+    let dense = cuts.iter().all(Cut::is_dense);
+    let target = Target::from(scratch);
+    let voxels = first.len() * plans.len() as u64;
+    let kernel = gpu.kernels().get_for(gpu, conversion, dense, voxels)?;
+    let slot_bytes = cuts.iter().map(|cut| cut.slot_bytes).max().unwrap_or(0);
+    let bytes = cuts.iter().map(|cut| cut.bytes).sum();
+    let ring = Ring::take(gpu, Purpose::Bind, &options, slot_bytes, bytes)?;
+    let parts = cuts.iter().enumerate().flat_map(|(number, cut)| {
+        cut.tiles().map(move |mut tile| {
+            let range = tile.out_range();
+            tile.out_first -= range.start;
+            (number, range, cut.packet(tile))
+        })
+    });
+    ring.run(
+        gpu,
+        // One worker: parts come in their order.
+        1,
+        parts,
+        |(_, _, packet), writer| fill(packet, reader, writer),
+        |(number, range, packet), slot, used, encoder| {
+            let dispatch = Dispatch {
+                gpu,
+                kernel: &kernel,
+                packet,
+                target: &target,
+                shift: 0,
+            };
+            dispatch.record(slot, used, encoder);
+            then(*number, range.clone(), encoder);
+        },
+        reader.tracer(),
+    )
 }
 
 fn check_target(conversion: &Conversion, plan: &Plan, target: &wgpu::Buffer) -> Result<()> {
@@ -284,27 +356,8 @@ impl Dispatch<'_> {
             offset: self.shift + packet.window.start,
             size: wgpu::BufferSize::new(packet.window.end - packet.window.start),
         };
-        let mut entries = vec![
-            wgpu::BindGroupEntry {
-                binding: 0,
-                resource: raw.as_entire_binding(),
-            },
-            wgpu::BindGroupEntry {
-                binding: 1,
-                resource: wgpu::BindingResource::Buffer(window),
-            },
-        ];
-        if let Some(losses) = &self.target.losses {
-            entries.push(wgpu::BindGroupEntry {
-                binding: 2,
-                resource: losses.as_entire_binding(),
-            });
-        }
-        let bindings = gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {
-            label: Some("voxload convert"),
-            layout: &self.kernel.bindings,
-            entries: &entries,
-        });
+        let losses = self.target.losses.as_ref();
+        let bindings = self.kernel.bind(gpu, raw, window, losses);
         let mut pass = encoder.begin_compute_pass(&Default::default());
         pass.set_pipeline(&self.kernel.pipeline);
         pass.set_bind_group(0, &bindings, &[]);
@@ -317,7 +370,7 @@ impl Dispatch<'_> {
 }
 
 /// A grid of at least this many workgroups with no side above `side`.
-fn grid(groups: u32, side: u32) -> [u32; 3] {
+pub(crate) fn grid(groups: u32, side: u32) -> [u32; 3] {
     let x = groups.min(side);
     let y = groups.div_ceil(x).min(side);
     [x, y, groups.div_ceil(x).div_ceil(y)]

@@ -316,5 +316,5 @@ pub(crate) fn parse(bytes: &[u8], version: Version, container: Container) -> Res
     };
     // A size that no file can have is found here, not when memory is asked for.
     header.data_end()?;
-    Ok(Parsed { header, notes })
+    Ok(Parsed::new(header, notes))
 }

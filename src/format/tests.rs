@@ -1,3 +1,4 @@
+use super::nifti::Version;
 use super::*;
 
 fn kind(result: Result<&'static FormatEntry>) -> ErrorKind {

@@ -149,6 +149,14 @@ impl<T: Float> DeviceArray<T> {
         self.0.modified.store(false, Ordering::Release);
     }
 
+    /// Waits until the device has done what it was given before.
+    ///
+    /// # Errors
+    /// As [`Self::download_into`].
+    pub(crate) fn wait(&self) -> Result<()> {
+        download::copy_bytes(&self.0.gpu, &self.0.buffer, 0, &mut [0; 4])
+    }
+
     /// Waits for the device and copies all elements to an array on the host.
     ///
     /// # Errors

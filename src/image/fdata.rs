@@ -9,6 +9,7 @@ use crate::array::{Element, HostArray};
 use crate::dataobj::Dataobj;
 use crate::dtype::{ComplexFloat, Float};
 use crate::error::{Error, Result};
+use crate::statistics::AtHand;
 
 impl DataobjImage {
     /// The scaled values as an array of `T`, the first axis fastest.
@@ -63,6 +64,20 @@ impl DataobjImage {
     /// Drops what is kept on the host and on the device, edits included. Arrays given out live on.
     pub fn uncache(&self) {
         self.cache().clear();
+    }
+
+    /// The values of `T`, if they are in memory: kept (with their edits) or the image's own; else the file.
+    pub(crate) fn values_at_hand<T: Float>(&self) -> Result<AtHand<'_, T>> {
+        #[cfg(feature = "gpu")]
+        if let Some(newer) = self.download_newer(Caching::Unchanged)? {
+            return Ok(AtHand::Values(newer));
+        }
+        let kept = self.cache().host::<T>();
+        Ok(match (kept, &self.dataobj) {
+            (Some(kept), Dataobj::Proxy(_)) => AtHand::Values(kept),
+            (None, Dataobj::Proxy(proxy)) => AtHand::File(proxy),
+            (_, Dataobj::Array(_)) => AtHand::Values(self.get_fdata(Caching::Unchanged)?),
+        })
     }
 
     fn own_array_mut<T: Float>(&mut self) -> Result<ArrayViewMutD<'_, T>> {

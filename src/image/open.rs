@@ -3,43 +3,42 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{DataobjImage, Extra};
+use super::{DataobjImage, Extra, files, voxels};
 use crate::dataobj::Dataobj;
 use crate::error::{Error, ErrorKind, Result};
 use crate::file_map::{FileHolder, FileMap, HEADER, IMAGE};
-use crate::format::{FORMATS, FileName, FormatEntry, Need, Parsed, detect};
+use crate::format::{FileName, Format, FormatEntry, Need, Parsed, Place, detect};
 use crate::options::{KeepFileOpen, LoadOptions, Mmap};
 use crate::proxy::{ArrayProxy, ProxySpec};
-use crate::source::Source;
+use crate::source::codec::{self, Codec};
 use crate::source::file::{FileSource, Identity};
 use crate::source::gzip::{GzipSource, is_gzip};
 use crate::source::memory::MemorySource;
 use crate::source::mmap::MmapSource;
 use crate::source::offset::OffsetSource;
+use crate::source::{Access, Source};
 
 /// Bytes by which a format is told: the NIfTI-1 header and its extension flag, so that no voxel is read.
 const SNIFF_BYTES: u64 = 352;
 
+/// Bytes of a header that needs all of its file: more is something else.
+const MOST_HEADER_BYTES: u64 = 256 << 20;
+
+/// Bytes of a file beside the others.
+const MOST_BESIDE_BYTES: u64 = 16 << 20;
+
 pub(super) fn from_filename(path: &Path, options: &LoadOptions) -> Result<DataobjImage> {
     // The file that was named is the one whose absence is reported first.
     Identity::of_path(path)?;
-    let name = FileName::new(path);
-    let mut file_map = FileMap::new();
-    match FORMATS.iter().find_map(|entry| entry.files(&name)) {
-        Some(files) if files.header != files.image => {
-            file_map.insert(HEADER, FileHolder::from_filename(files.header));
-            file_map.insert(IMAGE, FileHolder::from_filename(files.image));
-        }
-        _ => {
-            file_map.insert(IMAGE, FileHolder::from_filename(path));
-        }
-    }
-    from_file_map(file_map, options)
+    from_file_map(files::file_map(path, options)?, options)
 }
 
 pub(super) fn from_bytes(bytes: Arc<[u8]>) -> Result<DataobjImage> {
-    let source = decompressed(Source::Memory(MemorySource::new(bytes)), None)?;
-    let (_, parsed) = read_header(&source, None)?;
+    let options = LoadOptions::new();
+    let source = decompressed(Source::Memory(MemorySource::new(bytes)), None, &options)?;
+    let (_, mut parsed) = read_header(&source, None, &options)?;
+    read_more(&mut parsed, &source, &FileMap::new(), &options)?;
+    let source = voxels::source(&mut parsed, source, None, &options)?;
     assemble(parsed, source, FileMap::new())
 }
 
@@ -48,26 +47,23 @@ pub(super) fn from_file_map(file_map: FileMap, options: &LoadOptions) -> Result<
         .get(IMAGE)
         .ok_or_else(|| Error::usage("the file map has no \"image\""))?;
     let header = file_map.get(HEADER).unwrap_or(image);
+    let header_path = header.filename.clone();
+    let of_header = |error: Error| error.at_maybe(header_path.as_deref());
     let header_source = open_holder(header, options)?;
     let name = header.filename.as_ref().map(FileName::new);
-    let (entry, parsed) = read_header(&header_source, name.as_ref())
-        .map_err(|error| error.at_maybe(header.filename.as_deref()))?;
+    let (entry, mut parsed) =
+        read_header(&header_source, name.as_ref(), options).map_err(of_header)?;
+    read_more(&mut parsed, &header_source, &file_map, options).map_err(of_header)?;
     header_source.release();
     let image_source = if entry.image_endings.is_empty() {
         header_source
     } else {
-        match open_holder(image, options) {
-            // As in nibabel, a header alone can be loaded; its voxels cannot be read.
-            Err(error) if *error.kind() == ErrorKind::NotFound => {
-                let missing = image.filename.as_deref().unwrap_or(Path::new(""));
-                Source::Missing(missing.into())
-            }
-            opened => opened?,
-        }
+        or_missing(open_holder(image, options), image.filename.as_deref())?
     };
-    image_source.release();
-    let name = header.filename.clone();
-    assemble(parsed, image_source, file_map).map_err(|error| error.at_maybe(name.as_deref()))
+    let folder = header_path.as_deref().and_then(Path::parent);
+    let source = voxels::source(&mut parsed, image_source, folder, options).map_err(of_header)?;
+    source.release();
+    assemble(parsed, source, file_map).map_err(of_header)
 }
 
 fn assemble(parsed: Parsed, source: Source, file_map: FileMap) -> Result<DataobjImage> {
@@ -78,6 +74,16 @@ fn assemble(parsed: Parsed, source: Source, file_map: FileMap) -> Result<Dataobj
     Ok(image)
 }
 
+/// As in nibabel, a header alone can be loaded; its voxels cannot be read.
+pub(super) fn or_missing(opened: Result<Source>, path: Option<&Path>) -> Result<Source> {
+    match opened {
+        Err(error) if *error.kind() == ErrorKind::NotFound => {
+            Ok(Source::Missing(path.unwrap_or(Path::new("")).into()))
+        }
+        opened => opened,
+    }
+}
+
 fn open_holder(holder: &FileHolder, options: &LoadOptions) -> Result<Source> {
     let source = match (&holder.source, &holder.filename) {
         (Some(source), _) => Source::Custom(Arc::clone(source)),
@@ -86,28 +92,48 @@ fn open_holder(holder: &FileHolder, options: &LoadOptions) -> Result<Source> {
             return Err(Error::usage("a file holder has neither a name nor bytes"));
         }
     };
-    decompressed(behind(source, holder.pos), holder.filename.as_deref())
+    decompressed(
+        behind(source, holder.pos),
+        holder.filename.as_deref(),
+        options,
+    )
 }
 
 fn open_file(path: &Path, pos: u64, options: &LoadOptions) -> Result<Source> {
-    let identity = Identity::of_path(path)?;
-    let keep_open = options.keep_file_open == KeepFileOpen::Yes;
-    let by_position = Source::File(Arc::new(FileSource::new(path, identity, keep_open)));
-    let opened = decompressed(behind(by_position, pos), Some(path))?;
+    let opened = decompressed(
+        behind(by_position(path, options)?, pos),
+        Some(path),
+        options,
+    )?;
     match opened {
-        Source::File(_) if options.mmap != Mmap::Off => {
-            let zero_copy = options
-                .zero_copy
-                .then_some(options.mmap == Mmap::CopyOnWrite);
-            let mapped = MmapSource::new(path, identity, keep_open, zero_copy);
-            Ok(Source::Mapped(Arc::new(mapped)))
-        }
+        Source::File(_) => open_stored(path, options),
         other => Ok(other),
     }
 }
 
+fn by_position(path: &Path, options: &LoadOptions) -> Result<Source> {
+    let keep_open = options.keep_file_open == KeepFileOpen::Yes;
+    let identity = Identity::of_path(path)?;
+    Ok(Source::File(Arc::new(FileSource::new(
+        path, identity, keep_open,
+    ))))
+}
+
+/// The bytes of a file as they are stored, whatever they are.
+pub(super) fn open_stored(path: &Path, options: &LoadOptions) -> Result<Source> {
+    if options.mmap == Mmap::Off {
+        return by_position(path, options);
+    }
+    let keep_open = options.keep_file_open == KeepFileOpen::Yes;
+    let zero_copy = options
+        .zero_copy
+        .then_some(options.mmap == Mmap::CopyOnWrite);
+    let mapped = MmapSource::new(path, Identity::of_path(path)?, keep_open, zero_copy);
+    Ok(Source::Mapped(Arc::new(mapped)))
+}
+
 /// The source from `pos` on.
-fn behind(source: Source, pos: u64) -> Source {
+pub(super) fn behind(source: Source, pos: u64) -> Source {
     match pos {
         0 => source,
         _ => Source::Custom(Arc::new(OffsetSource { inner: source, pos })),
@@ -115,45 +141,130 @@ fn behind(source: Source, pos: u64) -> Source {
 }
 
 /// The source, or what it inflates to when its content is gzip.
-fn decompressed(source: Source, path: Option<&Path>) -> Result<Source> {
-    let prefix = source.prefix(2)?;
+fn decompressed(source: Source, path: Option<&Path>, options: &LoadOptions) -> Result<Source> {
+    // Two bytes tell most files apart: no more of the voxels is read for that.
+    let mut prefix = source.prefix(2)?;
     if is_gzip(&prefix) {
-        return Ok(Source::Gzip(Arc::new(GzipSource::new(source))));
+        return Ok(Source::Gzip(Arc::new(GzipSource::keeping(
+            source,
+            options.gzip_cache,
+            options.gzip_index.clone(),
+        ))));
     }
     let suffix = path.map(FileName::new);
     let suffix = suffix
         .as_ref()
-        .map(|name| name.compression().to_ascii_lowercase());
-    match suffix.as_deref() {
-        None | Some("") => Ok(source),
-        Some(".gz") => Err(ErrorKind::Integrity {
-            codec: "gzip",
-            detail: "not a gzip file: it does not begin with 1f 8b".to_owned(),
-        }
-        .into()),
-        Some(other) => Err(Error::unsupported(format!("compression {other}"))),
+        .map(|name| name.compression().to_ascii_lowercase())
+        .unwrap_or_default();
+    let named = Codec::of_suffix(&suffix);
+    if codec::may_begin(&prefix) {
+        prefix = source.prefix(codec::SNIFF_BYTES)?;
     }
-    .map_err(|error: Error| error.at_maybe(path))
+    if let Some(codec) = Codec::sniff(&prefix) {
+        let source = codec.open(source).map_err(|error| error.at_maybe(path))?;
+        return Ok(Source::Custom(Arc::new(source)));
+    }
+    let (codec, begins) = match named {
+        _ if suffix == ".gz" => ("gzip", "1f 8b"),
+        Some(Codec::Bzip2) => ("bzip2", "BZh"),
+        Some(Codec::Zstd) => ("zstd", "28 b5 2f fd"),
+        None => return Ok(source),
+    };
+    let detail = format!("not a {codec} file: it does not begin with {begins}");
+    Err(Error::from(ErrorKind::Integrity { codec, detail }).at_maybe(path))
 }
 
 /// Tells the format and parses the header.
-fn read_header(source: &Source, name: Option<&FileName>) -> Result<(&'static FormatEntry, Parsed)> {
+fn read_header(
+    source: &Source,
+    name: Option<&FileName>,
+    options: &LoadOptions,
+) -> Result<(&'static FormatEntry, Parsed)> {
+    let mut bytes = source.prefix(SNIFF_BYTES)?;
+    let entry = match options.format {
+        Some(format) => files::entry(format)?,
+        None => tell(source, &mut bytes, name)?,
+    };
+    loop {
+        match (entry.need)(&bytes)? {
+            Need::Bytes(length) if length <= bytes.len() as u64 => break,
+            Need::Bytes(length) => {
+                bytes = source.prefix(length)?;
+                if (bytes.len() as u64) < length {
+                    break;
+                }
+            }
+            Need::All => {
+                bytes = source.prefix(MOST_HEADER_BYTES + 1)?;
+                if bytes.len() as u64 > MOST_HEADER_BYTES {
+                    return Err(ErrorKind::Limit {
+                        what: "header",
+                        needed: bytes.len() as u128,
+                        allowed: MOST_HEADER_BYTES,
+                    }
+                    .into());
+                }
+                break;
+            }
+        }
+    }
+    Ok((entry, (entry.parse)(&bytes, options)?))
+}
+
+/// Tells the format by the first bytes and the name.
+fn tell(
+    source: &Source,
+    prefix: &mut Vec<u8>,
+    name: Option<&FileName>,
+) -> Result<&'static FormatEntry> {
     let ending = name.map(FileName::ending);
-    let mut prefix = source.prefix(SNIFF_BYTES)?;
-    let mut detected = detect(&prefix, ending);
+    let mut detected = detect(prefix, ending);
     if let Err(error) = &detected
         && let ErrorKind::Truncated { need, .. } = *error.kind()
         && prefix.len() as u64 == SNIFF_BYTES
     {
         // Not the file is short, but what was read of it. The four bytes behind a header tell of extensions.
-        prefix = source.prefix(need + 4)?;
-        detected = detect(&prefix, ending);
+        *prefix = source.prefix(need + 4)?;
+        detected = detect(prefix, ending);
     }
-    let entry = detected?;
-    let bytes = match (entry.need)(&prefix)? {
-        Need::Bytes(length) if length <= prefix.len() as u64 => prefix,
-        Need::Bytes(length) => source.prefix(length)?,
-        Need::All => source.prefix(u64::MAX)?,
+    match detected? {
+        // nibabel knows no compressed CIFTI-2: it is NIfTI-2 then, with all its axes (spec 4.1).
+        cifti if cifti.format == Format::Cifti2 && matches!(source, Source::Gzip(_)) => {
+            files::entry(Format::Nifti2Single)
+        }
+        entry => Ok(entry),
+    }
+}
+
+/// Reads what else of the header there is.
+fn read_more(
+    parsed: &mut Parsed,
+    source: &Source,
+    file_map: &FileMap,
+    options: &LoadOptions,
+) -> Result<()> {
+    let Some(more) = parsed.more.take() else {
+        return Ok(());
     };
-    Ok((entry, (entry.parse)(&bytes)?))
+    let pieces = match more.place {
+        Place::CheapRanges(_) if source.access() == Access::Sequential => return Ok(()),
+        Place::Ranges(ranges) | Place::CheapRanges(ranges) => ranges
+            .into_iter()
+            .map(|range| voxels::piece(source, range))
+            .collect::<Result<_>>()?,
+        Place::File(key) => {
+            let Some(holder) = file_map.get(key) else {
+                return Ok(());
+            };
+            let opened = open_holder(holder, options);
+            match opened.and_then(|source| source.prefix(MOST_BESIDE_BYTES)) {
+                Ok(bytes) => vec![bytes],
+                Err(error) => match error.kind() {
+                    ErrorKind::NotFound | ErrorKind::NotAFile | ErrorKind::Empty => return Ok(()),
+                    _ => return Err(error),
+                },
+            }
+        }
+    };
+    (more.apply)(&pieces, parsed)
 }

@@ -77,6 +77,16 @@ impl Plan {
             .sum::<u64>()
     }
 
+    /// Whether the voxels go to the output in the order in which they are stored, from the first ones on.
+    pub fn is_in_order(&self) -> bool {
+        let straight = |axis: &Axis| i64::try_from(axis.stored) == Ok(axis.out);
+        let dense = self.len() == self.stored_span();
+        !self.empty
+            && dense
+            && (self.stored_first, self.out_first) == (0, 0)
+            && self.axes.iter().all(straight)
+    }
+
     /// The range of output elements that the box lies in.
     pub fn out_range(&self) -> Range<u64> {
         if self.empty {
@@ -113,6 +123,32 @@ impl Plan {
             axes,
             ..self.clone()
         }
+    }
+
+    /// The same voxels, put down without gaps in the order in which they are stored.
+    pub fn in_stored_order(&self) -> Self {
+        let mut next = 1;
+        let mut plan = self.clone();
+        plan.out_first = 0;
+        for axis in &mut plan.axes {
+            axis.out = next;
+            next *= axis.count as i64;
+        }
+        plan
+    }
+
+    /// The output elements of the voxels, in the order in which these are stored.
+    #[cfg(feature = "gpu")]
+    pub fn places(&self) -> impl Iterator<Item = u64> + '_ {
+        (0..self.len()).map(|number| {
+            let mut rest = number;
+            let mut place = self.out_first;
+            for axis in &self.axes {
+                place = place.wrapping_add_signed((rest % axis.count) as i64 * axis.out);
+                rest /= axis.count;
+            }
+            place
+        })
     }
 
     /// The runs to read for this box, for voxels of `item` bytes.

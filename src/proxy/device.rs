@@ -1,9 +1,10 @@
 //! Stored voxels to device memory.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::ArrayProxy;
-use crate::convert::gpu;
+use crate::convert::{Conversion, gpu};
 use crate::dtype::Float;
 use crate::error::{ErrorKind, Result};
 use crate::gpu::trace::{Stage, Tracer};
@@ -169,6 +170,27 @@ pub(super) fn able(answer: Result<()>) -> Result<bool> {
     match answer {
         Err(error) if matches!(error.kind(), ErrorKind::GpuUnsupported(_)) => Ok(false),
         other => other.map(|()| true),
+    }
+}
+
+impl ArrayProxy {
+    /// Converts plans over the stored voxels part by part, as [`gpu::for_each_part`] does.
+    ///
+    /// # Errors
+    /// Those of [`Self::slice_gpu`].
+    pub(crate) fn for_each_part(
+        &self,
+        gpu: &Gpu,
+        conversion: &Conversion,
+        plans: &[Plan],
+        most: u64,
+        scratch: &wgpu::Buffer,
+        then: impl FnMut(usize, Range<u64>, &mut wgpu::CommandEncoder),
+    ) -> Result<()> {
+        let session = self.source.begin()?;
+        let reader = self.tile_reader(&session, None);
+        gpu::for_each_part(gpu, conversion, plans, most, &reader, scratch, then)?;
+        session.end()
     }
 }
 

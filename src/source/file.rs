@@ -53,6 +53,11 @@ impl Identity {
         self.length
     }
 
+    /// When the file was last written, where the system says so.
+    pub fn modified(&self) -> Option<SystemTime> {
+        self.modified
+    }
+
     /// # Errors
     /// [`ErrorKind::Changed`] when the file is no longer the one it was; [`ErrorKind::Truncated`] when it is
     /// the same file but shorter.
@@ -105,6 +110,11 @@ impl FileSource {
 
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The state of the file that is read; any other is an error.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
     }
 
     /// Opens the file, or takes the handle that was kept, and checks that it is the file it was.

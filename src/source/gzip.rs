@@ -1,21 +1,39 @@
-//! A gzip stream read by position: forwards it inflates and skips, backwards it starts again.
+//! A gzip file read by position.
 //!
-//! Framing is our own, over flate2's raw inflate: every member's CRC-32 and length are compared, members follow
-//! each other, zero padding behind the last one is fine, other bytes there are noted (gzip-and-faults.md
-//! section 2).
+//! Three ways lead through it. A whole read takes the fastest one that there is: chunks of an index on all threads
+//! ([`GzipSource::chunks`]), one shot by libdeflate ([`GzipSource::one_shot`]), or the stream in pieces
+//! ([`GzipSource::pieces`]), which also says what is wrong with a damaged file. Reads of a part grow a seek index
+//! as far as they need it and then inflate only the chunks they touch. Header reads stream.
+//!
+//! Every member's CRC-32 and length are compared, members follow each other, zero padding behind the last one is
+//! fine, other bytes there are noted (gzip-and-faults.md section 2).
 
+mod chunk;
+mod disk;
 mod forwards;
+mod framing;
+mod gzidx;
+mod index;
 mod member;
+mod random;
+mod record;
+mod walk;
+mod whole;
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use super::{ByteSource, Source, truncated};
 use crate::error::{Error, ErrorKind, Result};
+use chunk::Inflater;
+pub use disk::write_gzip_index;
 use forwards::Forwards;
+pub(crate) use framing::is_gzip;
+use index::{ChunkCache, Index};
 use member::Stream;
+pub(crate) use random::Chunks;
 
 /// Deflate cannot do better than about 1030 to 1, so a header that needs more than this is lying.
 const MOST_RATIO: u64 = 1100;
@@ -23,20 +41,49 @@ const MOST_RATIO: u64 = 1100;
 /// Bytes inflated at a time when only the position or the checksum matters.
 const SKIP_BYTES: usize = 256 << 10;
 
-/// A gzip stream of any number of members.
+/// Inflated bytes behind the voxels that are checked on a whole read, unless the voxels are more: a file with
+/// a longer tail is a bomb.
+const MOST_TAIL: u64 = 256 << 20;
+
+/// Inflated chunks that are kept for the next slice, unless the options say otherwise.
+const CACHE_BYTES: usize = 32 << 20;
+
+/// A gzip file of any number of members.
 pub(crate) struct GzipSource {
     compressed: Source,
+    /// Inflates from the start and records the index as far as it was needed.
     stream: Mutex<Option<Stream>>,
+    index: RwLock<Arc<Index>>,
+    /// Whether an index that need not be made was looked for.
+    prepared: Mutex<bool>,
+    /// Whether the index was written, or need not be.
+    kept: Mutex<bool>,
+    cache: ChunkCache,
+    inflaters: Mutex<Vec<Inflater>>,
     prefix: Mutex<Vec<u8>>,
     /// Bytes of something else behind the last member, once the end has been seen.
     trailing: Arc<AtomicU64>,
+    /// The file or folder in which the index is kept, where the options say so.
+    keep: Option<PathBuf>,
 }
 
 impl GzipSource {
     pub fn new(compressed: Source) -> Self {
+        Self::keeping(compressed, None, None)
+    }
+
+    /// `cache` bytes of inflated chunks are kept for the next slice; the index is kept in a file or folder.
+    pub fn keeping(compressed: Source, cache: Option<usize>, keep: Option<PathBuf>) -> Self {
+        let cache = cache.unwrap_or(CACHE_BYTES);
         Self {
             compressed,
-            stream: Mutex::new(None),
+            keep,
+            stream: Mutex::default(),
+            index: RwLock::default(),
+            prepared: Mutex::default(),
+            kept: Mutex::default(),
+            cache: ChunkCache::new(cache),
+            inflaters: Mutex::default(),
             prefix: Mutex::default(),
             trailing: Arc::default(),
         }
@@ -72,48 +119,110 @@ impl GzipSource {
     pub fn prefix(&self, length: u64) -> Result<Vec<u8>> {
         let length = usize::try_from(length).unwrap_or(usize::MAX);
         let mut prefix = self.prefix.lock().unwrap_or_else(PoisonError::into_inner);
-        self.with_stream(prefix.len() as u64, |stream| {
-            let mut piece = vec![0; length.saturating_sub(prefix.len()).min(SKIP_BYTES)];
-            while prefix.len() < length {
-                let wanted = piece.len().min(length - prefix.len());
-                match stream.read(&mut piece[..wanted])? {
-                    0 => break,
-                    n => prefix.extend_from_slice(&piece[..n]),
+        if prefix.len() < length {
+            // Headers are short: a stream of their own, from the start.
+            let mut stream = Stream::new(self.compressed.clone(), Arc::clone(&self.trailing));
+            let mut bytes = Vec::new();
+            let mut piece = vec![0; length.min(SKIP_BYTES)];
+            while bytes.len() < length {
+                let wanted = piece.len().min(length - bytes.len());
+                let read = stream
+                    .read(&mut piece[..wanted])
+                    .map_err(|error| self.named(error))?;
+                if read == 0 {
+                    break;
                 }
+                bytes.extend_from_slice(&piece[..read]);
             }
-            Ok(())
-        })?;
+            *prefix = bytes;
+        }
         Ok(prefix[..length.min(prefix.len())].to_vec())
     }
 
-    /// Runs `work` on the stream with its position at `offset`.
-    fn with_stream(&self, offset: u64, work: impl FnOnce(&mut Stream) -> Result<()>) -> Result<()> {
-        let mut slot = self.stream.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut stream = match slot.take() {
-            Some(stream) if stream.position() <= offset => stream,
-            _ => Stream::new(self.compressed.clone(), Arc::clone(&self.trailing)),
-        };
-        // A stream that failed is not put back: the next read starts again.
-        let done = skip_to(&mut stream, offset).and_then(|()| work(&mut stream));
-        match done {
-            Ok(()) => {
-                *slot = Some(stream);
-                Ok(())
+    /// Inflates the whole file in order: the bytes from `start` to `end` go to `sink` in full pieces of
+    /// `piece` bytes (the last one shorter), all others are only checked.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Truncated`] and [`ErrorKind::Integrity`] for damaged files, [`ErrorKind::Limit`] for
+    /// a tail of more than [`MOST_TAIL`], and what `sink` gives.
+    pub fn pieces(
+        &self,
+        start: u64,
+        end: u64,
+        piece: usize,
+        mut sink: impl FnMut(Vec<u8>) -> Result<Vec<u8>>,
+    ) -> Result<()> {
+        let mut stream = Stream::new(self.compressed.clone(), Arc::clone(&self.trailing));
+        let mut inflate = || -> Result<()> {
+            let mut buffer = Vec::new();
+            skip_to(&mut stream, start, &mut buffer)?;
+            while stream.position() < end {
+                let length = (end - stream.position()).min(piece as u64) as usize;
+                buffer.resize(length, 0);
+                read_exact(&mut stream, &mut buffer, end)?;
+                buffer = sink(buffer)?;
             }
-            Err(error) => Err(error.at_maybe(self.path())),
-        }
+            drain(&mut stream, most_tail(end), |_| ())
+        };
+        inflate().map_err(|error| self.named(error))
+    }
+
+    fn named(&self, error: Error) -> Error {
+        error.at_maybe(self.path())
+    }
+
+    /// Bytes of the compressed file, if it is known and fits in memory.
+    fn compressed_length(&self) -> Result<Option<usize>> {
+        let length = self.compressed.len()?;
+        Ok(length.and_then(|length| usize::try_from(length).ok()))
+    }
+
+    fn read_compressed(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
+        let session = self.compressed.begin()?;
+        session.read_at(offset, buffer)?;
+        session.end()
     }
 }
 
-fn skip_to(stream: &mut Stream, offset: u64) -> Result<()> {
-    if stream.position() >= offset {
-        return Ok(());
-    }
-    let mut scratch = vec![0; SKIP_BYTES];
+fn skip_to(stream: &mut Stream, offset: u64, scratch: &mut Vec<u8>) -> Result<()> {
+    scratch.resize(SKIP_BYTES, 0);
     while stream.position() < offset {
         let wanted = (offset - stream.position()).min(SKIP_BYTES as u64) as usize;
         if stream.read(&mut scratch[..wanted])? == 0 {
             return Err(truncated("voxel data", stream.position(), offset));
+        }
+    }
+    Ok(())
+}
+
+fn read_exact(stream: &mut Stream, mut buffer: &mut [u8], need: u64) -> Result<()> {
+    while !buffer.is_empty() {
+        match stream.read(buffer)? {
+            0 => return Err(truncated("voxel data", stream.position(), need)),
+            n => buffer = buffer.get_mut(n..).unwrap_or_default(),
+        }
+    }
+    Ok(())
+}
+
+/// Inflated bytes behind voxels that end at `end` which a whole read goes through.
+fn most_tail(end: u64) -> u64 {
+    end.max(MOST_TAIL)
+}
+
+/// Reads on to the end of the file, through `most` bytes; `each` is called on the way.
+fn drain(stream: &mut Stream, most: u64, mut each: impl FnMut(&mut Stream)) -> Result<()> {
+    let start = stream.position();
+    let mut scratch = vec![0; SKIP_BYTES];
+    while stream.read(&mut scratch)? > 0 {
+        each(stream);
+        if stream.position() - start > most {
+            return Err(ErrorKind::Limit {
+                what: "inflated data behind the voxels",
+                needed: u128::from(stream.position() - start),
+                allowed: most,
+            }
+            .into());
         }
     }
     Ok(())
@@ -125,35 +234,19 @@ impl ByteSource for GzipSource {
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
-        self.with_stream(offset, |stream| {
-            let mut filled = 0;
-            while filled < buffer.len() {
-                match stream.read(&mut buffer[filled..])? {
-                    0 => {
-                        let need = offset.saturating_add(buffer.len() as u64);
-                        return Err(truncated("voxel data", stream.position(), need));
-                    }
-                    n => filled += n,
-                }
-            }
-            Ok(())
-        })
+        self.read_random(offset, buffer)
+            .map_err(|error| self.named(error))
     }
 
     fn access(&self) -> super::Access {
-        super::Access::Sequential
+        match self.snapshot().complete {
+            true => super::Access::Random,
+            false => super::Access::Sequential,
+        }
     }
 
     fn finish(&self) -> Result<()> {
-        let position = {
-            let slot = self.stream.lock().unwrap_or_else(PoisonError::into_inner);
-            slot.as_ref().map_or(0, Stream::position)
-        };
-        self.with_stream(position, |stream| {
-            let mut scratch = vec![0; SKIP_BYTES];
-            while stream.read(&mut scratch)? > 0 {}
-            Ok(())
-        })
+        self.check_to_end().map_err(|error| self.named(error))
     }
 }
 
@@ -163,11 +256,6 @@ impl fmt::Debug for GzipSource {
             .field("compressed", &self.compressed)
             .finish_non_exhaustive()
     }
-}
-
-/// Whether these first bytes are a gzip member's.
-pub(crate) fn is_gzip(prefix: &[u8]) -> bool {
-    prefix.starts_with(&[0x1f, 0x8b])
 }
 
 fn damaged(detail: impl Into<String>) -> Error {

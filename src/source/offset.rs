@@ -16,6 +16,11 @@ impl ByteSource for OffsetSource {
         Ok(whole.map(|length| length.saturating_sub(self.pos)))
     }
 
+    fn most_bytes(&self) -> Result<Option<u64>> {
+        let whole = self.inner.most_bytes()?;
+        Ok(whole.map(|length| length.saturating_sub(self.pos)))
+    }
+
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
         let session = self.inner.begin()?;
         session.read_at(self.pos.saturating_add(offset), buffer)?;

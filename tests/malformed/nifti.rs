@@ -492,6 +492,10 @@ pub fn cases(version: Version) -> Vec<Case> {
             for (name, edit, expected) in rows.iter().copied().flatten() {
                 let mut header = valid(version, byte_order, ending);
                 edit(&mut header);
+                if ending == ".hdr" && *expected == UnknownFormat && header.sizeof_hdr == 348 {
+                    // A pair without NIfTI's magic is Analyze's, sound or not, as in nibabel.
+                    continue;
+                }
                 cases.push(Case {
                     name: format!("{version:?} {byte_order} {ending}: {name}"),
                     bytes: header.to_bytes(),

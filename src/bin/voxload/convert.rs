@@ -40,7 +40,7 @@ enum OutType {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Backend {
+pub enum Backend {
     /// The CPU: the result is on the host, and a trip over the bus and back never wins
     Auto,
     Cpu,

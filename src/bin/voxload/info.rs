@@ -4,7 +4,6 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
-use voxload::format::Fields;
 use voxload::{DataobjImage, Header};
 
 use crate::CommandResult;
@@ -38,19 +37,11 @@ pub fn run(args: &Args) -> CommandResult {
     Ok(())
 }
 
-fn fields(header: &Header) -> Vec<(String, String)> {
-    match &header.fields {
-        Fields::Nifti(nifti) => nifti
-            .fields()
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect(),
-        _ => Vec::new(),
-    }
-}
-
 fn object(name: &str, image: &DataobjImage) -> Value {
     let header = image.header();
-    let fields: Map<String, Value> = fields(header)
+    let fields: Map<String, Value> = header
+        .fields
+        .list()
         .into_iter()
         .map(|(name, value)| (name, Value::String(value)))
         .collect();
@@ -95,7 +86,7 @@ fn write_text(out: &mut dyn Write, name: &str, image: &DataobjImage) -> std::io:
     for note in image.notes() {
         line("note", note.to_string())?;
     }
-    for (name, value) in fields(header) {
+    for (name, value) in header.fields.list() {
         writeln!(out, "    {name:<16} {value}")?;
     }
     Ok(())

@@ -4,9 +4,11 @@
 mod adapters;
 mod bench;
 mod convert;
+mod index;
 mod info;
 mod output;
 mod render;
+mod stats;
 
 use std::process::ExitCode;
 
@@ -32,8 +34,12 @@ enum Command {
     Info(info::Args),
     /// Writes the scaled values of a volume to another file.
     Convert(convert::Args),
+    /// Writes the seek index of a gzip file, for fast slices later.
+    Index(index::Args),
     /// Draws a volume as a PNG.
     Render(render::Args),
+    /// Count, extremes, mean, standard deviation and histogram of the scaled values.
+    Stats(stats::Args),
 }
 
 /// What a subcommand can fail with: a message for one line.
@@ -47,7 +53,9 @@ fn main() -> ExitCode {
         Command::Bench(args) => bench::run(&args),
         Command::Info(args) => info::run(&args),
         Command::Convert(args) => convert::run(&args),
+        Command::Index(args) => index::run(&args),
         Command::Render(args) => render::run(&args),
+        Command::Stats(args) => stats::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -67,12 +67,26 @@ impl Cut {
         matches!(self.plan.axes[..], [axis] if axis.stored == 1 && axis.out == 1)
     }
 
+    /// The same with at most this many voxels of the output in a packet.
+    pub fn with_parts_of(mut self, most: u64) -> Self {
+        self.out_span = self.out_span.min(most);
+        self
+    }
+
     pub fn packets(&self) -> impl Iterator<Item = Packet> + Send + '_ {
+        self.tiles().map(|tile| self.packet(tile))
+    }
+
+    /// The packet of one of the tiles.
+    pub fn packet(&self, tile: Plan) -> Packet {
+        packet::packet(&self.conversion, tile, self.align)
+    }
+
+    pub fn tiles(&self) -> impl Iterator<Item = Plan> + Send + '_ {
         let stored = self.conversion.stored.size_bytes() as u64;
         self.plan
             .tiles(stored, self.gathered, self.out_span)
             .flat_map(|tile| self.with_tables_that_fit(tile))
-            .map(|tile| packet::packet(&self.conversion, tile, self.align))
     }
 
     /// The tile, halved until the table entries of each part fit its head.

@@ -171,6 +171,22 @@ fn push_numbers(head: &mut Vec<u32>, conversion: &Conversion, entries: &Entries)
     }
 }
 
+/// The kinds and numbers of all steps of a conversion without tables, for comparison.
+pub(crate) fn numbers(conversion: &Conversion) -> Vec<u32> {
+    let mut numbers = Vec::new();
+    for step in &conversion.steps {
+        match step {
+            Step::Multiply(factor) => numbers.extend([&[1], &words(factor.at(0))[..]].concat()),
+            Step::Add(factor) => numbers.extend([&[2], &words(factor.at(0))[..]].concat()),
+            Step::Clip { lo, hi } => {
+                numbers.extend([&[3], &[words(*lo), words(*hi)].concat()[..]].concat())
+            }
+            Step::RoundToF32 => numbers.push(4),
+        }
+    }
+    numbers
+}
+
 /// A double as the kernel has it: low word, high word.
 fn words(value: f64) -> [u32; 2] {
     let bits = value.to_bits();

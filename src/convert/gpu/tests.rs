@@ -1,6 +1,7 @@
 //! The kernel against a scalar model in native f64 arithmetic.
 
 mod boxes;
+mod choice;
 mod faults;
 mod loss;
 mod model;

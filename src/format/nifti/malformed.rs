@@ -3,7 +3,7 @@
 use crate::dtype::ByteOrder;
 use crate::error::{ErrorKind, Result};
 use crate::format::nifti::{NiftiHeader, Version};
-use crate::format::{Fields, Need, Parsed, detect};
+use crate::format::{Fields, Format, Need, Parsed, detect};
 
 #[path = "../../../tests/malformed/nifti.rs"]
 mod table;
@@ -21,7 +21,7 @@ fn load(bytes: &[u8], ending: Option<&str>) -> Result<Parsed> {
         Need::All => bytes,
         Need::Bytes(count) => &bytes[..bytes.len().min(count as usize)],
     };
-    (entry.parse)(wanted)
+    (entry.parse)(wanted, &crate::options::LoadOptions::new())
 }
 
 fn expected_kind(kind: &ErrorKind) -> Option<Expected> {
@@ -135,7 +135,12 @@ fn mutated_headers_never_panic_and_never_lie() {
                 assert!(header.data_end().is_ok());
                 assert!(!header.shape.is_empty() && header.shape.len() == header.zooms.len());
                 let Fields::Nifti(fields) = header.fields else {
-                    panic!("a NIfTI header has NIfTI's fields");
+                    assert_eq!(
+                        header.format,
+                        Format::Spm2Analyze,
+                        "a pair without its magic"
+                    );
+                    continue;
                 };
                 assert_eq!(
                     fields.fields().count(),

@@ -79,7 +79,7 @@ fn fields_are_listed_in_the_precision_of_the_file() {
 
 #[test]
 fn small_faults_are_repaired_and_noted() {
-    let Parsed { header, notes } = parsed(|h| {
+    let Parsed { header, notes, .. } = parsed(|h| {
         h.sizeof_hdr = 0;
         h.bitpix = 7;
         h.pixdim = [0.5, 0.0, -3.0, f64::NAN, 0.0, 1.0, 1.0, 1.0];
@@ -121,11 +121,12 @@ fn an_offset_of_zero_is_the_smallest_one_in_a_single_file() {
     for (version, offset) in [(Version::One, 352), (Version::Two, 544)] {
         let mut single = header(version, Container::Single);
         single.vox_offset = 0.0;
-        let Parsed { header, notes } =
+        let Parsed { header, notes, .. } =
             parse(&single.to_bytes(), version, Container::Single).unwrap();
         assert_eq!(header.data_offset, offset);
         assert_eq!(noted(&notes), ["vox_offset"]);
-        let Parsed { header, notes } = parse(&single.to_bytes(), version, Container::Pair).unwrap();
+        let Parsed { header, notes, .. } =
+            parse(&single.to_bytes(), version, Container::Pair).unwrap();
         assert_eq!((header.data_offset, notes), (0, vec![]));
     }
 }

@@ -1,33 +1,47 @@
 //! The members of a gzip stream (RFC 1952), inflated one after the other.
 
+use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use flate2::{Decompress, FlushDecompress, Status};
+use zlib_rs::{Inflate, InflateFlush, Status};
 
-use super::{damaged, is_gzip};
+use super::damaged;
+use super::framing::{FLAG_RESERVED, TRAILER_BYTES, Trailer, is_gzip};
+use super::record::{Finished, Recorder};
 use crate::error::{ErrorKind, Result};
 use crate::source::Source;
 
 /// Compressed bytes read at a time.
 const INPUT_BYTES: u64 = 256 << 10;
 
+/// Empty members in a row that are taken: a file with more is a bomb.
+pub(super) const MOST_EMPTY: u32 = 1 << 16;
+
+/// With no more compressed bytes left than this, reading on to the end costs next to nothing.
+const LITTLE_LEFT: u64 = 64 << 10;
+
+/// The largest window of deflate, 2^15 bytes.
+const WINDOW_BITS: u8 = 15;
+
 const FLAG_HEADER_CRC: u8 = 2;
 const FLAG_EXTRA: u8 = 4;
 const FLAG_NAME: u8 = 8;
 const FLAG_COMMENT: u8 = 16;
-const FLAG_RESERVED: u8 = 0xe0;
 
 /// An inflating stream over all members.
 pub(super) struct Stream {
     input: Input,
-    inflate: Decompress,
+    inflate: Inflate,
     place: Place,
     /// The checksum of the member being inflated.
     crc: crc32fast::Hasher,
     /// Inflated bytes given out so far.
     position: u64,
     trailing: Arc<AtomicU64>,
+    /// Empty members in a row.
+    empty: u32,
+    recorder: Option<Recorder>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -40,6 +54,16 @@ enum Place {
     End,
 }
 
+/// Where a step of inflate stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stop {
+    Nowhere,
+    /// At the end of a block, which was asked for.
+    Block,
+    /// At the end of a member's data.
+    Member,
+}
+
 impl Stream {
     pub fn new(compressed: Source, trailing: Arc<AtomicU64>) -> Self {
         Self {
@@ -49,12 +73,44 @@ impl Stream {
                 buffer: Vec::new(),
                 start: 0,
             },
-            inflate: Decompress::new(false),
+            inflate: Inflate::new(false, WINDOW_BITS),
             crc: crc32fast::Hasher::new(),
             place: Place::Between { first: true },
             position: 0,
             trailing,
+            empty: 0,
+            recorder: None,
         }
+    }
+
+    /// The same, recording checkpoints.
+    pub fn recording(compressed: Source, trailing: Arc<AtomicU64>) -> Self {
+        Self {
+            recorder: Some(Recorder::default()),
+            ..Self::new(compressed, trailing)
+        }
+    }
+
+    pub fn recorder(&self) -> Option<&Recorder> {
+        self.recorder.as_ref()
+    }
+
+    /// The chunks that were finished since the last call.
+    pub fn take_finished(&mut self) -> Vec<Finished> {
+        self.recorder
+            .as_mut()
+            .map_or(Vec::new(), Recorder::take_finished)
+    }
+
+    /// Whether so little is left that it may as well be read now.
+    pub fn nearly_done(&self) -> Result<bool> {
+        let left = self.input.length()?.saturating_sub(self.input.position());
+        Ok(left <= LITTLE_LEFT && !self.at_end())
+    }
+
+    /// Whether the end of the last member was reached and verified.
+    pub fn at_end(&self) -> bool {
+        matches!(self.place, Place::End)
     }
 
     pub fn position(&self) -> u64 {
@@ -68,13 +124,15 @@ impl Stream {
                 Place::End => return Ok(0),
                 Place::Between { first } => self.begin_member(first)?,
                 Place::Body { length } => {
-                    let (read, ended) = self.inflate(out)?;
-                    self.crc.update(&out[..read]);
+                    let (read, stop) = self.inflate(out)?;
+                    let made = out.get(..read).unwrap_or_default();
                     let length = length + read as u64;
                     self.place = Place::Body { length };
                     self.position += read as u64;
-                    if ended {
-                        self.check_trailer(length)?;
+                    let crc = self.record(made, stop)?;
+                    if stop == Stop::Member {
+                        self.check_trailer(length, crc)?;
+                        self.count_empty(length)?;
                         self.place = Place::Between { first: false };
                     }
                     if read > 0 {
@@ -85,23 +143,62 @@ impl Stream {
         }
     }
 
-    /// One step of inflate: bytes made, and whether the member's data ended.
-    fn inflate(&mut self, out: &mut [u8]) -> Result<(usize, bool)> {
+    fn count_empty(&mut self, length: u64) -> Result<()> {
+        self.empty = if length == 0 { self.empty + 1 } else { 0 };
+        if self.empty > MOST_EMPTY {
+            return Err(ErrorKind::Limit {
+                what: "run of empty gzip members",
+                needed: u128::from(self.empty),
+                allowed: u64::from(MOST_EMPTY),
+            }
+            .into());
+        }
+        Ok(())
+    }
+
+    /// Takes note of bytes that were made and of why inflating stopped; at a member's end, its checksum.
+    fn record(&mut self, made: &[u8], stop: Stop) -> Result<u32> {
+        let Some(recorder) = &mut self.recorder else {
+            self.crc.update(made);
+            return Ok(match stop {
+                Stop::Member => mem::take(&mut self.crc).finalize(),
+                _ => 0,
+            });
+        };
+        recorder.made(made, &self.input.source)?;
+        match stop {
+            Stop::Nowhere => {}
+            Stop::Block => recorder.boundary(self.input.position()),
+            Stop::Member => return Ok(recorder.end_member(self.input.position())),
+        }
+        Ok(0)
+    }
+
+    /// One step of inflate: bytes made, and where it stopped.
+    fn inflate(&mut self, out: &mut [u8]) -> Result<(usize, Stop)> {
+        let wants_boundary = |recorder: &Recorder| recorder.wants_boundary();
+        let flush = match self.recorder.as_ref().is_some_and(wants_boundary) {
+            true => InflateFlush::Block,
+            false => InflateFlush::NoFlush,
+        };
         loop {
             let input = self.input.fill()?;
-            let at_end = input.is_empty();
-            let (consumed, made) = (self.inflate.total_in(), self.inflate.total_out());
+            let have = input.len() as u64;
+            let (taken, made) = (self.inflate.total_in(), self.inflate.total_out());
             let status = self
                 .inflate
-                .decompress(input, out, FlushDecompress::None)
-                .map_err(|error| damaged(error.to_string()))?;
-            self.input
-                .consume((self.inflate.total_in() - consumed) as usize);
+                .decompress(input, out, flush)
+                .map_err(|error| damaged(error.as_str()))?;
+            let taken = self.inflate.total_in() - taken;
             let made = (self.inflate.total_out() - made) as usize;
+            self.input.consume(taken as usize);
+            // With room and input left it stops at the end of a block only, when asked to.
+            let at_block = flush == InflateFlush::Block && taken < have && made < out.len();
             match status {
-                Status::StreamEnd => return Ok((made, true)),
-                _ if made > 0 => return Ok((made, false)),
-                _ if at_end => return Err(self.input.ends_early("gzip data")),
+                Status::StreamEnd => return Ok((made, Stop::Member)),
+                Status::Ok if at_block => return Ok((made, Stop::Block)),
+                _ if made > 0 => return Ok((made, Stop::Nowhere)),
+                _ if have == 0 => return Err(self.input.ends_early("gzip data")),
                 _ => {}
             }
         }
@@ -113,8 +210,10 @@ impl Stream {
             return Ok(());
         }
         self.read_header()?;
+        if let Some(recorder) = &mut self.recorder {
+            recorder.begin_member(self.input.position());
+        }
         self.inflate.reset(false);
-        self.crc.reset();
         self.place = Place::Body { length: 0 };
         Ok(())
     }
@@ -163,18 +262,18 @@ impl Stream {
         Ok(())
     }
 
-    fn check_trailer(&mut self, length: u64) -> Result<()> {
-        let crc = self.crc.clone().finalize();
-        let stored_crc = u32::from_le_bytes(self.input.array("gzip trailer")?);
-        let stored_length = u32::from_le_bytes(self.input.array("gzip trailer")?);
-        if stored_crc != crc {
+    fn check_trailer(&mut self, length: u64, crc: u32) -> Result<()> {
+        let trailer = Trailer::parse(&self.input.array::<TRAILER_BYTES>("gzip trailer")?);
+        if trailer.crc != crc {
             return Err(damaged(format!(
-                "checksum {crc:08x}, the file says {stored_crc:08x}"
+                "checksum {crc:08x}, the file says {:08x}",
+                trailer.crc
             )));
         }
-        if stored_length != length as u32 {
+        if trailer.length != length as u32 {
             return Err(damaged(format!(
-                "{length} bytes inflated, the file says {stored_length} (modulo 2^32)"
+                "{length} bytes inflated, the file says {} (modulo 2^32)",
+                trailer.length
             )));
         }
         Ok(())

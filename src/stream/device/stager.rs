@@ -87,7 +87,8 @@ impl Stager {
                 let plan = feed.proxy().plan(&feed.selection(block)?);
                 if !plan.empty {
                     let cut = Cut::new(gpu, &conversion, &plan, &options.staging);
-                    gpu.kernels().get(gpu, &conversion, cut.is_dense(), false)?;
+                    let voxels = plan.len().saturating_mul(blocks as u64);
+                    (gpu.kernels()).get_for(gpu, &conversion, cut.is_dense(), voxels)?;
                     slot_bytes = slot_bytes.max(cut.slot_bytes);
                 }
             }
@@ -129,8 +130,7 @@ impl Stager {
 
     fn packets(&self, plan: Plan) -> Result<Vec<Task>> {
         let cut = Cut::new(&self.gpu, &self.conversion, &plan, &self.staging);
-        let kernel =
-            (self.gpu.kernels()).get(&self.gpu, &self.conversion, cut.is_dense(), false)?;
+        let kernel = (self.gpu.kernels()).get(&self.gpu, &self.conversion, cut.is_dense())?;
         let task = |packet| Task::Convert {
             packet,
             kernel: kernel.clone(),

@@ -89,9 +89,10 @@ pub(super) fn random_boxes(gpu: &Gpu, seed: u64, count: usize) {
 
 #[test]
 fn boxes_of_any_stride() {
-    if let Some(gpu) = gpu_or_skip("boxes_of_any_stride") {
-        random_boxes(&gpu, 3, 400);
-    }
+    let methods = &KernelMethod::ALL;
+    with_each_method("boxes_of_any_stride", methods, |gpu| {
+        random_boxes(gpu, 3, 400)
+    });
 }
 
 #[test]

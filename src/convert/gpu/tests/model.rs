@@ -205,3 +205,20 @@ pub(super) fn random_volume(dtype: DType, voxels: u64, random: &mut Random) -> M
         piece: 1 + random.below(300) as usize,
     }
 }
+
+/// Runs a test once with each of these ways of computing, on a device of its own; ways that the device lacks or that fail its
+/// self-test are left out, with a line that says so.
+pub(super) fn with_each_method(test: &str, methods: &[KernelMethod], body: impl Fn(&Gpu)) {
+    for &method in methods {
+        let Some(gpu) = gpu_or_skip(test) else {
+            return;
+        };
+        gpu.set_kernel_choice(KernelChoice::Only(method));
+        body(&gpu);
+        if method == KernelMethod::Integers {
+            continue;
+        }
+        let (passed, failed) = gpu.kernels().self_tests(method);
+        println!("{test}: {method} for {passed} classes of conversions, not for {failed}");
+    }
+}

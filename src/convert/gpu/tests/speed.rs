@@ -66,6 +66,30 @@ fn throughput() {
     }
 }
 
+/// Voxels a second of the kernels alone, each way of computing:
+/// `cargo test --release -- --ignored --nocapture ways_of_computing`.
+#[test]
+#[ignore = "a measurement"]
+fn ways_of_computing() {
+    let Some(gpu) = gpu_or_skip("ways_of_computing") else {
+        return;
+    };
+    for stored in REAL {
+        for output in OUTPUTS {
+            let start = std::time::Instant::now();
+            let rates = gpu
+                .kernel_rates(stored, &Scaling::linear(0.3, -7.0), output)
+                .unwrap();
+            print!("{stored} scaled to {output}:");
+            for rate in rates.rates {
+                let speed = rate.voxels_per_second.unwrap_or(f64::NAN);
+                print!("  {} {:.0} M/s", rate.method, speed / 1e6);
+            }
+            println!("  (race {:.0} ms)", start.elapsed().as_secs_f64() * 1e3);
+        }
+    }
+}
+
 /// Where the time goes: `cargo test --release -- --ignored --nocapture stages`.
 #[test]
 #[ignore = "a measurement"]
@@ -81,6 +105,7 @@ fn stages() {
     let scaling = Scaling::linear(0.3, -7.0);
     let conversion = Conversion::new(DType::I16, ByteOrder::Little, &scaling, DType::F32).unwrap();
     let target = DeviceArray::<f32>::zeroed(&gpu, &[count as usize]).unwrap();
+    gpu.set_kernel_choice(KernelChoice::Only(KernelMethod::Integers));
     let timed = |what: &str, action: &mut dyn FnMut()| {
         action();
         let start = std::time::Instant::now();
@@ -94,7 +119,7 @@ fn stages() {
         Ring::take(&gpu, Purpose::Bind, &options, cut.slot_bytes, cut.bytes).unwrap();
     });
     let ring = || Ring::take(&gpu, Purpose::Bind, &options, cut.slot_bytes, cut.bytes).unwrap();
-    let kernel = gpu.kernels().get(&gpu, &conversion, true, false).unwrap();
+    let kernel = gpu.kernels().get(&gpu, &conversion, true).unwrap();
     timed("staging alone", &mut || {
         ring()
             .run(

@@ -3,6 +3,9 @@
 use super::model::*;
 use super::*;
 
+/// The ways of computing that wide types have.
+const COMPUTED: [KernelMethod; 2] = [KernelMethod::Integers, KernelMethod::NativeF64];
+
 /// All values of an 8- or 16-bit type, or this many random ones with every special exponent well represented.
 fn values(dtype: DType, order: ByteOrder, count: usize, random: &mut Random) -> Memory {
     let item = dtype.size_bytes();
@@ -96,6 +99,7 @@ fn a_pipeline_for_every_combination() {
     let Some(gpu) = gpu_or_skip("a_pipeline_for_every_combination") else {
         return;
     };
+    gpu.set_kernel_choice(KernelChoice::Only(KernelMethod::Integers));
     let mut made = 0;
     for stored in REAL {
         for order in ORDERS {
@@ -104,7 +108,7 @@ fn a_pipeline_for_every_combination() {
                     let conversion = Conversion::new(stored, order, &scaling, output).unwrap();
                     gpu.can_convert(&conversion).unwrap();
                     for dense in [false, true] {
-                        gpu.kernels().get(&gpu, &conversion, dense, false).unwrap();
+                        gpu.kernels().get(&gpu, &conversion, dense).unwrap();
                         made += 1;
                     }
                 }
@@ -119,9 +123,14 @@ fn a_pipeline_for_every_combination() {
 
 #[test]
 fn every_small_value() {
-    let Some(gpu) = gpu_or_skip("every_small_value") else {
-        return;
-    };
+    with_each_method(
+        "every_small_value",
+        &KernelMethod::ALL,
+        every_small_value_on,
+    );
+}
+
+fn every_small_value_on(gpu: &Gpu) {
     let mut random = Random(1);
     let mut compared = 0;
     for stored in [DType::U8, DType::I8, DType::U16, DType::I16, DType::F16] {
@@ -131,7 +140,7 @@ fn every_small_value() {
             let plan = line((memory.bytes.len() / memory.item) as u64);
             for output in OUTPUTS {
                 let conversion = Conversion::new(stored, order, &scaling, output).unwrap();
-                check(&gpu, &conversion, &plan, &memory);
+                check(gpu, &conversion, &plan, &memory);
                 compared += plan.len();
             }
         }
@@ -141,9 +150,11 @@ fn every_small_value() {
 
 #[test]
 fn a_million_patterns_of_each_wide_type() {
-    let Some(gpu) = gpu_or_skip("a_million_patterns_of_each_wide_type") else {
-        return;
-    };
+    let test = "a_million_patterns_of_each_wide_type";
+    with_each_method(test, &COMPUTED, a_million_patterns_of_each_wide_type_on);
+}
+
+fn a_million_patterns_of_each_wide_type_on(gpu: &Gpu) {
     let mut random = Random(2);
     for stored in &REAL[4..] {
         if *stored == DType::F16 {
@@ -158,7 +169,7 @@ fn a_million_patterns_of_each_wide_type() {
                     let scaling =
                         &some[(k + random.below(3) as usize * usize::from(k > 0)) % some.len()];
                     let conversion = Conversion::new(*stored, order, scaling, output).unwrap();
-                    check(&gpu, &conversion, &plan, &memory);
+                    check(gpu, &conversion, &plan, &memory);
                 }
             }
         }
@@ -167,9 +178,11 @@ fn a_million_patterns_of_each_wide_type() {
 
 #[test]
 fn ties_and_what_lies_just_beside_them() {
-    let Some(gpu) = gpu_or_skip("ties_and_what_lies_just_beside_them") else {
-        return;
-    };
+    let test = "ties_and_what_lies_just_beside_them";
+    with_each_method(test, &COMPUTED, ties_and_what_lies_just_beside_them_on);
+}
+
+fn ties_and_what_lies_just_beside_them_on(gpu: &Gpu) {
     let ulp = f64::EPSILON;
     let near = |middle: f64| (-4096..4096).map(move |k| middle + f64::from(k) * ulp);
     let bytes = near(1.5).chain(near(1.0)).flat_map(f64::to_le_bytes);
@@ -193,7 +206,7 @@ fn ties_and_what_lies_just_beside_them() {
         for output in OUTPUTS {
             let conversion =
                 Conversion::new(DType::F64, ByteOrder::Little, &scaling, output).unwrap();
-            check(&gpu, &conversion, &line(16384), &memory);
+            check(gpu, &conversion, &line(16384), &memory);
         }
     }
 }

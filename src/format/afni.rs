@@ -1,0 +1,201 @@
+//! AFNI: attributes as text in `.HEAD`, voxels in `.BRIK` (spec 4.7 and 3.8).
+
+use super::text::{check_entries, exactly, number, numbers, quoted};
+use super::{Fields, Format, Parsed, TextHeader};
+use crate::affine::Affine;
+use crate::dtype::{ByteOrder, DType};
+use crate::error::{Error, Result};
+use crate::header::{Header, Layout, voxels};
+use crate::scaling::{Arithmetic, Factor, Scaling, Step};
+
+/// nibabel's types: it takes AFNI's complex for two doubles.
+const TYPES: [(i64, DType); 4] = [
+    (0, DType::U8),
+    (1, DType::I16),
+    (3, DType::F32),
+    (5, DType::C128),
+];
+
+/// Parses a `.HEAD` file.
+pub(super) fn parse(bytes: &[u8]) -> Result<Parsed> {
+    let info = attributes(&String::from_utf8_lossy(bytes))?;
+    let shape = shape(&info)?;
+    let header = Header {
+        format: Format::Afni,
+        dtype: dtype(&info)?,
+        byte_order: match info.require("BYTEORDER_STRING")? {
+            "LSB_FIRST" => ByteOrder::Little,
+            "MSB_FIRST" => ByteOrder::Big,
+            _ => ByteOrder::NATIVE,
+        },
+        layout: Layout::FirstFastest,
+        data_offset: 0,
+        scaling: scaling(&info, &shape)?,
+        affine: Some(affine(&info)?),
+        zooms: zooms(&info)?,
+        shape,
+        fields: Fields::Text(info),
+    };
+    header.data_end()?;
+    Ok(Parsed::new(header, Vec::new()))
+}
+
+/// The attributes: blocks separated by empty lines, of type, name, count and values.
+fn attributes(text: &str) -> Result<TextHeader> {
+    let text = text.replace("\r\n", "\n");
+    let mut info = TextHeader::default();
+    for block in text.split("\n\n") {
+        let block = block.trim();
+        if block.is_empty() {
+            continue;
+        }
+        let lines: Vec<&str> = block.lines().collect();
+        let (head, values) = lines.split_at(lines.len().min(3));
+        let of = |key: &str| {
+            head.iter().find_map(|line| {
+                let (found, value) = line.split_once('=')?;
+                (found.trim() == key).then(|| value.trim())
+            })
+        };
+        let kind = of("type").and_then(|kind| kind.strip_suffix("-attribute"));
+        let Some(kind @ ("string" | "integer" | "float")) = kind else {
+            let expected = "a string-, integer- or float-attribute";
+            return Err(Error::header("type", quoted(block), expected));
+        };
+        let Some(name) = of("name").filter(|name| !name.is_empty()) else {
+            return Err(Error::header(
+                "name",
+                quoted(block),
+                "the name of an attribute",
+            ));
+        };
+        let values = values.join(" ");
+        let value = match kind {
+            "string" => values
+                .replacen('\'', "", 1)
+                .trim_end_matches('~')
+                .to_owned(),
+            "integer" => numbers::<i64>("integer-attribute", &values).map(|_| values)?,
+            _ => numbers::<f64>("float-attribute", &values).map(|_| values)?,
+        };
+        info.push(name, value);
+    }
+    if info.entries().is_empty() {
+        return Err(Error::header("type", "no attribute", "attributes"));
+    }
+    Ok(info)
+}
+
+/// Always four axes: three of space, and the sub-bricks.
+fn shape(info: &TextHeader) -> Result<Vec<usize>> {
+    let rank: Vec<i64> = numbers("DATASET_RANK", info.require("DATASET_RANK")?)?;
+    let &[3, bricks, ..] = rank.as_slice() else {
+        return Err(Error::header(
+            "DATASET_RANK",
+            format!("{rank:?}"),
+            "3 and the sub-bricks",
+        ));
+    };
+    let dims: Vec<i64> = numbers("DATASET_DIMENSIONS", info.require("DATASET_DIMENSIONS")?)?;
+    let &[x, y, z, ..] = dims.as_slice() else {
+        return Err(Error::header(
+            "DATASET_DIMENSIONS",
+            format!("{dims:?}"),
+            "three lengths",
+        ));
+    };
+    super::text::shape("DATASET_DIMENSIONS", &[x, y, z, bricks])
+}
+
+fn dtype(info: &TextHeader) -> Result<DType> {
+    let types: Vec<i64> = numbers("BRICK_TYPES", info.require("BRICK_TYPES")?)?;
+    let refuse = |expected| Error::header("BRICK_TYPES", quoted(&format!("{types:?}")), expected);
+    let [first, others @ ..] = types.as_slice() else {
+        return Err(refuse("a type"));
+    };
+    if others.iter().any(|other| other != first) {
+        return Err(refuse("the same type for all sub-bricks"));
+    }
+    let known = TYPES.iter().find(|(code, _)| code == first);
+    known
+        .map(|&(_, dtype)| dtype)
+        .ok_or_else(|| refuse("0, 1, 3 or 5"))
+}
+
+/// A factor for each sub-brick. Without any but zeros nothing is multiplied; with one, everything is, by 1 where the
+/// factor is 0.
+fn scaling(info: &TextHeader, shape: &[usize]) -> Result<Scaling> {
+    const FIELD: &str = "BRICK_FLOAT_FACS";
+    let factors: Vec<f64> = match info.get(FIELD) {
+        Some(text) => numbers(FIELD, text)?,
+        None => Vec::new(),
+    };
+    let Some(last) = factors.iter().rposition(|&factor| factor != 0.0) else {
+        return Ok(Scaling::none());
+    };
+    let (volume, bricks) = match shape {
+        [volume @ .., bricks] => (voxels(volume)?, *bricks),
+        [] => (0, 0),
+    };
+    if last >= bricks {
+        let found = format!("{} factors", factors.len());
+        return Err(Error::header(FIELD, found, format!("at most {bricks}")));
+    }
+    check_entries(bricks)?;
+    let table = (0..bricks).map(|brick| match factors.get(brick) {
+        Some(&factor) if factor != 0.0 => factor,
+        _ => 1.0,
+    });
+    let table: Vec<f64> = table.collect();
+    let factor = match table.as_slice() {
+        [only] => Factor::One(*only),
+        // No voxel, so no block of them either.
+        _ if volume == 0 => Factor::One(1.0),
+        _ => Factor::Table(table.into()),
+    };
+    let steps = vec![Step::Multiply(factor)];
+    Ok(Scaling::new(steps, volume, Arithmetic::F64))
+}
+
+/// `IJK_TO_DICOM_REAL`, from AFNI's LPS to RAS: a zero gets a sign by it, as in nibabel.
+fn affine(info: &TextHeader) -> Result<Affine> {
+    const FIELD: &str = "IJK_TO_DICOM_REAL";
+    let values: [f64; 12] = exactly(FIELD, info.require(FIELD)?)?;
+    let mut affine = [[0.0, 0.0, 0.0, 1.0]; 4];
+    for (row, (values, sign)) in affine
+        .iter_mut()
+        .zip(values.chunks_exact(4).zip([-1.0, -1.0, 1.0]))
+    {
+        for (entry, value) in row.iter_mut().zip(values) {
+            *entry = value * sign;
+        }
+    }
+    Ok(affine)
+}
+
+/// Sizes of voxels, and the step in time: 0 where there is none.
+fn zooms(info: &TextHeader) -> Result<Vec<f64>> {
+    let delta: [f64; 3] = exactly("DELTA", info.require("DELTA")?)?;
+    let step = match info.get("TAXIS_FLOATS") {
+        None => 0.0,
+        Some(text) => match text.split_whitespace().nth(1) {
+            Some(step) => number("TAXIS_FLOATS", step)?,
+            None => {
+                return Err(Error::header(
+                    "TAXIS_FLOATS",
+                    quoted(text),
+                    "a step in time",
+                ));
+            }
+        },
+    };
+    if step < 0.0 {
+        return Err(Error::header(
+            "TAXIS_FLOATS",
+            step,
+            "a step that is not negative",
+        ));
+    }
+    let [x, y, z] = delta.map(f64::abs);
+    Ok(vec![x, y, z, step])
+}

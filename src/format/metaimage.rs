@@ -1,0 +1,299 @@
+//! MetaImage (ITK's MetaIO): a text header, then the voxels (`.mha`), or a text header that names the files they are in
+//! (`.mhd`).
+//!
+//! Axes are those of the file, fastest first; the components of a voxel (`ElementNumberOfChannels`) are an axis before
+//! them. The affine takes the index of the first three of `DimSize` to RAS+ (MetaIO's LPS with x and y turned round);
+//! images of two dimensions have none. `ElementToIntensityFunction` is not applied, as in ITK.
+
+use super::text::{number, numbers, quoted, shape};
+use super::{Encoding, Fields, Format, Need, Parsed, TextHeader, Voxels};
+use crate::affine::Affine;
+use crate::dtype::{ByteOrder, DType};
+use crate::error::{Error, ErrorKind, Result};
+use crate::header::{Header, Layout, voxels};
+use crate::scaling::Scaling;
+
+/// A header is text; more than this is something else.
+const MOST_BYTES: u64 = 16 << 20;
+
+/// More files than any volume is spread over.
+const MOST_FILES: i64 = 1 << 20;
+
+/// The key that ends the header.
+const DATA_FILE: &str = "ElementDataFile";
+
+/// Whether the first bytes are a MetaImage header's: it begins with one of these keys.
+pub(super) fn claims(prefix: &[u8]) -> bool {
+    let first: Vec<u8> = prefix
+        .iter()
+        .copied()
+        .take_while(|byte| *byte != b'=' && *byte != b'\n')
+        .take(40)
+        .collect();
+    let keys: [&[u8]; 6] = [
+        b"ObjectType",
+        b"ObjectSubType",
+        b"NDims",
+        b"Comment",
+        b"TransformType",
+        b"ID",
+    ];
+    prefix.get(first.len()) == Some(&b'=') && keys.contains(&first.trim_ascii())
+}
+
+/// Up to the line with the data file; all of a file that lists more of them.
+pub(super) fn need(prefix: &[u8]) -> Result<Need> {
+    let have = prefix.len() as u64;
+    match header_end(prefix) {
+        Some((end, false)) => Ok(Need::Bytes(end as u64)),
+        _ if have > MOST_BYTES => Err(ErrorKind::Limit {
+            what: "header",
+            needed: u128::from(have),
+            allowed: MOST_BYTES,
+        }
+        .into()),
+        _ => Ok(Need::Bytes(2 * have + 1)),
+    }
+}
+
+/// The byte behind the line with the data file, and whether names of files follow it.
+fn header_end(bytes: &[u8]) -> Option<(usize, bool)> {
+    let mut at = 0;
+    for line in bytes.split_inclusive(|&byte| byte == b'\n') {
+        at += line.len();
+        if let Some(value) = line.trim_ascii_start().strip_prefix(DATA_FILE.as_bytes()) {
+            let value = value
+                .trim_ascii_start()
+                .strip_prefix(b"=")
+                .unwrap_or_default();
+            let list = value.trim_ascii_start().starts_with(b"LIST");
+            return line.ends_with(b"\n").then_some((at, list));
+        }
+    }
+    None
+}
+
+/// Parses the header; whatever is behind it is not looked at.
+pub(super) fn parse(bytes: &[u8]) -> Result<Parsed> {
+    let (end, list) = header_end(bytes).unwrap_or((bytes.len(), false));
+    let text_end = if list { bytes.len() } else { end };
+    let meta = fields(&String::from_utf8_lossy(
+        bytes.get(..text_end).unwrap_or(bytes),
+    ))?;
+    let ndims: usize = number("NDims", meta.require("NDims")?)?;
+    if !(1..=10).contains(&ndims) {
+        return Err(Error::header("NDims", ndims, "1 to 10"));
+    }
+    let sizes: Vec<i64> = numbers("DimSize", meta.require("DimSize")?)?;
+    if sizes.len() != ndims || sizes.iter().any(|&size| size < 1) {
+        let expected = format!("{ndims} sizes of at least 1");
+        return Err(Error::header("DimSize", format!("{sizes:?}"), expected));
+    }
+    let channels: i64 = optional(&meta, "ElementNumberOfChannels")?.unwrap_or(1);
+    if channels < 1 {
+        return Err(Error::header(
+            "ElementNumberOfChannels",
+            channels,
+            "1 or more",
+        ));
+    }
+    let components = (channels > 1).then_some(channels);
+    let lengths: Vec<i64> = components.into_iter().chain(sizes).collect();
+    let shape = shape("DimSize", &lengths)?;
+    let spacing = per_axis(&meta, &["ElementSpacing"], ndims)?.unwrap_or_else(|| vec![1.0; ndims]);
+    let zooms = components
+        .iter()
+        .map(|_| 1.0)
+        .chain(spacing.iter().map(|size| size.abs()));
+    let (voxels, header_size) = data(&meta, end as u64, &shape)?;
+    let header = Header {
+        format: Format::MetaImage,
+        dtype: dtype(meta.require("ElementType")?)?,
+        byte_order: match flag(&meta, &["ElementByteOrderMSB", "BinaryDataByteOrderMSB"])? {
+            true => ByteOrder::Big,
+            false => ByteOrder::Little,
+        },
+        layout: Layout::FirstFastest,
+        data_offset: header_size,
+        scaling: Scaling::none(),
+        affine: affine(&meta, ndims, &spacing)?,
+        zooms: zooms.collect(),
+        shape,
+        fields: Fields::Text(meta),
+    };
+    header.data_end()?;
+    let mut parsed = Parsed::new(header, Vec::new());
+    parsed.voxels = voxels;
+    Ok(parsed)
+}
+
+fn fields(text: &str) -> Result<TextHeader> {
+    let mut meta = TextHeader::default();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        if line.trim().is_empty() {
+            continue;
+        }
+        let Some((key, value)) = line.split_once('=') else {
+            return Err(Error::header(
+                "header",
+                quoted(line),
+                "a key, = and a value",
+            ));
+        };
+        let key = key.trim();
+        meta.push(key, value.trim());
+        if key == DATA_FILE {
+            for file in lines
+                .by_ref()
+                .map(str::trim)
+                .filter(|file| !file.is_empty())
+            {
+                meta.push("file", file);
+            }
+        }
+    }
+    Ok(meta)
+}
+
+fn optional<T: std::str::FromStr>(meta: &TextHeader, key: &'static str) -> Result<Option<T>> {
+    meta.get(key).map(|text| number(key, text)).transpose()
+}
+
+/// True where the first of the keys that is there begins with T, t or 1.
+fn flag(meta: &TextHeader, keys: &[&'static str]) -> Result<bool> {
+    let found = keys.iter().find_map(|key| Some((*key, meta.get(key)?)));
+    match found {
+        None => Ok(false),
+        Some((key, text)) => match text.chars().next() {
+            Some('T' | 't' | '1') => Ok(true),
+            Some('F' | 'f' | '0') => Ok(false),
+            _ => Err(Error::header(key, quoted(text), "True or False")),
+        },
+    }
+}
+
+/// A number for each axis, under the first of the keys that is there.
+fn per_axis(meta: &TextHeader, keys: &[&'static str], count: usize) -> Result<Option<Vec<f64>>> {
+    let Some((key, text)) = keys.iter().find_map(|key| Some((*key, meta.get(key)?))) else {
+        return Ok(None);
+    };
+    let values = numbers(key, text)?;
+    if values.len() != count {
+        let found = format!("{} numbers", values.len());
+        return Err(Error::header(key, found, format!("{count}")));
+    }
+    Ok(Some(values))
+}
+
+fn dtype(name: &str) -> Result<DType> {
+    // An array of a type is that type with channels.
+    Ok(match name.trim_end_matches("_ARRAY") {
+        "MET_CHAR" => DType::I8,
+        "MET_UCHAR" | "MET_ASCII_CHAR" => DType::U8,
+        "MET_SHORT" => DType::I16,
+        "MET_USHORT" => DType::U16,
+        "MET_INT" | "MET_LONG" => DType::I32,
+        "MET_UINT" | "MET_ULONG" => DType::U32,
+        "MET_LONG_LONG" => DType::I64,
+        "MET_ULONG_LONG" => DType::U64,
+        "MET_FLOAT" => DType::F32,
+        "MET_DOUBLE" => DType::F64,
+        _ => {
+            return Err(Error::header(
+                "ElementType",
+                quoted(name),
+                "the name of a type",
+            ));
+        }
+    })
+}
+
+/// Where the voxels are, and the bytes to skip there. `end` is where the header ends.
+fn data(meta: &TextHeader, end: u64, shape: &[usize]) -> Result<(Voxels, u64)> {
+    if meta.get("BinaryData").is_some() && !flag(meta, &["BinaryData"])? {
+        return Err(Error::unsupported("MetaImage voxels as text"));
+    }
+    let compressed = flag(meta, &["CompressedData"])?;
+    let name = meta.require(DATA_FILE)?;
+    let words: Vec<&str> = name.split_whitespace().collect();
+    let files: Vec<String> = match words.as_slice() {
+        ["LOCAL" | "Local" | "local"] => Vec::new(),
+        ["LIST", ..] => {
+            let files = meta.entries().iter().filter(|(key, _)| key == "file");
+            files.map(|(_, file)| file.clone()).collect()
+        }
+        [pattern, numbers @ ..] if pattern.contains('%') => {
+            let mut given = numbers.iter().map(|word| number::<i64>(DATA_FILE, word));
+            let first = given.next().transpose()?.unwrap_or(1);
+            let slices = shape.last().copied().unwrap_or(1) as i64;
+            let last = given.next().transpose()?;
+            let step = given.next().transpose()?.unwrap_or(1);
+            let last = last.unwrap_or(first.saturating_add(step.saturating_mul(slices - 1)));
+            super::voxels::numbered(DATA_FILE, pattern, [first, last, step], MOST_FILES)?
+        }
+        [_, ..] => vec![name.to_owned()],
+        [] => Vec::new(),
+    };
+    let local = matches!(words.as_slice(), ["LOCAL" | "Local" | "local"]);
+    if files.is_empty() != local {
+        return Err(Error::header(
+            DATA_FILE,
+            quoted(name),
+            "LOCAL, or names of files",
+        ));
+    }
+    if compressed && files.len() > 1 {
+        return Err(Error::unsupported(
+            "compressed MetaImage voxels in several files",
+        ));
+    }
+    let skip: i64 = optional(meta, "HeaderSize")?.unwrap_or(0);
+    let at_end = skip == -1 && voxels(shape)? > 0;
+    if skip < -1 || (skip != 0 && compressed) {
+        return Err(Error::header(
+            "HeaderSize",
+            skip,
+            "0 or more, or -1, and 0 when compressed",
+        ));
+    }
+    let voxels = Voxels {
+        base: if local { end } else { 0 },
+        files,
+        at_end,
+        encoding: if compressed {
+            Encoding::Zlib
+        } else {
+            Encoding::Raw
+        },
+        ..Voxels::default()
+    };
+    Ok((voxels, u64::try_from(skip).unwrap_or(0)))
+}
+
+/// A row of the matrix is the direction of an axis; LPS to RAS+.
+fn affine(meta: &TextHeader, ndims: usize, spacing: &[f64]) -> Result<Option<Affine>> {
+    let matrix = per_axis(
+        meta,
+        &["TransformMatrix", "Rotation", "Orientation"],
+        ndims * ndims,
+    )?;
+    let offset = per_axis(meta, &["Offset", "Position", "Origin"], ndims)?;
+    if ndims < 3 {
+        return Ok(None);
+    }
+    let direction = |axis: usize, k: usize| match &matrix {
+        Some(matrix) => matrix.get(axis * ndims + k).copied().unwrap_or(0.0),
+        None => f64::from(u8::from(axis == k)),
+    };
+    let mut affine = [[0.0, 0.0, 0.0, 1.0]; 4];
+    for (k, (row, sign)) in affine.iter_mut().zip([-1.0, -1.0, 1.0]).enumerate() {
+        // Adding 0 takes the sign from a zero.
+        for (axis, (entry, size)) in row.iter_mut().zip(spacing).take(3).enumerate() {
+            *entry = direction(axis, k) * size * sign + 0.0;
+        }
+        let origin = offset.as_ref().and_then(|offset| offset.get(k));
+        row[3] = origin.copied().unwrap_or(0.0) * sign + 0.0;
+    }
+    Ok(Some(affine))
+}

@@ -1,0 +1,174 @@
+//! FreeSurfer's MGH and, gzipped, MGZ (spec 4.6): a header, the voxels, and perhaps a footer behind them.
+
+use super::binary::{Bytes, header};
+use super::text::shape;
+use super::{Fields, Format, More, Parsed, Place};
+use crate::affine::Affine;
+use crate::dtype::{ByteOrder, DType};
+use crate::error::{Error, ErrorKind, Result};
+use crate::header::{Header, Layout};
+use crate::scaling::Scaling;
+
+/// Bytes of the header that have a meaning.
+pub(super) const HEADER_BYTES: u64 = 90;
+
+/// Byte at which the voxels begin.
+const DATA_OFFSET: u64 = 284;
+
+/// Bytes of the footer that have a fixed place: five floats.
+const FOOTER_BYTES: u64 = 20;
+
+const TYPES: [(i32, DType); 5] = [
+    (0, DType::U8),
+    (1, DType::I32),
+    (3, DType::F32),
+    (4, DType::I16),
+    (10, DType::U16),
+];
+
+header! {
+    /// The fields of an MGH file under nibabel's names. Numbers are big-endian in the file.
+    MghHeader {
+        /// 1.
+        0 version: i32;
+        /// Voxels along x, y and z, and frames.
+        4 dims: [i32; 4];
+        /// Code of the voxel type.
+        20 r#type: i32;
+        /// Degrees of freedom.
+        24 dof: i32;
+        /// Whether the next three fields are set; where they are not they hold FreeSurfer's defaults.
+        28 good_ras_flag: i16;
+        /// Voxel sizes.
+        30 delta: [f32; 3];
+        /// Direction cosines: where the x, the y and the z axis of the voxels point.
+        42 mdc: [[f32; 3]; 3];
+        /// Where the middle of the volume is.
+        78 pxyz_c: [f32; 3];
+        /// Repetition time in milliseconds; of the footer, as are the next four: 0 where there is none, or where
+        /// a single frame is gzipped.
+        284 tr: f32;
+        /// Flip angle in radians.
+        288 flip_angle: f32;
+        /// Echo time in milliseconds.
+        292 te: f32;
+        /// Inversion time in milliseconds.
+        296 ti: f32;
+        /// Field of view in millimetres.
+        300 fov: f32;
+    }
+}
+
+/// Whether bytes without a name are an MGH header: it has no signature but this.
+pub(super) fn claims(prefix: &[u8]) -> bool {
+    if (prefix.len() as u64) < HEADER_BYTES {
+        return false;
+    }
+    let mgh = read(prefix);
+    mgh.version == 1 && mgh.dims.iter().all(|&n| n > 0) && dtype(mgh.r#type).is_ok()
+}
+
+fn read(bytes: &[u8]) -> MghHeader {
+    // The footer's fields are set when it has been read.
+    let bytes = bytes.get(..HEADER_BYTES as usize).unwrap_or(bytes);
+    MghHeader::read(&Bytes {
+        bytes,
+        order: ByteOrder::Big,
+    })
+}
+
+fn dtype(code: i32) -> Result<DType> {
+    let known = TYPES.iter().find(|(known, _)| *known == code);
+    known
+        .map(|&(_, dtype)| dtype)
+        .ok_or_else(|| Error::header("type", code, "0, 1, 3, 4 or 10"))
+}
+
+/// Parses the header; the footer is asked for.
+pub(super) fn parse(bytes: &[u8]) -> Result<Parsed> {
+    if (bytes.len() as u64) < HEADER_BYTES {
+        return Err(ErrorKind::Truncated {
+            what: "header",
+            have: bytes.len() as u64,
+            need: HEADER_BYTES,
+        }
+        .into());
+    }
+    let mut mgh = read(bytes);
+    if mgh.version != 1 {
+        return Err(Error::header("version", mgh.version, 1));
+    }
+    if mgh.dims.contains(&0) {
+        return Err(Error::header("dims", format!("{:?}", mgh.dims), "no zero"));
+    }
+    if mgh.good_ras_flag == 0 {
+        mgh.delta = [1.0; 3];
+        mgh.mdc = [[-1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]];
+        mgh.pxyz_c = [0.0; 3];
+    }
+    let mut lengths = mgh.dims.map(i64::from).to_vec();
+    if lengths.last() == Some(&1) {
+        lengths.pop();
+    }
+    let mut zooms: Vec<f64> = mgh.delta.iter().map(|&size| f64::from(size)).collect();
+    zooms.resize(lengths.len(), 0.0);
+    let header = Header {
+        format: Format::Mgh,
+        shape: shape("dims", &lengths)?,
+        dtype: dtype(mgh.r#type)?,
+        byte_order: ByteOrder::Big,
+        layout: Layout::FirstFastest,
+        data_offset: DATA_OFFSET,
+        scaling: Scaling::none(),
+        affine: Some(affine(&mgh)),
+        zooms,
+        fields: Fields::Mgh(Box::new(mgh)),
+    };
+    let end = header.data_end()?;
+    let footer = end..end.saturating_add(FOOTER_BYTES);
+    let place = match header.shape.len() {
+        // The repetition time is the fourth zoom: worth inflating the voxels for.
+        4 => Place::Ranges(Vec::from([footer])),
+        _ => Place::CheapRanges(Vec::from([footer])),
+    };
+    let mut parsed = Parsed::new(header, Vec::new());
+    parsed.more = Some(More {
+        place,
+        apply: Box::new(|pieces, parsed| {
+            read_footer(
+                pieces.first().map_or(&[], Vec::as_slice),
+                &mut parsed.header,
+            );
+            Ok(())
+        }),
+    });
+    Ok(parsed)
+}
+
+/// Takes over the footer; what is missing of it is 0.
+fn read_footer(bytes: &[u8], header: &mut Header) {
+    let footer = Bytes {
+        bytes,
+        order: ByteOrder::Big,
+    };
+    if let Fields::Mgh(mgh) = &mut header.fields {
+        [mgh.tr, mgh.flip_angle, mgh.te, mgh.ti, mgh.fov] = footer.get(0, 0);
+        if let Some(time) = header.zooms.get_mut(3) {
+            *time = f64::from(mgh.tr);
+        }
+    }
+}
+
+/// Direction cosines times voxel sizes, about the middle: in f32, but for the sum that finds the middle.
+fn affine(mgh: &MghHeader) -> Affine {
+    let mut affine = [[0.0, 0.0, 0.0, 1.0]; 4];
+    for (i, (row, &centre)) in affine.iter_mut().zip(&mgh.pxyz_c).enumerate() {
+        let mut middle = 0.0;
+        for (j, entry) in row.iter_mut().take(3).enumerate() {
+            *entry = f64::from(mgh.mdc[j][i] * mgh.delta[j]);
+            middle += *entry * f64::from(mgh.dims[j]);
+        }
+        row[3] = f64::from((f64::from(centre) - middle / 2.0) as f32);
+    }
+    affine
+}

@@ -1,0 +1,255 @@
+//! The header of a netCDF-3 file ("NetCDF Classic Format Specification"): dimensions, attributes, and where the variables
+//! are. Numbers are big-endian.
+
+use crate::dtype::{ByteOrder, DType};
+use crate::error::{Error, ErrorKind, Result};
+use crate::format::binary::Bytes;
+
+const DIMENSIONS: i32 = 10;
+const VARIABLES: i32 = 11;
+const ATTRIBUTES: i32 = 12;
+
+/// A parsed header.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct NetCdf {
+    pub attributes: Vec<Attribute>,
+    pub variables: Vec<Variable>,
+}
+
+/// A named value: text, or numbers.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Attribute {
+    pub name: String,
+    pub value: Value,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Value {
+    Text(String),
+    Numbers(Vec<f64>),
+}
+
+/// An array in the file.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Variable {
+    pub name: String,
+    /// Its dimensions by name, slowest first, with their lengths.
+    pub dimensions: Vec<(String, u64)>,
+    pub attributes: Vec<Attribute>,
+    pub kind: Kind,
+    /// Byte of the file at which it begins.
+    pub begin: u64,
+    /// Whether it lies in records, among those of other variables.
+    pub in_records: bool,
+}
+
+/// A netCDF type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Byte,
+    Char,
+    Short,
+    Int,
+    Float,
+    Double,
+}
+
+impl Kind {
+    pub fn bytes(self) -> usize {
+        match self {
+            Self::Byte | Self::Char => 1,
+            Self::Short => 2,
+            Self::Int | Self::Float => 4,
+            Self::Double => 8,
+        }
+    }
+
+    /// The voxel type, signed where that is to be told.
+    pub fn dtype(self, signed: bool) -> Option<DType> {
+        Some(match (self, signed) {
+            (Self::Byte, true) => DType::I8,
+            (Self::Byte, false) => DType::U8,
+            (Self::Short, true) => DType::I16,
+            (Self::Short, false) => DType::U16,
+            (Self::Int, true) => DType::I32,
+            (Self::Int, false) => DType::U32,
+            (Self::Float, _) => DType::F32,
+            (Self::Double, _) => DType::F64,
+            (Self::Char, _) => return None,
+        })
+    }
+
+    /// All whole numbers in these bytes.
+    pub fn numbers(self, bytes: &[u8]) -> Vec<f64> {
+        let number = |bytes: &[u8]| {
+            let one = Bytes {
+                bytes,
+                order: ByteOrder::Big,
+            };
+            match self {
+                Self::Byte | Self::Char => bytes.first().map_or(0.0, |&byte| (byte as i8).into()),
+                Self::Short => one.get::<i16>(0, 0).into(),
+                Self::Int => one.get::<i32>(0, 0).into(),
+                Self::Float => one.get::<f32>(0, 0).into(),
+                Self::Double => one.get(0, 0),
+            }
+        };
+        bytes.chunks_exact(self.bytes()).map(number).collect()
+    }
+}
+
+impl Variable {
+    pub fn attribute(&self, name: &str) -> Option<&Value> {
+        let found = self
+            .attributes
+            .iter()
+            .rev()
+            .find(|known| known.name == name);
+        found.map(|attribute| &attribute.value)
+    }
+}
+
+impl NetCdf {
+    pub fn variable(&self, name: &str) -> Option<&Variable> {
+        self.variables.iter().rev().find(|known| known.name == name)
+    }
+
+    /// Parses a header.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Truncated`] when the bytes end before the header does, [`ErrorKind::Header`] when they are no
+    /// header.
+    pub fn parse(bytes: &[u8]) -> Result<Self> {
+        let mut reader = Reader { bytes, at: 0 };
+        reader.take(4)?;
+        let records = reader.length()?;
+        let dimensions =
+            reader.list(DIMENSIONS, |reader| Ok((reader.name()?, reader.length()?)))?;
+        let attributes = reader.list(ATTRIBUTES, Reader::attribute)?;
+        let variables = reader.list(VARIABLES, |reader| reader.variable(&dimensions, records))?;
+        Ok(Self {
+            attributes,
+            variables,
+        })
+    }
+}
+
+struct Reader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn take(&mut self, length: usize) -> Result<&'a [u8]> {
+        let end = self.at.saturating_add(length);
+        let taken = self.bytes.get(self.at..end).ok_or(ErrorKind::Truncated {
+            what: "header",
+            have: self.bytes.len() as u64,
+            need: end as u64,
+        })?;
+        self.at = end;
+        Ok(taken)
+    }
+
+    fn int(&mut self) -> Result<i32> {
+        let bytes = self.take(4)?;
+        let order = ByteOrder::Big;
+        Ok(Bytes { bytes, order }.get(0, 0))
+    }
+
+    fn length(&mut self) -> Result<u64> {
+        let length = self.int()?;
+        u64::try_from(length)
+            .map_err(|_| Error::header("netCDF", length, "a length that is not negative"))
+    }
+
+    /// Bytes and what pads them to a multiple of four.
+    fn padded(&mut self, length: u64) -> Result<&'a [u8]> {
+        let length = length as usize;
+        let taken = self.take(length)?;
+        self.take(length.next_multiple_of(4) - length)?;
+        Ok(taken)
+    }
+
+    fn name(&mut self) -> Result<String> {
+        let length = self.length()?;
+        Ok(latin1(self.padded(length)?))
+    }
+
+    /// A list with its tag and its length; an absent one has a tag of 0.
+    fn list<T>(
+        &mut self,
+        tag: i32,
+        mut item: impl FnMut(&mut Self) -> Result<T>,
+    ) -> Result<Vec<T>> {
+        let found = self.int()?;
+        if found != tag && found != 0 {
+            return Err(Error::header("netCDF", format!("tag {found}"), tag));
+        }
+        let count = self.length()?;
+        // Grows as items are found: the count is the file's word alone.
+        let mut items = Vec::new();
+        for _ in 0..count {
+            items.push(item(self)?);
+        }
+        Ok(items)
+    }
+
+    fn kind(&mut self) -> Result<Kind> {
+        Ok(match self.int()? {
+            1 => Kind::Byte,
+            2 => Kind::Char,
+            3 => Kind::Short,
+            4 => Kind::Int,
+            5 => Kind::Float,
+            6 => Kind::Double,
+            other => return Err(Error::header("nc_type", other, "1 to 6")),
+        })
+    }
+
+    fn attribute(&mut self) -> Result<Attribute> {
+        let name = self.name()?;
+        let kind = self.kind()?;
+        let count = self.length()?;
+        let bytes = self.padded(count.saturating_mul(kind.bytes() as u64))?;
+        let value = match kind {
+            Kind::Char => Value::Text(latin1(bytes)),
+            _ => Value::Numbers(kind.numbers(bytes)),
+        };
+        Ok(Attribute { name, value })
+    }
+
+    fn variable(&mut self, dimensions: &[(String, u64)], records: u64) -> Result<Variable> {
+        let name = self.name()?;
+        let rank = self.length()?;
+        let mut own = Vec::new();
+        for _ in 0..rank {
+            let id = self.length()?;
+            let dimension = usize::try_from(id).ok().and_then(|id| dimensions.get(id));
+            own.push(dimension.cloned().ok_or_else(|| {
+                Error::header("dimid", id, format!("below {}", dimensions.len()))
+            })?);
+        }
+        // A length of 0 stands for the number of records.
+        let in_records = own.first().is_some_and(|(_, length)| *length == 0);
+        if let Some((_, length)) = own.first_mut().filter(|_| in_records) {
+            *length = records;
+        }
+        let attributes = self.list(ATTRIBUTES, Self::attribute)?;
+        let kind = self.kind()?;
+        self.int()?; // The size, which follows from the lengths.
+        Ok(Variable {
+            name,
+            dimensions: own,
+            attributes,
+            kind,
+            begin: self.length()?,
+            in_records,
+        })
+    }
+}
+
+fn latin1(bytes: &[u8]) -> String {
+    let text: String = bytes.iter().map(|&byte| char::from(byte)).collect();
+    text.trim_end_matches('\0').to_owned()
+}

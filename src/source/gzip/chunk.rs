@@ -1,0 +1,275 @@
+//! Chunks: parts of a member that inflate on their own.
+//!
+//! A chunk begins at a block of deflate, at any bit, and its first bytes may repeat up to 32 KiB before it (the
+//! window). libdeflate only inflates streams from their start, so a chunk is made one: a stored block with the
+//! window, empty blocks up to the chunk's bit of a byte, the chunk's own bits unchanged, an empty final block.
+//! Nothing is shifted: stored blocks inside the chunk keep their alignment.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use libdeflater::Decompressor;
+
+use super::damaged;
+use crate::error::Result;
+
+/// The farthest that deflate repeats.
+pub(super) const WINDOW_BYTES: usize = 32 << 10;
+
+/// An empty block of fixed codes that is not the last, ten bits.
+const EMPTY_BLOCK: u32 = 0b010;
+const EMPTY_BITS: u32 = 10;
+
+/// An empty final block of fixed codes, ten bits.
+const FINAL_BLOCK: u32 = 0b011;
+
+/// An empty block of dynamic codes, 91 bits: the shortest way to an odd bit of a byte. Codes for the bytes 0 and
+/// end-of-block of one bit each, one distance of one bit.
+const ODD_BLOCK: u128 = odd_block();
+const ODD_BITS: u32 = 91;
+
+/// A part of a member that inflates on its own.
+#[derive(Debug)]
+pub(super) struct Chunk {
+    /// The inflated bytes that it holds.
+    pub out: Range<u64>,
+    /// Its bits in the compressed file, from the lowest of each byte to the highest.
+    pub bits: Range<u64>,
+    /// The inflated bytes before it that it may repeat; none at the start of a member.
+    pub window: Option<Window>,
+    /// The CRC-32 of its inflated bytes.
+    pub crc: u32,
+    /// Whether it ends with the last block of its member.
+    pub ends_member: bool,
+    /// Whether it has been inflated and its checksum was right.
+    pub seen: AtomicBool,
+}
+
+/// The [`WINDOW_BYTES`] before a chunk.
+#[derive(Debug, Clone)]
+pub(super) enum Window {
+    Plain(Arc<[u8]>),
+    /// Deflated, as in an index file: there may be thousands, of which few are used.
+    Packed(Arc<[u8]>),
+}
+
+impl Window {
+    /// Writes the bytes to their place; `None` when they cannot be had.
+    pub fn unpack(&self, place: &mut [u8], decompressor: &mut Decompressor) -> Option<()> {
+        match self {
+            Self::Plain(bytes) if bytes.len() == place.len() => place.copy_from_slice(bytes),
+            Self::Plain(_) => return None,
+            Self::Packed(bytes) => {
+                let made = decompressor.deflate_decompress(bytes, place).ok()?;
+                return (made == place.len()).then_some(());
+            }
+        }
+        Some(())
+    }
+}
+
+impl Chunk {
+    /// The bytes of the compressed file that hold its bits.
+    pub fn bytes(&self) -> Range<u64> {
+        self.bits.start / 8..self.bits.end.div_ceil(8)
+    }
+
+    /// Whether it has been inflated and its checksum was right.
+    pub fn seen(&self) -> bool {
+        self.seen.load(Ordering::Relaxed)
+    }
+
+    /// Inflated bytes.
+    pub fn len(&self) -> usize {
+        (self.out.end - self.out.start) as usize
+    }
+}
+
+/// What inflating chunks needs, kept from one to the next.
+pub(super) struct Inflater {
+    decompressor: Decompressor,
+    input: Vec<u8>,
+    output: Vec<u8>,
+}
+
+impl Default for Inflater {
+    fn default() -> Self {
+        Self {
+            decompressor: Decompressor::new(),
+            input: Vec::new(),
+            output: Vec::new(),
+        }
+    }
+}
+
+impl Inflater {
+    /// Inflates a chunk whose compressed bytes `read` gives, and compares its checksum.
+    ///
+    /// # Errors
+    /// What `read` gives; [`crate::ErrorKind::Integrity`] when the chunk is damaged.
+    pub fn inflate(
+        &mut self,
+        chunk: &Chunk,
+        read: impl FnOnce(u64, &mut [u8]) -> Result<()>,
+    ) -> Result<&[u8]> {
+        let inflated = self.inflate_unchecked(chunk, read)?;
+        let right = inflated.filter(|bytes| crc32fast::hash(bytes) == chunk.crc);
+        let inflated = right.ok_or_else(|| {
+            let Range { start, end } = chunk.bytes();
+            damaged(format!(
+                "bytes {start}..{end} do not inflate to what they should"
+            ))
+        })?;
+        chunk.seen.store(true, Ordering::Relaxed);
+        Ok(inflated)
+    }
+
+    /// The same without a checksum; `None` when it does not inflate to its length.
+    ///
+    /// # Errors
+    /// What `read` gives.
+    pub fn inflate_unchecked(
+        &mut self,
+        chunk: &Chunk,
+        read: impl FnOnce(u64, &mut [u8]) -> Result<()>,
+    ) -> Result<Option<&[u8]>> {
+        if self.fill(chunk, read)?.is_none() {
+            return Ok(None);
+        }
+        let before = chunk.window.as_ref().map_or(0, |_| WINDOW_BYTES);
+        let total = before + chunk.len();
+        self.output.resize(self.output.len().max(total), 0);
+        let output = self.output.get_mut(..total).unwrap_or_default();
+        let made = self.decompressor.deflate_decompress(&self.input, output);
+        Ok(output.get(before..).filter(|_| made == Ok(total)))
+    }
+
+    /// Makes the chunk's input a stream; `None` when its window cannot be had.
+    fn fill(
+        &mut self,
+        chunk: &Chunk,
+        read: impl FnOnce(u64, &mut [u8]) -> Result<()>,
+    ) -> Result<Option<()>> {
+        let bytes = chunk.bytes();
+        let length = (bytes.end - bytes.start) as usize;
+        self.input.clear();
+        if let Some(window) = &chunk.window {
+            let place = stored_block(&mut self.input);
+            if window.unpack(place, &mut self.decompressor).is_none() {
+                return Ok(None);
+            }
+        }
+        let bit = (chunk.bits.start % 8) as u32;
+        let low = lead_in(bit, &mut self.input);
+        let from = self.input.len();
+        self.input.resize(from + length, 0);
+        let place = self.input.get_mut(from..).unwrap_or_default();
+        read(bytes.start, place)?;
+        merge_first(place, low, bit);
+        if !chunk.ends_member {
+            lead_out((chunk.bits.end % 8) as u32, &mut self.input);
+        }
+        Ok(Some(()))
+    }
+}
+
+/// Appends a stored block of [`WINDOW_BYTES`]: where they go.
+fn stored_block(input: &mut Vec<u8>) -> &mut [u8] {
+    let length = WINDOW_BYTES as u16;
+    input.push(0);
+    input.extend(length.to_le_bytes());
+    input.extend((!length).to_le_bytes());
+    let from = input.len();
+    input.resize(from + WINDOW_BYTES, 0);
+    input.get_mut(from..).unwrap_or_default()
+}
+
+/// Writes empty blocks before a chunk that begins at bit `bit` of a byte: the whole bytes to `input`; the bits
+/// that share a byte with the chunk are returned.
+pub(super) fn lead_in(bit: u32, input: &mut Vec<u8>) -> u8 {
+    let (mut bits, mut count) = (0u128, 0);
+    if bit % 2 == 1 {
+        (bits, count) = (ODD_BLOCK, ODD_BITS);
+    }
+    while count % 8 != bit {
+        bits |= u128::from(EMPTY_BLOCK) << count;
+        count += EMPTY_BITS;
+    }
+    let bytes = bits.to_le_bytes();
+    let whole = (count / 8) as usize;
+    input.extend(bytes.iter().take(whole));
+    bytes.get(whole).copied().unwrap_or_default()
+}
+
+/// Puts the bits before a chunk into the byte that they share with it.
+pub(super) fn merge_first(bytes: &mut [u8], low: u8, bit: u32) {
+    if let Some(first) = bytes.first_mut() {
+        *first = *first & (0xff << bit) | low;
+    }
+}
+
+/// Ends a stream at bit `bit` of its last byte (0: behind it) with an empty final block.
+fn lead_out(bit: u32, input: &mut Vec<u8>) {
+    let mut tail = FINAL_BLOCK;
+    if bit != 0 {
+        let last = input.pop().unwrap_or_default();
+        tail = tail << bit | u32::from(last & !(0xff << bit));
+    }
+    input.extend(tail.to_le_bytes());
+}
+
+const fn odd_block() -> u128 {
+    let (mut bits, mut at) = (0u128, 0);
+    // The last block no, dynamic codes; 257 codes, 1 distance, 18 lengths of code lengths.
+    let fields: [(u128, u32); 5] = [(0, 1), (2, 2), (0, 5), (0, 5), (14, 4)];
+    let mut i = 0;
+    while i < fields.len() {
+        bits |= fields[i].0 << at;
+        at += fields[i].1;
+        i += 1;
+    }
+    // In the order 16 17 18 0 8 .. 14 1, the lengths of 18 (many zeros) and of 1 are one bit: codes 1 and 0.
+    bits |= 1 << (at + 3 * 2);
+    bits |= 1 << (at + 3 * 17);
+    at += 3 * 18;
+    // Byte 0 has one bit; 138 + 117 absent; end-of-block one bit; the distance one bit.
+    at += 1;
+    bits |= 1 << at | (138 - 11) << (at + 1);
+    at += 8;
+    bits |= 1 << at | (117 - 11) << (at + 1);
+    at += 8;
+    at += 2;
+    // End-of-block is the second of two codes of one bit.
+    bits |= 1 << at;
+    bits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use zlib_rs::{Inflate, InflateFlush};
+
+    /// Both decoders take the empty blocks, at every bit of a byte.
+    #[test]
+    fn lead_in_and_lead_out_make_no_bytes() {
+        let window: Vec<u8> = (0..WINDOW_BYTES).map(|i| (i * 7 % 251) as u8).collect();
+        for bit in 0..8 {
+            let mut input = Vec::new();
+            stored_block(&mut input).copy_from_slice(&window);
+            let low = lead_in(bit, &mut input);
+            if bit != 0 {
+                input.push(low);
+            }
+            lead_out(bit, &mut input);
+            let mut out = vec![0; WINDOW_BYTES + 1];
+            let made = Decompressor::new().deflate_decompress(&input, &mut out);
+            assert_eq!(made, Ok(WINDOW_BYTES), "bit {bit}");
+            assert_eq!(&out[..WINDOW_BYTES], window);
+            let mut inflate = Inflate::new(false, 15);
+            let status = inflate.decompress(&input, &mut out, InflateFlush::NoFlush);
+            assert_eq!(status, Ok(zlib_rs::Status::StreamEnd), "bit {bit}");
+            assert_eq!(&out[..WINDOW_BYTES], window);
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! A source made of parts that follow each other, each in a source of its own.
+
+use super::{Access, ByteSource, Source, truncated};
+use crate::error::Result;
+
+/// The same number of bytes of each of several sources: a volume with a file for each slice.
+#[derive(Debug)]
+pub(crate) struct JoinedSource {
+    /// The sources, and the byte at which each one's part begins.
+    pub parts: Vec<(Source, u64)>,
+    /// Bytes of a part; not 0.
+    pub bytes: u64,
+}
+
+impl ByteSource for JoinedSource {
+    fn len(&self) -> Result<Option<u64>> {
+        Ok(Some(self.parts.len() as u64 * self.bytes))
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
+        let (mut at, mut rest) = (offset, buffer);
+        while !rest.is_empty() {
+            let within = at % self.bytes;
+            let run = (self.bytes - within).min(rest.len() as u64);
+            let (piece, behind) = rest.split_at_mut(run as usize);
+            let (source, start) = usize::try_from(at / self.bytes)
+                .ok()
+                .and_then(|k| self.parts.get(k))
+                .ok_or_else(|| {
+                    let have = self.parts.len() as u64 * self.bytes;
+                    truncated("voxel data", have, at.saturating_add(run))
+                })?;
+            let session = source.begin()?;
+            session
+                .read_at(start.saturating_add(within), piece)
+                .map_err(|error| error.at_maybe(source.path()))?;
+            session.end()?;
+            (at, rest) = (at + run, behind);
+        }
+        Ok(())
+    }
+
+    fn access(&self) -> Access {
+        let sequential = |(source, _): &(Source, u64)| source.access() == Access::Sequential;
+        match self.parts.iter().any(sequential) {
+            true => Access::Sequential,
+            false => Access::Random,
+        }
+    }
+
+    fn finish(&self) -> Result<()> {
+        self.parts
+            .iter()
+            .try_for_each(|(source, _)| source.begin()?.finish())
+    }
+}

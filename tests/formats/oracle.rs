@@ -1,0 +1,170 @@
+//! Random files, against what nibabel or SimpleITK made of them.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use half::f16;
+use voxload::{DataobjImage, Index, StoredArray};
+
+use crate::support::backend::Backend;
+
+use super::{digest, options, oracle_folder, ulps};
+
+/// A line of the manifest.
+struct Case<'a> {
+    format: &'a str,
+    path: &'a str,
+    options: &'a str,
+    shape: &'a str,
+    dtype: &'a str,
+    affine: &'a str,
+    zooms: &'a str,
+    floats: [&'a str; 3],
+    native: &'a str,
+    slices: &'a str,
+}
+
+impl<'a> Case<'a> {
+    fn new(line: &'a str) -> Self {
+        let parts: Vec<&str> = line.split('|').collect();
+        let [
+            format,
+            path,
+            options,
+            shape,
+            dtype,
+            affine,
+            zooms,
+            f2,
+            f4,
+            f8,
+            native,
+            slices,
+        ] = parts[..]
+        else {
+            panic!("{line}");
+        };
+        Self {
+            format,
+            path,
+            options,
+            shape,
+            dtype,
+            affine,
+            zooms,
+            floats: [f2, f4, f8],
+            native,
+            slices,
+        }
+    }
+
+    /// What differs.
+    fn compare(&self, folder: &Path, backends: &[Backend]) -> voxload::Result<Vec<String>> {
+        let mut differ = Vec::new();
+        let mut same = |what: &str, found: &str, expected: &str| {
+            if found != expected {
+                differ.push(format!("{what}: {found} instead of {expected}"));
+            }
+        };
+        let image = DataobjImage::from_filename(folder.join(self.path), &options(self.options))?;
+        let header = image.header();
+        same("format", header.format.name(), self.format);
+        let shape: Vec<String> = image.shape().iter().map(usize::to_string).collect();
+        same("shape", &shape.join(" "), self.shape);
+        match image.affine() {
+            None => same("affine", "-", self.affine),
+            Some(affine) => {
+                let bits = self
+                    .affine
+                    .split(' ')
+                    .map(|bits| u64::from_str_radix(bits, 16));
+                let far = affine
+                    .as_flattened()
+                    .iter()
+                    .zip(bits)
+                    .map(|(&found, bits)| ulps(found, f64::from_bits(bits.unwrap_or(0))))
+                    .max();
+                if far > Some(1) {
+                    let texts: Vec<String> = affine
+                        .as_flattened()
+                        .iter()
+                        .map(|value| format!("{:016x}", value.to_bits()))
+                        .collect();
+                    same("affine", &texts.join(" "), self.affine);
+                }
+            }
+        }
+        if self.zooms != "-" {
+            let bits: Vec<String> = header
+                .zooms
+                .iter()
+                .map(|zoom| format!("{:016x}", zoom.to_bits()))
+                .collect();
+            same("zooms", &bits.join(" "), self.zooms);
+        }
+        let dataobj = image.dataobj();
+        let native = dataobj.native()?;
+        same("dtype", native.dtype().name(), self.dtype);
+        same("native", &digest(&native), self.native);
+        let kernel = !native.dtype().is_complex() && !native.dtype().is_colour();
+        for &backend in backends {
+            if self.floats[0] == "-" || (backend != Backend::Cpu && !kernel) {
+                continue;
+            }
+            let floats: [StoredArray; 3] = [
+                backend.read::<f16>(&image)?.into(),
+                backend.read::<f32>(&image)?.into(),
+                backend.read::<f64>(&image)?.into(),
+            ];
+            for ((array, expected), name) in floats.iter().zip(self.floats).zip(["f2", "f4", "f8"])
+            {
+                same(&format!("{name} on {backend:?}"), &digest(array), expected);
+            }
+        }
+        for slice in self.slices.split(';') {
+            let (index, expected) = slice.split_once('=').unwrap();
+            let index_parsed: Index = index.parse()?;
+            let taken = dataobj.slice_native(&index_parsed)?;
+            same(index, &digest(&taken), expected);
+            for &backend in backends.iter().filter(|&&b| kernel && b != Backend::Cpu) {
+                let here: StoredArray = backend.slice::<f32>(&image, &index_parsed)?.into();
+                let cpu: StoredArray = dataobj.slice::<f32>(&index_parsed)?.into();
+                same(
+                    &format!("{index} on {backend:?}"),
+                    &digest(&here),
+                    &digest(&cpu),
+                );
+            }
+        }
+        Ok(differ)
+    }
+}
+
+#[test]
+fn random_files_have_the_oracles_bits() {
+    let Some(folder) = oracle_folder("random files") else {
+        return;
+    };
+    let manifest = std::fs::read_to_string(folder.join("manifest.txt")).unwrap();
+    let backends = Backend::available("random files of all formats");
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut failures = Vec::new();
+    for case in manifest.lines().map(Case::new) {
+        *counts.entry(case.format).or_default() += 1;
+        match case.compare(&folder, &backends) {
+            Ok(differ) if differ.is_empty() => {}
+            Ok(differ) => failures.push(format!("{}: {}", case.path, differ.join("\n    "))),
+            Err(error) => failures.push(format!("{}: {error}", case.path)),
+        }
+    }
+    println!("{counts:?}");
+    let total: usize = counts.values().sum();
+    assert!(total >= 1500, "only {total} files to compare");
+    assert!(counts.len() >= 8, "{counts:?}");
+    assert!(
+        failures.is_empty(),
+        "{} of {total} differ:\n{}",
+        failures.len(),
+        failures[..failures.len().min(12)].join("\n")
+    );
+}

@@ -1,0 +1,9 @@
+//! Promise: gzip files of every kind load bit-exact, whole and in slices, and nothing corrupt gets through
+//! (issue 4, gzip-and-faults.md).
+
+mod codecs;
+mod damage;
+mod files;
+mod index;
+mod kinds;
+mod random;

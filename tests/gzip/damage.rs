@@ -1,0 +1,185 @@
+//! Nothing corrupt gets through a whole read, nothing takes more than it should.
+
+use std::time::{Duration, Instant};
+
+use libdeflater::Decompressor;
+use voxload::{DType, DataobjImage, ErrorKind};
+
+use super::files::{bgzf, libdeflate, members, mgzip, scan, times};
+use crate::support::for_each_parallel;
+use crate::support::nifti::{Nifti, gz};
+use crate::support::rng::Rng;
+
+/// The error of a file that must give one.
+fn refused(bytes: Vec<u8>, what: &str) -> voxload::Error {
+    match read(bytes) {
+        Ok(_) => panic!("{what} got through"),
+        Err(error) => error,
+    }
+}
+
+/// All values as f32, or the error.
+fn read(bytes: Vec<u8>) -> voxload::Result<Vec<f32>> {
+    let image = DataobjImage::from_bytes(bytes)?;
+    Ok(image
+        .dataobj()
+        .slice::<f32>(&voxload::Index::new())?
+        .as_slice()
+        .to_vec())
+}
+
+#[test]
+fn a_thousand_flips_that_still_inflate() {
+    let bytes = scan(DType::I16, &[64, 64, 20, 6], 4).single();
+    let file = gz(&bytes, 6);
+    let mut rng = Rng::new(40);
+    let mut silent = Vec::new();
+    let mut out = vec![0; bytes.len()];
+    let mut decompressor = Decompressor::new();
+    while silent.len() < 1000 {
+        let mut flipped = file.clone();
+        flipped[3000 + rng.below(file.len() - 3008)] ^= 1 << rng.below(8);
+        let body = &flipped[10..flipped.len() - 8];
+        let inflated = decompressor.deflate_decompress(body, &mut out);
+        if inflated == Ok(bytes.len()) && out != bytes {
+            silent.push(flipped);
+        }
+    }
+    for_each_parallel(silent, |flipped| {
+        let error = refused(flipped, "a silent flip is found");
+        assert!(
+            matches!(error.kind(), ErrorKind::Integrity { .. }),
+            "{error}"
+        );
+    });
+}
+
+#[test]
+fn trailers_of_every_kind_of_file() {
+    let bytes = scan(DType::I16, &[40, 40, 20, 6], 4).single();
+    let half = bytes.len() / 2;
+    let kinds = [
+        gz(&bytes, 6),
+        libdeflate(&bytes, 9),
+        [gz(&bytes[..half], 6), gz(&bytes[half..], 6)].concat(),
+        [gz(&bytes, 6), gz(&bytes, 6)].concat(),
+        members(&bytes, 10_000),
+        mgzip(&bytes, 10_000),
+        bgzf(&bytes),
+    ];
+    for (kind, file) in kinds.iter().enumerate() {
+        assert!(read(file.clone()).is_ok(), "kind {kind}");
+        // The last trailer, and the first of several, found by the header behind it.
+        let mut ends = vec![file.len()];
+        let second = (20..file.len() - 20)
+            .find(|&at| file[at..].starts_with(&[0x1f, 0x8b, 8]) && matches!(file[at + 3], 0 | 4));
+        ends.extend(second);
+        for end in ends {
+            for byte in end - 8..end {
+                let mut changed = file.clone();
+                changed[byte] ^= 0x10;
+                let error = refused(changed, "a wrong trailer");
+                assert!(
+                    matches!(error.kind(), ErrorKind::Integrity { .. }),
+                    "kind {kind}, byte {byte} of {end}: {error}"
+                );
+            }
+        }
+        for missing in 1..=9 {
+            let error = refused(file[..file.len() - missing].to_vec(), "no trailer");
+            assert!(
+                matches!(error.kind(), ErrorKind::Truncated { .. }),
+                "kind {kind}: {error}"
+            );
+        }
+    }
+}
+
+/// Any change of any kind of file: the right values or an error.
+#[test]
+fn mutated_files() {
+    let nifti = scan(DType::I16, &[17, 13, 11], 4);
+    let bytes = nifti.single();
+    let right = read(bytes.clone()).expect("it is sound");
+    let seeds = [
+        gz(&bytes, 6),
+        gz(&bytes, 1),
+        gz(&bytes, 0),
+        members(&bytes, 1000),
+        mgzip(&bytes, 1000),
+        bgzf(&bytes),
+        [gz(&bytes, 6), vec![0; 50]].concat(),
+    ];
+    let tries = times("VOXLOAD_GZIP_MUTATIONS", 10_000);
+    let loaded = std::sync::atomic::AtomicUsize::new(0);
+    for_each_parallel(0..tries, |number| {
+        let mut rng = Rng::new(number as u64);
+        let mut file = rng.pick(&seeds).clone();
+        for _ in 0..=rng.below(3) {
+            mutate(&mut file, &mut rng);
+        }
+        if let Ok(values) = read(file) {
+            assert!(values == right, "mutation {number} gives wrong values");
+            loaded.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        }
+    });
+    println!(
+        "{} of {tries} mutated files load, with the right values",
+        loaded.into_inner()
+    );
+}
+
+pub fn mutate(file: &mut Vec<u8>, rng: &mut Rng) {
+    let at = rng.below(file.len());
+    let length = 1 + rng.below(40);
+    match rng.below(7) {
+        0 | 1 => file[at] ^= 1 << rng.below(8),
+        2 => file[at] = rng.bits() as u8,
+        3 => file.truncate(at.max(1)),
+        4 => drop(file.splice(at..at, rng.bytes(length))),
+        5 => drop(file.drain(at..(at + length).min(file.len() - 1).max(at))),
+        _ => {
+            let from = rng.below(file.len());
+            let part = file[from..(from + length).min(file.len())].to_vec();
+            file.splice(at..at, part);
+        }
+    }
+}
+
+fn limited(bytes: Vec<u8>, within: Duration) {
+    let started = Instant::now();
+    let error = refused(bytes, "a bomb");
+    let took = started.elapsed();
+    assert!(matches!(error.kind(), ErrorKind::Limit { .. }), "{error}");
+    assert!(took < within, "{took:?}");
+}
+
+#[test]
+fn bombs() {
+    let second = Duration::from_secs(1);
+    // A header that needs more than the file can inflate to.
+    let mut lying = Nifti::new(DType::U8, &[100], vec![0; 100])
+        .version(2)
+        .single();
+    lying[24..32].copy_from_slice(&(70i64 << 40).to_le_bytes());
+    let started = Instant::now();
+    let error = refused(gz(&lying, 9), "a lying header");
+    assert!(
+        matches!(error.kind(), ErrorKind::Truncated { .. }),
+        "{error}"
+    );
+    assert!(started.elapsed() < second / 20);
+    // A million empty members.
+    let small = Nifti::new(DType::U8, &[100], vec![0; 100]).single();
+    limited(
+        [gz(&small, 9), gz(b"", 9).repeat(1_000_000)].concat(),
+        second,
+    );
+    limited(
+        [gz(b"", 9).repeat(1_000_000), gz(&small, 9)].concat(),
+        second,
+    );
+    // 600 MB of zeros behind 100 voxels.
+    let tail: Vec<u8> = gz(&vec![0; 100 << 20], 9).repeat(6);
+    limited([gz(&small, 9), tail].concat(), second * 5);
+}

@@ -1,0 +1,136 @@
+//! Index files: bound to their file, checked as a whole, never trusted when anything is wrong.
+
+use std::path::Path;
+use std::process::Command;
+
+use voxload::{DType, DataobjImage, Index, LoadOptions};
+
+use super::damage::mutate;
+use super::files::{open, scan, times};
+use crate::support::nifti::gz;
+use crate::support::rng::Rng;
+use crate::support::{folder, write};
+
+fn middle(path: &Path, index: &Path) -> Vec<f32> {
+    let options = LoadOptions::new().gzip_index(index);
+    let image = DataobjImage::from_filename(path, &options).expect("it loads");
+    let slice: Index = "[..., 7]".parse().expect("an index");
+    image
+        .dataobj()
+        .slice::<f32>(&slice)
+        .expect("a slice")
+        .as_slice()
+        .to_vec()
+}
+
+#[test]
+fn kept_beside_or_in_a_folder() {
+    let folder = folder();
+    let bytes = scan(DType::I16, &[64, 64, 20, 12], 6).single();
+    let path = write(&folder, "it.nii.gz", &gz(&bytes, 6));
+    let right = middle(&write(&folder, "it.nii", &bytes), Path::new("unused"));
+    let cache = folder.path().join("cache");
+    std::fs::create_dir(&cache).expect("a folder");
+    let file = folder.path().join("it.index");
+    for index in [&file, &cache] {
+        assert_eq!(middle(&path, index), right, "made");
+        assert_eq!(middle(&path, index), right, "used");
+    }
+    let names = |folder: &Path| std::fs::read_dir(folder).expect("a folder").count();
+    assert_eq!(names(&cache), 1, "one index, no temporary file");
+    // A folder that cannot be written to: slices are as right.
+    assert_eq!(middle(&path, Path::new("/nonexistent/index")), right);
+}
+
+#[test]
+fn stale_foreign_and_mutated_indexes_are_made_anew() {
+    let folder = folder();
+    let bytes = scan(DType::I16, &[32, 32, 20, 60], 6).single();
+    let other = scan(DType::I16, &[32, 32, 20, 60], 60).single();
+    let path = write(&folder, "it.nii.gz", &gz(&bytes, 6));
+    let other_path = write(&folder, "other.nii.gz", &gz(&other, 6));
+    let right = middle(&write(&folder, "it.nii", &bytes), Path::new("unused"));
+    let index = folder.path().join("it.index");
+    middle(&other_path, &index);
+    let foreign = std::fs::read(&index).expect("an index");
+    assert_eq!(middle(&path, &index), right, "another file's");
+    let own = std::fs::read(&index).expect("an index");
+    assert!(own != foreign, "it was made anew");
+    let file = std::fs::File::options()
+        .append(true)
+        .open(&path)
+        .expect("it opens");
+    file.set_modified(std::time::SystemTime::UNIX_EPOCH)
+        .expect("a time");
+    assert_eq!(middle(&path, &index), right, "of another time");
+    let own = std::fs::read(&index).expect("an index");
+    let mut rng = Rng::new(1);
+    for number in 0..times("VOXLOAD_GZIP_INDEX_MUTATIONS", 300) {
+        let mut changed = own.clone();
+        mutate(&mut changed, &mut rng);
+        std::fs::write(&index, &changed).expect("a write");
+        assert_eq!(middle(&path, &index), right, "mutation {number}");
+        if number % 100 == 0 {
+            assert!(
+                std::fs::read(&index).expect("an index") == own,
+                "written anew"
+            );
+        }
+    }
+}
+
+/// indexed_gzip reads what voxload writes, and the other way round.
+#[test]
+fn indexed_gzip_both_ways() {
+    let Some(python) = std::env::var_os("VOXLOAD_ORACLE_PYTHON") else {
+        println!("skipped: VOXLOAD_ORACLE_PYTHON is not set (tests/run.sh sets it)");
+        return;
+    };
+    let folder = folder();
+    let bytes = scan(DType::I16, &[64, 64, 20, 60], 6).single();
+    let path = write(&folder, "it.nii.gz", &gz(&bytes, 6));
+    write(&folder, "it.nii", &bytes);
+    let script = r#"
+import sys, indexed_gzip
+folder, what = sys.argv[1:]
+f = indexed_gzip.IndexedGzipFile(folder + "/it.nii.gz", spacing=1 << 19)
+if what == "export":
+    f.build_full_index()
+    f.export_index(folder + "/theirs.gzidx")
+else:
+    f.import_index(folder + "/ours.gzidx")
+    plain = open(folder + "/it.nii", "rb").read()
+    points = list(f.seek_points())
+    assert len(points) > 5, points
+    for at in [0, 5, 352, 1 << 20, len(plain) // 2, len(plain) - 9, 3 << 20, 17]:
+        f.seek(at)
+        assert f.read(70000) == plain[at:at + 70000], at
+    assert list(f.seek_points()) == points, "nothing was built again"
+"#;
+    let python = |what: &str| {
+        let status = Command::new(&python)
+            .args(["-c", script])
+            .arg(folder.path())
+            .arg(what)
+            .status();
+        assert!(status.expect("Python runs").success(), "{what}");
+    };
+    voxload::write_gzip_index(&path, folder.path().join("ours.gzidx")).expect("an export");
+    python("import");
+    python("export");
+    let theirs = folder.path().join("theirs.gzidx");
+    let before = std::fs::read(&theirs).expect("an index");
+    let right = middle(&folder.path().join("it.nii"), Path::new("unused"));
+    assert_eq!(middle(&path, &theirs), right);
+    assert!(
+        std::fs::read(&theirs).expect("an index") == before,
+        "it was used as it is"
+    );
+    // One wrong window makes it useless, and is found.
+    let mut wrong = before.clone();
+    let at = wrong.len() - 40_000;
+    wrong[at..].fill(7);
+    std::fs::write(&theirs, &wrong).expect("a write");
+    assert_eq!(middle(&path, &theirs), right);
+    let _ = open(&path);
+}

@@ -1,0 +1,101 @@
+//! Slices through the seek index: from many threads, each chunk inflated once, verified.
+
+use voxload::{DType, DataobjImage, Index, LoadOptions};
+
+use super::files::{bgzf, open, scan, times};
+use crate::support::nifti::gz;
+use crate::support::rng::Rng;
+use crate::support::slicing::random_index;
+use crate::support::{folder, write};
+
+#[test]
+fn sixteen_threads_on_one_image() {
+    let folder = folder();
+    let shape = [64, 64, 20, 30];
+    let bytes = scan(DType::I16, &shape, 3).single();
+    let plain = open(&write(&folder, "plain.nii", &bytes));
+    let slices = times("VOXLOAD_GZIP_SLICES", 1000) / 16;
+    for (name, file) in [("one.nii.gz", gz(&bytes, 6)), ("bgzf.nii.gz", bgzf(&bytes))] {
+        let path = write(&folder, name, &file);
+        let image = DataobjImage::from_filename(&path, &LoadOptions::new().gzip_cache(2 << 20))
+            .expect("it loads");
+        std::thread::scope(|scope| {
+            for thread in 0..16 {
+                let (image, plain) = (&image, &plain);
+                scope.spawn(move || {
+                    let mut rng = Rng::new(100 + thread);
+                    for _ in 0..slices {
+                        let index = random_index(&mut rng, &shape);
+                        let found = image.dataobj().slice::<f32>(&index).expect("a slice");
+                        let right = plain.dataobj().slice::<f32>(&index).expect("a slice");
+                        assert_eq!(found.as_slice(), right.as_slice(), "{index:?}");
+                    }
+                });
+            }
+        });
+    }
+}
+
+/// Damage behind the back of an index is found by the chunk's checksum: the file keeps its length, and its time
+/// of modification is put back.
+#[test]
+fn damage_after_the_index_was_made() {
+    let folder = folder();
+    let bytes = scan(DType::I16, &[64, 64, 20, 30], 4).single();
+    let file = gz(&bytes, 6);
+    let path = write(&folder, "it.nii.gz", &file);
+    let modified = std::fs::metadata(&path)
+        .and_then(|m| m.modified())
+        .expect("a time");
+    let index_path = folder.path().join("it.index");
+    let options = LoadOptions::new().gzip_index(&index_path);
+    let frame = |image: &DataobjImage, t: usize| {
+        let index: Index = format!("[..., {t}]").parse().expect("an index");
+        image
+            .dataobj()
+            .slice::<f32>(&index)
+            .map(|array| array.as_slice().to_vec())
+    };
+    let image = DataobjImage::from_filename(&path, &options).expect("it loads");
+    let right: Vec<_> = (0..30)
+        .map(|t| frame(&image, t).expect("a frame"))
+        .collect();
+    drop(image);
+    assert!(index_path.exists(), "the index is kept");
+    let mut rng = Rng::new(5);
+    let all = image_values(&DataobjImage::from_filename(&path, &options).expect("it loads"));
+    let mut found = 0;
+    for _ in 0..100 {
+        let mut flipped = file.clone();
+        // Away from both ends, which the index itself is bound to.
+        let at = 70_000 + rng.below(file.len() - 140_000);
+        flipped[at] ^= 1 << rng.below(8);
+        std::fs::write(&path, &flipped).expect("a write");
+        let written = std::fs::File::options()
+            .append(true)
+            .open(&path)
+            .expect("it opens");
+        written.set_modified(modified).expect("a time");
+        let image = DataobjImage::from_filename(&path, &options).expect("the header is sound");
+        let mut errors = 0;
+        for (t, right) in right.iter().enumerate() {
+            match frame(&image, t) {
+                Ok(values) => assert!(values == *right, "wrong values of frame {t}, byte {at}"),
+                Err(_) => errors += 1,
+            }
+        }
+        // Some bits may be either way: a match at another distance among zeros, say.
+        let whole = image.dataobj().slice::<f32>(&Index::new());
+        match whole {
+            Ok(values) => assert!(values.as_slice() == all && errors == 0, "byte {at}"),
+            Err(_) => assert!(errors > 0, "found by the whole read only, byte {at}"),
+        }
+        found += usize::from(errors > 0);
+    }
+    assert!(found > 80, "{found} of 100 flips changed anything");
+}
+
+fn image_values(image: &DataobjImage) -> Vec<f32> {
+    let array = image.dataobj().slice::<f32>(&Index::new());
+    array.expect("a read").as_slice().to_vec()
+}

@@ -1,0 +1,245 @@
+//! Statistics on a device have the bits of the CPU's.
+
+use super::*;
+use voxload::{Gpu, KernelChoice, KernelMethod};
+
+fn gpu_or_skip(test: &str) -> Option<Gpu> {
+    let gpu = Gpu::new();
+    let required = std::env::var("VOXLOAD_REQUIRE_GPU").is_ok_and(|value| value == "1");
+    assert!(gpu.is_ok() || !required, "{test}: {gpu:?}");
+    if gpu.is_err() {
+        println!("skipped without a GPU: {test}");
+    }
+    gpu.ok()
+}
+
+/// A caller's device with small limits.
+fn tiny(test: &str, binding: u64, side: u32) -> Option<Gpu> {
+    let adapter = gpu_or_skip(test)?;
+    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
+    let adapters = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()));
+    let info = adapter.info().name.clone();
+    let adapter = adapters.into_iter().find(|a| a.get_info().name == info)?;
+    let request = adapter.request_device(&wgpu::DeviceDescriptor {
+        required_limits: wgpu::Limits {
+            max_storage_buffer_binding_size: binding,
+            max_compute_workgroups_per_dimension: side,
+            ..wgpu::Limits::default()
+        },
+        ..Default::default()
+    });
+    let (device, queue) = pollster::block_on(request).unwrap();
+    Some(Gpu::from_device(&device, &queue))
+}
+
+fn same<T: Float>(what: &str, gpu: &Gpu, image: &DataobjImage, options: &StatisticsOptions) {
+    let want = image.statistics::<T>(options).unwrap();
+    let got = image.statistics_gpu::<T>(gpu, options).unwrap();
+    assert_eq!(bits(&got), bits(&want), "{what} as {}", T::DTYPE);
+}
+
+fn same_over_time(what: &str, gpu: &Gpu, image: &DataobjImage) {
+    let want = image.temporal_statistics::<f64>().unwrap();
+    let got = image.temporal_statistics_gpu::<f64>(gpu).unwrap();
+    assert_eq!(got.non_finite, want.non_finite, "{what}");
+    let bits = |map: &HostArray<f64>| -> Vec<u64> {
+        let bits = |v: &f64| if v.is_nan() { u64::MAX } else { v.to_bits() };
+        map.as_slice().iter().map(bits).collect()
+    };
+    for (got, want) in [
+        (&got.mean, &want.mean),
+        (&got.std, &want.std),
+        (&got.tsnr, &want.tsnr),
+    ] {
+        assert_eq!(got.shape(), want.shape(), "{what}");
+        assert!(bits(got) == bits(want), "{what}: series differ");
+    }
+}
+
+fn all_types(gpu: &Gpu, shape: &[usize]) -> usize {
+    let options = StatisticsOptions::new().histogram(19).window(-50.0, 400.5);
+    let mut compared = 0;
+    for dtype in REAL {
+        for scaling in scalings(shape.iter().product()) {
+            let order = [ByteOrder::Little, ByteOrder::Big][compared % 2];
+            let what = format!("{dtype} {order} {scaling:?}");
+            let image = noise(shape, dtype, order, scaling);
+            same::<f32>(&what, gpu, &image, &options);
+            same::<f64>(&what, gpu, &image, &options);
+            compared += 1;
+        }
+    }
+    compared
+}
+
+#[test]
+fn statistics_have_the_bits_of_the_cpu() {
+    let Some(gpu) = gpu_or_skip("statistics_have_the_bits_of_the_cpu") else {
+        return;
+    };
+    assert_eq!(all_types(&gpu, &[37, 13, 11, 5]), 33);
+    let odd = some_not_finite(&[53, 47, 3]);
+    let options = StatisticsOptions::new().histogram(1000);
+    same::<f16>("some not finite", &gpu, &odd, &options);
+    same::<f32>("some not finite", &gpu, &odd, &options);
+    same::<f32>("no histogram", &gpu, &odd, &StatisticsOptions::new());
+    let view = odd.slicer(&"[::-3, 5:, ::2]".parse().unwrap()).unwrap();
+    same::<f64>("a view", &gpu, &view, &options);
+    let nothing = noise(&[3, 0, 2], DType::I16, ByteOrder::Little, Scaling::none());
+    same::<f32>("nothing", &gpu, &nothing, &options);
+}
+
+#[test]
+fn each_kernel_and_tiny_devices_too() {
+    let test = "each_kernel_and_tiny_devices_too";
+    for method in KernelMethod::ALL {
+        let Some(gpu) = gpu_or_skip(test) else {
+            return;
+        };
+        gpu.set_kernel_choice(KernelChoice::Only(method));
+        let image = noise(
+            &[64, 64, 20],
+            DType::I16,
+            ByteOrder::Big,
+            Scaling::linear(0.1, 2.0),
+        );
+        same::<f32>(
+            &method.to_string(),
+            &gpu,
+            &image,
+            &StatisticsOptions::new().histogram(9),
+        );
+        same_over_time(&method.to_string(), &gpu, &image);
+    }
+    // The last is too small for statistics, which the CPU then makes.
+    for (binding, side) in [(1 << 20, 64), (64 << 10, 3), (4096, 2)] {
+        let Some(gpu) = tiny(test, binding, side) else {
+            return;
+        };
+        assert_eq!(all_types(&gpu, &[64, 50, 5, 5]), 33);
+        let image = noise(
+            &[64, 50, 5, 5],
+            DType::I16,
+            ByteOrder::Big,
+            Scaling::linear(0.1, 2.0),
+        );
+        same_over_time("tiny", &gpu, &image);
+    }
+}
+
+#[test]
+fn series_have_the_bits_of_the_cpu() {
+    let Some(gpu) = gpu_or_skip("series_have_the_bits_of_the_cpu") else {
+        return;
+    };
+    for image in [
+        noise(
+            &[19, 8, 7, 6],
+            DType::U8,
+            ByteOrder::Little,
+            Scaling::none(),
+        ),
+        noise(
+            &[19, 8, 7, 6],
+            DType::F64,
+            ByteOrder::Big,
+            Scaling::linear(0.1, 2.0),
+        ),
+        some_not_finite(&[9, 8, 7, 30]),
+    ] {
+        same_over_time("frames", &gpu, &image);
+        let view = image
+            .slicer(&"[::-2, :, ::-1, 1:]".parse().unwrap())
+            .unwrap();
+        same_over_time("a view", &gpu, &view);
+    }
+}
+
+/// More values than a run has, and more than fit a part.
+#[test]
+fn several_runs() {
+    let Some(gpu) = gpu_or_skip("several_runs") else {
+        return;
+    };
+    let shape = [512, 512, 270];
+    let scaling = Scaling::linear(0.1, 2.0);
+    let image = image(&shape, DType::U8, ByteOrder::Little, scaling, |at| {
+        (at >> 3) as u8 ^ at as u8
+    });
+    let options = StatisticsOptions::new().histogram(50).window(0.0, 30.0);
+    let start = std::time::Instant::now();
+    let want = image.statistics::<f32>(&options).unwrap();
+    let on_cpu = start.elapsed();
+    assert_eq!(want.count, 512 * 512 * 270);
+    let start = std::time::Instant::now();
+    let got = image.statistics_gpu::<f32>(&gpu, &options).unwrap();
+    println!(
+        "70.8 M values: CPU {on_cpu:?}, device {:?}",
+        start.elapsed()
+    );
+    assert_eq!(bits(&got), bits(&want));
+}
+
+#[test]
+fn a_lost_device_is_an_error_and_the_image_stays_usable() {
+    let Some(gpu) = gpu_or_skip("a_lost_device_is_an_error_and_the_image_stays_usable") else {
+        return;
+    };
+    let image = noise(&[64, 64, 20], DType::I16, ByteOrder::Big, Scaling::none());
+    gpu.device().destroy();
+    let options = StatisticsOptions::new();
+    let error = image.statistics_gpu::<f32>(&gpu, &options).unwrap_err();
+    assert_eq!(*error.kind(), ErrorKind::DeviceLost);
+    let error = image.temporal_statistics_gpu::<f32>(&gpu).unwrap_err();
+    assert_eq!(*error.kind(), ErrorKind::DeviceLost);
+    let other = Gpu::new().unwrap();
+    same::<f32>("another device", &other, &image, &options);
+}
+
+/// Values a second, for the record: `cargo test --release -- --ignored --nocapture statistics_speed`.
+#[test]
+#[ignore = "a measurement"]
+fn statistics_speed() {
+    let Some(gpu) = gpu_or_skip("statistics_speed") else {
+        return;
+    };
+    let stored: Vec<i16> = (0..128 * 128 * 64 * 32).map(|i| mixed(i) as i16).collect();
+    let bytes: Arc<[u8]> = stored.iter().flat_map(|v| v.to_le_bytes()).collect();
+    let count = stored.len() as f64;
+    let byte = move |at: u64| bytes[at as usize];
+    let shape = [128, 128, 64, 32];
+    let scaling = Scaling::linear(0.1, 2.0);
+    let image = image(&shape, DType::I16, ByteOrder::Little, scaling, byte);
+    let timed = |what: &str, work: &dyn Fn()| {
+        work();
+        let start = std::time::Instant::now();
+        work();
+        println!(
+            "{what}: {:.0} M values/s",
+            count / start.elapsed().as_secs_f64() / 1e6
+        );
+    };
+    let plain = StatisticsOptions::new();
+    let binned = plain.histogram(256).window(-3000.0, 3000.0);
+    timed("convert alone, CPU", &|| {
+        drop(image.get_fdata::<f32>(Caching::Unchanged).unwrap())
+    });
+    timed("moments, CPU", &|| {
+        drop(image.statistics::<f32>(&plain).unwrap())
+    });
+    timed("with 256 bins, CPU", &|| {
+        drop(image.statistics::<f32>(&binned).unwrap())
+    });
+    timed("over time, CPU", &|| {
+        drop(image.temporal_statistics::<f32>().unwrap())
+    });
+    timed("moments, device", &|| {
+        drop(image.statistics_gpu::<f32>(&gpu, &plain).unwrap())
+    });
+    timed("with 256 bins, device", &|| {
+        drop(image.statistics_gpu::<f32>(&gpu, &binned).unwrap())
+    });
+    timed("over time, device", &|| {
+        drop(image.temporal_statistics_gpu::<f32>(&gpu).unwrap())
+    });
+}
