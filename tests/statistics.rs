@@ -7,7 +7,6 @@ mod on_a_device;
 
 use std::sync::Arc;
 
-use half::f16;
 use voxload::format::{Fields, Format};
 use voxload::{
     Arithmetic, ByteOrder, ByteSource, Caching, DType, Dataobj, DataobjImage, ErrorKind, Extra,
@@ -193,29 +192,6 @@ fn check(what: &str, values: &[f64], got: &Statistics) {
             "{what}"
         );
     }
-}
-
-/// All bits, NaN being NaN.
-fn bits(statistics: &Statistics) -> (Vec<u64>, Option<voxload::Histogram>) {
-    let Statistics {
-        count,
-        non_finite,
-        min,
-        max,
-        mean,
-        std,
-        histogram,
-    } = statistics.clone();
-    let float = |v: f64| if v.is_nan() { u64::MAX } else { v.to_bits() };
-    let numbers = vec![
-        count,
-        non_finite,
-        float(min),
-        float(max),
-        float(mean),
-        float(std),
-    ];
-    (numbers, histogram)
 }
 
 fn values_of<T: Float>(image: &DataobjImage) -> Vec<f64> {

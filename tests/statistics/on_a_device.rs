@@ -1,7 +1,31 @@
 //! Statistics on a device have the bits of the CPU's.
 
 use super::*;
+use half::f16;
 use voxload::{Gpu, KernelChoice, KernelMethod};
+
+/// All bits, NaN being NaN.
+fn bits(statistics: &Statistics) -> (Vec<u64>, Option<voxload::Histogram>) {
+    let Statistics {
+        count,
+        non_finite,
+        min,
+        max,
+        mean,
+        std,
+        histogram,
+    } = statistics.clone();
+    let float = |v: f64| if v.is_nan() { u64::MAX } else { v.to_bits() };
+    let numbers = vec![
+        count,
+        non_finite,
+        float(min),
+        float(max),
+        float(mean),
+        float(std),
+    ];
+    (numbers, histogram)
+}
 
 fn gpu_or_skip(test: &str) -> Option<Gpu> {
     let gpu = Gpu::new();
