@@ -19,18 +19,13 @@ from values import hashed
 warnings.simplefilter("ignore")
 
 
-def load(path):
-    image = nib.load(path)
-    # CIFTI-2 is NIfTI-2 with meanings of its own; here it is read as the NIfTI-2 file that it is.
-    return nib.Nifti2Image.from_filename(path) if isinstance(image, nib.Cifti2Image) else image
-
-
 def line(path):
     try:
-        image = load(path)
+        image = nib.load(path)
     except (nib.filebasedimages.ImageFileError, nib.spatialimages.HeaderDataError):
         return None
     if not isinstance(image, (nib.Nifti1Pair, nib.Nifti2Pair)):
+        # CIFTI-2 among them: the tests of the other formats have it.
         return None
     try:
         hashes = [hashed(image.get_fdata("unchanged", dtype=code)) for code in ("f4", "f8")]
