@@ -5,7 +5,9 @@ pub(crate) mod plan;
 mod selection;
 
 use crate::error::{Error, Result};
-pub(crate) use selection::{OutAxis, Positions, Selection, dense_strides};
+#[cfg(feature = "gpu")]
+pub(crate) use selection::dense_strides;
+pub(crate) use selection::{OutAxis, Positions, Selection};
 
 /// One item of an [`Index`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
