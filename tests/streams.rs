@@ -11,6 +11,8 @@ mod playback;
 mod sources;
 #[cfg(feature = "gpu")]
 mod targets;
+#[cfg(feature = "gpu")]
+mod textures;
 
 use voxload::{DataobjImage, Float, FrameOptions, Result};
 #[cfg(feature = "gpu")]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::StreamOptions;
+use super::outlet::Outlet;
 use super::places::Places;
 use crate::convert::Conversion;
 use crate::convert::gpu::{Cut, Kernel, Packet, fill};
@@ -60,6 +61,7 @@ pub(super) struct Stager {
     staging: StagingOptions,
     ring: Arc<Ring>,
     kept: Option<Kept>,
+    outlet: Option<Outlet>,
     /// Elements by which every place begins behind a position where a binding may begin.
     phase: u64,
     tracer: Arc<Tracer>,
@@ -77,18 +79,26 @@ impl Stager {
         options: &StreamOptions,
         tracer: &Arc<Tracer>,
     ) -> Result<Self> {
-        let conversion = feed.proxy().conversion(output)?;
+        let outlet = places.outlet().cloned();
+        let mut conversion = feed.proxy().conversion(output)?;
+        if let Some(outlet) = &outlet {
+            conversion = outlet.conversion(conversion);
+        }
         gpu.can_convert(&conversion)?;
         let mut slot_bytes = 4096;
         let blocks = feed.turns().blocks();
         // The first block is as large as any, the last one may be cut otherwise.
         for block in [0, blocks.saturating_sub(1)] {
             if block < blocks {
-                let plan = feed.proxy().plan(&feed.selection(block)?);
+                let plan = block_plan(&feed, outlet.as_ref(), block)?;
                 if !plan.empty {
                     let cut = Cut::new(gpu, &conversion, &plan, &options.staging);
                     let voxels = plan.len().saturating_mul(blocks as u64);
-                    (gpu.kernels()).get_for(gpu, &conversion, cut.is_dense(), voxels)?;
+                    let (kernels, dense) = (gpu.kernels(), cut.is_dense());
+                    match outlet {
+                        Some(_) => kernels.watching(gpu, &conversion, dense)?,
+                        None => kernels.get_for(gpu, &conversion, dense, voxels)?,
+                    };
                     slot_bytes = slot_bytes.max(cut.slot_bytes);
                 }
             }
@@ -103,6 +113,7 @@ impl Stager {
             gpu: gpu.clone(),
             phase: places.phase() / item,
             kept,
+            outlet,
             staging: options.staging.clone(),
             tracer: Arc::clone(tracer),
             conversion,
@@ -130,12 +141,24 @@ impl Stager {
 
     fn packets(&self, plan: Plan) -> Result<Vec<Task>> {
         let cut = Cut::new(&self.gpu, &self.conversion, &plan, &self.staging);
-        let kernel = (self.gpu.kernels()).get(&self.gpu, &self.conversion, cut.is_dense())?;
+        let (kernels, dense) = (self.gpu.kernels(), cut.is_dense());
+        let kernel = match self.outlet {
+            Some(_) => kernels.watching(&self.gpu, &self.conversion, dense)?,
+            None => kernels.get(&self.gpu, &self.conversion, dense)?,
+        };
         let task = |packet| Task::Convert {
             packet,
             kernel: kernel.clone(),
         };
         Ok(cut.packets().map(task).collect())
+    }
+}
+
+/// How a block is read, and where in its place it goes.
+fn block_plan(feed: &Feed, outlet: Option<&Outlet>, block: usize) -> Result<Plan> {
+    match outlet {
+        Some(outlet) => outlet.plan(feed, block),
+        None => Ok(feed.proxy().plan(&feed.selection(block)?)),
     }
 }
 
@@ -158,7 +181,7 @@ impl Producer for Stager {
         if let Some(pieces) = self.pieces(block) {
             return Ok(vec![Task::Copy(pieces)]);
         }
-        let mut plan = self.feed.proxy().plan(&self.feed.selection(block)?);
+        let mut plan = block_plan(&self.feed, self.outlet.as_ref(), block)?;
         if plan.empty {
             return Ok(vec![Task::Copy(Vec::new())]);
         }
