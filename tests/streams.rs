@@ -13,6 +13,8 @@ mod sources;
 mod targets;
 #[cfg(feature = "gpu")]
 mod textures;
+#[cfg(feature = "gpu")]
+mod weak;
 
 use voxload::{DataobjImage, Float, FrameOptions, Result};
 #[cfg(feature = "gpu")]

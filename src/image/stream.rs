@@ -44,7 +44,8 @@ impl DataobjImage {
     }
 
     /// The frames of a series one after the other in device memory, read and uploaded ahead in a fixed number of
-    /// bytes: the bits of [`Self::get_fdata`] of the whole, computed on the device.
+    /// bytes: the bits of [`Self::get_fdata`] of the whole, computed on the device; by the CPU for a device too weak
+    /// for the kernel.
     ///
     /// A kept array of this type that was not edited is copied from: on this device, or on the host; else the file is
     /// read as [`Self::frames`] says, never an edited copy.
@@ -86,7 +87,8 @@ impl DataobjImage {
     ///
     /// # Errors
     /// As [`Self::frames`]; [`crate::ErrorKind::DType`] for complex numbers, which have no kernel,
-    /// [`crate::ErrorKind::GpuUnsupported`] for a device that cannot run it, [`crate::ErrorKind::LimitExceeded`] for
+    /// [`crate::ErrorKind::GpuUnsupported`] for a device that cannot run it where the CPU's values cannot be copied
+    /// either (a texture, or a range without usage `COPY_DST` or of half words), [`crate::ErrorKind::LimitExceeded`] for
     /// a frame (or its rows padded for a texture) above the device's largest buffer, [`crate::ErrorKind::GpuOutOfMemory`],
     /// [`crate::ErrorKind::DeviceLost`], [`crate::ErrorKind::Gpu`]; [`crate::ErrorKind::Usage`] and
     /// [`crate::ErrorKind::Shape`] for a target that does not serve.

@@ -4,6 +4,7 @@
 //! ([`uploads`]) for a place on the device ([`places`]), which may be on the way to a texture ([`outlet`]). A frame is given out when the slots of all its packets were
 //! mapped again: only that proves that the device did the work.
 
+mod converted;
 mod frame;
 mod outlet;
 mod places;
@@ -157,7 +158,7 @@ impl<T: Float> FrameStream<T> {
         let uploads = Uploads::new(gpu, &ring, kept, outlet, options.timestamps, &tracer)?;
         Ok(Self {
             gpu: gpu.clone(),
-            host_bytes: ring.bytes() + READ_AHEAD_BYTES,
+            host_bytes: ring.bytes() + READ_AHEAD_BYTES + stager.converted_bytes(),
             ahead: Ahead::start(stager, turns.clone(), uploads.rooms())?,
             uploads,
             places,

@@ -9,7 +9,7 @@ use voxload::{
     StagingOptions, StreamOptions, StreamTarget, Texels, TextureOptions, Window,
 };
 
-use super::small_slots;
+use super::{own_device, small_slots};
 use crate::device_outputs::devices::{devices, download_texture};
 use crate::support::errors::kind;
 use crate::support::nifti::Nifti;
@@ -185,6 +185,43 @@ fn seeks_and_kept_copies() {
         }
         image.uncache();
     }
+}
+
+#[test]
+fn a_device_destroyed_at_any_time_is_told_of() {
+    let image = series(0.5);
+    let (mut lost, mut frames) = (0, 0);
+    for round in 0..100u64 {
+        let Some((device, _queue, gpu)) = own_device("a device destroyed under a texture") else {
+            return;
+        };
+        let texture = fitting(&gpu, Texels::R32Float);
+        let options = into_texture(FrameOptions::new().looping(), &texture, Texels::R32Float);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(Duration::from_micros(700 * round));
+                device.destroy();
+            });
+            let deadline = Instant::now() + Duration::from_secs(20);
+            let items = image.stream::<f32>(&gpu, options).map(|mut stream| {
+                loop {
+                    assert!(Instant::now() < deadline, "it hangs");
+                    match stream.next().expect("it loops") {
+                        Ok(frame) => {
+                            assert!(frame.exact().is_some());
+                            frames += 1;
+                        }
+                        Err(error) => break error,
+                    }
+                }
+            });
+            let error = items.unwrap_or_else(|error| error);
+            assert_eq!(error.kind(), &ErrorKind::DeviceLost);
+            lost += 1;
+        });
+    }
+    assert_eq!(lost, 100);
+    assert!(frames > 20, "{frames}: the device was destroyed too early");
 }
 
 #[test]

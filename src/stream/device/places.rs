@@ -172,6 +172,11 @@ impl Places {
         self.outlet.is_some() && self.held > 0
     }
 
+    /// Whether the bytes up to a whole word behind a frame belong to its place.
+    pub fn are_padded(&self) -> bool {
+        self.own
+    }
+
     /// Whether copies can be made to the places.
     pub fn can_be_copied_to(&self) -> bool {
         let usage = |at: &At| {

@@ -5,16 +5,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::StreamOptions;
+use super::converted::Converted;
 use super::outlet::Outlet;
 use super::places::Places;
 use crate::convert::Conversion;
 use crate::convert::gpu::{Cut, Kernel, Packet, fill};
 use crate::dtype::{DType, Float};
 use crate::error::Result;
-use crate::gpu::trace::Tracer;
-use crate::gpu::upload::{Purpose, Ring};
+use crate::gpu::trace::{Stage, Tracer};
+use crate::gpu::upload::{self, Purpose, Ring, Writer};
 use crate::gpu::{DeviceArray, Gpu, StagingOptions};
 use crate::index::plan::Plan;
+use crate::proxy::device::able;
 use crate::stream::ahead::{Producer, Wanted};
 use crate::stream::feed::Feed;
 
@@ -30,6 +32,8 @@ pub(super) enum Task {
     Convert { packet: Packet, kernel: Kernel },
     /// Values that are on the device already: their bytes in the kept array.
     Copy(Vec<Range<u64>>),
+    /// Values that the CPU makes: their bytes in the block.
+    Upload { block: usize, bytes: Range<u64> },
 }
 
 /// An array with the values of the whole image on the device.
@@ -62,6 +66,11 @@ pub(super) struct Stager {
     ring: Arc<Ring>,
     kept: Option<Kept>,
     outlet: Option<Outlet>,
+    /// What the CPU converts for a device that cannot.
+    converted: Option<Converted>,
+    /// Host memory of that.
+    converted_bytes: u64,
+    slot_bytes: u64,
     /// Elements by which every place begins behind a position where a binding may begin.
     phase: u64,
     tracer: Arc<Tracer>,
@@ -69,7 +78,8 @@ pub(super) struct Stager {
 
 impl Stager {
     /// # Errors
-    /// Those of [`Gpu::can_convert`] and of making the staging slots and the kernels.
+    /// Those of [`Gpu::can_convert`] and of making the staging slots and the kernels; for a device that cannot run
+    /// them [`crate::ErrorKind::GpuUnsupported`] where values cannot be copied to the places either.
     pub fn new(
         gpu: &Gpu,
         feed: Feed,
@@ -84,12 +94,25 @@ impl Stager {
         if let Some(outlet) = &outlet {
             conversion = outlet.conversion(conversion);
         }
-        gpu.can_convert(&conversion)?;
-        let mut slot_bytes = 4096;
+        let slots = options.staging.slots.max(1);
         let blocks = feed.turns().blocks();
+        let item = conversion.output.size_bytes() as u64;
+        // Copies are of whole words.
+        let whole_words = (frame_len(&feed) * item).is_multiple_of(4);
+        let copied_to = places.can_be_copied_to() && (places.are_padded() || whole_words);
+        let converted = match able(gpu.can_convert(&conversion))? {
+            false if copied_to => Some(Converted::default()),
+            _ => gpu.can_convert(&conversion).map(|()| None)?,
+        };
+        let mut slot_bytes = 4096;
+        let mut block_bytes = 0;
+        if converted.is_some() && blocks > 0 {
+            block_bytes = Converted::block_bytes(&feed, &conversion, 0)?;
+            slot_bytes = upload::slot_bytes(gpu, Purpose::Copy, &options.staging, block_bytes);
+        }
         // The first block is as large as any, the last one may be cut otherwise.
         for block in [0, blocks.saturating_sub(1)] {
-            if block < blocks {
+            if block < blocks && converted.is_none() {
                 let plan = block_plan(&feed, outlet.as_ref(), block)?;
                 if !plan.empty {
                     let cut = Cut::new(gpu, &conversion, &plan, &options.staging);
@@ -103,17 +126,20 @@ impl Stager {
                 }
             }
         }
-        let slots = options.staging.slots.max(1);
-        let item = conversion.output.size_bytes() as u64;
-        let frame_bytes = frame_len(&feed) * item;
-        // Copies are of whole words.
-        let kept = kept.filter(|_| frame_bytes.is_multiple_of(4) && places.can_be_copied_to());
+        let purpose = match converted {
+            Some(_) => Purpose::Copy,
+            None => Purpose::Bind,
+        };
+        let kept = kept.filter(|_| whole_words && places.can_be_copied_to());
         Ok(Self {
-            ring: Arc::new(Ring::new(gpu, Purpose::Bind, slot_bytes, slots)?),
+            ring: Arc::new(Ring::new(gpu, purpose, slot_bytes, slots)?),
             gpu: gpu.clone(),
             phase: places.phase() / item,
             kept,
             outlet,
+            converted,
+            converted_bytes: block_bytes,
+            slot_bytes,
             staging: options.staging.clone(),
             tracer: Arc::clone(tracer),
             conversion,
@@ -130,6 +156,11 @@ impl Stager {
         self.kept.as_ref()
     }
 
+    /// Host memory beside the staging slots, in bytes.
+    pub fn converted_bytes(&self) -> u64 {
+        self.converted_bytes
+    }
+
     /// A block of the kept array, while that is as the file has it.
     fn pieces(&self, block: usize) -> Option<Vec<Range<u64>>> {
         self.kept.as_ref().filter(|kept| !kept.was_written())?;
@@ -137,6 +168,24 @@ impl Stager {
         let piece = |frame: usize| frame as u64 * bytes..(frame as u64 + 1) * bytes;
         let pieces = self.feed.turns().frames(block).map(piece);
         Some(pieces.filter(|piece| !piece.is_empty()).collect())
+    }
+
+    fn fill_converted(
+        &mut self,
+        block: usize,
+        bytes: &Range<u64>,
+        room: &mut Room,
+        wanted: &Wanted,
+    ) -> Result<()> {
+        wanted.check()?;
+        if let Some(converted) = &mut self.converted {
+            let (feed, conversion) = (&mut self.feed, &self.conversion);
+            let values = converted.bytes(feed, conversion, block, bytes, wanted)?;
+            let push = |values: &&[u8], writer: &mut Writer| writer.push(values);
+            let copy = || self.ring.fill(room.slot, &values, push);
+            room.used = self.tracer.time(Stage::Copy, copy)?;
+        }
+        Ok(())
     }
 
     fn packets(&self, plan: Plan) -> Result<Vec<Task>> {
@@ -185,14 +234,22 @@ impl Producer for Stager {
         if plan.empty {
             return Ok(vec![Task::Copy(Vec::new())]);
         }
+        if self.converted.is_some() {
+            let bytes = Converted::block_bytes(&self.feed, &self.conversion, block)?;
+            return Ok(Converted::tasks(block, bytes, self.slot_bytes));
+        }
         plan.out_first += self.phase;
         self.packets(plan)
     }
 
     fn fill(&mut self, task: &Task, room: &mut Room, wanted: &Wanted) -> Result<()> {
         room.used = 0;
-        let Task::Convert { packet, .. } = task else {
-            return wanted.check();
+        let packet = match task {
+            Task::Convert { packet, .. } => packet,
+            Task::Copy(_) => return wanted.check(),
+            Task::Upload { block, bytes } => {
+                return self.fill_converted(*block, bytes, room, wanted);
+            }
         };
         self.feed.skip_to(&packet.tile, wanted)?;
         let proxy = self.feed.proxy();

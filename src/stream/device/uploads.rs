@@ -33,7 +33,7 @@ impl Staged {
     /// Bytes that the device is given to do.
     fn bytes(&self) -> u64 {
         match &self.task {
-            Task::Convert { .. } => self.room.used,
+            Task::Convert { .. } | Task::Upload { .. } => self.room.used,
             Task::Copy(pieces) => pieces.iter().map(|piece| piece.end - piece.start).sum(),
         }
     }

@@ -53,6 +53,14 @@ impl Uploads {
                 };
                 dispatch.record(slot, staged.room.used, encoder);
             }
+            Task::Upload { bytes, .. } => {
+                let Some(slot) = self.ring.slots().get(staged.room.slot) else {
+                    return;
+                };
+                slot.staging().unmap();
+                let (into, to) = (&at.target.buffer, at.offset + bytes.start);
+                encoder.copy_buffer_to_buffer(slot.staging(), 0, into, to, staged.room.used);
+            }
             Task::Copy(pieces) => {
                 let (Some(kept), Some(probe)) = (&self.kept, self.probes.get(staged.room.slot))
                 else {
@@ -102,7 +110,7 @@ impl Uploads {
             });
         };
         match (task, self.ring.slots().get(slot), self.probes.get(slot)) {
-            (Task::Convert { .. }, Some(slot), _) => {
+            (Task::Convert { .. } | Task::Upload { .. }, Some(slot), _) => {
                 let come = move |result: Result<_, _>| come(result.is_ok());
                 slot.staging().map_async(wgpu::MapMode::Write, .., come);
             }
