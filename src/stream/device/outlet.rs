@@ -17,7 +17,7 @@ pub(super) struct Outlet {
     pub texture: wgpu::Texture,
     slab: Slab,
     texels: Texels,
-    /// Where the host reads whether values were lost.
+    /// Where the host reads whether values were lost: mapped between two frames.
     probe: wgpu::Buffer,
 }
 
@@ -64,7 +64,7 @@ impl Outlet {
             texture: texture.clone(),
             slab,
             texels: *texels,
-            probe: gpu.buffer("voxload probe of losses", 4, usage, false)?,
+            probe: gpu.buffer("voxload probe of losses", 4, usage, true)?,
         }))
     }
 
@@ -101,6 +101,7 @@ impl Outlet {
     /// Records what comes behind the last packet of a frame: the frame is then in the texture.
     pub fn record_end(&self, encoder: &mut wgpu::CommandEncoder) {
         let depth = self.texture.size().depth_or_array_layers as usize;
+        self.probe.unmap();
         self.slab.record_copy(&(0..depth), &self.texture, encoder);
         encoder.copy_buffer_to_buffer(self.slab.losses(), 0, &self.probe, 0, 4);
     }
@@ -114,7 +115,6 @@ impl Outlet {
                 let losses = probe.get_mapped_range(..).ok()?;
                 Some(losses.iter().all(|&byte| byte == 0))
             });
-            probe.unmap();
             tell(exact);
         });
     }

@@ -80,7 +80,8 @@ pub(super) struct Uploads {
     kept: Option<Kept>,
     outlet: Option<Outlet>,
     timer: Option<Timer>,
-    /// What proves that copies within the device were made, one for each slot, where there are such copies.
+    /// What proves that copies within the device were made, one for each slot, where there are such copies; mapped
+    /// while they are not on the device.
     probes: Vec<wgpu::Buffer>,
     tracer: Arc<Tracer>,
     staged: VecDeque<Staged>,
@@ -106,7 +107,7 @@ impl Uploads {
     ) -> Result<Self> {
         let slots = ring.slots().len();
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
-        let probe = |_| gpu.buffer("voxload probe", 4, usage, false);
+        let probe = |_| gpu.buffer("voxload probe", 4, usage, true);
         let probes = (0..kept.map_or(0, |_| slots)).map(probe);
         let (back, backs) = mpsc::channel();
         Ok(Self {

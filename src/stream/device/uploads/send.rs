@@ -61,11 +61,13 @@ impl Uploads {
                 let (into, to) = (&at.target.buffer, at.offset + bytes.start);
                 encoder.copy_buffer_to_buffer(slot.staging(), 0, into, to, staged.room.used);
             }
+            Task::Copy(pieces) if pieces.is_empty() => {}
             Task::Copy(pieces) => {
                 let (Some(kept), Some(probe)) = (&self.kept, self.probes.get(staged.room.slot))
                 else {
                     return;
                 };
+                probe.unmap();
                 let mut to = at.offset;
                 for piece in pieces {
                     let (from, size) = (piece.start, piece.end - piece.start);
@@ -115,11 +117,9 @@ impl Uploads {
                 slot.staging().map_async(wgpu::MapMode::Write, .., come);
             }
             (Task::Copy(pieces), _, Some(probe)) if !pieces.is_empty() => {
-                let kept = probe.clone();
-                probe.map_async(wgpu::MapMode::Read, .., move |result| {
-                    kept.unmap();
-                    come(result.is_ok());
-                });
+                // It is unmapped when it is used next: on a lost device a callback must not.
+                let come = move |result: Result<_, _>| come(result.is_ok());
+                probe.map_async(wgpu::MapMode::Read, .., come);
             }
             // A block without voxels: there is nothing to prove.
             _ => come(true),
