@@ -1,7 +1,7 @@
 //! The array proxy: a frozen description of stored voxels and the source they are read from, on demand.
 
 #[cfg(feature = "gpu")]
-mod device;
+pub(crate) mod device;
 #[cfg(feature = "gpu")]
 mod raw;
 mod slabs;
@@ -344,7 +344,11 @@ impl ArrayProxy {
         }
     }
 
-    fn fetch_stored(&self, conversion: &Conversion, selection: &Selection) -> Result<StoredArray> {
+    pub(crate) fn fetch_stored(
+        &self,
+        conversion: &Conversion,
+        selection: &Selection,
+    ) -> Result<StoredArray> {
         with_dtype!(conversion.output, T => Ok(self.fetch::<T>(conversion, selection)?.into()))
     }
 

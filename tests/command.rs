@@ -350,4 +350,15 @@ fn bench_compares_the_bits() {
     assert_eq!(status(&output), 0, "{}", text(&output.stderr));
     let shown: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!(shown.as_array().map(Vec::len), Some(1));
+    let (report, gpu) = (&shown[0], &shown[0]["gpu"]);
+    assert_eq!(gpu.is_null(), report["differing_values"].is_null());
+    if !gpu.is_null() {
+        assert!(gpu["trace"]["stage"].as_f64() > Some(0.0), "{gpu}");
+        assert!(gpu["trace"]["bytes"].as_u64() >= Some(2_000_000), "{gpu}");
+        assert!(gpu["share_of_bus_copy"].as_f64() > Some(0.0), "{gpu}");
+        assert!(gpu["kernel"]["chosen"].is_string(), "{gpu}");
+        let stages = report["stages"].as_array().expect("rows");
+        let busy = |row: &&Value| row["stage"].as_str().is_some_and(|s| s.contains("busy"));
+        assert!(stages.iter().filter(busy).count() >= 4, "{report}");
+    }
 }

@@ -11,6 +11,10 @@ mod playback;
 mod sources;
 #[cfg(feature = "gpu")]
 mod targets;
+#[cfg(feature = "gpu")]
+mod textures;
+#[cfg(feature = "gpu")]
+mod weak;
 
 use voxload::{DataobjImage, Float, FrameOptions, Result};
 #[cfg(feature = "gpu")]

@@ -270,6 +270,16 @@ impl Slab {
         &self.strides
     }
 
+    /// Bytes of all slices of the texture in padded rows.
+    pub fn frame_bytes(&self) -> u64 {
+        self.bytes_per_row * self.shape[1] as u64 * self.shape[2] as u64
+    }
+
+    /// The word that becomes 1 when a value was lost.
+    pub fn losses(&self) -> &wgpu::Buffer {
+        &self.losses
+    }
+
     /// What a load of the slab goes to.
     pub fn target(&self) -> &Target {
         &self.target

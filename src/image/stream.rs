@@ -4,6 +4,8 @@ use super::DataobjImage;
 use crate::array::StoredArray;
 use crate::dataobj::Dataobj;
 use crate::dtype::{DType, Float};
+#[cfg(feature = "gpu")]
+use crate::error::ErrorKind;
 use crate::error::Result;
 #[cfg(feature = "gpu")]
 use crate::gpu::Gpu;
@@ -42,7 +44,8 @@ impl DataobjImage {
     }
 
     /// The frames of a series one after the other in device memory, read and uploaded ahead in a fixed number of
-    /// bytes: the bits of [`Self::get_fdata`] of the whole, computed on the device.
+    /// bytes: the bits of [`Self::get_fdata`] of the whole, computed on the device; by the CPU for a device too weak
+    /// for the kernel.
     ///
     /// A kept array of this type that was not edited is copied from: on this device, or on the host; else the file is
     /// read as [`Self::frames`] says, never an edited copy.
@@ -84,12 +87,25 @@ impl DataobjImage {
     ///
     /// # Errors
     /// As [`Self::frames`]; [`crate::ErrorKind::DType`] for complex numbers, which have no kernel,
-    /// [`crate::ErrorKind::GpuUnsupported`] for a device that cannot run it, [`crate::ErrorKind::LimitExceeded`] for
-    /// a frame above the device's largest buffer, [`crate::ErrorKind::GpuOutOfMemory`],
+    /// [`crate::ErrorKind::GpuUnsupported`] for a device that cannot run it where the CPU's values cannot be copied
+    /// either (a texture, or a range without usage `COPY_DST` or of half words), [`crate::ErrorKind::LimitExceeded`] for
+    /// a frame (or its rows padded for a texture) above the device's largest buffer, [`crate::ErrorKind::GpuOutOfMemory`],
     /// [`crate::ErrorKind::DeviceLost`], [`crate::ErrorKind::Gpu`]; [`crate::ErrorKind::Usage`] and
     /// [`crate::ErrorKind::Shape`] for a target that does not serve.
     #[cfg(feature = "gpu")]
     pub fn stream<T: Float>(&self, gpu: &Gpu, options: StreamOptions) -> Result<FrameStream<T>> {
+        if let (Dataobj::Proxy(proxy), true) = (&self.dataobj, options.makes_texels()) {
+            let turns = Turns::new(self.shape(), options.frame_options())?;
+            return FrameStream::new(gpu, Feed::new(proxy, turns)?, None, &options);
+        }
+        if let Dataobj::Array(array) = &self.dataobj
+            && options.makes_texels()
+            && is_cast(array, T::DTYPE)
+        {
+            // The kernel rounds these twice.
+            let what = "f32 texels of an array of 64-bit integers in a stream".to_owned();
+            return Err(ErrorKind::GpuUnsupported(what).into());
+        }
         let feed = self.feed::<T>(options.frame_options())?;
         let kept = self.cache().clean_device::<T>(gpu);
         FrameStream::new(gpu, feed, kept, &options)

@@ -166,7 +166,7 @@ impl ArrayProxy {
 }
 
 /// Whether the device can run the kernel; `false` when it is too weak, an error when there is no kernel.
-pub(super) fn able(answer: Result<()>) -> Result<bool> {
+pub(crate) fn able(answer: Result<()>) -> Result<bool> {
     match answer {
         Err(error) if matches!(error.kind(), ErrorKind::GpuUnsupported(_)) => Ok(false),
         other => other.map(|()| true),

@@ -1,10 +1,12 @@
 //! [`FrameStream`]: a stream that ends on a device.
 //!
 //! A thread reads and inflates into mapped staging slots ([`stager`]); the caller's thread submits full ones
-//! ([`uploads`]) for a place on the device ([`places`]). A frame is given out when the slots of all its packets were
+//! ([`uploads`]) for a place on the device ([`places`]), which may be on the way to a texture ([`outlet`]). A frame is given out when the slots of all its packets were
 //! mapped again: only that proves that the device did the work.
 
+mod converted;
 mod frame;
+mod outlet;
 mod places;
 mod stager;
 mod uploads;
@@ -26,6 +28,7 @@ use crate::dtype::Float;
 use crate::error::{Error, ErrorKind, Result};
 use crate::gpu::trace::Tracer;
 use crate::gpu::{DeviceArray, Gpu, StagingOptions, TICK, Trace};
+use outlet::Outlet;
 use places::Places;
 use stager::{Kept, Stager};
 use uploads::{Complaint, Staged, Uploads};
@@ -93,6 +96,11 @@ impl StreamOptions {
     pub(crate) fn frame_options(&self) -> &FrameOptions {
         &self.frames
     }
+
+    /// Whether the values are narrowed on the way, so that kept ones do not serve.
+    pub(crate) fn makes_texels(&self) -> bool {
+        matches!(self.target, StreamTarget::Texture { .. })
+    }
 }
 
 /// Frames of an image in device memory, read ahead on a thread; made by [`crate::DataobjImage::stream`].
@@ -141,14 +149,16 @@ impl<T: Float> FrameStream<T> {
             Some(_) => feed.selection(0)?.shape(),
             None => vec![0],
         };
-        let places = Places::new::<T>(gpu, &options.target, &shape, turns.slots())?;
+        let outlet = Outlet::new::<T>(gpu, &feed, &options.target)?;
+        let places = Places::new::<T>(gpu, &options.target, outlet, &shape, turns.slots())?;
         let kept = kept.as_ref().map(Kept::new);
         let stager = Stager::new(gpu, feed, kept, T::DTYPE, &places, options, &tracer)?;
         let ring = Arc::clone(stager.ring());
-        let uploads = Uploads::new(gpu, &ring, stager.kept(), options.timestamps, &tracer)?;
+        let (kept, outlet) = (stager.kept(), places.outlet());
+        let uploads = Uploads::new(gpu, &ring, kept, outlet, options.timestamps, &tracer)?;
         Ok(Self {
             gpu: gpu.clone(),
-            host_bytes: ring.bytes() + READ_AHEAD_BYTES,
+            host_bytes: ring.bytes() + READ_AHEAD_BYTES + stager.converted_bytes(),
             ahead: Ahead::start(stager, turns.clone(), uploads.rooms())?,
             uploads,
             places,
@@ -205,9 +215,9 @@ impl<T: Float> FrameStream<T> {
         self.places.own_bytes() + self.uploads.raw_bytes()
     }
 
-    /// How many frames exist at a time.
+    /// How many frames exist at a time: one in a texture.
     pub fn slots(&self) -> usize {
-        self.place.turns.slots()
+        self.places.slots()
     }
 
     fn restart(&mut self, turn: usize) {
@@ -305,11 +315,11 @@ impl<T: Float> FrameStream<T> {
             self.ending = Some(Ending::Device(None));
             return Poll::Ready(Some(Err(error)));
         }
-        if let Some((block, at)) = self.uploads.arrived(&mut self.places) {
+        if let Some(arrived) = self.uploads.arrived(&mut self.places) {
             self.place.next += 1;
-            let frames = self.place.turns.frames(block).collect();
+            let frames = self.place.turns.frames(arrived.block).collect();
             let blocked = self.place.turns.are_blocked();
-            let frame = self.places.frame(at, frames, blocked);
+            let frame = self.places.frame(arrived, frames, blocked);
             return Poll::Ready(Some(Ok(frame)));
         }
         if self.uploads.are_under_way() {

@@ -1,6 +1,6 @@
 //! Device outputs: the values of the CPU path, wherever on the device the caller wants them.
 
-mod devices;
+pub mod devices;
 mod images;
 mod ranges;
 mod raw;

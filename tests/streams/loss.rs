@@ -94,6 +94,35 @@ fn a_device_destroyed_at_any_time_gives_no_wrong_frame() {
 }
 
 #[test]
+fn a_device_destroyed_under_copies_of_a_kept_array() {
+    let image = series();
+    for round in 0..60u64 {
+        let Some((device, _queue, gpu)) = own_device("a device destroyed under copies") else {
+            return;
+        };
+        let kept = image.get_fdata_gpu::<f32>(&gpu, Caching::Fill);
+        kept.expect("the device is there");
+        let options = small_slots(FrameOptions::new().looping());
+        let mut stream = image.stream::<f32>(&gpu, options).expect("a stream");
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::thread::sleep(Duration::from_micros(300 * round));
+                device.destroy();
+            });
+            let deadline = Instant::now() + Duration::from_secs(20);
+            let error = loop {
+                assert!(Instant::now() < deadline, "it hangs");
+                if let Err(error) = stream.next().expect("it loops") {
+                    break error;
+                }
+            };
+            assert_eq!(error.kind(), &ErrorKind::DeviceLost);
+        });
+        image.uncache();
+    }
+}
+
+#[test]
 fn behind_a_loss_there_is_nothing() {
     let Some((device, _queue, gpu)) = own_device("behind a loss") else {
         return;

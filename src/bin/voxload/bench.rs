@@ -1,5 +1,12 @@
 //! `voxload bench`: CPU against GPU, stage by stage, on this machine, with the bits compared.
 
+#[cfg(feature = "gpu")]
+mod bus;
+#[cfg(feature = "gpu")]
+mod device;
+#[cfg(not(feature = "gpu"))]
+#[path = "bench/no_device.rs"]
+mod device;
 mod floor;
 mod measure;
 mod memory;

@@ -8,7 +8,7 @@ use crate::array::{Buffer, HostArray};
 use crate::dtype::Float;
 #[cfg(doc)]
 use crate::error::ErrorKind;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::gpu::{DeviceArray, Gpu, download};
 
 /// A frame (or a block of frames) in device memory. It holds its place: dropping it lets the stream write there again,
@@ -19,6 +19,8 @@ pub struct Frame<T: Float> {
     pub(super) shape: Vec<usize>,
     pub(super) at: At,
     pub(super) array: Option<DeviceArray<T>>,
+    pub(super) texture: Option<wgpu::Texture>,
+    pub(super) exact: Option<bool>,
     pub(super) back: Sender<Returned>,
 }
 
@@ -39,9 +41,10 @@ impl<T: Float> Frame<T> {
     }
 
     /// The buffer that the frame is in, from [`Self::offset_bytes`] on. The stream has one for each slot and uses them
-    /// again: a bind group may be kept for each.
+    /// again: a bind group may be kept for each. Of a stream to a texture it is the one that texels pass through, which
+    /// belongs to the next frame already.
     pub fn buffer(&self) -> &wgpu::Buffer {
-        &self.at.buffer
+        &self.at.target.buffer
     }
 
     /// Byte of the buffer at which the first voxel begins.
@@ -60,15 +63,29 @@ impl<T: Float> Frame<T> {
         self.array.as_ref()
     }
 
+    /// The texture that the frame is in, of a stream to one.
+    pub fn texture(&self) -> Option<&wgpu::Texture> {
+        self.texture.as_ref()
+    }
+
+    /// Whether the texels give back all values, as [`crate::Texture3d::exact`] says; told only of textures.
+    pub fn exact(&self) -> Option<bool> {
+        self.exact
+    }
+
     /// Waits for the device and copies the values to the host.
     ///
     /// # Errors
     /// [`ErrorKind::DeviceLost`], [`ErrorKind::GpuOutOfMemory`], [`ErrorKind::OutOfMemory`]; [`ErrorKind::Gpu`] for
-    /// a buffer of the caller's without usage `COPY_SRC`.
+    /// a buffer of the caller's without usage `COPY_SRC`; [`ErrorKind::Usage`] for a frame in a texture, which has no
+    /// values any more.
     pub fn download(&self) -> Result<HostArray<T>> {
+        if self.texture.is_some() {
+            return Err(Error::usage("a frame in a texture has texels, not values"));
+        }
         let mut out = Buffer::zeroed(self.shape.iter().product())?;
         let bytes = bytemuck::cast_slice_mut(out.as_mut_slice()?);
-        download::copy_bytes(&self.gpu, &self.at.buffer, self.at.offset, bytes)?;
+        download::copy_bytes(&self.gpu, &self.at.target.buffer, self.at.offset, bytes)?;
         HostArray::from_buffer(&self.shape, out)
     }
 }

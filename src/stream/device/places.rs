@@ -1,9 +1,11 @@
-//! Where the frames of a stream are put: buffers of its own, or ranges of the caller's.
+//! Where the frames of a stream are put: buffers of its own, ranges of the caller's, or the caller's texture.
 
 use std::sync::mpsc::{self, Receiver, Sender};
 
 use super::frame::Frame;
-use crate::convert::gpu::binding_align;
+use super::outlet::Outlet;
+use crate::convert::gpu::{Target, binding_align};
+use crate::convert::texel::Texels;
 use crate::dtype::Float;
 use crate::error::{Error, Result};
 use crate::gpu::{DeviceArray, Gpu, whole_words};
@@ -26,6 +28,20 @@ pub enum StreamTarget {
         /// Byte of the buffer at which the first slot begins: a multiple of 4, and of the size of a voxel.
         offset: u64,
     },
+    /// A 3-D texture of the caller's, of the size of a frame, the format of the texels and usage `COPY_DST`; `T` of the
+    /// stream is the type that is narrowed to texels: [`half::f16`], `f32`, or `f64` for unorm texels. The file is read,
+    /// never a kept copy.
+    ///
+    /// There is one frame at a time, whatever slots the options ask for: the next one is made ready meanwhile, and
+    /// copied to the texture, whole, only when the [`Frame`] that was given out has been dropped and the stream is
+    /// pumped or asked for its next item. A render loop drops each frame at once: what is drawn between two calls of
+    /// the stream is always a whole frame.
+    Texture {
+        /// The texture.
+        texture: wgpu::Texture,
+        /// What its texels are.
+        texels: Texels,
+    },
 }
 
 /// The places of a stream, and who has them.
@@ -35,6 +51,7 @@ pub(super) struct Places {
     /// Voxels along each axis of the largest block.
     shape: Vec<usize>,
     own: bool,
+    outlet: Option<Outlet>,
     /// Bytes of a place.
     size: u64,
     free: Vec<Returned>,
@@ -43,12 +60,20 @@ pub(super) struct Places {
     returned: Receiver<Returned>,
 }
 
-/// A place: its number, its buffer, and the byte at which it begins.
+/// A place: its number, what is written to, and the byte at which it begins.
 #[derive(Clone)]
 pub(super) struct At {
     pub place: usize,
-    pub buffer: wgpu::Buffer,
+    pub target: Target,
     pub offset: u64,
+}
+
+/// A block that has arrived.
+pub(super) struct Arrived {
+    pub block: usize,
+    pub at: At,
+    /// Whether its texels give back all values; told only of textures.
+    pub exact: Option<bool>,
 }
 
 /// A place that is free again.
@@ -68,13 +93,21 @@ impl Places {
     pub fn new<T: Float>(
         gpu: &Gpu,
         target: &StreamTarget,
+        outlet: Option<Outlet>,
         shape: &[usize],
         slots: usize,
     ) -> Result<Self> {
         let item = size_of::<T>() as u64;
-        let size = whole_words(voxels(shape)?.saturating_mul(item));
+        let size = match &outlet {
+            Some(outlet) => outlet.slab_bytes(),
+            None => whole_words(voxels(shape)?.saturating_mul(item)),
+        };
         let (back, returned) = mpsc::channel();
-        let places = match target {
+        let places: Vec<At> = match target {
+            // One is the frame in the texture, the other the next one, in the slab.
+            StreamTarget::Texture { .. } => (outlet.iter())
+                .flat_map(|outlet| (0..2).map(|place| at(place, outlet.target().clone(), 0)))
+                .collect(),
             StreamTarget::NewBuffers => (0..slots)
                 .map(|place| new_buffer(gpu, place, size))
                 .collect::<Result<_>>()?,
@@ -84,24 +117,22 @@ impl Places {
                     .saturating_add(stride.saturating_mul(slots as u64 - 1))
                     .saturating_add(size);
                 check_range(buffer, *offset, end, item)?;
-                let at = |place: usize| At {
-                    place,
-                    buffer: buffer.clone(),
-                    offset: offset + place as u64 * stride,
-                };
-                (0..slots).map(at).collect()
+                (0..slots)
+                    .map(|place| at(place, buffer.into(), offset + place as u64 * stride))
+                    .collect()
             }
         };
         Ok(Self {
             gpu: gpu.clone(),
-            places,
-            shape: shape.to_vec(),
-            own: matches!(target, StreamTarget::NewBuffers),
-            size,
-            free: (0..slots)
+            free: (0..places.len())
                 .rev()
                 .map(|place| Returned { place, kept: false })
                 .collect(),
+            places,
+            outlet,
+            shape: shape.to_vec(),
+            own: matches!(target, StreamTarget::NewBuffers),
+            size,
             held: 0,
             back,
             returned,
@@ -116,16 +147,45 @@ impl Places {
 
     /// Bytes of the buffers that the stream made.
     pub fn own_bytes(&self) -> u64 {
-        match self.own {
-            true => self.size * self.places.len() as u64,
-            false => 0,
+        match (self.own, &self.outlet) {
+            (true, _) => self.size * self.places.len() as u64,
+            (false, Some(_)) => self.size,
+            (false, None) => 0,
         }
+    }
+
+    /// How many frames the caller may hold.
+    pub fn slots(&self) -> usize {
+        match self.outlet {
+            Some(_) => 1,
+            None => self.places.len(),
+        }
+    }
+
+    /// The way to the caller's texture, where frames go to one.
+    pub fn outlet(&self) -> Option<&Outlet> {
+        self.outlet.as_ref()
+    }
+
+    /// Whether the last part of a block has to wait: the caller looks at the frame in the texture.
+    pub fn texture_is_held(&self) -> bool {
+        self.outlet.is_some() && self.held > 0
+    }
+
+    /// Whether the bytes up to a whole word behind a frame belong to its place.
+    pub fn are_padded(&self) -> bool {
+        self.own
     }
 
     /// Whether copies can be made to the places.
     pub fn can_be_copied_to(&self) -> bool {
-        let usage = |at: &At| at.buffer.usage().contains(wgpu::BufferUsages::COPY_DST);
-        self.places.iter().all(usage)
+        let usage = |at: &At| {
+            at.target
+                .buffer
+                .usage()
+                .contains(wgpu::BufferUsages::COPY_DST)
+        };
+        self.outlet.is_none() && self.places.iter().all(usage)
     }
 
     /// Takes a free place, if there is one.
@@ -163,34 +223,47 @@ impl Places {
 
     /// Whether the caller has all places.
     pub fn all_held(&self) -> bool {
-        self.held == self.places.len()
+        self.held == self.slots()
     }
 
     /// Gives a place to the caller. `blocked` streams keep the last axis, as long as there are frames.
-    pub fn frame<T: Float>(&mut self, at: At, frames: Vec<usize>, blocked: bool) -> Frame<T> {
+    pub fn frame<T: Float>(
+        &mut self,
+        Arrived { at, exact, .. }: Arrived,
+        frames: Vec<usize>,
+        blocked: bool,
+    ) -> Frame<T> {
         self.held += 1;
         let mut shape = self.shape.clone();
         if let Some(last) = shape.last_mut().filter(|_| blocked) {
             *last = frames.len();
         }
-        let array = DeviceArray::over(&self.gpu, at.buffer.clone(), &shape);
+        let array =
+            (self.own).then(|| DeviceArray::over(&self.gpu, at.target.buffer.clone(), &shape));
         Frame {
             gpu: self.gpu.clone(),
             frames,
             shape,
-            array: self.own.then_some(array),
+            array,
+            exact,
+            texture: (self.outlet.as_ref()).map(|outlet| outlet.texture.clone()),
             at,
             back: self.back.clone(),
         }
     }
 }
 
-fn new_buffer(gpu: &Gpu, place: usize, size: u64) -> Result<At> {
-    Ok(At {
+fn at(place: usize, target: Target, offset: u64) -> At {
+    At {
         place,
-        buffer: gpu.buffer("voxload frame", size, DeviceArray::<f32>::USAGE, false)?,
-        offset: 0,
-    })
+        target,
+        offset,
+    }
+}
+
+fn new_buffer(gpu: &Gpu, place: usize, size: u64) -> Result<At> {
+    let buffer = gpu.buffer("voxload frame", size, DeviceArray::<f32>::USAGE, false)?;
+    Ok(at(place, (&buffer).into(), 0))
 }
 
 fn check_range(buffer: &wgpu::Buffer, offset: u64, end: u64, item: u64) -> Result<()> {

@@ -5,15 +5,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::StreamOptions;
+use super::converted::Converted;
+use super::outlet::Outlet;
 use super::places::Places;
 use crate::convert::Conversion;
 use crate::convert::gpu::{Cut, Kernel, Packet, fill};
 use crate::dtype::{DType, Float};
 use crate::error::Result;
-use crate::gpu::trace::Tracer;
-use crate::gpu::upload::{Purpose, Ring};
+use crate::gpu::trace::{Stage, Tracer};
+use crate::gpu::upload::{self, Purpose, Ring, Writer};
 use crate::gpu::{DeviceArray, Gpu, StagingOptions};
 use crate::index::plan::Plan;
+use crate::proxy::device::able;
 use crate::stream::ahead::{Producer, Wanted};
 use crate::stream::feed::Feed;
 
@@ -29,6 +32,8 @@ pub(super) enum Task {
     Convert { packet: Packet, kernel: Kernel },
     /// Values that are on the device already: their bytes in the kept array.
     Copy(Vec<Range<u64>>),
+    /// Values that the CPU makes: their bytes in the block.
+    Upload { block: usize, bytes: Range<u64> },
 }
 
 /// An array with the values of the whole image on the device.
@@ -60,6 +65,12 @@ pub(super) struct Stager {
     staging: StagingOptions,
     ring: Arc<Ring>,
     kept: Option<Kept>,
+    outlet: Option<Outlet>,
+    /// What the CPU converts for a device that cannot.
+    converted: Option<Converted>,
+    /// Host memory of that.
+    converted_bytes: u64,
+    slot_bytes: u64,
     /// Elements by which every place begins behind a position where a binding may begin.
     phase: u64,
     tracer: Arc<Tracer>,
@@ -67,7 +78,8 @@ pub(super) struct Stager {
 
 impl Stager {
     /// # Errors
-    /// Those of [`Gpu::can_convert`] and of making the staging slots and the kernels.
+    /// Those of [`Gpu::can_convert`] and of making the staging slots and the kernels; for a device that cannot run
+    /// them [`crate::ErrorKind::GpuUnsupported`] where values cannot be copied to the places either.
     pub fn new(
         gpu: &Gpu,
         feed: Feed,
@@ -77,32 +89,57 @@ impl Stager {
         options: &StreamOptions,
         tracer: &Arc<Tracer>,
     ) -> Result<Self> {
-        let conversion = feed.proxy().conversion(output)?;
-        gpu.can_convert(&conversion)?;
-        let mut slot_bytes = 4096;
+        let outlet = places.outlet().cloned();
+        let mut conversion = feed.proxy().conversion(output)?;
+        if let Some(outlet) = &outlet {
+            conversion = outlet.conversion(conversion);
+        }
+        let slots = options.staging.slots.max(1);
         let blocks = feed.turns().blocks();
+        let item = conversion.output.size_bytes() as u64;
+        // Copies are of whole words.
+        let whole_words = (frame_len(&feed) * item).is_multiple_of(4);
+        let copied_to = places.can_be_copied_to() && (places.are_padded() || whole_words);
+        let converted = match able(gpu.can_convert(&conversion))? {
+            false if copied_to => Some(Converted::default()),
+            _ => gpu.can_convert(&conversion).map(|()| None)?,
+        };
+        let mut slot_bytes = 4096;
+        let mut block_bytes = 0;
+        if converted.is_some() && blocks > 0 {
+            block_bytes = Converted::block_bytes(&feed, &conversion, 0)?;
+            slot_bytes = upload::slot_bytes(gpu, Purpose::Copy, &options.staging, block_bytes);
+        }
         // The first block is as large as any, the last one may be cut otherwise.
         for block in [0, blocks.saturating_sub(1)] {
-            if block < blocks {
-                let plan = feed.proxy().plan(&feed.selection(block)?);
+            if block < blocks && converted.is_none() {
+                let plan = block_plan(&feed, outlet.as_ref(), block)?;
                 if !plan.empty {
                     let cut = Cut::new(gpu, &conversion, &plan, &options.staging);
                     let voxels = plan.len().saturating_mul(blocks as u64);
-                    (gpu.kernels()).get_for(gpu, &conversion, cut.is_dense(), voxels)?;
+                    let (kernels, dense) = (gpu.kernels(), cut.is_dense());
+                    match outlet {
+                        Some(_) => kernels.watching(gpu, &conversion, dense)?,
+                        None => kernels.get_for(gpu, &conversion, dense, voxels)?,
+                    };
                     slot_bytes = slot_bytes.max(cut.slot_bytes);
                 }
             }
         }
-        let slots = options.staging.slots.max(1);
-        let item = conversion.output.size_bytes() as u64;
-        let frame_bytes = frame_len(&feed) * item;
-        // Copies are of whole words.
-        let kept = kept.filter(|_| frame_bytes.is_multiple_of(4) && places.can_be_copied_to());
+        let purpose = match converted {
+            Some(_) => Purpose::Copy,
+            None => Purpose::Bind,
+        };
+        let kept = kept.filter(|_| whole_words && places.can_be_copied_to());
         Ok(Self {
-            ring: Arc::new(Ring::new(gpu, Purpose::Bind, slot_bytes, slots)?),
+            ring: Arc::new(Ring::new(gpu, purpose, slot_bytes, slots)?),
             gpu: gpu.clone(),
             phase: places.phase() / item,
             kept,
+            outlet,
+            converted,
+            converted_bytes: block_bytes,
+            slot_bytes,
             staging: options.staging.clone(),
             tracer: Arc::clone(tracer),
             conversion,
@@ -119,6 +156,11 @@ impl Stager {
         self.kept.as_ref()
     }
 
+    /// Host memory beside the staging slots, in bytes.
+    pub fn converted_bytes(&self) -> u64 {
+        self.converted_bytes
+    }
+
     /// A block of the kept array, while that is as the file has it.
     fn pieces(&self, block: usize) -> Option<Vec<Range<u64>>> {
         self.kept.as_ref().filter(|kept| !kept.was_written())?;
@@ -128,14 +170,44 @@ impl Stager {
         Some(pieces.filter(|piece| !piece.is_empty()).collect())
     }
 
+    fn fill_converted(
+        &mut self,
+        block: usize,
+        bytes: &Range<u64>,
+        room: &mut Room,
+        wanted: &Wanted,
+    ) -> Result<()> {
+        wanted.check()?;
+        if let Some(converted) = &mut self.converted {
+            let (feed, conversion) = (&mut self.feed, &self.conversion);
+            let values = converted.bytes(feed, conversion, block, bytes, wanted)?;
+            let push = |values: &&[u8], writer: &mut Writer| writer.push(values);
+            let copy = || self.ring.fill(room.slot, &values, push);
+            room.used = self.tracer.time(Stage::Copy, copy)?;
+        }
+        Ok(())
+    }
+
     fn packets(&self, plan: Plan) -> Result<Vec<Task>> {
         let cut = Cut::new(&self.gpu, &self.conversion, &plan, &self.staging);
-        let kernel = (self.gpu.kernels()).get(&self.gpu, &self.conversion, cut.is_dense())?;
+        let (kernels, dense) = (self.gpu.kernels(), cut.is_dense());
+        let kernel = match self.outlet {
+            Some(_) => kernels.watching(&self.gpu, &self.conversion, dense)?,
+            None => kernels.get(&self.gpu, &self.conversion, dense)?,
+        };
         let task = |packet| Task::Convert {
             packet,
             kernel: kernel.clone(),
         };
         Ok(cut.packets().map(task).collect())
+    }
+}
+
+/// How a block is read, and where in its place it goes.
+fn block_plan(feed: &Feed, outlet: Option<&Outlet>, block: usize) -> Result<Plan> {
+    match outlet {
+        Some(outlet) => outlet.plan(feed, block),
+        None => Ok(feed.proxy().plan(&feed.selection(block)?)),
     }
 }
 
@@ -158,9 +230,13 @@ impl Producer for Stager {
         if let Some(pieces) = self.pieces(block) {
             return Ok(vec![Task::Copy(pieces)]);
         }
-        let mut plan = self.feed.proxy().plan(&self.feed.selection(block)?);
+        let mut plan = block_plan(&self.feed, self.outlet.as_ref(), block)?;
         if plan.empty {
             return Ok(vec![Task::Copy(Vec::new())]);
+        }
+        if self.converted.is_some() {
+            let bytes = Converted::block_bytes(&self.feed, &self.conversion, block)?;
+            return Ok(Converted::tasks(block, bytes, self.slot_bytes));
         }
         plan.out_first += self.phase;
         self.packets(plan)
@@ -168,8 +244,12 @@ impl Producer for Stager {
 
     fn fill(&mut self, task: &Task, room: &mut Room, wanted: &Wanted) -> Result<()> {
         room.used = 0;
-        let Task::Convert { packet, .. } = task else {
-            return wanted.check();
+        let packet = match task {
+            Task::Convert { packet, .. } => packet,
+            Task::Copy(_) => return wanted.check(),
+            Task::Upload { block, bytes } => {
+                return self.fill_converted(*block, bytes, room, wanted);
+            }
         };
         self.feed.skip_to(&packet.tile, wanted)?;
         let proxy = self.feed.proxy();

@@ -1,13 +1,18 @@
 //! What the caller's thread does: submits full staging slots, and learns from the slots that come back.
 
+mod complaint;
+mod send;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::Instant;
 
-use super::places::{At, Places};
+pub(super) use complaint::Complaint;
+
+use super::outlet::Outlet;
+use super::places::{Arrived, At, Places};
 use super::stager::{Kept, Room, Task};
-use crate::convert::gpu::{Dispatch, binding_align};
 use crate::error::{Error, ErrorKind, Result};
 use crate::gpu::timer::Timer;
 use crate::gpu::trace::Tracer;
@@ -28,7 +33,7 @@ impl Staged {
     /// Bytes that the device is given to do.
     fn bytes(&self) -> u64 {
         match &self.task {
-            Task::Convert { .. } => self.room.used,
+            Task::Convert { .. } | Task::Upload { .. } => self.room.used,
             Task::Copy(pieces) => pieces.iter().map(|piece| piece.end - piece.start).sum(),
         }
     }
@@ -39,19 +44,24 @@ struct Flight {
     id: u64,
     block: usize,
     at: At,
-    /// Slots that are on the device.
+    /// Slots that are on the device, and questions to it.
     out: usize,
+    /// Whether a part of it was submitted.
+    begun: bool,
     /// Whether all of it was submitted, or will not be.
     whole: bool,
     /// Whether nobody wants it any more.
     stale: bool,
+    /// Whether nothing was lost, where that is asked.
+    exact: Option<bool>,
 }
 
-/// A slot that the device has done with, or that was lost with it.
+/// A slot that the device has done with, or an answer of its; or what was lost with it.
 struct Back {
-    room: Room,
+    room: Option<Room>,
     flight: u64,
     mapped: bool,
+    exact: Option<bool>,
 }
 
 /// A slot to be submitted, and where it belongs.
@@ -59,6 +69,8 @@ struct Parcel {
     staged: Staged,
     flight: u64,
     at: At,
+    /// Whether it is the first of its flight.
+    first: bool,
 }
 
 /// The device's side of a stream.
@@ -66,8 +78,10 @@ pub(super) struct Uploads {
     gpu: Gpu,
     ring: Arc<Ring>,
     kept: Option<Kept>,
+    outlet: Option<Outlet>,
     timer: Option<Timer>,
-    /// What proves that copies within the device were made, one for each slot, where there are such copies.
+    /// What proves that copies within the device were made, one for each slot, where there are such copies; mapped
+    /// while they are not on the device.
     probes: Vec<wgpu::Buffer>,
     tracer: Arc<Tracer>,
     staged: VecDeque<Staged>,
@@ -87,12 +101,13 @@ impl Uploads {
         gpu: &Gpu,
         ring: &Arc<Ring>,
         kept: Option<&Kept>,
+        outlet: Option<&Outlet>,
         timed: bool,
         tracer: &Arc<Tracer>,
     ) -> Result<Self> {
         let slots = ring.slots().len();
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
-        let probe = |_| gpu.buffer("voxload probe", 4, usage, false);
+        let probe = |_| gpu.buffer("voxload probe", 4, usage, true);
         let probes = (0..kept.map_or(0, |_| slots)).map(probe);
         let (back, backs) = mpsc::channel();
         Ok(Self {
@@ -104,6 +119,7 @@ impl Uploads {
             gpu: gpu.clone(),
             ring: Arc::clone(ring),
             kept: kept.cloned(),
+            outlet: outlet.cloned(),
             tracer: Arc::clone(tracer),
             staged: VecDeque::new(),
             flights: VecDeque::new(),
@@ -140,8 +156,11 @@ impl Uploads {
             self.last_sign = Instant::now();
             if let Some(flight) = self.flights.iter_mut().find(|f| f.id == back.flight) {
                 flight.out -= 1;
+                flight.exact = flight.exact.or(back.exact);
             }
-            rooms.give(back.room);
+            if let Some(room) = back.room {
+                rooms.give(room);
+            }
         }
         self.retire(places);
         Ok(())
@@ -197,13 +216,17 @@ impl Uploads {
     }
 
     /// The next block, if it has arrived; its place is the caller's from here on.
-    pub fn arrived(&mut self, places: &mut Places) -> Option<(usize, At)> {
+    pub fn arrived(&mut self, places: &mut Places) -> Option<Arrived> {
         self.retire(places);
         let first = self.flights.front()?;
         if first.stale || !first.whole || first.out > 0 {
             return None;
         }
-        self.flights.pop_front().map(|f| (f.block, f.at))
+        self.flights.pop_front().map(|flight| Arrived {
+            block: flight.block,
+            at: flight.at,
+            exact: flight.exact,
+        })
     }
 
     /// Whether a block that is wanted is on its way.
@@ -216,6 +239,11 @@ impl Uploads {
         let copies =
             |staged: &Staged| matches!(&staged.task, Task::Copy(pieces) if !pieces.is_empty());
         self.kept.as_ref().is_some_and(Kept::was_written) && self.staged.iter().any(copies)
+    }
+
+    /// Whether a frame is in the texture, or may be soon, that is not the one being staged.
+    fn texture_is_taken(&self, places: &Places) -> bool {
+        places.texture_is_held() || self.flights.iter().any(|flight| flight.whole)
     }
 
     /// Submits staged slots for which there are places, of at most `max_bytes` and what earlier calls left, in one
@@ -236,18 +264,22 @@ impl Uploads {
                 }
                 break;
             }
-            let block = staged.block;
+            let (block, last) = (staged.block, staged.last);
+            if last && self.outlet.is_some() && self.texture_is_taken(places) {
+                break;
+            }
             let Some(flight) = current(&mut self.flights, &mut self.next_id, block, places)? else {
                 break;
             };
             if let Some(staged) = self.staged.pop_front() {
-                flight.out += 1;
-                flight.whole = staged.last;
+                flight.out += 1 + usize::from(last && self.outlet.is_some());
+                flight.whole = last;
                 bytes = with_this;
                 parcels.push(Parcel {
                     staged,
                     flight: flight.id,
                     at: flight.at.clone(),
+                    first: !std::mem::replace(&mut flight.begun, true),
                 });
             }
         }
@@ -258,105 +290,9 @@ impl Uploads {
         Ok(bytes)
     }
 
-    /// Submits parcels, and has each slot come back when the device has done with it.
-    fn send(&self, parcels: Vec<Parcel>, bytes: u64) -> Result<()> {
-        let device = self.gpu.device();
-        self.gpu.scoped(bytes, || {
-            let mut encoder = device.create_command_encoder(&Default::default());
-            let mut timed = Vec::new();
-            for parcel in &parcels {
-                let slot = parcel.staged.room.slot;
-                match &self.timer {
-                    Some(timer) => {
-                        if timer.around(slot, &mut encoder, |e| self.record(parcel, e)) {
-                            timed.push((timer, slot));
-                        }
-                    }
-                    None => self.record(parcel, &mut encoder),
-                }
-            }
-            self.gpu.queue().submit([encoder.finish()]);
-            for (timer, slot) in timed {
-                timer.read(slot);
-            }
-            for parcel in parcels {
-                self.ask_back(parcel);
-            }
-        })
-    }
-
-    fn record(&self, parcel: &Parcel, encoder: &mut wgpu::CommandEncoder) {
-        let Parcel { staged, at, .. } = parcel;
-        match &staged.task {
-            Task::Convert { packet, kernel } => {
-                let Some(slot) = self.ring.slots().get(staged.room.slot) else {
-                    return;
-                };
-                slot.staging().unmap();
-                let dispatch = Dispatch {
-                    gpu: &self.gpu,
-                    kernel,
-                    packet,
-                    target: &(&at.buffer).into(),
-                    shift: at.offset - at.offset % binding_align(&self.gpu),
-                };
-                dispatch.record(slot, staged.room.used, encoder);
-            }
-            Task::Copy(pieces) => {
-                let (Some(kept), Some(probe)) = (&self.kept, self.probes.get(staged.room.slot))
-                else {
-                    return;
-                };
-                let mut to = at.offset;
-                for piece in pieces {
-                    let size = piece.end - piece.start;
-                    encoder.copy_buffer_to_buffer(&kept.buffer, piece.start, &at.buffer, to, size);
-                    to += size;
-                }
-                encoder.copy_buffer_to_buffer(&kept.buffer, 0, probe, 0, 4);
-            }
-        }
-    }
-
-    /// Has the slot come back: by its own map, or by that of its probe, made after the submission.
-    fn ask_back(&self, parcel: Parcel) {
-        let Parcel { staged, flight, .. } = parcel;
-        let Staged { task, room, .. } = staged;
-        let slot = room.slot;
-        let back = self.back.clone();
-        let come = move |mapped| {
-            // Nobody listens any more when the stream was dropped.
-            let _ = back.send(Back {
-                room,
-                flight,
-                mapped,
-            });
-        };
-        match (task, self.ring.slots().get(slot), self.probes.get(slot)) {
-            (Task::Convert { .. }, Some(slot), _) => {
-                let come = move |result: Result<_, _>| come(result.is_ok());
-                slot.staging().map_async(wgpu::MapMode::Write, .., come);
-            }
-            (Task::Copy(pieces), _, Some(probe)) if !pieces.is_empty() => {
-                let kept = probe.clone();
-                probe.map_async(wgpu::MapMode::Read, .., move |result| {
-                    kept.unmap();
-                    come(result.is_ok());
-                });
-            }
-            // A block without voxels: there is nothing to prove.
-            _ => come(true),
-        }
-    }
-
     /// What is to be made of an error of the device's.
     pub fn complaint(&self, error: Error) -> Complaint {
-        let doubted = matches!(error.kind(), ErrorKind::Gpu(_));
-        Complaint {
-            answer: doubted.then(|| self.gpu.ask()),
-            error,
-            since: Instant::now(),
-        }
+        Complaint::new(&self.gpu, error)
     }
 }
 
@@ -376,34 +312,12 @@ fn current<'a>(
             block,
             at,
             out: 0,
+            begun: false,
             whole: false,
             stale: false,
+            exact: None,
         });
         *next_id += 1;
     }
     Ok(flights.back_mut())
-}
-
-/// An error of the device's. A lost device may complain of anything, so it is asked whether it still answers before
-/// anybody is told; without waiting.
-pub(super) struct Complaint {
-    error: Error,
-    answer: Option<Result<Receiver<bool>>>,
-    since: Instant,
-}
-
-impl Complaint {
-    /// The error, once it is clear which one it is.
-    pub fn settle(&self) -> Option<Error> {
-        let lost = || Some(ErrorKind::DeviceLost.into());
-        match &self.answer {
-            None => Some(self.error.clone()),
-            Some(Err(_)) => lost(),
-            Some(Ok(answer)) => match answer.try_recv() {
-                Ok(true) => Some(self.error.clone()),
-                Err(TryRecvError::Empty) if self.since.elapsed() < PATIENCE => None,
-                _ => lost(),
-            },
-        }
-    }
 }

@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::time::Instant;
 
-use voxload::{Caching, DataobjImage, HostArray};
+use voxload::{Caching, DataobjImage};
 
+use super::device::{self, DeviceReport};
 use super::{floor, memory};
 
-type Failure = Box<dyn std::error::Error>;
+pub type Failure = Box<dyn std::error::Error>;
 
 /// One measured stage.
 pub struct Stage {
@@ -33,6 +34,8 @@ pub struct Measurement {
     pub memory_over_output: u64,
     /// Values that differ between the CPU and the GPU; `None` where no GPU took part.
     pub differing: Option<usize>,
+    /// What the device did beside; `None` where no GPU took part.
+    pub device: Option<DeviceReport>,
 }
 
 impl Measurement {
@@ -83,6 +86,7 @@ pub fn measure(path: &Path, runs: usize, begin: &dyn Fn(&str)) -> Result<Measure
         adapter: String::new(),
         memory_over_output: 0,
         differing: None,
+        device: None,
     };
     let stored_bytes = header.data_bytes()?;
     let output_bytes = header.voxels()? * 4;
@@ -125,7 +129,7 @@ pub fn measure(path: &Path, runs: usize, begin: &dyn Fn(&str)) -> Result<Measure
     }
     measurement.memory_over_output = memory_over_output;
     begin("gpu");
-    gpu(&image, &expected, runs, &mut measurement)?;
+    device::measure(&image, &expected, runs, &mut measurement)?;
     Ok(measurement)
 }
 
@@ -158,71 +162,4 @@ fn floors(
         Ok(())
     })?;
     Ok(vec![(FLOOR_FRESH, fresh), (FLOOR_WARM, warm)])
-}
-
-/// The GPU's rows: to a device buffer, back to the host, and the bits against the CPU's.
-#[cfg(feature = "gpu")]
-fn gpu(
-    image: &DataobjImage,
-    expected: &HostArray<f32>,
-    runs: usize,
-    measurement: &mut Measurement,
-) -> Result<(), Failure> {
-    let gpu = match voxload::Gpu::new() {
-        Ok(gpu) => gpu,
-        Err(error) => {
-            measurement.adapter = error.to_string();
-            return Ok(());
-        }
-    };
-    let info = gpu.info();
-    measurement.adapter = format!("{} ({:?}, {:?})", info.name, info.device_type, info.backend);
-    let (stored_bytes, output_bytes) = (image.header().data_bytes()?, expected.size_bytes() as u64);
-    let mut record = |name, seconds, floor| {
-        measurement.stages.push(Stage {
-            name,
-            seconds,
-            stored_bytes,
-            output_bytes,
-            floor,
-        });
-    };
-    let load = || image.get_fdata_gpu::<f32>(&gpu, Caching::Unchanged);
-    let first = Instant::now();
-    let array = match load() {
-        Ok(array) => array,
-        Err(error) => {
-            measurement.adapter += &format!(": {error}");
-            return Ok(());
-        }
-    };
-    record(
-        "gpu, first load to a buffer",
-        first.elapsed().as_secs_f64(),
-        None,
-    );
-    let mut back = vec![0f32; expected.len()];
-    let (seconds, ()) = median(runs, || Ok(array.download_into(&mut back)?))?;
-    drop(array);
-    let (load_seconds, _) = median(runs, || Ok(load()?))?;
-    record("gpu to a device buffer", load_seconds, None);
-    record("gpu, download", seconds, None);
-    let differing = back
-        .iter()
-        .zip(expected.as_slice())
-        .filter(|(gpu, cpu)| gpu.to_bits() != cpu.to_bits() && !(gpu.is_nan() && cpu.is_nan()))
-        .count();
-    measurement.differing = Some(differing);
-    Ok(())
-}
-
-#[cfg(not(feature = "gpu"))]
-fn gpu(
-    _: &DataobjImage,
-    _: &HostArray<f32>,
-    _: usize,
-    measurement: &mut Measurement,
-) -> Result<(), Failure> {
-    measurement.adapter = "this build has no GPU support".to_owned();
-    Ok(())
 }

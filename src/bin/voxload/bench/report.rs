@@ -47,6 +47,11 @@ pub fn print(measurement: &Measurement) -> CommandResult {
         out,
         "  peak anonymous memory of a cpu load: output + {mebibytes:.1} MiB"
     )?;
+    if let Some(device) = &measurement.device {
+        for line in device.lines() {
+            writeln!(out, "  {line}")?;
+        }
+    }
     writeln!(out, "  {}", bits(measurement))?;
     Ok(())
 }
@@ -79,13 +84,14 @@ fn object(measurement: &Measurement) -> Value {
         "adapter": measurement.adapter,
         "memory_over_output_bytes": measurement.memory_over_output,
         "differing_values": measurement.differing,
+        "gpu": measurement.device.as_ref().map(|device| device.object()),
         "stages": stages,
     })
 }
 
 /// Whether a rate in bytes says anything: not for what moves none.
 fn moves_everything(stage: &Stage) -> bool {
-    !stage.name.starts_with("open") && !stage.name.contains("second")
+    stage.seconds > 0.0 && !stage.name.starts_with("open") && !stage.name.contains("second")
 }
 
 fn of_floor(measurement: &Measurement, stage: &Stage) -> Option<f64> {

@@ -1,0 +1,209 @@
+//! The GPU's rows: to a device buffer and back, stage by stage, beside plain copies; and the bits against the CPU's.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Map, Value, json};
+use voxload::{
+    Caching, DType, DataobjImage, Gpu, HostArray, Index, KernelReport, StagingOptions, Trace,
+};
+
+use super::bus;
+use super::measure::{Failure, Measurement, Stage, median};
+
+/// The copy that a load to a device cannot be faster than, where there is a bus.
+const FLOOR_BUS: &str = "bus copy of the stored bytes";
+
+/// What a device did, beside the rows of the table.
+pub struct DeviceReport {
+    /// The way each kernel computes, and their speeds.
+    kernel: Option<KernelReport>,
+    /// The stages of a load of median length.
+    trace: Option<Trace>,
+    load_seconds: f64,
+    bus_seconds: f64,
+    stored_bytes: u64,
+    output_bytes: u64,
+    /// Bytes a second that the device reads and writes while it copies within its memory.
+    memory_rate: f64,
+}
+
+impl DeviceReport {
+    /// How near a load comes to a plain copy of its stored bytes over the bus: 1 is as fast.
+    fn share_of_bus_copy(&self) -> f64 {
+        self.bus_seconds / self.load_seconds
+    }
+
+    /// Bytes a second that the chosen kernel reads and writes, as a part of what plain copies do.
+    fn kernel_share_of_memory(&self) -> Option<f64> {
+        let report = self.kernel.as_ref()?;
+        let chosen = |rate: &&voxload::KernelRate| rate.method == report.chosen;
+        let voxels = report.rates.iter().find(chosen)?.voxels_per_second?;
+        let bytes = (self.stored_bytes + self.output_bytes) as f64 / (self.output_bytes / 4) as f64;
+        Some(voxels * bytes / self.memory_rate)
+    }
+
+    /// For people.
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        if let Some(report) = &self.kernel {
+            let rates = report.rates.iter().filter_map(|rate| {
+                let speed = rate.voxels_per_second? / 1e6;
+                Some(format!("{} {speed:.0} Mvoxels/s", rate.method))
+            });
+            let rates: Vec<String> = rates.collect();
+            lines.push(format!("kernel: {} ({})", report.chosen, rates.join(", ")));
+        }
+        if let Some(trace) = &self.trace {
+            let (slowest, busy) = trace.slowest();
+            lines.push(format!(
+                "gpu load: {} submissions; {:.2} x its slowest stage, {slowest}",
+                trace.submissions,
+                trace.wall.as_secs_f64() / busy.as_secs_f64()
+            ));
+        }
+        let share = self.share_of_bus_copy();
+        lines.push(format!("share of bus copy: {share:.2}"));
+        if let Some(share) = self.kernel_share_of_memory() {
+            lines.push(format!(
+                "kernel's share of device memory bandwidth: {share:.2}"
+            ));
+        }
+        lines
+    }
+
+    /// For programs: seconds, bytes and bytes a second.
+    pub fn object(&self) -> Value {
+        let kernel = self.kernel.as_ref().map(|report| {
+            let rates = report.rates.iter();
+            let rates = rates.map(|r| (r.method.to_string(), json!(r.voxels_per_second)));
+            json!({
+                "chosen": report.chosen.to_string(),
+                "voxels_per_second": rates.collect::<Map<_, _>>(),
+            })
+        });
+        let trace = self.trace.as_ref().map(|trace| {
+            json!({
+                "read": trace.read.as_secs_f64(),
+                "inflate": trace.inflate.as_secs_f64(),
+                "stage": trace.stage.as_secs_f64(),
+                "submit": trace.submit.as_secs_f64(),
+                "device": trace.device.map(|busy| busy.as_secs_f64()),
+                "wall": trace.wall.as_secs_f64(),
+                "bytes": trace.bytes,
+                "submissions": trace.submissions,
+                "slowest": trace.slowest().0,
+            })
+        });
+        json!({
+            "kernel": kernel,
+            "trace": trace,
+            "load_bytes_per_second": self.stored_bytes as f64 / self.load_seconds,
+            "bus_bytes_per_second": self.stored_bytes as f64 / self.bus_seconds,
+            "share_of_bus_copy": self.share_of_bus_copy(),
+            "memory_bytes_per_second": self.memory_rate,
+            "kernel_share_of_memory": self.kernel_share_of_memory(),
+        })
+    }
+}
+
+/// Measures loads of an image to the default device, whose values should be `expected`.
+///
+/// # Errors
+/// When the device fails while it is measured. That there is none, or none for this image, is noted only.
+pub fn measure(
+    image: &DataobjImage,
+    expected: &HostArray<f32>,
+    runs: usize,
+    measurement: &mut Measurement,
+) -> Result<(), Failure> {
+    let gpu = match Gpu::new() {
+        Ok(gpu) => gpu,
+        Err(error) => {
+            measurement.adapter = error.to_string();
+            return Ok(());
+        }
+    };
+    let info = gpu.info();
+    measurement.adapter = format!("{} ({:?}, {:?})", info.name, info.device_type, info.backend);
+    let header = image.header();
+    let (stored_bytes, output_bytes) = (header.data_bytes()?, expected.size_bytes() as u64);
+    let mut record = |name, seconds, floor| {
+        measurement.stages.push(Stage {
+            name,
+            seconds,
+            stored_bytes,
+            output_bytes,
+            floor,
+        });
+    };
+    let load = || image.get_fdata_gpu::<f32>(&gpu, Caching::Unchanged);
+    let first = Instant::now();
+    let array = match load() {
+        Ok(array) => array,
+        Err(error) => {
+            measurement.adapter += &format!(": {error}");
+            return Ok(());
+        }
+    };
+    let first = first.elapsed().as_secs_f64();
+    record("gpu, first load to a buffer", first, None);
+    let mut back = vec![0f32; expected.len()];
+    let (download, ()) = median(runs, || Ok(array.download_into(&mut back)?))?;
+    drop(array);
+    // Decides which kernel is taken from here on.
+    let kernel = gpu.kernel_rates(header.dtype, &header.scaling, DType::F32);
+    let (load_seconds, _) = median(runs, || Ok(load()?))?;
+    record("gpu to a device buffer", load_seconds, Some(FLOOR_BUS));
+    let trace = traced(image, &gpu, runs)?;
+    for (name, busy) in trace.as_ref().map(stages).into_iter().flatten() {
+        record(name, busy.as_secs_f64(), None);
+    }
+    record("gpu, download", download, None);
+    let bus_seconds = bus::upload(&gpu, stored_bytes, runs)?;
+    record(FLOOR_BUS, bus_seconds, None);
+    let memory_seconds = bus::within(&gpu, output_bytes, runs)?;
+    let differing = back
+        .iter()
+        .zip(expected.as_slice())
+        .filter(|(gpu, cpu)| gpu.to_bits() != cpu.to_bits() && !(gpu.is_nan() && cpu.is_nan()))
+        .count();
+    measurement.differing = Some(differing);
+    measurement.device = Some(DeviceReport {
+        kernel: kernel.ok(),
+        trace,
+        load_seconds,
+        bus_seconds,
+        stored_bytes,
+        output_bytes,
+        memory_rate: 2.0 * output_bytes as f64 / memory_seconds,
+    });
+    Ok(())
+}
+
+/// The trace of the load whose length is the median; `None` for values in memory, which have no stages.
+fn traced(image: &DataobjImage, gpu: &Gpu, runs: usize) -> Result<Option<Trace>, Failure> {
+    let Some(proxy) = image.dataobj().as_proxy() else {
+        return Ok(None);
+    };
+    let load = |_| {
+        let options = StagingOptions::default();
+        let (_, trace) = proxy.slice_gpu_traced::<f32>(gpu, &Index::new(), &options)?;
+        Ok(trace)
+    };
+    let traces: Result<Vec<Trace>, Failure> = (0..runs.max(1)).map(load).collect();
+    let mut traces = traces?;
+    traces.sort_by_key(|trace| trace.wall);
+    Ok(traces.get(traces.len() / 2).copied())
+}
+
+/// The rows of a trace: what each stage was busy with, all threads added up.
+fn stages(trace: &Trace) -> Vec<(&'static str, Duration)> {
+    let mut stages = vec![
+        ("  of it busy: read", trace.read),
+        ("  of it busy: inflate", trace.inflate),
+        ("  of it busy: stage", trace.stage),
+        ("  of it busy: submit", trace.submit),
+    ];
+    stages.extend(trace.device.map(|busy| ("  of it busy: device", busy)));
+    stages
+}

@@ -1,0 +1,30 @@
+//! The GPU's rows of a build without it: none.
+
+use serde_json::Value;
+use voxload::{DataobjImage, HostArray};
+
+use super::measure::{Failure, Measurement};
+
+/// There is none.
+pub enum DeviceReport {}
+
+impl DeviceReport {
+    pub fn lines(&self) -> Vec<String> {
+        match *self {}
+    }
+
+    pub fn object(&self) -> Value {
+        match *self {}
+    }
+}
+
+/// Says why there is nothing to measure.
+pub fn measure(
+    _: &DataobjImage,
+    _: &HostArray<f32>,
+    _: usize,
+    measurement: &mut Measurement,
+) -> Result<(), Failure> {
+    measurement.adapter = "this build has no GPU support".to_owned();
+    Ok(())
+}
