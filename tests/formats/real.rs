@@ -132,6 +132,15 @@ const VOLUMES: &[[&str; 7]] = &[
         "7613d169e86d185adf7a170b3a2613a0a02c72aa53e92bf5f2a4f74f00a3c2fc",
         "aaafabbde72822cc21286048c994dc18a07f9e808e53eac90fcaa0794cfb2cb2",
     ],
+    [
+        "tinypet.v",
+        "",
+        "[10, 10, 3, 1]",
+        "int16",
+        "2433f001919fc260",
+        "03a38cc4283bd85de6ae4b7ead7bf2c34bbb454186dc631a8492d185209c5eee",
+        "dab899bccb242760173a7058c29e45c90c28f88c350857109208a20127ecffd3",
+    ],
 ];
 
 #[test]
