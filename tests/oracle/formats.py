@@ -9,7 +9,7 @@ manifest.txt has a line for each random file:
     format|path|options|shape|native dtype|affine|zooms|sha256 f16|f32|f64|native|index=sha256;...
 
 The affine is 16 floats as hexadecimal bits, the zooms are one for each axis; or "-". Arrays are hashed in Fortran order, little-endian, every NaN as the
-quiet one. Needs nibabel 5.4.2, numpy 2, scipy, SimpleITK.
+quiet one. Needs nibabel 5.4.2, numpy 2, scipy, h5py, SimpleITK.
 """
 
 import gzip
@@ -22,6 +22,7 @@ import warnings
 import zlib
 from pathlib import Path
 
+import h5py
 import nibabel as nib
 import numpy as np
 import scipy.io
@@ -94,7 +95,7 @@ def own_zooms(image):
         return header.copy().get_zooms()
     if isinstance(header, nib.parrec.PARRECHeader):
         return header.copy().get_zooms()
-    if isinstance(image, nib.Minc1Image):
+    if isinstance(image, nib.Minc1Image):  # MINC2 too
         return image.dataobj.minc_file.get_zooms()
     return header.get_zooms()
 
@@ -435,6 +436,51 @@ def minc(rng, folder, k, manifest):
     manifest.add_nibabel("MINC1", path)
 
 
+# ---------------------------------------------------------------- MINC2
+def minc2(rng, folder, k, manifest):
+    code = str(rng.choice(["u1", "i1", "u2", "i2", "u4", "i4", "f4", "f8"]))
+    order = str(rng.choice(["<", "<", ">"]))
+    names = [str(n) for n in rng.permutation(["xspace", "yspace", "zspace"])]
+    if rng.random() < 0.4:
+        names.insert(0, "time")
+    shape = [int(n) for n in rng.integers(1, 8, size=len(names))]
+    path = folder / f"{k}.mnc"
+    text = lambda value: np.bytes_(value)
+    with h5py.File(path, "w", libver=str(rng.choice(["earliest", "latest"]))) as file:
+        root = file.create_group("minc-2.0")
+        root.attrs["history"] = text("made at random")
+        dimensions = root.create_group("dimensions")
+        for name in names:
+            variable = dimensions.create_dataset(name, data=np.int32(0))
+            if rng.random() < 0.7:
+                variable.attrs["spacing"] = text(rng.choice(["regular__", "regular__", "xspace"]))
+            if rng.random() < 0.8:
+                variable.attrs["step"] = float(rng.normal())
+                variable.attrs["start"] = float(rng.normal() * 50)
+                if rng.random() < 0.7:
+                    variable.attrs["direction_cosines"] = rng.normal(size=3)
+        image = root.create_group("image").create_group("0")
+        layout = {}
+        if rng.random() < 0.6:
+            layout["chunks"] = tuple(int(rng.integers(1, n + 1)) for n in shape)
+            if rng.random() < 0.7:
+                layout.update(compression="gzip", shuffle=bool(rng.random() < 0.3), fletcher32=bool(rng.random() < 0.2))
+        data = image.create_dataset("image", data=random_array(rng, shape, order + code), **layout)
+        data.attrs["dimorder"] = text(",".join(names + (["vector_dimension"] if rng.random() < 0.2 else [])))
+        if code[0] in "iu" and rng.random() < 0.6:
+            info = np.iinfo(code)
+            low, high = sorted(int(v) for v in rng.integers(info.min, info.max, size=2))
+            data.attrs["valid_range"] = np.array([low, high + (low == high)], rng.choice(["f8", "i8"]))
+        scales = int(rng.integers(0, 3))
+        kinds = [str(rng.choice(["<", ">"])) + str(rng.choice(["f8", "f8", "f4"])) for _ in range(2)]
+        for name, low, kind in ("image-max", 20, kinds[0]), ("image-min", -20, kinds[1]):
+            values = np.asarray(rng.normal(size=shape[:scales]) * 10 + low, kind)
+            variable = image.create_dataset(name, data=values)
+            if scales:
+                variable.attrs["dimorder"] = text(",".join(names[:scales]))
+    manifest.add_nibabel("MINC2", path)
+
+
 # ---------------------------------------------------------------- CIFTI-2
 def cifti(rng, folder, k, manifest):
     source = nib.Nifti2Image.from_filename(next(p for p in [NIB / "tests/data/row_major.dconn.nii", NIB / "cifti2/tests/data/row_major.dconn.nii"] if p.exists()))
@@ -767,7 +813,7 @@ def main():
         if (NIB / folder / file).exists():
             shutil.copy(NIB / folder / file, out / "real")
     manifest = Manifest(out, np.random.default_rng(seed))
-    for make in mgh, analyze, afni, parrec, minc, cifti, ecat, nrrd, metaimage:
+    for make in mgh, analyze, afni, parrec, minc, minc2, cifti, ecat, nrrd, metaimage:
         folder = out / make.__name__
         folder.mkdir()
         rng = np.random.default_rng([seed, *make.__name__.encode()])
