@@ -198,6 +198,30 @@ impl Format {
     }
 }
 
+/// A format and the files it has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FormatInfo {
+    /// The format.
+    pub format: Format,
+    /// Its name, as in messages and in the README's table.
+    pub name: &'static str,
+    /// Endings of the header file, lower case, without compression suffix.
+    pub header_endings: &'static [&'static str],
+    /// Endings of the voxel file where it is another one; empty when both are in one file.
+    pub image_endings: &'static [&'static str],
+}
+
+/// All formats that this build reads, in the order in which they are tried.
+pub fn formats() -> impl Iterator<Item = FormatInfo> {
+    FORMATS.iter().map(|entry| FormatInfo {
+        format: entry.format,
+        name: entry.name,
+        header_endings: entry.header_endings,
+        image_endings: entry.image_endings,
+    })
+}
+
 impl FormatEntry {
     /// Whether files of the format can have this ending, in any case.
     pub fn has_ending(&self, ending: &str) -> bool {

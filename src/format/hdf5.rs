@@ -15,6 +15,9 @@ use read::Slab;
 /// Bytes of what is read in one piece; more is refused before memory is taken.
 const MOST_BYTES: usize = 8 << 30;
 
+/// Bytes of decoded chunks that are kept for the next read.
+const CACHE_BYTES: usize = 16 << 20;
+
 /// An open file.
 pub(super) struct File {
     file: Hdf5File,
@@ -95,7 +98,9 @@ impl File {
             source: source.clone(),
             bytes,
         };
-        let options = OpenOptions::default().with_max_read_bytes(MOST_BYTES);
+        let options = OpenOptions::default()
+            .with_max_read_bytes(MOST_BYTES)
+            .with_chunk_cache_bytes(CACHE_BYTES);
         let file = Hdf5File::from_storage_with_options(Arc::new(stored), options);
         Ok(Self {
             file: file.map_err(told)?,

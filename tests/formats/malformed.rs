@@ -824,7 +824,11 @@ fn minc() {
             ),
         ],
     );
-    table.overwritten(&seed, &[(0, b"\x89HDF", "unsupported")]);
+    let hdf5 = match cfg!(feature = "minc2") {
+        true => "damaged HDF5",
+        false => "unsupported",
+    };
+    table.overwritten(&seed, &[(0, b"\x89HDF", hdf5)]);
     // All that follows is found by its place: the file is made by `seeds::minc`.
     let position = |text: &str| {
         let bytes = &seed.files[0].1;

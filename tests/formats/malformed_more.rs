@@ -89,8 +89,9 @@ fn minc2() {
     let (mut table, seed) = (Table::new(), seeds::minc2());
     let whole = seed.files[0].1.len();
     table.cut(&seed, &[(0, "empty"), (3, "unknown format"), (whole, "ok")]);
-    for length in [4, 8, 40, 95] {
-        table.cut(&seed, &[(length, "damaged HDF5")]);
+    table.cut(&seed, &[(4, "damaged HDF5")]);
+    for length in [8, 40, 95] {
+        table.cut(&seed, &[(length, "truncated HDF5 file")]);
     }
     for k in 1..16 {
         table.cut(&seed, &[(whole * k / 16, "truncated HDF5 file")]);

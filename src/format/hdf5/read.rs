@@ -11,9 +11,9 @@ use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::source::{ByteSource, truncated};
 
-/// The bytes of some indices of the slowest axis.
+/// The bytes at an index of the slowest axis.
 pub(super) struct Slab {
-    rows: Range<u64>,
+    row: u64,
     bytes: Vec<u8>,
 }
 
@@ -60,22 +60,18 @@ impl Data {
         ))
     }
 
-    /// Reads some indices of the slowest axis.
-    fn slab(&self, rows: Range<u64>) -> Result<Arc<Slab>> {
+    /// The values at an index of the slowest axis: kept, for they are often read in several pieces.
+    fn row(&self, row: u64) -> Result<Arc<Slab>> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(slab) = last.as_ref()
-            && slab.rows.start <= rows.start
-            && rows.end <= slab.rows.end
-        {
+        if let Some(slab) = last.as_ref().filter(|slab| slab.row == row) {
             return Ok(Arc::clone(slab));
         }
         *last = None;
-        let bytes = self.read_rows(&rows)?;
-        let slab = Arc::new(Slab { rows, bytes });
-        *last = Some(Arc::clone(&slab));
-        Ok(slab)
+        let bytes = self.read_rows(&(row..row + 1))?;
+        Ok(Arc::clone(last.insert(Arc::new(Slab { row, bytes }))))
     }
 
+    /// Reads some indices of the slowest axis.
     fn read_rows(&self, rows: &Range<u64>) -> Result<Vec<u8>> {
         let mut selection = SliceInfo::all(self.lengths().len());
         if let Some(first) = selection.selections.first_mut() {
@@ -124,14 +120,16 @@ impl ByteSource for Data {
             return Ok(());
         }
         let rows = offset / row..end.div_ceil(row);
-        let slab = self.slab(rows)?;
-        let from = (offset - slab.rows.start * row) as usize;
-        let there = slab
-            .bytes
-            .get(from..)
-            .and_then(|rest| rest.get(..buffer.len()));
-        buffer.copy_from_slice(there.ok_or_else(short)?);
-        Ok(())
+        let from = (offset - rows.start * row) as usize;
+        let mut copy = |bytes: &[u8]| {
+            let there = bytes.get(from..).and_then(|rest| rest.get(..buffer.len()));
+            buffer.copy_from_slice(there.ok_or_else(short)?);
+            Ok(())
+        };
+        match rows.end - rows.start {
+            1 => copy(&self.row(rows.start)?.bytes),
+            _ => copy(&self.read_rows(&rows)?),
+        }
     }
 }
 
