@@ -122,8 +122,9 @@ impl File {
             return Err(Error::header(FIELD, found, "a list that ends"));
         }
         let start = (next as u64 - 1) * BLOCK;
+        let block = start..start + BLOCK;
         Ok(More {
-            place: Place::Ranges(Vec::from([start..start + BLOCK])),
+            place: Place::Ranges(Vec::from([block])),
             apply: Box::new(move |pieces, parsed| {
                 parsed.more = Some(self.list(pieces.first().map_or(&[], Vec::as_slice))?);
                 Ok(())
