@@ -6,10 +6,15 @@ pub mod afni;
 pub mod analyze;
 mod binary;
 mod cifti;
+mod ecat;
+#[cfg(feature = "minc2")]
+mod hdf5;
 mod matfile;
 pub mod metaimage;
 pub mod mgh;
 pub mod minc;
+#[cfg(feature = "minc2")]
+mod minc2;
 mod names;
 mod netcdf;
 pub mod nifti;
@@ -29,6 +34,7 @@ use std::path::PathBuf;
 use crate::error::{Error, ErrorKind, Result};
 use crate::header::{Header, Note};
 use crate::options::LoadOptions;
+use crate::source::Source;
 
 /// A format of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -52,12 +58,16 @@ pub enum Format {
     Analyze,
     /// MINC1 (`.mnc`): netCDF-3.
     Minc1,
+    /// MINC2 (`.mnc`): HDF5; with the feature `minc2`.
+    Minc2,
     /// FreeSurfer's MGH and MGZ (`.mgh`, `.mgz`).
     Mgh,
     /// Philips PAR/REC (`.par`, `.rec`).
     ParRec,
     /// AFNI (`.HEAD`, `.BRIK`).
     Afni,
+    /// ECAT 7 (`.v`).
+    Ecat,
     /// NRRD (`.nrrd`, or `.nhdr` and the files it names).
     Nrrd,
     /// MetaImage (`.mha`, or `.mhd` and the files it names).
@@ -76,7 +86,8 @@ pub enum Fields {
     Analyze(Box<analyze::AnalyzeHeader>),
     /// The header and the footer of an MGH file.
     Mgh(Box<mgh::MghHeader>),
-    /// The keys and values of a format whose header is text, or nearly so: AFNI, PAR/REC, NRRD, MetaImage, MINC.
+    /// The keys and values of a format whose header is text, or nearly so: AFNI, PAR/REC, ECAT, NRRD, MetaImage,
+    /// MINC.
     Text(TextHeader),
     /// An array image has none.
     None,
@@ -126,6 +137,9 @@ impl From<bool> for Sniff {
     }
 }
 
+/// Reads a header out of a file that is a container, and sets [`Voxels::source`].
+pub(crate) type Container = fn(&Source, &mut Parsed) -> Result<()>;
+
 /// What a header's parser found.
 #[derive(Debug)]
 pub(crate) struct Parsed {
@@ -136,6 +150,8 @@ pub(crate) struct Parsed {
     pub voxels: Voxels,
     /// What else of the header is to be read.
     pub more: Option<More>,
+    /// Reads all of the header where only the whole file tells it: the file is a container of its own.
+    pub container: Option<Container>,
 }
 
 impl Parsed {
@@ -146,6 +162,7 @@ impl Parsed {
             notes,
             voxels: Voxels::default(),
             more: None,
+            container: None,
         }
     }
 }
@@ -179,6 +196,30 @@ impl Format {
             .find(|entry| entry.format == self)
             .map_or("array", |entry| entry.name)
     }
+}
+
+/// A format and the files it has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FormatInfo {
+    /// The format.
+    pub format: Format,
+    /// Its name, as in messages and in the README's table.
+    pub name: &'static str,
+    /// Endings of the header file, lower case, without compression suffix.
+    pub header_endings: &'static [&'static str],
+    /// Endings of the voxel file where it is another one; empty when both are in one file.
+    pub image_endings: &'static [&'static str],
+}
+
+/// All formats that this build reads, in the order in which they are tried.
+pub fn formats() -> impl Iterator<Item = FormatInfo> {
+    FORMATS.iter().map(|entry| FormatInfo {
+        format: entry.format,
+        name: entry.name,
+        header_endings: entry.header_endings,
+        image_endings: entry.image_endings,
+    })
 }
 
 impl FormatEntry {
@@ -251,7 +292,9 @@ pub(crate) fn detect(prefix: &[u8], ending: Option<&str>) -> Result<&'static For
         }
     }
     if prefix.starts_with(b"\x89HDF") {
-        return Err(Error::unsupported("MINC2 and other HDF5 files"));
+        return Err(Error::unsupported(
+            "HDF5 files but MINC2, which needs the feature minc2",
+        ));
     }
     Err(match cut {
         Some(need) => ErrorKind::Truncated {

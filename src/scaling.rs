@@ -18,6 +18,17 @@ pub enum Factor {
 }
 
 impl Factor {
+    /// A factor for each block of `block` voxels; a single one where they are the same, so that a slope is a slope.
+    pub(crate) fn over_blocks(values: Vec<f64>, block: u64) -> Self {
+        match values.split_first() {
+            Some((&first, rest)) if rest.iter().all(|value| value.to_bits() == first.to_bits()) => {
+                Self::One(first)
+            }
+            Some(_) if block > 0 => Self::Table(values.into()),
+            _ => Self::One(0.0),
+        }
+    }
+
     /// The number for a block of voxels.
     ///
     /// `entry` is below the table's length: [`Scaling::validate`] has compared the two.

@@ -5,6 +5,7 @@
 
 mod lazy;
 mod malformed;
+mod malformed_more;
 mod mutations;
 mod oracle;
 mod real;

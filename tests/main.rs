@@ -20,6 +20,7 @@ mod malformed_headers;
 mod memory;
 mod oracle_values;
 mod orientation;
+mod readme;
 mod reads;
 mod real_files;
 mod slices;

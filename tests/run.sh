@@ -4,7 +4,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-PINS="nibabel==5.4.2 numpy==2.4.6 indexed_gzip==1.10.3 scipy==1.17.1 simpleitk==2.5.7"
+PINS="nibabel==5.4.2 numpy==2.4.6 indexed_gzip==1.10.3 scipy==1.17.1 simpleitk==2.5.7 h5py==3.16"
 # Only its data folder is needed.
 NILEARN="nilearn==0.14.1"
 ORACLE="$PWD/target/oracle"

@@ -51,7 +51,7 @@ macro_rules! number {
     )*};
 }
 
-number!(i16 i32 f32 f64);
+number!(u16 i16 u32 i32 f32 f64);
 
 impl<T: Field, const N: usize> Field for [T; N] {
     const BYTES: usize = N * T::BYTES;
@@ -95,7 +95,7 @@ macro_rules! header {
                 [$((stringify!($name).trim_start_matches("r#"), self.$name.text()),)*].into_iter()
             }
 
-            fn read(bytes: &crate::format::binary::Bytes<'_>) -> Self {
+            pub(in crate::format) fn read(bytes: &crate::format::binary::Bytes<'_>) -> Self {
                 Self {
                     $($name: bytes.get($offset, [$($length,)? 0][0]),)*
                 }

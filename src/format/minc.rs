@@ -1,14 +1,16 @@
 //! MINC1 (spec 4.9 and 3.8): a netCDF-3 file with the voxels in the variable `image`, in C order, and the range of real
 //! values that stored numbers stand for in `image-min` and `image-max`, for all voxels or over the slowest axes.
 
+pub(super) mod real;
+
 use super::netcdf::{Kind, NetCdf, Value, Variable};
-use super::text::{check_entries, shape};
+use super::text::shape;
 use super::{Fields, Format, More, Need, Parsed, Place, TextHeader};
-use crate::affine::Affine;
 use crate::dtype::{ByteOrder, DType};
 use crate::error::{Error, ErrorKind, Result};
-use crate::header::{Header, Layout, voxels};
-use crate::scaling::{Arithmetic, Factor, Scaling, Step};
+use crate::header::{Header, Layout};
+use crate::scaling::Scaling;
+use real::{Axis, Ranges};
 
 /// A header without voxels; more than this is something else.
 const MOST_BYTES: u64 = 64 << 20;
@@ -45,7 +47,6 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Parsed> {
     let [max, min] = [variable(&file, "image-max")?, variable(&file, "image-min")?];
     let dtype = dtype(image)?;
     let lengths: Vec<i64> = image.dimensions.iter().map(|&(_, n)| n as i64).collect();
-    let zooms = axes.iter().map(|axis| Ok(one(axis, "step", 1.0)?.abs()));
     let mut parsed = Parsed::new(
         Header {
             format: Format::Minc1,
@@ -55,8 +56,8 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Parsed> {
             layout: Layout::LastFastest,
             data_offset: image.begin,
             scaling: Scaling::none(),
-            affine: Some(affine(&axes)?),
-            zooms: zooms.collect::<Result<_>>()?,
+            affine: Some(real::affine(&axes)?),
+            zooms: axes.iter().map(|axis| axis.step.abs()).collect(),
             fields: Fields::Text(listing(&file)),
         },
         Vec::new(),
@@ -79,15 +80,32 @@ fn variable<'a>(file: &'a NetCdf, name: &'static str) -> Result<&'a Variable> {
     Ok(found)
 }
 
-/// The variables that describe the image's axes.
-fn axes<'a>(file: &'a NetCdf, image: &Variable) -> Result<Vec<&'a Variable>> {
+/// The image's axes, each described by a variable.
+fn axes(file: &NetCdf, image: &Variable) -> Result<Vec<Axis>> {
     let axis = |(name, _): &(String, u64)| {
         let found = file.variable(name);
         let found = found.ok_or_else(|| Error::header("image", name, "axes with a variable"))?;
         match found.attribute("spacing") {
-            Some(Value::Text(spacing)) if spacing == "regular__" => Ok(found),
-            other => Err(Error::header("spacing", format!("{other:?}"), "regular__")),
+            Some(Value::Text(spacing)) if spacing == "regular__" => {}
+            other => return Err(Error::header("spacing", format!("{other:?}"), "regular__")),
         }
+        let cosines = match found.attribute("direction_cosines") {
+            None => None,
+            _ if !name.ends_with("space") => None,
+            Some(Value::Numbers(cosines)) if cosines.len() == 3 => {
+                Some([cosines[0], cosines[1], cosines[2]])
+            }
+            Some(other) => {
+                let found = format!("{other:?}");
+                return Err(Error::header("direction_cosines", found, "three numbers"));
+            }
+        };
+        Ok(Axis {
+            name: name.clone(),
+            step: one(found, "step", 1.0)?,
+            start: one(found, "start", 0.0)?,
+            cosines,
+        })
     };
     image.dimensions.iter().map(axis).collect()
 }
@@ -115,93 +133,34 @@ fn one(axis: &Variable, name: &'static str, absent: f64) -> Result<f64> {
     }
 }
 
-/// Direction cosines times steps, the axes in the order of the file, and the starts along them.
-fn affine(axes: &[&Variable]) -> Result<Affine> {
-    let spatial: Vec<_> = axes
-        .iter()
-        .filter(|axis| axis.name.ends_with("space"))
-        .collect();
-    if spatial.len() != 3 {
-        let found = format!("{} axes", spatial.len());
-        return Err(Error::header("image", found, "three axes in space"));
-    }
-    let mut affine = [[0.0, 0.0, 0.0, 1.0]; 4];
-    let mut rotation = [[0.0; 3]; 3];
-    let mut starts = [0.0; 3];
-    for (column, axis) in spatial.into_iter().enumerate() {
-        let cosines = match (axis.attribute("direction_cosines"), axis.name.as_str()) {
-            (Some(Value::Numbers(cosines)), _) if cosines.len() == 3 => cosines.clone(),
-            (None, "xspace") => vec![1.0, 0.0, 0.0],
-            (None, "yspace") => vec![0.0, 1.0, 0.0],
-            (None, "zspace") => vec![0.0, 0.0, 1.0],
-            (other, _) => {
-                let found = format!("{other:?}");
-                return Err(Error::header("direction_cosines", found, "three numbers"));
-            }
-        };
-        let step = one(axis, "step", 1.0)?;
-        starts[column] = one(axis, "start", 0.0)?;
-        for (k, cosine) in cosines.into_iter().enumerate() {
-            rotation[k][column] = cosine;
-            affine[k][column] = cosine * step;
-        }
-    }
-    for (row, turn) in affine.iter_mut().zip(rotation) {
-        // The order and the fused steps of OpenBLAS, so that the sum has numpy's bits.
-        let first_two = turn[0].mul_add(starts[0], turn[1] * starts[1]);
-        row[3] = turn[2].mul_add(starts[2], first_two);
-    }
-    Ok(affine)
-}
-
-/// The range that stored numbers are limited to.
-fn valid_range(image: &Variable, dtype: DType) -> Result<[f64; 2]> {
+/// The range that stored numbers are limited to, where the file has one.
+fn valid_range(image: &Variable) -> Result<Option<[f64; 2]>> {
     const FIELD: &str = "valid_range";
-    let (low, high) = dtype.integer_extremes().unwrap_or((0.0, 0.0));
     let single = |name| match image.attribute(name) {
         Some(Value::Numbers(numbers)) => numbers.first().copied(),
         _ => None,
     };
-    let [min, max] = match image.attribute(FIELD) {
-        Some(Value::Numbers(range)) if range.len() == 2 => [range[0], range[1]],
+    Ok(match image.attribute(FIELD) {
+        Some(Value::Numbers(range)) if range.len() == 2 => Some([range[0], range[1]]),
         Some(other) => return Err(Error::header(FIELD, format!("{other:?}"), "two numbers")),
         None => match (single("valid_min"), single("valid_max")) {
-            (Some(min), Some(max)) => [min, max],
-            _ => [low, high],
+            (Some(min), Some(max)) => Some([min, max]),
+            _ => None,
         },
-    };
-    if min < low || max > high {
-        let found = format!("{min} to {max}");
-        return Err(Error::header(FIELD, found, format!("within {dtype}")));
-    }
-    Ok([min, max])
+    })
 }
 
 /// Asks for the ranges of real values, to make the scaling of them.
 fn ranges(image: &Variable, max: &Variable, min: &Variable, dtype: DType) -> Result<More> {
-    let [low, high] = valid_range(image, dtype)?;
-    let scaled = max.dimensions.len();
-    if max.dimensions != min.dimensions {
-        let found = "other axes than image-max";
-        return Err(Error::header("image-min", found, "the same"));
-    }
-    if scaled > 2 || image.dimensions.get(..scaled) != Some(max.dimensions.as_slice()) {
-        let found = format!("{} axes", scaled);
-        return Err(Error::header(
-            "image-max",
-            found,
-            "at most two, the slowest of the image",
-        ));
-    }
-    let count = |dimensions: &[(String, u64)]| {
-        let lengths: Vec<usize> = dimensions.iter().map(|&(_, n)| n as usize).collect();
-        voxels(&lengths)
-    };
-    let entries = count(&max.dimensions)?;
-    let block = count(image.dimensions.get(scaled..).unwrap_or_default())?;
-    check_entries(entries as usize)?;
+    let ranges = Ranges::new(
+        dtype,
+        valid_range(image)?,
+        &image.dimensions,
+        &max.dimensions,
+        &min.dimensions,
+    )?;
     let range = |variable: &Variable| {
-        let bytes = entries * variable.kind.bytes() as u64;
+        let bytes = ranges.entries * variable.kind.bytes() as u64;
         variable.begin..variable.begin.saturating_add(bytes)
     };
     let kinds = [max.kind, min.kind];
@@ -211,10 +170,10 @@ fn ranges(image: &Variable, max: &Variable, min: &Variable, dtype: DType) -> Res
             let numbers = |piece: Option<&Vec<u8>>, kind: Kind| {
                 let found = kind.numbers(piece.map_or(&[], Vec::as_slice));
                 match found.len() as u64 {
-                    have if have < entries => Err(Error::from(ErrorKind::Truncated {
+                    have if have < ranges.entries => Err(Error::from(ErrorKind::Truncated {
                         what: "image-max and image-min",
                         have,
-                        need: entries,
+                        need: ranges.entries,
                     })),
                     _ => Ok(found),
                 }
@@ -222,31 +181,8 @@ fn ranges(image: &Variable, max: &Variable, min: &Variable, dtype: DType) -> Res
             let max = numbers(pieces.first(), kinds[0])?;
             let min = numbers(pieces.get(1), kinds[1])?;
             // Two arrays of f32 are subtracted as such; single numbers are f64 to nibabel.
-            let narrow = kinds == [Kind::Float; 2] && scaled > 0;
-            let slopes = max.iter().zip(&min).map(|(max, min)| {
-                let difference = match narrow {
-                    true => f64::from((*max as f32) - (*min as f32)),
-                    false => max - min,
-                };
-                difference / (high - low)
-            });
-            let slopes: Vec<f64> = slopes.collect();
-            let inters = min
-                .iter()
-                .zip(&slopes)
-                .map(|(min, slope)| min - low * slope);
-            let factor = |table: Vec<f64>| match table.as_slice() {
-                [only] => Factor::One(*only),
-                _ if entries * block == 0 => Factor::One(0.0),
-                _ => Factor::Table(table.into()),
-            };
-            let inters = factor(inters.collect());
-            let steps = vec![
-                Step::Clip { lo: low, hi: high },
-                Step::Multiply(factor(slopes)),
-                Step::Add(inters),
-            ];
-            parsed.header.scaling = Scaling::new(steps, block, Arithmetic::F64);
+            let narrow = kinds == [Kind::Float; 2] && ranges.axes > 0;
+            parsed.header.scaling = ranges.scaling(&max, &min, narrow);
             Ok(())
         }),
     })

@@ -82,6 +82,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Parsed> {
         .into());
     }
     let voxels = Voxels {
+        source: None,
         base: if files.is_empty() {
             bytes.len().min(end.unwrap_or(0)) as u64
         } else {

@@ -50,9 +50,11 @@ pub(super) fn parse(bytes: &[u8], options: &LoadOptions) -> Result<Parsed> {
     header.data_end()?;
     let mut parsed = Parsed::new(header, notes);
     let in_order = order.iter().enumerate().all(|(k, &slice)| k == slice);
+    let bytes = block * dtype.size_bytes() as u64;
     parsed.voxels.blocks = (!in_order && block > 0).then(|| Blocks {
-        bytes: block * dtype.size_bytes() as u64,
-        order: order.iter().map(|&slice| slice as u64).collect(),
+        bytes,
+        starts: order.iter().map(|&slice| slice as u64 * bytes).collect(),
+        reversed: 0,
     });
     Ok(parsed)
 }
@@ -180,16 +182,9 @@ fn scaling(par: &Par, order: &[usize], block: u64, method: ParScaling) -> Result
         .filter_map(|&k| par.slices.get(k))
         .map(pair)
         .unzip();
-    let factor = |table: Vec<f64>| match (table.split_first(), block) {
-        // One number for all where they are the same: a slope is then a slope.
-        (Some((&first, rest)), _)
-            if rest.iter().all(|value| value.to_bits() == first.to_bits()) =>
-        {
-            Factor::One(first)
-        }
-        (None, _) | (_, 0) => Factor::One(0.0),
-        _ => Factor::Table(table.into()),
-    };
-    let steps = vec![Step::Multiply(factor(slopes)), Step::Add(factor(inters))];
+    let steps = vec![
+        Step::Multiply(Factor::over_blocks(slopes, block)),
+        Step::Add(Factor::over_blocks(inters, block)),
+    ];
     Ok(Scaling::new(steps, block, Arithmetic::F64))
 }

@@ -1,8 +1,10 @@
 //! The table itself: one row a format.
 
+#[cfg(feature = "minc2")]
+use super::minc2;
 use super::nifti::{self, Container, Version};
 use super::{Format, FormatEntry, Need, Sniff};
-use super::{afni, analyze, cifti, metaimage, mgh, minc, nrrd, parrec};
+use super::{afni, analyze, cifti, ecat, metaimage, mgh, minc, nrrd, parrec};
 use crate::file_map::MAT;
 
 /// All formats, in the order in which nibabel tries them.
@@ -107,6 +109,18 @@ pub(crate) static FORMATS: &[FormatEntry] = &[
         need: minc::need,
         parse: |bytes, _| minc::parse(bytes),
     },
+    #[cfg(feature = "minc2")]
+    FormatEntry {
+        format: Format::Minc2,
+        name: "MINC2",
+        header_endings: &[".mnc"],
+        image_endings: &[],
+        beside: &[],
+        sniff: Some(|prefix| Sniff::from(minc2::claims(prefix))),
+        claims: minc2::claims,
+        need: |prefix| Ok(Need::Bytes(prefix.len() as u64)),
+        parse: |bytes, _| minc2::parse(bytes),
+    },
     FormatEntry {
         format: Format::Mgh,
         name: "MGH",
@@ -139,6 +153,18 @@ pub(crate) static FORMATS: &[FormatEntry] = &[
         claims: |_| false,
         need: |_| Ok(Need::All),
         parse: |bytes, _| afni::parse(bytes),
+    },
+    // nibabel loads these only when asked for ECAT.
+    FormatEntry {
+        format: Format::Ecat,
+        name: "ECAT 7",
+        header_endings: &[".v"],
+        image_endings: &[],
+        beside: &[],
+        sniff: Some(|prefix| Sniff::from(ecat::claims(prefix))),
+        claims: ecat::claims,
+        need: |_| Ok(ecat::NEED),
+        parse: |bytes, _| ecat::parse(bytes),
     },
     FormatEntry {
         format: Format::Nrrd,

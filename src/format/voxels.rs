@@ -2,14 +2,18 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::Parsed;
 use super::text::quoted;
 use crate::error::{Error, Result};
+use crate::source::ByteSource;
 
 /// Where the voxels are and how they are stored there.
 #[derive(Debug, Default)]
 pub(crate) struct Voxels {
+    /// The voxels alone, where the format has read the file itself; the rest is then of no account.
+    pub source: Option<Arc<dyn ByteSource>>,
     /// Files that the header names, in the order of their voxels, each with an equal share of them; none: the
     /// format's image file.
     pub files: Vec<String>,
@@ -35,13 +39,15 @@ pub(crate) enum Encoding {
     Zlib,
 }
 
-/// Blocks of equal size that the file holds in another order than the volume.
+/// Blocks of equal size that the file holds apart, or in another order than the volume.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Blocks {
     /// Bytes of a block.
     pub bytes: u64,
-    /// For each block of the volume, the block of the file that it is.
-    pub order: Vec<u64>,
+    /// For each block of the volume, the byte at which it begins, counted from the first voxel's.
+    pub starts: Vec<u64>,
+    /// Bytes of the units (voxels, rows) that a block holds in reverse order; 0 where it is in order.
+    pub reversed: u64,
 }
 
 /// A part of the header that lies elsewhere, and what to do with it.

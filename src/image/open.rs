@@ -243,28 +243,46 @@ fn read_more(
     file_map: &FileMap,
     options: &LoadOptions,
 ) -> Result<()> {
-    let Some(more) = parsed.more.take() else {
-        return Ok(());
-    };
-    let pieces = match more.place {
-        Place::CheapRanges(_) if source.access() == Access::Sequential => return Ok(()),
+    if let Some(read) = parsed.container.take() {
+        read(source, parsed)?;
+    }
+    while let Some(more) = parsed.more.take() {
+        let Some(pieces) = pieces(more.place, source, file_map, options)? else {
+            return Ok(());
+        };
+        (more.apply)(&pieces, parsed)?;
+    }
+    Ok(())
+}
+
+/// The parts of a header that are asked for; `None` where they are not to be had.
+fn pieces(
+    place: Place,
+    source: &Source,
+    file_map: &FileMap,
+    options: &LoadOptions,
+) -> Result<Option<Vec<Vec<u8>>>> {
+    let pieces = match place {
+        Place::CheapRanges(_) if source.access() == Access::Sequential => return Ok(None),
         Place::Ranges(ranges) | Place::CheapRanges(ranges) => ranges
             .into_iter()
             .map(|range| voxels::piece(source, range))
             .collect::<Result<_>>()?,
         Place::File(key) => {
             let Some(holder) = file_map.get(key) else {
-                return Ok(());
+                return Ok(None);
             };
             let opened = open_holder(holder, options);
             match opened.and_then(|source| source.prefix(MOST_BESIDE_BYTES)) {
                 Ok(bytes) => vec![bytes],
                 Err(error) => match error.kind() {
-                    ErrorKind::NotFound | ErrorKind::NotAFile | ErrorKind::Empty => return Ok(()),
+                    ErrorKind::NotFound | ErrorKind::NotAFile | ErrorKind::Empty => {
+                        return Ok(None);
+                    }
                     _ => return Err(error),
                 },
             }
         }
     };
-    (more.apply)(&pieces, parsed)
+    Ok(Some(pieces))
 }

@@ -27,6 +27,9 @@ pub(super) fn source(
     options: &LoadOptions,
 ) -> Result<Source> {
     let voxels = std::mem::take(&mut parsed.voxels);
+    if let Some(own) = voxels.source {
+        return Ok(Source::Custom(own));
+    }
     let bytes = parsed.header.data_bytes()?;
     let skip = parsed.header.data_offset;
     let (source, offset) = match voxels.files.as_slice() {
@@ -61,7 +64,8 @@ pub(super) fn source(
                 inner: source,
                 offset,
                 bytes: blocks.bytes.max(1),
-                order: blocks.order,
+                starts: blocks.starts,
+                reversed: blocks.reversed,
             };
             (Source::Custom(Arc::new(reordered)), 0)
         }

@@ -1,31 +1,69 @@
-//! A source whose blocks are stored in another order.
+//! A source whose blocks are stored elsewhere: apart, in another order, or backwards.
 
-use super::{Access, ByteSource, Source, truncated};
+use super::{Access, ByteSource, Session, Source, truncated};
 use crate::error::Result;
 
-/// Blocks of equal size of another source, in an order of our own: slice `k` of a PAR/REC volume is block `order[k]`
-/// of the REC file.
+/// Blocks of equal size of another source: the slices of a PAR/REC volume, the frames of an ECAT file.
 #[derive(Debug)]
 pub(crate) struct BlockSource {
     pub inner: Source,
-    /// Byte of the source at which its first block begins.
+    /// Byte of the source from which blocks are counted.
     pub offset: u64,
     /// Bytes of a block; not 0.
     pub bytes: u64,
-    pub order: Vec<u64>,
+    /// Where each block begins, counted from `offset`.
+    pub starts: Vec<u64>,
+    /// Bytes of the units that a block holds in reverse order; 0 where it is in order.
+    pub reversed: u64,
+}
+
+impl BlockSource {
+    /// Bytes that there are, given how many the inner source has: up to the first block that is cut.
+    fn have(&self, inner: u64) -> u64 {
+        let inner = inner.saturating_sub(self.offset);
+        let rest = |start: u64| inner.saturating_sub(start).min(self.bytes);
+        let cut = self.starts.iter().position(|&s| rest(s) < self.bytes);
+        let whole = |blocks: usize| blocks as u64 * self.bytes;
+        match cut {
+            // What is there of a reversed block is its end.
+            Some(k) if self.reversed > 0 => whole(k),
+            Some(k) => whole(k) + rest(self.starts[k]),
+            None => whole(self.starts.len()),
+        }
+    }
+
+    /// Reads `buffer` at `within` a block that begins at a byte of the inner source and whose units are reversed.
+    fn read_reversed(
+        &self,
+        session: &Session<'_>,
+        block: u64,
+        within: u64,
+        buffer: &mut [u8],
+    ) -> Result<()> {
+        let unit = self.reversed;
+        let first = within / unit;
+        let end = (within + buffer.len() as u64).div_ceil(unit);
+        let mut stored = vec![0; ((end - first) * unit) as usize];
+        let from = (self.bytes / unit).saturating_sub(end) * unit;
+        session.read_at(block.saturating_add(from), &mut stored)?;
+        let mut turned = vec![0; stored.len()];
+        let units = stored.chunks_exact(unit as usize).rev();
+        for (to, from) in turned.chunks_exact_mut(unit as usize).zip(units) {
+            to.copy_from_slice(from);
+        }
+        let skip = (within - first * unit) as usize;
+        buffer.copy_from_slice(&turned[skip..][..buffer.len()]);
+        Ok(())
+    }
 }
 
 impl ByteSource for BlockSource {
     fn len(&self) -> Result<Option<u64>> {
-        let whole = self.order.len() as u64 * self.bytes;
-        let inner = self.inner.len()?;
-        Ok(inner.map(|inner| inner.saturating_sub(self.offset).min(whole)))
+        Ok(self.inner.len()?.map(|inner| self.have(inner)))
     }
 
     fn most_bytes(&self) -> Result<Option<u64>> {
-        let whole = self.order.len() as u64 * self.bytes;
-        let inner = self.inner.most_bytes()?;
-        Ok(inner.map(|inner| inner.saturating_sub(self.offset).min(whole)))
+        Ok(self.inner.most_bytes()?.map(|inner| self.have(inner)))
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
@@ -35,18 +73,18 @@ impl ByteSource for BlockSource {
             let within = at % self.bytes;
             let run = (self.bytes - within).min(rest.len() as u64);
             let (piece, behind) = rest.split_at_mut(run as usize);
-            let block = usize::try_from(at / self.bytes)
+            let start = usize::try_from(at / self.bytes)
                 .ok()
-                .and_then(|k| self.order.get(k))
+                .and_then(|k| self.starts.get(k))
                 .ok_or_else(|| {
-                    let have = self.order.len() as u64 * self.bytes;
+                    let have = self.starts.len() as u64 * self.bytes;
                     truncated("voxel data", have, at.saturating_add(run))
                 })?;
-            let stored = block
-                .saturating_mul(self.bytes)
-                .saturating_add(self.offset)
-                .saturating_add(within);
-            session.read_at(stored, piece)?;
+            let block = start.saturating_add(self.offset);
+            match self.reversed {
+                0 => session.read_at(block.saturating_add(within), piece)?,
+                _ => self.read_reversed(&session, block, within, piece)?,
+            }
             (at, rest) = (at + run, behind);
         }
         session.end()

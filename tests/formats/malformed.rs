@@ -20,14 +20,14 @@ fn told(kind: &ErrorKind) -> String {
 }
 
 /// Gathers what damaged files give, and compares.
-struct Table {
+pub struct Table {
     folder: tempfile::TempDir,
     cases: usize,
     failures: Vec<String>,
 }
 
 impl Table {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self {
             folder: tempfile::tempdir().unwrap(),
             cases: 0,
@@ -35,11 +35,11 @@ impl Table {
         }
     }
 
-    fn check(&mut self, what: &str, seed: &Seed, expected: &str) {
+    pub fn check(&mut self, what: &str, seed: &Seed, expected: &str) {
         self.check_with(what, seed, &LoadOptions::new(), expected);
     }
 
-    fn check_with(&mut self, what: &str, seed: &Seed, options: &LoadOptions, expected: &str) {
+    pub fn check_with(&mut self, what: &str, seed: &Seed, options: &LoadOptions, expected: &str) {
         self.cases += 1;
         let folder = self.folder.path().join(self.cases.to_string());
         std::fs::create_dir(&folder).unwrap();
@@ -56,7 +56,7 @@ impl Table {
     }
 
     /// A text of the first file replaced by another.
-    fn replaced(&mut self, seed: &Seed, rows: &[(&str, &str, &str)]) {
+    pub fn replaced(&mut self, seed: &Seed, rows: &[(&str, &str, &str)]) {
         for (from, to, expected) in rows {
             let mut damaged = seed.clone();
             let bytes = damaged.header();
@@ -70,7 +70,7 @@ impl Table {
     }
 
     /// Bytes of the first file overwritten.
-    fn overwritten(&mut self, seed: &Seed, rows: &[(usize, &[u8], &str)]) {
+    pub fn overwritten(&mut self, seed: &Seed, rows: &[(usize, &[u8], &str)]) {
         for (offset, bytes, expected) in rows {
             let mut damaged = seed.clone();
             damaged.header()[*offset..][..bytes.len()].copy_from_slice(bytes);
@@ -79,7 +79,7 @@ impl Table {
     }
 
     /// The first file cut.
-    fn cut(&mut self, seed: &Seed, rows: &[(usize, &str)]) {
+    pub fn cut(&mut self, seed: &Seed, rows: &[(usize, &str)]) {
         for (length, expected) in rows {
             let mut damaged = seed.clone();
             damaged.header().truncate(*length);
@@ -87,7 +87,7 @@ impl Table {
         }
     }
 
-    fn done(self, format: &str) {
+    pub fn done(self, format: &str) {
         println!("{format}: {} malformed files", self.cases);
         assert!(self.cases >= 40, "{format}: only {} cases", self.cases);
         assert!(
@@ -824,7 +824,11 @@ fn minc() {
             ),
         ],
     );
-    table.overwritten(&seed, &[(0, b"\x89HDF", "unsupported")]);
+    let hdf5 = match cfg!(feature = "minc2") {
+        true => "damaged HDF5",
+        false => "unsupported",
+    };
+    table.overwritten(&seed, &[(0, b"\x89HDF", hdf5)]);
     // All that follows is found by its place: the file is made by `seeds::minc`.
     let position = |text: &str| {
         let bytes = &seed.files[0].1;

@@ -150,6 +150,9 @@ fn random_files_have_the_oracles_bits() {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     let mut failures = Vec::new();
     for case in manifest.lines().map(Case::new) {
+        if case.format == "MINC2" && !cfg!(feature = "minc2") {
+            continue;
+        }
         *counts.entry(case.format).or_default() += 1;
         match case.compare(&folder, &backends) {
             Ok(differ) if differ.is_empty() => {}

@@ -132,14 +132,83 @@ const VOLUMES: &[[&str; 7]] = &[
         "7613d169e86d185adf7a170b3a2613a0a02c72aa53e92bf5f2a4f74f00a3c2fc",
         "aaafabbde72822cc21286048c994dc18a07f9e808e53eac90fcaa0794cfb2cb2",
     ],
+    [
+        "tinypet.v",
+        "",
+        "[10, 10, 3, 1]",
+        "int16",
+        "2433f001919fc260",
+        "03a38cc4283bd85de6ae4b7ead7bf2c34bbb454186dc631a8492d185209c5eee",
+        "dab899bccb242760173a7058c29e45c90c28f88c350857109208a20127ecffd3",
+    ],
 ];
+
+#[cfg(feature = "minc2")]
+const MINC2: &[[&str; 7]] = &[
+    [
+        "small.mnc",
+        "",
+        "[18, 28, 29]",
+        "int16",
+        "a94644e6837a919f",
+        "108736466c4a18d32b6b126c35d2f872019d9dd116330d1d5803c4c099bb4718",
+        "28e0d565aceaa166e78cadb297bbf088ab81671e17858de8bf24a5d65c6218f3",
+    ],
+    [
+        "minc2_1_scale.mnc",
+        "",
+        "[10, 20, 20]",
+        "uint8",
+        "c0c31590efb96b79",
+        "02d752f554a550b2a560e0374fbb917feaa0ae30f7fab822273e11406d6b6222",
+        "c16f18ea4a8a3d99758726eddb8c22cea51e0486aa8706898124d28e3c1f5cc2",
+    ],
+    [
+        "minc2_4d.mnc",
+        "",
+        "[2, 10, 20, 20]",
+        "uint8",
+        "c0c31590efb96b79",
+        "6b9caea005b1eb209d51137cd6b59b1dbd16fa2e2b0e9213fb73577d1d4f45b2",
+        "2fe462f2d961abb7dcdb18252eaae0c9cc8081dee7205934a69c895b2a0bbdfb",
+    ],
+    [
+        "minc2-no-att.mnc",
+        "",
+        "[10, 20, 20]",
+        "uint8",
+        "ed0d1425e5df64a3",
+        "86c1fd5c9e90de77c6ab2acad9a5f0e3e9afbddcba3733f61975e5f4fabbc9d6",
+        "27348c1c7bafcddc511e80c963847e5cbcfae93dcd3f519af742767bc2e6e6fd",
+    ],
+    [
+        "minc2-4d-d.mnc",
+        "",
+        "[5, 16, 16, 16]",
+        "float64",
+        "7f814f0abf41d8cf",
+        "d79a420daeca528f0d906f43413abc134aa892a45bc06f6dc372ff925468a9b3",
+        "af72abf13f99920ad414cd966cbae073c7ce50aa742e2a3bb74555ffe995239d",
+    ],
+    [
+        "minc2_baddim.mnc",
+        "",
+        "[10, 10, 10]",
+        "int16",
+        "275fbceb77974ec6",
+        "58f651802c2806715aec1852da5ea757d4c9b02e2926c0381c4a5f501f6c5ff2",
+        "f1478a05d5253abf73ad3a06b648144aadcd220b6c078ea9fd36323440a8221d",
+    ],
+];
+#[cfg(not(feature = "minc2"))]
+const MINC2: &[[&str; 7]] = &[];
 
 #[test]
 fn nibabels_volumes_have_its_bits() {
     let Some(folder) = oracle_folder("nibabel's volumes") else {
         return;
     };
-    for &[file, names, shape, dtype, affine, f32s, f64s] in VOLUMES {
+    for &[file, names, shape, dtype, affine, f32s, f64s] in VOLUMES.iter().chain(MINC2) {
         let image =
             DataobjImage::from_filename(folder.join("real").join(file), &options(names)).unwrap();
         let told = format!("{file} {names}");

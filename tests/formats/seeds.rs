@@ -308,6 +308,35 @@ pub fn cifti() -> Seed {
     Seed::new("CIFTI-2", [("seed.dconn.nii", bytes)])
 }
 
+/// Bytes of the subheader of a frame of [`ecat`].
+pub const FRAMES: [usize; 2] = [2 * 512, 4 * 512];
+
+/// Two frames of 2 x 3 x 4 voxels of two bytes.
+pub fn ecat() -> Seed {
+    let mut bytes = vec![0; 6 * 512];
+    bytes[..9].copy_from_slice(b"MATRIX72v");
+    put16(&mut bytes, 46, &[72]);
+    put_f32(&mut bytes, 144, &[2.5]);
+    put16(&mut bytes, 354, &[2]);
+    put32(&mut bytes, 512, &[29, 2, 0, 2]);
+    put32(&mut bytes, 528, &[0x0101_0001, 3, 4, 1]);
+    put32(&mut bytes, 544, &[0x0101_0002, 5, 6, 1]);
+    for at in FRAMES {
+        put16(&mut bytes, at, &[6, 3, 2, 3, 4]);
+        put_f32(&mut bytes, at + 26, &[0.5]);
+        put_f32(&mut bytes, at + 34, &[0.2, 0.3, 0.4]);
+        bytes[at + 512..][..48].copy_from_slice(&[1; 48]);
+    }
+    Seed::new("ECAT 7", [("seed.v", bytes)])
+}
+
+/// As [`minc`], in one chunk for each index of the first axis; written by h5py.
+#[cfg(feature = "minc2")]
+pub fn minc2() -> Seed {
+    let bytes = include_bytes!("seed_minc2.mnc").to_vec();
+    Seed::new("MINC2", [("seed.mnc", bytes)])
+}
+
 /// One of each.
 pub fn all() -> Vec<Seed> {
     vec![
@@ -321,5 +350,8 @@ pub fn all() -> Vec<Seed> {
         mhd(),
         minc(),
         cifti(),
+        ecat(),
+        #[cfg(feature = "minc2")]
+        minc2(),
     ]
 }

@@ -9,7 +9,7 @@ manifest.txt has a line for each random file:
     format|path|options|shape|native dtype|affine|zooms|sha256 f16|f32|f64|native|index=sha256;...
 
 The affine is 16 floats as hexadecimal bits, the zooms are one for each axis; or "-". Arrays are hashed in Fortran order, little-endian, every NaN as the
-quiet one. Needs nibabel 5.4.2, numpy 2, scipy, SimpleITK.
+quiet one. Needs nibabel 5.4.2, numpy 2, scipy, h5py, SimpleITK.
 """
 
 import gzip
@@ -22,6 +22,7 @@ import warnings
 import zlib
 from pathlib import Path
 
+import h5py
 import nibabel as nib
 import numpy as np
 import scipy.io
@@ -41,7 +42,8 @@ REAL = [
     ("tests/data", "phantom_varscale.PAR"), ("tests/data", "phantom_varscale.REC"),
     ("tests/data", "phantom_truncated.PAR"), ("tests/data", "phantom_truncated.REC"),
     ("tests/data", "tiny.mnc"), ("tests/data", "minc1_1_scale.mnc"), ("tests/data", "minc1_4d.mnc"),
-    ("tests/data", "minc1-no-att.mnc"), ("tests/data", "small.mnc"),
+    ("tests/data", "minc1-no-att.mnc"), ("tests/data", "small.mnc"), ("tests/data", "tinypet.v"),
+    *(("tests/data", f"{name}.mnc") for name in ["minc2_1_scale", "minc2_4d", "minc2-no-att", "minc2-4d-d", "minc2_baddim"]),
     ("cifti2/tests/data", "row_major.dconn.nii"), ("tests/data", "row_major.dconn.nii"),
 ]
 
@@ -87,11 +89,13 @@ def hexadecimal(values):
 def own_zooms(image):
     """The zooms of the file: nibabel replaces those of some formats by the lengths of the affine's columns."""
     header = image.header
+    if isinstance(header, nib.ecat.EcatHeader):
+        return None
     if isinstance(header, nib.brikhead.AFNIHeader):
         return header.copy().get_zooms()
     if isinstance(header, nib.parrec.PARRECHeader):
         return header.copy().get_zooms()
-    if isinstance(image, nib.Minc1Image):
+    if isinstance(image, nib.Minc1Image):  # MINC2 too
         return image.dataobj.minc_file.get_zooms()
     return header.get_zooms()
 
@@ -432,6 +436,51 @@ def minc(rng, folder, k, manifest):
     manifest.add_nibabel("MINC1", path)
 
 
+# ---------------------------------------------------------------- MINC2
+def minc2(rng, folder, k, manifest):
+    code = str(rng.choice(["u1", "i1", "u2", "i2", "u4", "i4", "f4", "f8"]))
+    order = str(rng.choice(["<", "<", ">"]))
+    names = [str(n) for n in rng.permutation(["xspace", "yspace", "zspace"])]
+    if rng.random() < 0.4:
+        names.insert(0, "time")
+    shape = [int(n) for n in rng.integers(1, 8, size=len(names))]
+    path = folder / f"{k}.mnc"
+    text = lambda value: np.bytes_(value)
+    with h5py.File(path, "w", libver=str(rng.choice(["earliest", "latest"]))) as file:
+        root = file.create_group("minc-2.0")
+        root.attrs["history"] = text("made at random")
+        dimensions = root.create_group("dimensions")
+        for name in names:
+            variable = dimensions.create_dataset(name, data=np.int32(0))
+            if rng.random() < 0.7:
+                variable.attrs["spacing"] = text(rng.choice(["regular__", "regular__", "xspace"]))
+            if rng.random() < 0.8:
+                variable.attrs["step"] = float(rng.normal())
+                variable.attrs["start"] = float(rng.normal() * 50)
+                if rng.random() < 0.7:
+                    variable.attrs["direction_cosines"] = rng.normal(size=3)
+        image = root.create_group("image").create_group("0")
+        layout = {}
+        if rng.random() < 0.6:
+            layout["chunks"] = tuple(int(rng.integers(1, n + 1)) for n in shape)
+            if rng.random() < 0.7:
+                layout.update(compression="gzip", shuffle=bool(rng.random() < 0.3), fletcher32=bool(rng.random() < 0.2))
+        data = image.create_dataset("image", data=random_array(rng, shape, order + code), **layout)
+        data.attrs["dimorder"] = text(",".join(names + (["vector_dimension"] if rng.random() < 0.2 else [])))
+        if code[0] in "iu" and rng.random() < 0.6:
+            info = np.iinfo(code)
+            low, high = sorted(int(v) for v in rng.integers(info.min, info.max, size=2))
+            data.attrs["valid_range"] = np.array([low, high + (low == high)], rng.choice(["f8", "i8"]))
+        scales = int(rng.integers(0, 3))
+        kinds = [str(rng.choice(["<", ">"])) + str(rng.choice(["f8", "f8", "f4"])) for _ in range(2)]
+        for name, low, kind in ("image-max", 20, kinds[0]), ("image-min", -20, kinds[1]):
+            values = np.asarray(rng.normal(size=shape[:scales]) * 10 + low, kind)
+            variable = image.create_dataset(name, data=values)
+            if scales:
+                variable.attrs["dimorder"] = text(",".join(names[:scales]))
+    manifest.add_nibabel("MINC2", path)
+
+
 # ---------------------------------------------------------------- CIFTI-2
 def cifti(rng, folder, k, manifest):
     source = nib.Nifti2Image.from_filename(next(p for p in [NIB / "tests/data/row_major.dconn.nii", NIB / "cifti2/tests/data/row_major.dconn.nii"] if p.exists()))
@@ -455,6 +504,68 @@ def cifti(rng, folder, k, manifest):
     path = folder / (f"{k}.dconn.nii" + (".gz" if zipped else ""))
     stored(path, header.binaryblock + b"\1\0\0\0" + extension + data, zipped)
     manifest.add_nibabel("NIfTI-2" if zipped else "CIFTI-2", path)
+
+
+# ---------------------------------------------------------------- ECAT
+def ecat(rng, folder, k, manifest):
+    order = ">" if rng.random() < 0.8 else "<"
+    main = np.zeros((), nib.ecat.hdr_dtype.newbyteorder(order))
+    main["magic_number"] = rng.choice([b"MATRIX72v", b"MATRIX70v"])
+    main["sw_version"] = 74 if order == "<" else rng.choice([72, 74])
+    main["patient_orientation"] = rng.integers(0, 10)
+    main["ecat_calibration_factor"] = rng.choice([1.0, rng.normal() * 10, rng.normal() * 1e-8])
+    frames = int(rng.choice([1, 1, 2, 3, 5, 40]))
+    main["num_frames"] = frames
+    shape = tuple(int(n) for n in rng.integers(1, 8 if frames < 9 else 3, size=3))
+    code = int(rng.choice([1, 2, 3, 4, 5, 6, 6, 6, 7]))
+    dtype = nib.ecat.data_type_codes.dtype[code].newbyteorder(order)
+    rows = [1 << 24 | 1 << 16 | (n + 1) for n in range(frames)]
+    if rng.random() < 0.3:
+        rows = list(rng.permutation(rows))
+    sub = np.zeros((), nib.ecat.subhdr_dtype.newbyteorder(order))
+    sub["data_type"], sub["num_dimensions"] = code, 3
+    sub["x_dimension"], sub["y_dimension"], sub["z_dimension"] = shape
+    for name in "x_offset", "y_offset", "z_offset":
+        sub[name] = rng.normal() * 10
+    for name in "x_pixel_size", "y_pixel_size", "z_pixel_size":
+        sub[name] = rng.random()
+    data_blocks = -(-(int(np.prod(shape)) * dtype.itemsize) // 512)
+    blocks = {1: main.tobytes()}
+    free, where = 3, []
+    lists = [2]
+    for _ in range((frames - 1) // 31):
+        lists.append(free)
+        free += 1
+    for n in rng.permutation(frames):
+        free += int(rng.integers(3))
+        where.append((int(n), free))
+        sub["scale_factor"] = rng.choice([1.0, rng.normal(), rng.normal() * 1e-6]) if rng.random() < 0.8 else 0.25
+        blocks[free] = sub.tobytes()
+        blocks[free + 1] = random_array(rng, shape, dtype).tobytes(order="F")
+        free += 1 + data_blocks
+    where = dict(where)
+    for n, at in enumerate(lists):
+        chunk = range(n * 31, min(frames, n * 31 + 31))
+        rows_here = [[rows[i], where[i], where[i] + data_blocks, 1] for i in chunk]
+        following = lists[n + 1] if n + 1 < len(lists) else int(rng.choice([0, 1, 2]))
+        table = [[31 - len(chunk), following, 0, len(chunk)]] + rows_here
+        blocks[at] = np.array(table, order + "i4").tobytes().ljust(512, b"\0")
+    out = bytearray()
+    for at in sorted(blocks):
+        out = out.ljust((at - 1) * 512, b"\xee") + blocks[at]
+    path = folder / f"{k}.v"
+    path.write_bytes(bytes(out).ljust(-(-len(out) // 512) * 512, b"\0"))
+    if rng.random() < 0.3:
+        # As nibabel writes it, where it can: it knows of no second list.
+        image = nib.ecat.load(path)
+        if order == ">" and frames < 31 and image.header["patient_orientation"] > 7:
+            written = folder / f"{k}w.v"
+            with written.open("wb") as stream:
+                holder = nib.FileHolder(fileobj=stream)
+                image.to_file_map({"header": holder, "image": holder})
+            path.unlink()
+            path = written
+    manifest.add_nibabel("ECAT 7", path, load=nib.ecat.load)
 
 
 # ---------------------------------------------------------------- NRRD and MetaImage
@@ -702,7 +813,7 @@ def main():
         if (NIB / folder / file).exists():
             shutil.copy(NIB / folder / file, out / "real")
     manifest = Manifest(out, np.random.default_rng(seed))
-    for make in mgh, analyze, afni, parrec, minc, cifti, nrrd, metaimage:
+    for make in mgh, analyze, afni, parrec, minc, minc2, cifti, ecat, nrrd, metaimage:
         folder = out / make.__name__
         folder.mkdir()
         rng = np.random.default_rng([seed, *make.__name__.encode()])

@@ -1,0 +1,148 @@
+//! The same for ECAT and MINC2.
+
+use super::malformed::Table;
+use super::seeds;
+
+#[test]
+fn ecat() {
+    let (mut table, seed) = (Table::new(), seeds::ecat());
+    let [first, second] = seeds::FRAMES;
+    table.cut(&seed, &[(0, "empty"), (6, "unknown format"), (3072, "ok")]);
+    for length in [7, 100, 354, 511] {
+        table.cut(&seed, &[(length, "truncated header")]);
+    }
+    for length in [512, 513, 800, 1023] {
+        table.cut(&seed, &[(length, "truncated matrix list")]);
+    }
+    for length in [1024, 1100, 1535, 1536, 2048, 2559] {
+        table.cut(&seed, &[(length, "truncated subheader")]);
+    }
+    for length in [2560, 2561, 2607] {
+        table.cut(&seed, &[(length, "truncated voxel data")]);
+    }
+    table.cut(&seed, &[(2608, "ok")]);
+    let int = |value: i32| value.to_be_bytes();
+    let short = |value: u16| value.to_be_bytes();
+    // Free and used entries, the next block of the list.
+    for (at, value) in [
+        (512, 30),
+        (512, -1),
+        (524, 1),
+        (524, 32),
+        (524, -2),
+        (524, i32::MAX),
+    ] {
+        table.overwritten(&seed, &[(at, &int(value), "header matrix list")]);
+    }
+    for (next, expected) in [
+        (0, "ok"),
+        (-5, "ok"),
+        (2, "ok"),
+        (3, "header matrix list"),
+        (7, "truncated matrix list"),
+        (i32::MAX, "truncated matrix list"),
+    ] {
+        table.overwritten(&seed, &[(516, &int(next), expected)]);
+    }
+    // Frames announced.
+    for (frames, expected) in [
+        (0, "header matrix list"),
+        (1, "header matrix list"),
+        (3, "ok"),
+    ] {
+        table.overwritten(&seed, &[(354, &short(frames), expected)]);
+    }
+    // Where the subheaders are.
+    for at in [532, 548] {
+        for (block, expected) in [
+            (-1, "header matrix list"),
+            (0, "header matrix list"),
+            (7, "truncated subheader"),
+            (i32::MAX, "truncated subheader"),
+            (i32::MIN, "header matrix list"),
+        ] {
+            table.overwritten(&seed, &[(at, &int(block), expected)]);
+        }
+    }
+    for at in [first, second] {
+        for code in [0, 8, 0xffff] {
+            table.overwritten(&seed, &[(at, &short(code), "header data_type")]);
+        }
+        for axis in 0..3 {
+            let field = at + 4 + 2 * axis;
+            table.overwritten(&seed, &[(field, &short(9), "header x_dimension")]);
+        }
+        table.overwritten(&seed, &[(at, &short(5), "unsupported")]);
+    }
+    let largest = [0xff; 6];
+    let mut both = seed.clone();
+    for at in [first, second] {
+        both.header()[at + 4..][..6].copy_from_slice(&largest);
+    }
+    table.check("the largest frames", &both, "truncated voxel data");
+    table.done("ECAT 7");
+}
+
+#[cfg(feature = "minc2")]
+#[test]
+fn minc2() {
+    let (mut table, seed) = (Table::new(), seeds::minc2());
+    let whole = seed.files[0].1.len();
+    table.cut(&seed, &[(0, "empty"), (3, "unknown format"), (whole, "ok")]);
+    table.cut(&seed, &[(4, "damaged HDF5")]);
+    for length in [8, 40, 95] {
+        table.cut(&seed, &[(length, "truncated HDF5 file")]);
+    }
+    for k in 1..16 {
+        table.cut(&seed, &[(whole * k / 16, "truncated HDF5 file")]);
+    }
+    let group = "header minc-2.0/image/0";
+    let dimensions = "header minc-2.0/dimensions";
+    table.replaced(
+        &seed,
+        &[
+            ("minc-2.0", "minc-2.1", group),
+            ("dimensions\0", "dimensionz\0", dimensions),
+            ("image-max", "image-mux", group),
+            ("image-min", "image-mun", group),
+            ("dimorder", "dimordur", "header dimorder"),
+            ("regular__", "irregular", "header spacing"),
+            ("regular__", "regular_1", "ok"),
+            ("spacing", "spocing", "ok"),
+            ("direction_cosines", "direction_cosinez", "ok"),
+            ("zspace,yspace,xspace", "zspace,yspace,yspace", "ok"),
+            (
+                "zspace,yspace,xspace",
+                "zspace,yspace\0xspace",
+                "header dimorder",
+            ),
+            ("zspace,yspace,xspace", "zspace,yspace,xspacf", dimensions),
+            (
+                "zspace,yspace,xspace",
+                "yspace,zspace,xspace",
+                "header image-max",
+            ),
+            ("\0zspace\0", "\0zspacf\0", dimensions),
+            ("SNOD", "SNUD", "damaged HDF5"),
+            ("TREE", "TREF", "damaged HDF5"),
+            ("HEAP", "HEAQ", "damaged HDF5"),
+        ],
+    );
+    let double = |value: f64| value.to_le_bytes();
+    let at = |bytes: &[u8]| {
+        let file = &seed.files[0].1;
+        let found = file.windows(bytes.len()).position(|window| window == bytes);
+        found.unwrap()
+    };
+    let high = at(&[double(0.0), double(200.0)].concat()) + 8;
+    for value in [255.5, 256.0, 1e300, f64::INFINITY] {
+        table.overwritten(&seed, &[(high, &double(value), "header valid_range")]);
+    }
+    for value in [-1.0, f64::NEG_INFINITY] {
+        table.overwritten(&seed, &[(high - 8, &double(value), "header valid_range")]);
+    }
+    for value in [255.0, 0.0, f64::NAN] {
+        table.overwritten(&seed, &[(high, &double(value), "ok")]);
+    }
+    table.done("MINC2");
+}
