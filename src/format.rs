@@ -1,6 +1,6 @@
 //! The table of formats: how each is recognised, which files it has, and who parses its header.
 //!
-//! Formats see bytes, never files: [`crate::image`] reads what a format asks for and hands it over, decompressed.
+//! Formats see bytes, never files: the image layer reads what a format asks for and hands it over, decompressed.
 
 pub mod afni;
 pub mod analyze;
