@@ -3,6 +3,7 @@
 
 mod bits;
 mod bits_complex;
+mod budget;
 mod cache_walk;
 mod caches;
 #[cfg(feature = "cli")]

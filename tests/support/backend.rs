@@ -71,7 +71,7 @@ impl Backend {
 }
 
 #[cfg(feature = "gpu")]
-pub use gpu::open;
+pub use gpu::{open, ready};
 
 #[cfg(feature = "gpu")]
 mod gpu {
