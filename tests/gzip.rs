@@ -1,5 +1,5 @@
 //! Promise: gzip files of every kind load bit-exact, whole and in slices, and nothing corrupt gets through
-//! (issue 4, gzip-and-faults.md).
+//! (gzip-and-faults.md).
 
 mod codecs;
 mod damage;
