@@ -3,11 +3,10 @@
 //! Little-endian: magic, the file it belongs to, the chunks, their windows (each deflated), and the CRC-32 of all
 //! before it. What is damaged, stale or of another file is no index at all: it is made anew.
 
-use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::UNIX_EPOCH;
 
 use libdeflater::{CompressionLvl, Compressor};
@@ -18,6 +17,7 @@ use super::gzidx;
 use super::index::Index;
 use super::record::MOST_CHUNK;
 use crate::error::{Error, Result};
+use crate::save::WholeFile;
 use crate::source::Source;
 use crate::source::file::{FileSource, Identity};
 
@@ -127,7 +127,10 @@ impl GzipSource {
             }
             _ => encode(&index, &binding),
         };
-        write_whole(path, &bytes).map_err(|error| Error::io(&error, 0).at(path))
+        let mut file = WholeFile::create(path)?;
+        file.write_all(&bytes)
+            .map_err(|error| Error::io(&error, 0).at(path))?;
+        file.finish(path)
     }
 }
 
@@ -228,26 +231,6 @@ pub(super) fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
 
 pub(super) fn take_u64(rest: &mut &[u8]) -> Option<u64> {
     take(rest).map(u64::from_le_bytes)
-}
-
-/// Writes a file that appears whole or not at all: under another name beside it, then renamed.
-fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    static WRITTEN: AtomicU64 = AtomicU64::new(0);
-    let number = WRITTEN.fetch_add(1, Ordering::Relaxed);
-    let mut name = std::ffi::OsString::from(".");
-    name.push(path.file_name().unwrap_or_default());
-    name.push(format!(".{}.{number}.tmp", std::process::id()));
-    let beside = path.with_file_name(name);
-    let write = || {
-        let mut file = File::create_new(&beside)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        std::fs::rename(&beside, path)
-    };
-    write().inspect_err(|_| {
-        // Nothing more can be done for a file that cannot be removed.
-        let _ = std::fs::remove_file(&beside);
-    })
 }
 
 #[cfg(test)]
