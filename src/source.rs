@@ -178,6 +178,10 @@ impl Source {
         }
     }
 
+    pub fn is_gzip(&self) -> bool {
+        matches!(self, Self::Gzip(_))
+    }
+
     pub fn access(&self) -> Access {
         match self {
             Self::Gzip(source) => source.access(),

@@ -130,12 +130,10 @@ impl Ring {
     /// As [`Self::take`].
     pub fn new(gpu: &Gpu, purpose: Purpose, slot_bytes: u64, count: usize) -> Result<Self> {
         let direct = purpose == Purpose::Bind && gpu.maps_primary();
-        let staging = wgpu::BufferUsages::MAP_WRITE
-            | if direct {
-                wgpu::BufferUsages::STORAGE
-            } else {
-                wgpu::BufferUsages::COPY_SRC
-            };
+        let mut staging = wgpu::BufferUsages::MAP_WRITE | wgpu::BufferUsages::COPY_SRC;
+        if direct {
+            staging |= wgpu::BufferUsages::STORAGE;
+        }
         let raw = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
         let slot = || {
             Ok(Slot {

@@ -65,6 +65,11 @@ impl Plan {
         self.axes.iter().map(|axis| axis.count).product()
     }
 
+    /// Whether stored and output voxels follow each other alike; so do those of any part of such a box.
+    pub fn is_dense(&self) -> bool {
+        matches!(self.axes[..], [axis] if axis.stored == 1 && axis.out == 1)
+    }
+
     /// Stored voxels from the first to behind the last.
     pub fn stored_span(&self) -> u64 {
         if self.empty {

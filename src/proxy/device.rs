@@ -158,8 +158,9 @@ impl ArrayProxy {
             item: self.spec.dtype.size_bytes() as u64,
             tracer,
             stage: match self.source.access() {
-                Access::Random => Stage::Read,
-                Access::Sequential => Stage::Inflate,
+                // With an index a gzip file can be read anywhere; it is inflated all the same.
+                Access::Random if !self.source.is_gzip() => Stage::Read,
+                _ => Stage::Inflate,
             },
         }
     }

@@ -64,7 +64,7 @@ impl Cut {
 
     /// Whether stored and output voxels follow each other alike: the parts of such a plan are then like it.
     pub fn is_dense(&self) -> bool {
-        matches!(self.plan.axes[..], [axis] if axis.stored == 1 && axis.out == 1)
+        self.plan.is_dense()
     }
 
     /// The same with at most this many voxels of the output in a packet.

@@ -30,6 +30,8 @@ pub(crate) struct Packet {
     pub window: std::ops::Range<u64>,
     /// Invocations with something to do.
     pub invocations: u32,
+    /// Where in the output the stored bytes go as they are, in whole words; none when there is more to do.
+    pub copy: Option<std::ops::Range<u64>>,
 }
 
 /// The table entries that a box needs: the first, how many, and where in the first the box begins.
@@ -123,12 +125,22 @@ pub(crate) fn packet(conversion: &Conversion, tile: Plan, align: u64) -> Packet 
     head.resize(head.len().next_multiple_of(DATA_ALIGN), 0);
     head[2] = head.len() as u32;
     Packet {
+        copy: copied(conversion, &tile),
         head,
         bytes: gather.total * conversion.stored.size_bytes() as u64,
         window,
         invocations: invocations as u32,
         tile,
     }
+}
+
+/// The bytes of the output that a box is, byte for byte, when they are whole words.
+fn copied(conversion: &Conversion, tile: &Plan) -> Option<std::ops::Range<u64>> {
+    let range = tile.out_range();
+    let item = conversion.output.size_bytes() as u64;
+    let bytes = range.start * item..range.end * item;
+    let whole_words = bytes.start % 4 == 0 && bytes.end % 4 == 0;
+    (conversion.is_plain_copy() && tile.is_dense() && whole_words).then_some(bytes)
 }
 
 /// Brings an axis along which the output is dense to the front, or one of a single voxel; returns its count.

@@ -164,27 +164,73 @@ fn a_callers_buffer_keeps_its_other_elements() {
             let scaling = Scaling::linear(0.5, 0.25);
             let conversion =
                 Conversion::new(DType::U8, ByteOrder::Little, &scaling, output).unwrap();
-            let len = (plan.out_range().end + 5) as usize * output.size_bytes() / 2;
-            // Any bytes do for poison, so long as no result looks like them.
-            let poison = DeviceArray::from_slice(&gpu, &[len], &vec![f16::from_bits(0xabcd); len]);
-            let target = poison.unwrap();
-            let options = StagingOptions::default();
-            load_into(&gpu, &conversion, &plan, &memory, target.buffer(), &options).unwrap();
-            let mut got = vec![f16::ZERO; len];
-            target.download_into(&mut got).unwrap();
-            let mut got: Vec<u8> = bytemuck::cast_slice(&got).to_vec();
-            check_bytes(&conversion, &plan, &memory, &got);
-            let size = output.size_bytes();
-            for_each_voxel(&plan, |_, out| {
-                let at = out as usize * size;
-                for pair in got[at..at + size].chunks_mut(2) {
-                    pair.copy_from_slice(&0xabcd_u16.to_le_bytes());
-                }
-            });
-            assert!(
-                got.chunks(2).all(|pair| pair == 0xabcd_u16.to_le_bytes()),
-                "{plan:?} as {output} changed what it should not"
+            check_in_place(
+                &gpu,
+                &conversion,
+                &plan,
+                &memory,
+                &StagingOptions::default(),
             );
         }
     }
+}
+
+#[test]
+fn what_is_stored_as_it_is_wanted_is_copied_anywhere() {
+    let Some(gpu) = gpu_or_skip("what_is_stored_as_it_is_wanted_is_copied_anywhere") else {
+        return;
+    };
+    let mut random = Random(8);
+    for _ in 0..60 {
+        // Runs that begin and end in the middle of a word too, in one slot and in several.
+        let (count, first) = (2 + random.below(5000), random.below(100));
+        let run = Axis {
+            count,
+            stored: 1,
+            out: 1,
+        };
+        let plan = Plan::new(vec![run], first, random.below(3000));
+        let options = StagingOptions {
+            slot_bytes: 4096,
+            ..StagingOptions::default()
+        };
+        for output in OUTPUTS {
+            let memory = random_volume(output, first + count, &mut random);
+            for order in ORDERS {
+                let conversion = Conversion::new(output, order, &Scaling::none(), output).unwrap();
+                check_in_place(&gpu, &conversion, &plan, &memory, &options);
+            }
+        }
+    }
+}
+
+/// Loads a box into a poisoned buffer: the model's bits in their places, and poison everywhere else.
+fn check_in_place(
+    gpu: &Gpu,
+    conversion: &Conversion,
+    plan: &Plan,
+    memory: &Memory,
+    options: &StagingOptions,
+) {
+    let output = conversion.output;
+    let len = (plan.out_range().end + 5) as usize * output.size_bytes() / 2;
+    // Any bytes do for poison, so long as no result looks like them.
+    let poison = DeviceArray::from_slice(gpu, &[len], &vec![f16::from_bits(0xabcd); len]);
+    let target = poison.unwrap();
+    load_into(gpu, conversion, plan, memory, target.buffer(), options).unwrap();
+    let mut got = vec![f16::ZERO; len];
+    target.download_into(&mut got).unwrap();
+    let mut got: Vec<u8> = bytemuck::cast_slice(&got).to_vec();
+    check_bytes(conversion, plan, memory, &got);
+    let size = output.size_bytes();
+    for_each_voxel(plan, |_, out| {
+        let at = out as usize * size;
+        for pair in got[at..at + size].chunks_mut(2) {
+            pair.copy_from_slice(&0xabcd_u16.to_le_bytes());
+        }
+    });
+    assert!(
+        got.chunks(2).all(|pair| pair == 0xabcd_u16.to_le_bytes()),
+        "{plan:?} as {output} changed what it should not"
+    );
 }
