@@ -91,7 +91,7 @@ def main():
                 refused.append(f"{name} {k}: {error!r}"[:200])
         print(f"{name}: {k - len(refused)} files, {len(refused)} that the oracle does not read")
         if "-v" in sys.argv:
-            print("\n".join(refused))
+            print(*refused, sep="\n", end="\n" * bool(refused))
     manifest.write()
     check_sitk(manifest, out)
 

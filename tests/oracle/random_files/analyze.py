@@ -47,7 +47,7 @@ def analyze(variant, rng, folder, k, manifest):
     data = random_array(rng, shape, dtype).tobytes(order="F")
     stored(folder / f"{k}.img{suffix}", rng.bytes(offset) + data + rng.bytes(3), zipped)
     if variant != "analyze" and rng.random() < 0.6:
-        matrix = lambda: rng.normal(size=(4, 4)) if rng.random() < 0.7 else rng.integers(-9, 9, size=(4, 4)).astype("f8")
+        matrix = lambda: rng.normal(size=(4, 4)) if rng.random() < 0.7 else rng.integers(-9, 9, size=(4, 4)).astype(rng.choice(["f8", "i8", "u4", "i2"]))
         content = {}
         if rng.random() < 0.7:
             content["M"] = matrix()

@@ -14,7 +14,10 @@ def mgh(rng, folder, k, manifest):
         dims[3] = 1
     good = int(rng.random() < 0.8)
     header = struct.pack(">i4iiih", 1, *dims, code, int(rng.integers(9)), good)
-    header += rng.normal(size=15).astype(">f4").tobytes()
+    geometry = rng.normal(size=15)
+    if rng.random() < 0.1:
+        geometry[rng.integers(15)] = rng.choice([np.nan, np.inf, 0.0])
+    header += geometry.astype(">f4").tobytes()
     footer = rng.normal(size=5).astype(">f4").tobytes() + b"tags" * int(rng.integers(3))
     footer = footer[: rng.choice([0, 3, 4, 19, 20, len(footer)])]
     data = random_array(rng, dims, dtype).tobytes(order="F")
