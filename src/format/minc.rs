@@ -181,7 +181,10 @@ fn ranges(
         place: Place::Ranges([max_places, min_places].concat()),
         apply: Box::new(move |pieces, parsed| {
             let numbers = |pieces: &[Vec<u8>], kind: Kind| {
-                let found: Vec<f64> = pieces.iter().flat_map(|piece| kind.numbers(piece)).collect();
+                let found: Vec<f64> = pieces
+                    .iter()
+                    .flat_map(|piece| kind.numbers(piece))
+                    .collect();
                 match found.len() as u64 {
                     have if have < ranges.entries => Err(Error::from(ErrorKind::Truncated {
                         what: "image-max and image-min",

@@ -115,9 +115,9 @@ impl Variable {
     fn piece_bytes(&self) -> u64 {
         let lengths = &self.dimensions[usize::from(self.in_records)..];
         let bytes = self.kind.bytes() as u64;
-        lengths
-            .iter()
-            .fold(bytes, |product, (_, length)| product.saturating_mul(*length))
+        lengths.iter().fold(bytes, |product, (_, length)| {
+            product.saturating_mul(*length)
+        })
     }
 
     pub fn attribute(&self, name: &str) -> Option<&Value> {

@@ -11,21 +11,21 @@ use crate::support::backend::Backend;
 use super::{digest, options, oracle_folder, ulps};
 
 /// A line of the manifest.
-struct Case<'a> {
-    format: &'a str,
-    path: &'a str,
-    options: &'a str,
-    shape: &'a str,
-    dtype: &'a str,
-    affine: &'a str,
+pub struct Case<'a> {
+    pub format: &'a str,
+    pub path: &'a str,
+    pub options: &'a str,
+    pub shape: &'a str,
+    pub dtype: &'a str,
+    pub affine: &'a str,
     zooms: &'a str,
-    floats: [&'a str; 3],
-    native: &'a str,
+    pub floats: [&'a str; 3],
+    pub native: &'a str,
     slices: &'a str,
 }
 
 impl<'a> Case<'a> {
-    fn new(line: &'a str) -> Self {
+    pub fn new(line: &'a str) -> Self {
         let parts: Vec<&str> = line.split('|').collect();
         let [
             format,
@@ -155,7 +155,7 @@ struct Counts {
 }
 
 /// What [`FORMATS`] are without the feature for them.
-const LEFT_OUT: &[&str] = if cfg!(feature = "minc2") {
+pub const LEFT_OUT: &[&str] = if cfg!(feature = "minc2") {
     &[]
 } else {
     &["MINC2"]

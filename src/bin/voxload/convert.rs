@@ -6,6 +6,7 @@ use clap::ValueEnum;
 use half::f16;
 use voxload::{ArrayProxy, DType, DataobjImage, Float, Index, SaveOptions};
 
+use crate::loading::Loading;
 use crate::output::ArrayFile;
 use crate::{CommandResult, spinner};
 
@@ -29,6 +30,8 @@ pub struct Args {
     /// With the voxel axes in the order and direction closest to right, anterior, superior (after --slice)
     #[arg(long)]
     canonical: bool,
+    #[command(flatten)]
+    loading: Loading,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -60,7 +63,7 @@ pub fn run(args: &Args) -> CommandResult {
     } else {
         Some(ArrayFile::new(&args.output)?)
     };
-    let mut image = voxload::load(&args.input)?;
+    let mut image = args.loading.load(&args.input)?;
     let mut index = args.slice.clone().unwrap_or_default();
     if args.canonical || nifti {
         // An affine that follows the slice is needed, so it is the image that is sliced.
