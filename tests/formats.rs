@@ -5,7 +5,6 @@
 
 mod lazy;
 mod malformed;
-mod malformed_more;
 mod mutations;
 mod oracle;
 mod promises;

@@ -86,7 +86,7 @@ fn loading_options_reach_the_library() {
     }
     assert_eq!(outputs[0], outputs[1]);
     assert_ne!(outputs[0], outputs[2], "fp is another scaling");
-    fails(&["info", name(&cut)], "truncated");
+    fails(&["info", name(&cut)], "incomplete volumes");
     let out = dir.path().join("refused.npy");
     let output = voxload(&["convert", name(&par), name(&out), "--par-scaling", "xy"]);
     assert_eq!(status(&output), 2, "wrong usage");

@@ -162,7 +162,7 @@ pub const LEFT_OUT: &[&str] = if cfg!(feature = "minc2") {
 };
 
 /// What issue 5 lists.
-const FORMATS: [&str; 12] = [
+pub const FORMATS: [&str; 12] = [
     "AFNI",
     "Analyze 7.5",
     "CIFTI-2",

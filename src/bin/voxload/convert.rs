@@ -119,10 +119,15 @@ fn to_nifti(image: &mut DataobjImage, args: &Args) -> CommandResult {
     match image.save(&args.output, &options) {
         Err(error) if args.dtype.is_none() && is_unsupported(&error) => {
             let stored = image.dataobj().dtype();
+            let values = if stored.is_complex() {
+                DType::C64
+            } else {
+                DType::F32
+            };
             eprintln!(
-                "voxload: NIfTI cannot state the scaling of these {stored} voxels: written as float32"
+                "voxload: NIfTI cannot state the scaling of these {stored} voxels: written as {values}"
             );
-            Ok(image.save(&args.output, &SaveOptions::new().dtype(DType::F32))?)
+            Ok(image.save(&args.output, &SaveOptions::new().dtype(values))?)
         }
         saved => Ok(saved?),
     }

@@ -10,7 +10,7 @@ use voxload::{DataobjImage, LoadOptions};
 pub struct Loading {
     /// Reads the file as this format: Analyze files of all three kinds look like SPM2's
     #[arg(long, value_enum)]
-    format: Option<Analyze>,
+    format: Option<FormatName>,
     /// PAR/REC: the value on the console, or the floating point value
     #[arg(long, value_enum, default_value_t = ParScaling::Dv)]
     par_scaling: ParScaling,
@@ -23,7 +23,7 @@ pub struct Loading {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Analyze {
+enum FormatName {
     Analyze,
     Spm99,
     Spm2,
@@ -50,9 +50,9 @@ impl Loading {
             });
         if let Some(format) = self.format {
             options = options.format(match format {
-                Analyze::Analyze => Format::Analyze,
-                Analyze::Spm99 => Format::Spm99Analyze,
-                Analyze::Spm2 => Format::Spm2Analyze,
+                FormatName::Analyze => Format::Analyze,
+                FormatName::Spm99 => Format::Spm99Analyze,
+                FormatName::Spm2 => Format::Spm2Analyze,
             });
         }
         DataobjImage::from_filename(path, &options)

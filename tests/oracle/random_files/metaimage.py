@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from .common import random_array, shape_of
-from .simpleitk import SITK_TYPES, add_known, first_axis, written_by_sitk
+from .simpleitk import SITK_TYPES, add_known, as_text, first_axis, written_by_sitk
 
 MET_NAMES = {"u1": "MET_UCHAR", "i1": "MET_CHAR", "u2": "MET_USHORT", "i2": "MET_SHORT", "u4": "MET_UINT", "i4": "MET_INT",
              "u8": "MET_ULONG_LONG", "i8": "MET_LONG_LONG", "f4": "MET_FLOAT", "f8": "MET_DOUBLE"}
@@ -26,10 +26,15 @@ def metaimage(rng, folder, k, manifest):
     shape = shape_of(rng, 2, 4)
     full = ((channels,) if channels > 1 else ()) + shape
     order = str(rng.choice(["<", ">"]))
+    text = rng.random() < 0.2
+    if text:
+        # MetaIO swaps the bytes of numbers in text too, and reads all of them as float64.
+        order, code = "<", {"u8": "u4", "i8": "i4"}.get(code, code)
     array = random_array(rng, full, order + code)
-    data = array.tobytes(order="F")
-    compressed = rng.random() < 0.4
-    lines = ["ObjectType = Image", f"NDims = {len(shape)}", "BinaryData = True",
+    pack = lambda values: as_text(rng, values, [" ", "\n"]) if text else values.tobytes(order="F")
+    data = pack(array)
+    compressed = not text and rng.random() < 0.4
+    lines = ["ObjectType = Image", f"NDims = {len(shape)}", f"BinaryData = {not text}",
              f"{rng.choice(['BinaryDataByteOrderMSB', 'ElementByteOrderMSB'])} = {order == '>'}",
              "DimSize = " + " ".join(map(str, shape)), f"ElementType = {MET_NAMES[code]}"]
     n = len(shape)
@@ -50,15 +55,14 @@ def metaimage(rng, folder, k, manifest):
         file = f"{k}.zraw" if compressed else f"{k}.raw"
         before = b""
         if not compressed and rng.random() < 0.5:
-            size = int(rng.choice([-1, 9]))
+            size = 9 if text else int(rng.choice([-1, 9]))
             lines.append(f"HeaderSize = {size}")
             before = rng.bytes(9)
         (folder / file).write_bytes(before + data)
         path.write_text("\n".join(lines) + f"\nElementDataFile = {file}\n")
     else:
-        share = len(data) // shape[-1]
         for i in range(shape[-1]):
-            (folder / f"{k}_{i + 1:02d}.raw").write_bytes(data[i * share: (i + 1) * share])
+            (folder / f"{k}_{i + 1:02d}.raw").write_bytes(pack(array[..., i]))
         if rng.random() < 0.5:
             tail = "LIST\n" + "\n".join(f"{k}_{i + 1:02d}.raw" for i in range(shape[-1]))
         else:

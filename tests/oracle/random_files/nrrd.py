@@ -1,12 +1,13 @@
 """Random NRRD files."""
 
+import bz2
 import gzip
 from pathlib import Path
 
 import numpy as np
 
 from .common import random_array, shape_of
-from .simpleitk import SITK_TYPES, add_known, bits_of_sitk, first_axis, sitk_array, written_by_sitk
+from .simpleitk import SITK_TYPES, add_known, as_text, bits_of_sitk, first_axis, sitk_array, written_by_sitk
 
 NRRD_NAMES = {"u1": ["uchar", "unsigned char", "uint8"], "i1": ["signed char", "int8"], "u2": ["ushort", "unsigned short", "uint16"],
               "i2": ["short", "int16_t"], "u4": ["uint", "unsigned int"], "i4": ["int", "signed int"], "u8": ["uint64", "unsigned long long"],
@@ -29,11 +30,11 @@ def nrrd(rng, folder, k, manifest):
     shape = shape_of(rng, 1, 5)
     order = str(rng.choice(["<", ">"]))
     array = random_array(rng, shape, order + code)
-    data = array.tobytes(order="F")
-    gz = rng.random() < 0.4
+    encoding = str(rng.choice(["raw", "raw", "gzip", "gz", "bzip2", "bz2", "text", "txt", "ascii", "hex"]))
+    kind = {"gz": "gzip", "bz2": "bzip2", "txt": "text", "ascii": "text"}.get(encoding, encoding)
     lines = [f"NRRD000{rng.integers(1, 6)}", "# made at random", f"type: {rng.choice(NRRD_NAMES[code])}", f"dimension: {len(shape)}",
-             "sizes: " + " ".join(map(str, shape)), f"encoding: {rng.choice(['gzip', 'gz']) if gz else 'raw'}"]
-    if code not in ("u1", "i1") or rng.random() < 0.5:
+             "sizes: " + " ".join(map(str, shape)), f"encoding: {encoding}"]
+    if code not in ("u1", "i1") and kind != "text" or rng.random() < 0.5:
         lines.append(f"endian: {'little' if order == '<' else 'big'}")
     affine = None
     if len(shape) >= 3 and rng.random() < 0.7:
@@ -63,25 +64,35 @@ def nrrd(rng, folder, k, manifest):
         skipped += b"".join(text() + [b"\n", b"\r\n", b"\r"][rng.integers(3)] for _ in range(count - 1)) + text() + b"\n"
     before = b""
     if rng.random() < 0.3:
-        count = int(rng.choice([0, 7, -1])) if not gz else int(rng.integers(0, 9))
+        count = int(rng.choice([0, 7, -1])) if kind == "raw" else int(rng.integers(0, 9))
         lines.append(rng.choice(["byte skip", "byteskip"]) + f": {count}")
         before = rng.bytes(count if count >= 0 else int(rng.integers(9)))
-    pack = lambda bytes: skipped + (gzip.compress(before + bytes, 1) if gz else before + bytes)
+
+    def pack(values):
+        data = values.tobytes(order="F")
+        if kind in ("gzip", "bzip2"):
+            return skipped + {"gzip": gzip, "bzip2": bz2}[kind].compress(before + data, 1)
+        if kind == "text":
+            data = as_text(rng, values, [" ", "\n", ", ", "\t"])
+        elif kind == "hex":
+            digits = data.hex() if rng.random() < 0.5 else data.hex().upper()
+            data = "\n".join(digits[i: i + 31] for i in range(0, len(digits), 31)).encode()
+        return skipped + before + data
+
     newline = "\r\n" if rng.random() < 0.2 else "\n"
     if ending == "nrrd":
-        path.write_bytes((newline.join(lines) + newline * 2).encode() + pack(data))
+        path.write_bytes((newline.join(lines) + newline * 2).encode() + pack(array))
     else:
         layout = rng.random()
         if layout < 0.5 or len(shape) < 2:
             lines.append(f"data file: {k}.raw")
-            (folder / f"{k}.raw").write_bytes(pack(data))
+            (folder / f"{k}.raw").write_bytes(pack(array))
             end = newline * int(rng.integers(1, 3))
         else:
             n = shape[-1]
-            share = len(data) // n
             files = [f"{k}_{i:03d}.raw" for i in range(n)]
             for i, file in enumerate(files):
-                (folder / file).write_bytes(pack(data[i * share: (i + 1) * share]))
+                (folder / file).write_bytes(pack(array[..., i]))
             if layout < 0.75:
                 lines.append("data file: LIST")
                 lines += files

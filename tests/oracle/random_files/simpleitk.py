@@ -45,6 +45,12 @@ def add_known(manifest, format, path, native, affine):
     manifest.add(format, path, "", native, floats, affine)
 
 
+def as_text(rng, values, between):
+    """Numbers, the shortest that give the values back."""
+    words = [str(value) for value in values.reshape(-1, order="F")]
+    return "".join(word + str(rng.choice(between)) for word in words).encode()
+
+
 def first_axis(array, channels):
     return np.moveaxis(array, -1, 0) if channels > 1 else array
 
