@@ -111,11 +111,11 @@ impl<'a> Case<'a> {
         let native = dataobj.native()?;
         same("dtype", native.dtype().name(), self.dtype);
         same("native", &digest(&native), self.native);
-        let kernel = !native.dtype().is_complex() && !native.dtype().is_colour();
         let serves = |backend| match backend {
             Backend::Cpu => self.floats[0] != "-",
             #[cfg(feature = "gpu")]
-            Backend::Gpu(_) => kernel,
+            // Complex numbers and colours have no kernel.
+            Backend::Gpu(_) => !native.dtype().is_complex() && !native.dtype().is_colour(),
         };
         for &backend in backends.iter().filter(|&&backend| serves(backend)) {
             let floats: [StoredArray; 3] = [
