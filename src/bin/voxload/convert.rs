@@ -67,7 +67,9 @@ pub fn run(args: &Args) -> CommandResult {
     let mut index = args.slice.clone().unwrap_or_default();
     if args.canonical || nifti {
         // An affine that follows the slice is needed, so it is the image that is sliced.
-        image = image.slicer(&index)?;
+        if args.slice.is_some() {
+            image = image.slicer(&index)?;
+        }
         index = Index::new();
     }
     if args.canonical {
