@@ -9,6 +9,7 @@ pub(crate) mod joined;
 pub(crate) mod memory;
 pub(crate) mod mmap;
 pub(crate) mod offset;
+pub(crate) mod text;
 pub(crate) mod zlib;
 #[cfg(feature = "zst")]
 mod zst;

@@ -1,5 +1,7 @@
 //! Promise: the command does what its help says, says what went wrong in one line, and leaves no half files.
 
+mod loading;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 

@@ -5,11 +5,13 @@
 
 mod lazy;
 mod malformed;
-mod malformed_more;
 mod mutations;
 mod oracle;
+mod promises;
 mod real;
-mod seeds;
+pub mod seeds;
+#[cfg(feature = "cli")]
+mod to_nifti;
 
 use std::path::PathBuf;
 

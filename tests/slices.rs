@@ -4,33 +4,22 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use half::f16;
 use ndarray::{ArrayViewD, IxDyn, SliceInfo, SliceInfoElem};
-use voxload::{ByteOrder, DType, DataobjImage, Index, LoadOptions, Mmap};
+use voxload::{ByteOrder, DataobjImage, Index, LoadOptions, Mmap};
 
 use crate::support::backend::Backend;
 use crate::support::errors::outcome;
 use crate::support::naive::{self, Out};
 use crate::support::nifti::{Nifti, gz};
 use crate::support::rng::Rng;
+use crate::support::types::NIFTI_REAL;
 use crate::support::{folder, for_each_parallel, oracle, slicing, write};
 
 const SLICES: usize = 10_000;
-const TYPES: [DType; 10] = [
-    DType::U8,
-    DType::I8,
-    DType::U16,
-    DType::I16,
-    DType::U32,
-    DType::I32,
-    DType::U64,
-    DType::I64,
-    DType::F32,
-    DType::F64,
-];
 
 /// A random volume.
 fn volume(rng: &mut Rng) -> Nifti {
     let shape = slicing::random_shape(rng);
-    let dtype = *rng.pick(&TYPES);
+    let dtype = *rng.pick(NIFTI_REAL);
     let voxels: usize = shape.iter().product();
     let data = rng.bytes(voxels * dtype.size_bytes());
     let scl = *rng.pick(&[

@@ -14,19 +14,7 @@ use voxload::{
     StatisticsOptions, Step,
 };
 
-const REAL: [DType; 11] = [
-    DType::U8,
-    DType::I8,
-    DType::U16,
-    DType::I16,
-    DType::U32,
-    DType::I32,
-    DType::U64,
-    DType::I64,
-    DType::F16,
-    DType::F32,
-    DType::F64,
-];
+use crate::support::types::REAL;
 
 /// Bytes made by a rule, of any length without memory.
 struct Made<F> {

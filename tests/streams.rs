@@ -26,16 +26,16 @@ use crate::support::backend::open;
 use crate::support::naive::Out;
 
 /// A frame on the host, wherever it was computed.
-struct Got<T> {
+pub struct Got<T> {
     frames: Vec<usize>,
     shape: Vec<usize>,
     values: Vec<T>,
 }
 
-type Items<T> = Box<dyn Iterator<Item = Result<Got<T>>>>;
+pub type Items<T> = Box<dyn Iterator<Item = Result<Got<T>>>>;
 
 /// A stream's items on the host, each dropped before the next is asked for.
-fn items<T: Float>(
+pub fn items<T: Float>(
     backend: Backend,
     image: &DataobjImage,
     options: FrameOptions,
@@ -95,7 +95,7 @@ fn own_device(test: &str) -> Option<(wgpu::Device, wgpu::Queue, Gpu)> {
 }
 
 /// Compares a frame's values with those of the whole array.
-fn check<T: Out>(what: &str, got: &Got<T>, whole: &[T], frame_len: usize) {
+pub fn check<T: Out>(what: &str, got: &Got<T>, whole: &[T], frame_len: usize) {
     let expected = got
         .frames
         .iter()

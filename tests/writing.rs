@@ -14,33 +14,18 @@ use crate::real_files::from_hex;
 use crate::support::nifti::Nifti;
 use crate::support::oracle;
 use crate::support::rng::Rng;
-
-const TYPES: [DType; 13] = [
-    DType::U8,
-    DType::I8,
-    DType::U16,
-    DType::I16,
-    DType::U32,
-    DType::I32,
-    DType::U64,
-    DType::I64,
-    DType::F32,
-    DType::F64,
-    DType::C64,
-    DType::C128,
-    DType::Rgb24,
-];
+use crate::support::types::NIFTI;
 
 const ENDINGS: [&str; 5] = ["nii", "nii.gz", "hdr", "img.gz", "NII"];
 
 fn named(name: &str) -> DType {
-    let found = TYPES.iter().find(|dtype| dtype.name() == name);
+    let found = NIFTI.iter().find(|dtype| dtype.name() == name);
     *found.unwrap_or_else(|| panic!("no type {name}"))
 }
 
 /// A random volume in a file: types, orders, versions, shapes, scalings, extensions.
 fn random_file(rng: &mut Rng, path: &Path) -> Nifti {
-    let dtype = *rng.pick(&TYPES);
+    let dtype = *rng.pick(&NIFTI);
     let axes = 1 + rng.below(5);
     let shape: Vec<usize> = (0..axes).map(|_| 1 + rng.below(7)).collect();
     let count: usize = shape.iter().product();

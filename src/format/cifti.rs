@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::format::binary::Bytes;
 
 /// Code of the extension.
-const CIFTI: i32 = 32;
+pub(super) const CIFTI: i32 = 32;
 
 /// Whether the first bytes are a NIfTI-2 header with an intent of CIFTI's.
 pub(super) fn claims(prefix: &[u8]) -> bool {

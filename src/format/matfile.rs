@@ -200,8 +200,11 @@ fn matrix(mut rest: &[u8], order: ByteOrder) -> Result<Option<Matrix>> {
         3 => Stored::I16,
         4 => Stored::U16,
         5 => Stored::I32,
+        6 => Stored::U32,
         7 => Stored::F32,
         9 => Stored::F64,
+        12 => Stored::I64,
+        13 => Stored::U64,
         _ => return Ok(None),
     };
     Ok(Some(Matrix {
@@ -219,6 +222,9 @@ enum Stored {
     I16,
     U16,
     I32,
+    U32,
+    I64,
+    U64,
     F32,
     F64,
 }
@@ -228,8 +234,8 @@ impl Stored {
         match self {
             Self::I8 | Self::U8 => 1,
             Self::I16 | Self::U16 => 2,
-            Self::I32 | Self::F32 => 4,
-            Self::F64 => 8,
+            Self::I32 | Self::U32 | Self::F32 => 4,
+            Self::I64 | Self::U64 | Self::F64 => 8,
         }
     }
 
@@ -242,6 +248,9 @@ impl Stored {
                 Self::I16 => number.get::<i16>(0, 0).into(),
                 Self::U16 => f64::from(number.get::<i16>(0, 0) as u16),
                 Self::I32 => number.get::<i32>(0, 0).into(),
+                Self::U32 => number.get::<u32>(0, 0).into(),
+                Self::I64 => number.get::<i64>(0, 0) as f64,
+                Self::U64 => number.get::<i64>(0, 0) as u64 as f64,
                 Self::F32 => number.get::<f32>(0, 0).into(),
                 Self::F64 => number.get(0, 0),
             }

@@ -12,6 +12,7 @@ use crate::dtype::{ByteOrder, DType};
 use crate::error::{Error, ErrorKind, Result};
 use crate::header::{Header, Layout, voxels};
 use crate::scaling::Scaling;
+use crate::source::text::Notation;
 
 /// A header is text; more than this is something else.
 const MOST_BYTES: u64 = 16 << 20;
@@ -105,11 +106,13 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Parsed> {
         .iter()
         .map(|_| 1.0)
         .chain(spacing.iter().map(|size| size.abs()));
-    let (voxels, header_size) = data(&meta, end as u64, &shape)?;
+    let dtype = dtype(meta.require("ElementType")?)?;
+    let (voxels, header_size) = data(&meta, end as u64, &shape, dtype)?;
     let header = Header {
         format: Format::MetaImage,
-        dtype: dtype(meta.require("ElementType")?)?,
+        dtype,
         byte_order: match flag(&meta, &["ElementByteOrderMSB", "BinaryDataByteOrderMSB"])? {
+            _ if matches!(voxels.encoding, Encoding::Text(_)) => ByteOrder::NATIVE,
             true => ByteOrder::Big,
             false => ByteOrder::Little,
         },
@@ -210,10 +213,7 @@ fn dtype(name: &str) -> Result<DType> {
 }
 
 /// Where the voxels are, and the bytes to skip there. `end` is where the header ends.
-fn data(meta: &TextHeader, end: u64, shape: &[usize]) -> Result<(Voxels, u64)> {
-    if meta.get("BinaryData").is_some() && !flag(meta, &["BinaryData"])? {
-        return Err(Error::unsupported("MetaImage voxels as text"));
-    }
+fn data(meta: &TextHeader, end: u64, shape: &[usize], dtype: DType) -> Result<(Voxels, u64)> {
     let compressed = flag(meta, &["CompressedData"])?;
     let name = meta.require(DATA_FILE)?;
     let words: Vec<&str> = name.split_whitespace().collect();
@@ -243,6 +243,10 @@ fn data(meta: &TextHeader, end: u64, shape: &[usize]) -> Result<(Voxels, u64)> {
             "LOCAL, or names of files",
         ));
     }
+    let text = meta.get("BinaryData").is_some() && !flag(meta, &["BinaryData"])?;
+    if text && compressed {
+        return Err(Error::unsupported("compressed MetaImage voxels as text"));
+    }
     if compressed && files.len() > 1 {
         return Err(Error::unsupported(
             "compressed MetaImage voxels in several files",
@@ -250,21 +254,21 @@ fn data(meta: &TextHeader, end: u64, shape: &[usize]) -> Result<(Voxels, u64)> {
     }
     let skip: i64 = optional(meta, "HeaderSize")?.unwrap_or(0);
     let at_end = skip == -1 && voxels(shape)? > 0;
-    if skip < -1 || (skip != 0 && compressed) {
+    if skip < -1 || (skip != 0 && compressed) || (at_end && text) {
         return Err(Error::header(
             "HeaderSize",
             skip,
-            "0 or more, or -1, and 0 when compressed",
+            "0 or more, or -1 for raw voxels, and 0 when compressed",
         ));
     }
     let voxels = Voxels {
         base: if local { end } else { 0 },
         files,
         at_end,
-        encoding: if compressed {
-            Encoding::Zlib
-        } else {
-            Encoding::Raw
+        encoding: match (compressed, text) {
+            (true, _) => Encoding::Zlib,
+            (_, true) => Encoding::Text(Notation::Numbers(dtype)),
+            _ => Encoding::Raw,
         },
         ..Voxels::default()
     };

@@ -110,7 +110,8 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Parsed> {
     if lengths.last() == Some(&1) {
         lengths.pop();
     }
-    let mut zooms: Vec<f64> = mgh.delta.iter().map(|&size| f64::from(size)).collect();
+    let affine = affine(&mgh);
+    let mut zooms = zooms(&mgh, &affine).to_vec();
     zooms.resize(lengths.len(), 0.0);
     let header = Header {
         format: Format::Mgh,
@@ -120,7 +121,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Parsed> {
         layout: Layout::FirstFastest,
         data_offset: DATA_OFFSET,
         scaling: Scaling::none(),
-        affine: Some(affine(&mgh)),
+        affine: Some(affine),
         zooms,
         fields: Fields::Mgh(Box::new(mgh)),
     };
@@ -157,6 +158,17 @@ fn read_footer(bytes: &[u8], header: &mut Header) {
             *time = f64::from(mgh.tr);
         }
     }
+}
+
+/// Voxel sizes. An affine with a NaN is equal to none, so nibabel sets its header from it: to the lengths of its columns.
+fn zooms(mgh: &MghHeader, affine: &Affine) -> [f64; 3] {
+    if !affine.as_flattened().iter().any(|value| value.is_nan()) {
+        return mgh.delta.map(f64::from);
+    }
+    std::array::from_fn(|j| {
+        let squares = affine.iter().take(3).map(|row| row[j] * row[j]);
+        f64::from(squares.sum::<f64>().sqrt() as f32)
+    })
 }
 
 /// Direction cosines times voxel sizes, about the middle: in f32, but for the sum that finds the middle.

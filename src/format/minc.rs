@@ -3,9 +3,9 @@
 
 pub(super) mod real;
 
-use super::netcdf::{Kind, NetCdf, Value, Variable};
+use super::netcdf::{Kind, NetCdf, Pieces, Value, Variable};
 use super::text::shape;
-use super::{Fields, Format, More, Need, Parsed, Place, TextHeader};
+use super::{Blocks, Fields, Format, More, Need, Parsed, Place, TextHeader};
 use crate::dtype::{ByteOrder, DType};
 use crate::error::{Error, ErrorKind, Result};
 use crate::header::{Header, Layout};
@@ -63,21 +63,23 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Parsed> {
         Vec::new(),
     );
     parsed.header.data_end()?;
+    if image.in_records {
+        let Pieces { bytes, starts } = file.pieces(image)?;
+        parsed.voxels.blocks = Some(Blocks {
+            bytes,
+            starts,
+            reversed: 0,
+        });
+    }
     if dtype.is_integer() {
-        parsed.more = Some(ranges(image, max, min, dtype)?);
+        parsed.more = Some(ranges(&file, image, max, min, dtype)?);
     }
     Ok(parsed)
 }
 
 fn variable<'a>(file: &'a NetCdf, name: &'static str) -> Result<&'a Variable> {
     let found = file.variable(name);
-    let found = found.ok_or_else(|| Error::header(name, "nothing", "the variable"))?;
-    if found.in_records {
-        return Err(Error::unsupported(format!(
-            "MINC1 variable {name} in records"
-        )));
-    }
-    Ok(found)
+    found.ok_or_else(|| Error::header(name, "nothing", "the variable"))
 }
 
 /// The image's axes, each described by a variable.
@@ -151,7 +153,13 @@ fn valid_range(image: &Variable) -> Result<Option<[f64; 2]>> {
 }
 
 /// Asks for the ranges of real values, to make the scaling of them.
-fn ranges(image: &Variable, max: &Variable, min: &Variable, dtype: DType) -> Result<More> {
+fn ranges(
+    file: &NetCdf,
+    image: &Variable,
+    max: &Variable,
+    min: &Variable,
+    dtype: DType,
+) -> Result<More> {
     let ranges = Ranges::new(
         dtype,
         valid_range(image)?,
@@ -159,16 +167,24 @@ fn ranges(image: &Variable, max: &Variable, min: &Variable, dtype: DType) -> Res
         &max.dimensions,
         &min.dimensions,
     )?;
-    let range = |variable: &Variable| {
-        let bytes = ranges.entries * variable.kind.bytes() as u64;
-        variable.begin..variable.begin.saturating_add(bytes)
+    let places = |variable: &Variable| -> Result<Vec<_>> {
+        let Pieces { bytes, starts } = file.pieces(variable)?;
+        let place = |start: u64| {
+            let begin = variable.begin.saturating_add(start);
+            begin..begin.saturating_add(bytes)
+        };
+        Ok(starts.into_iter().map(place).collect())
     };
-    let kinds = [max.kind, min.kind];
+    let (max_places, min_places) = (places(max)?, places(min)?);
+    let (of_max, kinds) = (max_places.len(), [max.kind, min.kind]);
     Ok(More {
-        place: Place::Ranges(vec![range(max), range(min)]),
+        place: Place::Ranges([max_places, min_places].concat()),
         apply: Box::new(move |pieces, parsed| {
-            let numbers = |piece: Option<&Vec<u8>>, kind: Kind| {
-                let found = kind.numbers(piece.map_or(&[], Vec::as_slice));
+            let numbers = |pieces: &[Vec<u8>], kind: Kind| {
+                let found: Vec<f64> = pieces
+                    .iter()
+                    .flat_map(|piece| kind.numbers(piece))
+                    .collect();
                 match found.len() as u64 {
                     have if have < ranges.entries => Err(Error::from(ErrorKind::Truncated {
                         what: "image-max and image-min",
@@ -178,8 +194,8 @@ fn ranges(image: &Variable, max: &Variable, min: &Variable, dtype: DType) -> Res
                     _ => Ok(found),
                 }
             };
-            let max = numbers(pieces.first(), kinds[0])?;
-            let min = numbers(pieces.get(1), kinds[1])?;
+            let (max, min) = pieces.split_at(of_max.min(pieces.len()));
+            let (max, min) = (numbers(max, kinds[0])?, numbers(min, kinds[1])?);
             // Two arrays of f32 are subtracted as such; single numbers are f64 to nibabel.
             let narrow = kinds == [Kind::Float; 2] && ranges.axes > 0;
             parsed.header.scaling = ranges.scaling(&max, &min, narrow);

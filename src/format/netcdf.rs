@@ -4,6 +4,7 @@
 use crate::dtype::{ByteOrder, DType};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::binary::Bytes;
+use crate::format::text::check_entries;
 
 const DIMENSIONS: i32 = 10;
 const VARIABLES: i32 = 11;
@@ -14,6 +15,17 @@ const ATTRIBUTES: i32 = 12;
 pub(super) struct NetCdf {
     pub attributes: Vec<Attribute>,
     pub variables: Vec<Variable>,
+    /// Bytes from a record to the next; 0 where no variable lies in records.
+    record_bytes: u64,
+}
+
+/// Where the values of a variable are: in one piece, or in one for each record.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Pieces {
+    /// Bytes of a piece.
+    pub bytes: u64,
+    /// Where each begins, counted from the variable's begin.
+    pub starts: Vec<u64>,
 }
 
 /// A named value: text, or numbers.
@@ -99,6 +111,15 @@ impl Kind {
 }
 
 impl Variable {
+    /// Bytes of its values, of a record where it lies in records; too many to count is the greatest number.
+    fn piece_bytes(&self) -> u64 {
+        let lengths = &self.dimensions[usize::from(self.in_records)..];
+        let bytes = self.kind.bytes() as u64;
+        lengths.iter().fold(bytes, |product, (_, length)| {
+            product.saturating_mul(*length)
+        })
+    }
+
     pub fn attribute(&self, name: &str) -> Option<&Value> {
         let found = self
             .attributes
@@ -129,8 +150,41 @@ impl NetCdf {
         let variables = reader.list(VARIABLES, |reader| reader.variable(&dimensions, records))?;
         Ok(Self {
             attributes,
+            record_bytes: record_bytes(&variables),
             variables,
         })
+    }
+
+    /// Where the values of a variable are.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Limit`] for too many records.
+    pub fn pieces(&self, variable: &Variable) -> Result<Pieces> {
+        let bytes = variable.piece_bytes();
+        let starts = match variable.dimensions.first() {
+            Some(&(_, records)) if variable.in_records => {
+                check_entries(usize::try_from(records).unwrap_or(usize::MAX))?;
+                let start = |record| self.record_bytes.saturating_mul(record);
+                (0..records).map(start).collect()
+            }
+            _ => vec![0],
+        };
+        Ok(Pieces { bytes, starts })
+    }
+}
+
+/// Bytes of a record: the parts of the variables in it, each padded to a multiple of four unless it is the only one.
+fn record_bytes(variables: &[Variable]) -> u64 {
+    let parts: Vec<u64> = variables
+        .iter()
+        .filter(|variable| variable.in_records)
+        .map(Variable::piece_bytes)
+        .collect();
+    match parts.as_slice() {
+        [only] => *only,
+        parts => parts.iter().fold(0, |sum, &part| {
+            sum.saturating_add(part.checked_next_multiple_of(4).unwrap_or(part))
+        }),
     }
 }
 

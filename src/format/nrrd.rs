@@ -12,6 +12,7 @@ use crate::dtype::{ByteOrder, DType};
 use crate::error::{Error, ErrorKind, Result};
 use crate::header::{Header, Layout, Note};
 use crate::scaling::Scaling;
+use crate::source::text::Notation;
 
 /// A header is text; more than this is something else.
 const MOST_BYTES: u64 = 16 << 20;
@@ -60,7 +61,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Parsed> {
     let nrrd = fields(&text)?;
     let axes = axes(&nrrd)?;
     let dtype = dtype(nrrd.require("type")?)?;
-    let encoding = encoding(nrrd.require("encoding")?)?;
+    let encoding = encoding(nrrd.require("encoding")?, dtype)?;
     let mut notes = Vec::new();
     let byte_skip: i64 = optional(&nrrd, "byteskip")?.unwrap_or(0);
     let at_end = byte_skip == -1;
@@ -98,7 +99,10 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Parsed> {
     let header = Header {
         format: Format::Nrrd,
         dtype,
-        byte_order: byte_order(&nrrd, dtype)?,
+        byte_order: match encoding {
+            Encoding::Text(Notation::Numbers(_)) => ByteOrder::NATIVE,
+            _ => byte_order(&nrrd, dtype)?,
+        },
         layout: Layout::FirstFastest,
         data_offset: u64::try_from(byte_skip).unwrap_or(0),
         scaling: Scaling::none(),
@@ -212,14 +216,17 @@ fn dtype(name: &str) -> Result<DType> {
     })
 }
 
-fn encoding(name: &str) -> Result<Encoding> {
+fn encoding(name: &str, dtype: DType) -> Result<Encoding> {
     match name.to_lowercase().as_str() {
         "raw" => Ok(Encoding::Raw),
         "gzip" | "gz" => Ok(Encoding::Gzip),
-        known @ ("txt" | "text" | "ascii" | "hex" | "bzip2" | "bz2") => {
-            Err(Error::unsupported(format!("NRRD encoding {known}")))
+        "bzip2" | "bz2" => Ok(Encoding::Bzip2),
+        "txt" | "text" | "ascii" => Ok(Encoding::Text(Notation::Numbers(dtype))),
+        "hex" => Ok(Encoding::Text(Notation::Hexadecimal)),
+        other => {
+            let expected = "raw, gzip, bzip2, text or hex";
+            Err(Error::header("encoding", quoted(other), expected))
         }
-        other => Err(Error::header("encoding", quoted(other), "raw or gzip")),
     }
 }
 

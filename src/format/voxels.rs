@@ -8,6 +8,7 @@ use super::Parsed;
 use super::text::quoted;
 use crate::error::{Error, Result};
 use crate::source::ByteSource;
+use crate::source::text::Notation;
 
 /// Where the voxels are and how they are stored there.
 #[derive(Debug, Default)]
@@ -37,6 +38,9 @@ pub(crate) enum Encoding {
     Raw,
     Gzip,
     Zlib,
+    Bzip2,
+    /// The offset counts characters of the text.
+    Text(Notation),
 }
 
 /// Blocks of equal size that the file holds apart, or in another order than the volume.

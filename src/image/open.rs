@@ -58,7 +58,14 @@ pub(super) fn from_file_map(file_map: FileMap, options: &LoadOptions) -> Result<
     let image_source = if entry.image_endings.is_empty() {
         header_source
     } else {
-        or_missing(open_holder(image, options), image.filename.as_deref())?
+        let opened = or_missing(open_holder(image, options), image.filename.as_deref());
+        match opened {
+            // An image without voxels has an empty file.
+            Err(error) if *error.kind() == ErrorKind::Empty && parsed.header.data_bytes()? == 0 => {
+                Source::Memory(MemorySource::new(Arc::<[u8]>::default()))
+            }
+            opened => opened?,
+        }
     };
     let folder = header_path.as_deref().and_then(Path::parent);
     let source = voxels::source(&mut parsed, image_source, folder, options).map_err(of_header)?;

@@ -96,6 +96,7 @@ impl DataobjImage {
             &Target {
                 version: version_of(&header),
                 container: Container::Single,
+                gzip: false,
                 dtype: plan.storing.to(),
                 slope_inter: plan.slope_inter,
             },
@@ -157,11 +158,14 @@ impl DataobjImage {
         if options.keep_scaling {
             let stored = self.dataobj.dtype();
             let scaling = self.proxy().map(|proxy| proxy.scaling().clone());
-            let slope_inter = kept_slope_inter(&scaling.unwrap_or_default())
-                .filter(|_| to == stored)
-                .ok_or_else(|| {
-                    Error::unsupported(format!("keeping the scaling of {stored} voxels as {to}"))
-                })?;
+            let slope_inter =
+                kept_slope_inter(&scaling.unwrap_or_default(), version_of(&self.header))
+                    .filter(|_| to == stored)
+                    .ok_or_else(|| {
+                        Error::unsupported(format!(
+                            "keeping the scaling of {stored} voxels as {to}"
+                        ))
+                    })?;
             return Ok(SavePlan {
                 storing: Storing::choose(stored, to, &Range::EMPTY)?,
                 slope_inter,

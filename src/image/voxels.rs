@@ -9,8 +9,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::format::{Encoding, Parsed, Voxels};
 use crate::options::LoadOptions;
 use crate::source::blocks::BlockSource;
+use crate::source::codec::Codec;
 use crate::source::gzip::{GzipSource, is_gzip};
 use crate::source::joined::JoinedSource;
+use crate::source::text::TextSource;
 use crate::source::zlib::ZlibSource;
 use crate::source::{Source, truncated};
 
@@ -122,6 +124,15 @@ fn part(source: Source, voxels: &Voxels, skip: u64, bytes: u64) -> Result<(Sourc
             Source::Custom(Arc::new(ZlibSource::new(source, start))),
             skip,
         ),
+        Encoding::Bzip2 => {
+            let inflated = Codec::Bzip2.open(behind(source, start))?;
+            (Source::Custom(Arc::new(inflated)), skip)
+        }
+        Encoding::Text(notation) => {
+            let text = behind(source, start.saturating_add(skip));
+            let decoded = TextSource::new(text, notation, bytes)?;
+            (Source::Custom(Arc::new(decoded)), 0)
+        }
     })
 }
 

@@ -150,6 +150,7 @@ impl NiftiWriter {
         let target = Target {
             version: version_of(header),
             container: paths.container,
+            gzip: paths.gzip,
             dtype,
             slope_inter,
         };
@@ -254,8 +255,11 @@ pub(crate) fn version_of(header: &Header) -> Version {
     }
 }
 
-/// The slope and inter that NIfTI can state for a scaling; `None` for tables and other steps.
-pub(crate) fn kept_slope_inter(scaling: &Scaling) -> Option<(f64, f64)> {
+/// The slope and inter that this version of NIfTI can state for a scaling; `None` for tables, other steps, and numbers
+/// that NIfTI-1's f32 would round.
+pub(crate) fn kept_slope_inter(scaling: &Scaling, version: Version) -> Option<(f64, f64)> {
     let (slope, inter) = (scaling.slope()?, scaling.inter()?);
-    (*scaling == Scaling::linear(slope, inter)).then_some((slope, inter))
+    let fits = |value: f64| version == Version::Two || f64::from(value as f32) == value;
+    let stated = *scaling == Scaling::linear(slope, inter) && fits(slope) && fits(inter);
+    stated.then_some((slope, inter))
 }

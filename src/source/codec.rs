@@ -225,14 +225,14 @@ impl fmt::Debug for CodecSource {
     }
 }
 
-/// The compressed bytes from the start on.
-struct Input {
+/// The bytes of a source from the start on.
+pub(super) struct Input {
     source: Source,
     position: u64,
 }
 
 impl Input {
-    fn new(source: Source) -> Self {
+    pub fn new(source: Source) -> Self {
         Self {
             source,
             position: 0,

@@ -8,19 +8,8 @@ use voxload::{
     FileMap, Header, Index, Layout, ProxySpec, Result, Scaling, Step,
 };
 
-pub const REAL: [DType; 11] = [
-    DType::U8,
-    DType::I8,
-    DType::U16,
-    DType::I16,
-    DType::U32,
-    DType::I32,
-    DType::U64,
-    DType::I64,
-    DType::F16,
-    DType::F32,
-    DType::F64,
-];
+pub use crate::support::types::REAL;
+
 pub const ORDERS: [ByteOrder; 2] = [ByteOrder::Little, ByteOrder::Big];
 pub const SCALINGS: [Kind; 5] = [Kind::None, Kind::Linear, Kind::Tables, Kind::All, Kind::Spm];
 

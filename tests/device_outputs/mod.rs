@@ -3,5 +3,5 @@
 pub mod devices;
 mod images;
 mod ranges;
-mod raw;
-mod textures;
+pub mod raw;
+pub mod textures;

@@ -77,7 +77,7 @@ fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) l
     ]
 }
 
-fn check(image: &DataobjImage, raw: &RawVolume, names: &ShaderNames) {
+pub fn check(image: &DataobjImage, raw: &RawVolume, names: &ShaderNames) {
     let dataobj = image.dataobj();
     let narrow: HostArray<f32> = dataobj.read().expect("values");
     let wide: HostArray<f64> = dataobj.read().expect("values");

@@ -102,7 +102,12 @@ fn frame_of(random: &mut Random, image: &DataobjImage, most: u32) -> Index {
     }
 }
 
-fn check(device: &Device, image: &DataobjImage, options: &TextureOptions, index: &Index) -> bool {
+pub fn check(
+    device: &Device,
+    image: &DataobjImage,
+    options: &TextureOptions,
+    index: &Index,
+) -> bool {
     let gpu = &device.gpu;
     let made = image
         .texture(gpu, options)

@@ -68,3 +68,56 @@ fn single_files_load_from_bytes() {
         "{refused}"
     );
 }
+
+#[test]
+fn an_image_without_voxels_has_an_empty_file() {
+    let mut seed = seeds::analyze();
+    seed.header()[40..50].copy_from_slice(&[0, 3, 0, 2, 0, 0, 0, 4, 0, 1]);
+    seed.files[1].1.clear();
+    let folder = crate::support::folder();
+    let path = seed.write(folder.path());
+    let image = voxload::load(path).unwrap();
+    assert_eq!(image.shape(), [2, 0, 4]);
+    assert!(image.dataobj().read::<f32>().unwrap().is_empty());
+}
+
+#[test]
+fn numbers_as_text_are_limited_to_their_type() {
+    let header = "NRRD0001\ntype: TYPE\ndimension: 1\nsizes: 6\nencoding: text\n\n";
+    let values = |name: &str, text: &str| {
+        let bytes = [header.replace("TYPE", name), text.to_owned()].concat();
+        let image = DataobjImage::from_bytes(bytes.into_bytes()).unwrap();
+        image
+            .dataobj()
+            .read::<f64>()
+            .map(|values| values.as_slice().to_vec())
+    };
+    let text = "1 -2.9,300\n-1e3\t+7, 1.5";
+    assert_eq!(
+        values("uchar", text).unwrap(),
+        [1.0, 0.0, 255.0, 0.0, 7.0, 1.0]
+    );
+    assert_eq!(
+        values("short", text).unwrap(),
+        [1.0, -2.0, 300.0, -1000.0, 7.0, 1.0]
+    );
+    assert_eq!(
+        values("double", text).unwrap(),
+        [1.0, -2.9, 300.0, -1e3, 7.0, 1.5]
+    );
+    let specials = values("float", "nan inf -inf 1e39 0x1 2").unwrap_err();
+    assert!(specials.to_string().contains("0x1"), "{specials}");
+    let specials = values("float", "nan inf -inf 1e39 -0 2 7 8 9").unwrap();
+    assert!(
+        specials[0].is_nan() && specials[4].is_sign_negative(),
+        "{specials:?}"
+    );
+    assert_eq!(
+        specials[1..4],
+        [f64::INFINITY, f64::NEG_INFINITY, f64::INFINITY]
+    );
+    let short = values("int", "1 2 3 4 5             ").unwrap_err();
+    let truncated = matches!(short.kind(), voxload::ErrorKind::Truncated { .. });
+    assert!(truncated, "{short}");
+    assert!(values("int", "1 2 3 four 5 6").is_err());
+}

@@ -8,19 +8,7 @@ use crate::support::backend::Backend;
 use crate::support::naive::Out;
 use crate::support::nifti::{Nifti, gz};
 use crate::support::rng::Rng;
-
-const REAL_TYPES: [DType; 10] = [
-    DType::U8,
-    DType::I8,
-    DType::U16,
-    DType::I16,
-    DType::U32,
-    DType::I32,
-    DType::U64,
-    DType::I64,
-    DType::F32,
-    DType::F64,
-];
+use crate::support::types::NIFTI_REAL;
 
 fn volume(rng: &mut Rng, dtype: DType, shape: &[usize]) -> Nifti {
     let voxels: usize = shape.iter().product();
@@ -75,7 +63,7 @@ fn all_types_and_outputs() {
     let mut rng = Rng::new(31);
     let mut frames = 0;
     for backend in Backend::available("all types and outputs of streams") {
-        for (n, dtype) in REAL_TYPES.into_iter().enumerate() {
+        for (n, dtype) in NIFTI_REAL.iter().copied().enumerate() {
             let shape = [13 + n, 7, 5, 4];
             let bytes = volume(&mut rng, dtype, &shape).single();
             let bytes = if n % 2 == 0 { bytes } else { gz(&bytes, 1) };

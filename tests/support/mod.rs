@@ -9,6 +9,7 @@ pub mod oracle;
 pub mod rng;
 pub mod slicing;
 pub mod source;
+pub mod types;
 
 use std::path::{Path, PathBuf};
 

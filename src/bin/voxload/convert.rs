@@ -6,6 +6,7 @@ use clap::ValueEnum;
 use half::f16;
 use voxload::{ArrayProxy, DType, DataobjImage, Float, Index, SaveOptions};
 
+use crate::loading::Loading;
 use crate::output::ArrayFile;
 use crate::{CommandResult, spinner};
 
@@ -29,6 +30,8 @@ pub struct Args {
     /// With the voxel axes in the order and direction closest to right, anterior, superior (after --slice)
     #[arg(long)]
     canonical: bool,
+    #[command(flatten)]
+    loading: Loading,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -60,11 +63,13 @@ pub fn run(args: &Args) -> CommandResult {
     } else {
         Some(ArrayFile::new(&args.output)?)
     };
-    let mut image = voxload::load(&args.input)?;
+    let mut image = args.loading.load(&args.input)?;
     let mut index = args.slice.clone().unwrap_or_default();
     if args.canonical || nifti {
         // An affine that follows the slice is needed, so it is the image that is sliced.
-        image = image.slicer(&index)?;
+        if args.slice.is_some() {
+            image = image.slicer(&index)?;
+        }
         index = Index::new();
     }
     if args.canonical {
@@ -116,10 +121,15 @@ fn to_nifti(image: &mut DataobjImage, args: &Args) -> CommandResult {
     match image.save(&args.output, &options) {
         Err(error) if args.dtype.is_none() && is_unsupported(&error) => {
             let stored = image.dataobj().dtype();
+            let values = if stored.is_complex() {
+                DType::C64
+            } else {
+                DType::F32
+            };
             eprintln!(
-                "voxload: NIfTI cannot state the scaling of these {stored} voxels: written as float32"
+                "voxload: NIfTI cannot state the scaling of these {stored} voxels: written as {values}"
             );
-            Ok(image.save(&args.output, &SaveOptions::new().dtype(DType::F32))?)
+            Ok(image.save(&args.output, &SaveOptions::new().dtype(values))?)
         }
         saved => Ok(saved?),
     }

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use voxload::{DataobjImage, Header};
 
 use crate::CommandResult;
+use crate::loading::Loading;
 
 /// Shows headers.
 #[derive(clap::Args)]
@@ -17,13 +18,15 @@ pub struct Args {
     /// One JSON array, one object a file
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    loading: Loading,
 }
 
 pub fn run(args: &Args) -> CommandResult {
     let mut out = std::io::stdout().lock();
     let mut objects = Vec::new();
     for path in &args.files {
-        let image = voxload::load(path)?;
+        let image = args.loading.load(path)?;
         let name = path.display().to_string();
         if args.json {
             objects.push(object(&name, &image));

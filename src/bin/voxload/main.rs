@@ -6,6 +6,7 @@ mod bench;
 mod convert;
 mod index;
 mod info;
+mod loading;
 mod output;
 mod render;
 mod stats;

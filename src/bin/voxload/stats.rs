@@ -9,6 +9,7 @@ use voxload::{DataobjImage, Float, Histogram, Statistics, StatisticsOptions};
 
 use crate::CommandResult;
 use crate::convert::Backend;
+use crate::loading::Loading;
 
 /// Columns of the longest bar.
 const BAR: u64 = 50;
@@ -33,6 +34,8 @@ pub struct Args {
     /// One JSON object
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    loading: Loading,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -42,7 +45,7 @@ enum ValueType {
 }
 
 pub fn run(args: &Args) -> CommandResult {
-    let image = voxload::load(&args.file)?;
+    let image = args.loading.load(&args.file)?;
     let mut options = StatisticsOptions::new();
     if let Some(bins) = args.bins {
         options = options.histogram(bins);

@@ -5,7 +5,8 @@ use super::{Container, NiftiHeader, Version, facts};
 use crate::affine::{Affine, determinant, orthogonal_part};
 use crate::dtype::DType;
 use crate::error::{Error, Result};
-use crate::format::Fields;
+use crate::format::cifti::CIFTI;
+use crate::format::{Fields, Format};
 use crate::header::Header;
 
 /// The code of an affine that the image was given (`NIFTI_XFORM_ALIGNED_ANAT`).
@@ -16,6 +17,7 @@ const ALIGNED: i64 = 2;
 pub(crate) struct Target {
     pub version: Version,
     pub container: Container,
+    pub gzip: bool,
     /// The type that voxels are stored in.
     pub dtype: DType,
     /// Slope and inter that give the values back.
@@ -51,7 +53,16 @@ impl NiftiHeader {
         if version == Version::Two {
             nifti.eol_check = [13, 10, 26, 10];
         }
-        nifti.set_shape(&header.shape, &header.zooms)?;
+        match header.format {
+            Format::Cifti2 if nifti.stays_cifti(&header.shape, target) => {}
+            format => {
+                if format == Format::Cifti2 {
+                    nifti.intent_code = 0;
+                    nifti.extensions.retain(|found| found.code != CIFTI);
+                }
+                nifti.set_shape(&header.shape, &header.zooms)?;
+            }
+        }
         nifti.set_dtype(target.dtype)?;
         (nifti.scl_slope, nifti.scl_inter) = target.slope_inter;
         let fresh = !matches!(header.fields, Fields::Nifti(_));
@@ -70,6 +81,17 @@ impl NiftiHeader {
         bytes.extend([u8::from(!self.extensions.is_empty()), 0, 0, 0]);
         bytes.extend(self.extension_bytes());
         bytes
+    }
+
+    /// Whether a CIFTI-2 header serves an array of this shape too: its XML tells of all rows and columns, and nibabel
+    /// knows it only in single files that are not compressed.
+    fn stays_cifti(&self, shape: &[usize], target: &Target) -> bool {
+        let mut dense = self.dim.iter().skip(5).zip(shape);
+        target.container == Container::Single
+            && !target.gzip
+            && self.version == Version::Two
+            && self.dim[0] == 4 + shape.len() as i64
+            && dense.all(|(&dim, &length)| dim == length as i64)
     }
 
     /// Makes this affine the sform.

@@ -1,10 +1,10 @@
-//! The same for ECAT and MINC2.
+//! Damaged ECAT 7 files.
 
-use super::malformed::Table;
-use super::seeds;
+use super::Table;
+use crate::formats::seeds;
 
 #[test]
-fn ecat() {
+fn malformed_files() {
     let (mut table, seed) = (Table::new(), seeds::ecat());
     let [first, second] = seeds::FRAMES;
     table.cut(&seed, &[(0, "empty"), (6, "unknown format"), (3072, "ok")]);
@@ -81,68 +81,4 @@ fn ecat() {
     }
     table.check("the largest frames", &both, "truncated voxel data");
     table.done("ECAT 7");
-}
-
-#[cfg(feature = "minc2")]
-#[test]
-fn minc2() {
-    let (mut table, seed) = (Table::new(), seeds::minc2());
-    let whole = seed.files[0].1.len();
-    table.cut(&seed, &[(0, "empty"), (3, "unknown format"), (whole, "ok")]);
-    table.cut(&seed, &[(4, "damaged HDF5")]);
-    for length in [8, 40, 95] {
-        table.cut(&seed, &[(length, "truncated HDF5 file")]);
-    }
-    for k in 1..16 {
-        table.cut(&seed, &[(whole * k / 16, "truncated HDF5 file")]);
-    }
-    let group = "header minc-2.0/image/0";
-    let dimensions = "header minc-2.0/dimensions";
-    table.replaced(
-        &seed,
-        &[
-            ("minc-2.0", "minc-2.1", group),
-            ("dimensions\0", "dimensionz\0", dimensions),
-            ("image-max", "image-mux", group),
-            ("image-min", "image-mun", group),
-            ("dimorder", "dimordur", "header dimorder"),
-            ("regular__", "irregular", "header spacing"),
-            ("regular__", "regular_1", "ok"),
-            ("spacing", "spocing", "ok"),
-            ("direction_cosines", "direction_cosinez", "ok"),
-            ("zspace,yspace,xspace", "zspace,yspace,yspace", "ok"),
-            (
-                "zspace,yspace,xspace",
-                "zspace,yspace\0xspace",
-                "header dimorder",
-            ),
-            ("zspace,yspace,xspace", "zspace,yspace,xspacf", dimensions),
-            (
-                "zspace,yspace,xspace",
-                "yspace,zspace,xspace",
-                "header image-max",
-            ),
-            ("\0zspace\0", "\0zspacf\0", dimensions),
-            ("SNOD", "SNUD", "damaged HDF5"),
-            ("TREE", "TREF", "damaged HDF5"),
-            ("HEAP", "HEAQ", "damaged HDF5"),
-        ],
-    );
-    let double = |value: f64| value.to_le_bytes();
-    let at = |bytes: &[u8]| {
-        let file = &seed.files[0].1;
-        let found = file.windows(bytes.len()).position(|window| window == bytes);
-        found.unwrap()
-    };
-    let high = at(&[double(0.0), double(200.0)].concat()) + 8;
-    for value in [255.5, 256.0, 1e300, f64::INFINITY] {
-        table.overwritten(&seed, &[(high, &double(value), "header valid_range")]);
-    }
-    for value in [-1.0, f64::NEG_INFINITY] {
-        table.overwritten(&seed, &[(high - 8, &double(value), "header valid_range")]);
-    }
-    for value in [255.0, 0.0, f64::NAN] {
-        table.overwritten(&seed, &[(high, &double(value), "ok")]);
-    }
-    table.done("MINC2");
 }

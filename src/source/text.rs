@@ -1,0 +1,201 @@
+//! Voxels written as text, numbers or hexadecimal bytes: NRRD's `text` and `hex`, MetaImage's `BinaryData = False`.
+//!
+//! Where a voxel is in a text is known only from all that comes before it: the first read decodes all of it, and the
+//! bytes are kept.
+
+use std::fmt;
+use std::io::{BufRead, BufReader};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::codec::Input;
+use super::{ByteSource, Source, memory, truncated};
+use crate::dtype::DType;
+use crate::error::{Error, ErrorKind, Result};
+
+/// Characters of a number; more are something else.
+const MOST_CHARACTERS: usize = 4096;
+
+/// How voxels are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Notation {
+    /// Two digits for each stored byte.
+    Hexadecimal,
+    /// Decimal numbers of this type, apart by white space or commas; decoded in native byte order.
+    Numbers(DType),
+}
+
+/// The stored bytes that a text stands for.
+pub(crate) struct TextSource {
+    text: Source,
+    notation: Notation,
+    bytes: u64,
+    decoded: Mutex<Option<Arc<[u8]>>>,
+}
+
+impl TextSource {
+    /// `bytes` are those of the voxels, once decoded.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Truncated`] for a text that is too short to hold them, [`ErrorKind::Unsupported`] in a compressed
+    /// file.
+    pub fn new(text: Source, notation: Notation, bytes: u64) -> Result<Self> {
+        let have = text.len()?;
+        let have = have.ok_or_else(|| Error::unsupported("voxels as text in a compressed file"))?;
+        let need = match notation {
+            Notation::Hexadecimal => bytes.saturating_mul(2),
+            // A digit each, and something between them.
+            Notation::Numbers(dtype) => {
+                let count = bytes / dtype.size_bytes() as u64;
+                count.saturating_mul(2).saturating_sub(1)
+            }
+        };
+        if have < need {
+            return Err(truncated("voxels as text", have, need));
+        }
+        Ok(Self {
+            text,
+            notation,
+            bytes,
+            decoded: Mutex::default(),
+        })
+    }
+
+    fn decode(&self) -> Result<Vec<u8>> {
+        let mut text = BufReader::new(Input::new(self.text.clone()));
+        let mut decoder = Decoder {
+            notation: self.notation,
+            word: Vec::new(),
+            out: Vec::with_capacity(self.bytes as usize),
+        };
+        while (decoder.out.len() as u64) < self.bytes {
+            let read = text.fill_buf();
+            let characters = read.map_err(|error| match error.downcast::<Error>() {
+                Ok(own) => own,
+                Err(error) => Error::io(&error, 0),
+            })?;
+            if characters.is_empty() {
+                decoder.take(b' ')?;
+                break;
+            }
+            for &character in characters {
+                decoder.take(character)?;
+                if decoder.out.len() as u64 == self.bytes {
+                    break;
+                }
+            }
+            let taken = characters.len();
+            text.consume(taken);
+        }
+        let have = decoder.out.len() as u64;
+        if have < self.bytes {
+            return Err(truncated("voxels as text", have, self.bytes));
+        }
+        Ok(decoder.out)
+    }
+}
+
+/// What has been decoded, and the word that has begun.
+struct Decoder {
+    notation: Notation,
+    word: Vec<u8>,
+    out: Vec<u8>,
+}
+
+impl Decoder {
+    fn take(&mut self, character: u8) -> Result<()> {
+        let between = character.is_ascii_whitespace() || character == 0x0b;
+        match self.notation {
+            Notation::Hexadecimal if between => Ok(()),
+            Notation::Hexadecimal => {
+                self.word.push(character);
+                if self.word.len() == 2 {
+                    let byte = self
+                        .word()
+                        .and_then(|word| u8::from_str_radix(word, 16).ok());
+                    self.out.push(byte.ok_or_else(|| self.faulty())?);
+                    self.word.clear();
+                }
+                Ok(())
+            }
+            Notation::Numbers(dtype) if between || character == b',' => {
+                if !self.word.is_empty() {
+                    let number = self.word().and_then(|word| stored(word, dtype));
+                    self.out.extend(number.ok_or_else(|| self.faulty())?);
+                    self.word.clear();
+                }
+                Ok(())
+            }
+            Notation::Numbers(_) => {
+                self.word.push(character);
+                match self.word.len() {
+                    0..=MOST_CHARACTERS => Ok(()),
+                    _ => Err(self.faulty()),
+                }
+            }
+        }
+    }
+
+    fn word(&self) -> Option<&str> {
+        let word = std::str::from_utf8(&self.word).ok();
+        // Rust reads a sign as part of a hexadecimal number; here it is none.
+        word.filter(|word| self.notation != Notation::Hexadecimal || !word.contains('+'))
+    }
+
+    fn faulty(&self) -> Error {
+        let start = &self.word[..self.word.len().min(24)];
+        let word = String::from_utf8_lossy(start);
+        ErrorKind::Integrity {
+            codec: "text",
+            detail: format!("{word:?} among the voxels is no number"),
+        }
+        .into()
+    }
+}
+
+/// The bytes of a number. Integers are limited to their type and lose a fraction, as teem and MetaIO have it.
+fn stored(word: &str, dtype: DType) -> Option<Vec<u8>> {
+    macro_rules! limited {
+        ($($name:ident $type:ty;)*) => {
+            match dtype {
+                DType::F32 => word.parse::<f32>().ok()?.to_ne_bytes().to_vec(),
+                DType::F64 => word.parse::<f64>().ok()?.to_ne_bytes().to_vec(),
+                $(DType::$name => {
+                    let number = whole(word)?.clamp(<$type>::MIN.into(), <$type>::MAX.into());
+                    (number as $type).to_ne_bytes().to_vec()
+                })*
+                _ => return None,
+            }
+        };
+    }
+    Some(limited! { U8 u8; I8 i8; U16 u16; I16 i16; U32 u32; I32 i32; U64 u64; I64 i64; })
+}
+
+fn whole(word: &str) -> Option<i128> {
+    if let Ok(whole) = word.parse() {
+        return Some(whole);
+    }
+    let number: f64 = word.parse().ok()?;
+    (!number.is_nan()).then_some(number as i128)
+}
+
+impl ByteSource for TextSource {
+    fn len(&self) -> Result<Option<u64>> {
+        Ok(Some(self.bytes))
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
+        let mut decoded = self.decoded.lock().unwrap_or_else(PoisonError::into_inner);
+        let bytes = match decoded.as_ref() {
+            Some(bytes) => Arc::clone(bytes),
+            None => Arc::clone(decoded.insert(self.decode()?.into())),
+        };
+        drop(decoded);
+        memory::copy(&bytes, offset, buffer)
+    }
+}
+
+impl fmt::Debug for TextSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TextSource({:?}, {} bytes)", self.notation, self.bytes)
+    }
+}

@@ -1,0 +1,199 @@
+//! Damaged PAR/REC files.
+
+use voxload::LoadOptions;
+
+use super::Table;
+use crate::formats::seeds;
+
+#[test]
+fn malformed_files() {
+    let (mut table, seed) = (Table::new(), seeds::parrec());
+    let general = "header general information";
+    let image = "header image information";
+    table.replaced(
+        &seed,
+        &[
+            ("V4.2", "V4.3", "header version"),
+            ("V4.2", "V3", "header version"),
+            ("image export tool", "image tool", "header version"),
+            (".    Patient name", ".    Patient nome", general),
+            (
+                ".    Max. number of echoes              :   1",
+                ".    Max. number of echoes",
+                general,
+            ),
+            (
+                "echoes              :   1",
+                "echoes              :   1.5",
+                general,
+            ),
+            (
+                "echoes              :   1",
+                "echoes              :   2",
+                "header echo number",
+            ),
+            (
+                "echoes              :   1",
+                "echoes              :",
+                general,
+            ),
+            (
+                "locations    :   2",
+                "locations    :   3",
+                "header slice number",
+            ),
+            (
+                "locations    :   2",
+                "locations    :   1",
+                "header slice number",
+            ),
+            ("locations    :   2", "locations    :   x", general),
+            (
+                ".    Max. number of slices/locations    :   2\n",
+                "",
+                "header Max. number of slices/locations",
+            ),
+            (
+                "dynamics            :   2",
+                "dynamics            :   3",
+                "header dynamic scan number",
+            ),
+            (
+                "values    :   1",
+                "values    :   2",
+                "header diffusion b value number",
+            ),
+            (
+                "orients    :   1",
+                "orients    :   4",
+                "header gradient orientation number",
+            ),
+            (":   3  2", ":   3", general),
+            (
+                "ms]               :   2000.000",
+                "ms]               :   fast",
+                general,
+            ),
+            (
+                ".    Repetition time [ms]               :   2000.000\n",
+                "",
+                "header Repetition time [ms]",
+            ),
+            (
+                "ms]               :   2000.000",
+                "ms]               :   -5",
+                "header pixel spacing",
+            ),
+            (
+                ":   240.000  70.000  240.000",
+                ":   240.000  70.000",
+                general,
+            ),
+            (":   11.050", ":   eleven", general),
+            (":   -13.265  0.000  5.000", ":   -13.265  0.000", general),
+            (
+                ".    Angulation midslice(ap,fh,rl)[degr]:   -13.265  0.000  5.000\n",
+                "",
+                "header Angulation midslice(ap,fh,rl)[degr]",
+            ),
+            (
+                ".    Off Centre midslice(ap,fh,rl) [mm] :   2.508  30.339  -16.032\n",
+                "",
+                "header Off Centre midslice(ap,fh,rl) [mm]",
+            ),
+            (
+                ".    Dynamic scan      <0=no 1=yes> ?   :   1\n",
+                "",
+                "header Dynamic scan",
+            ),
+            (
+                " 2 1 1 1 0 2 0 16",
+                " 2 1 1 1 0 2 0 32",
+                "header image pixel size",
+            ),
+            (
+                " 2 1 1 1 0 2 0 16",
+                " 2 1 1 1 0 2 0 8",
+                "header image pixel size",
+            ),
+            (" 2 1 1 1 0 2 0 16", " 2.0 1 1 1 0 2 0 16", image),
+            (" 2 1 1 1 0 2 0 16", " x 1 1 1 0 2 0 16", image),
+            (" 2 1 1 1 0 2 0 16", " 1 1 1 0 2 0 16", image),
+            (
+                " 2 1 1 1 0 2 0 16",
+                " 3 1 1 1 0 2 0 16",
+                "header slice number",
+            ),
+            (
+                " 2 1 1 1 0 2 0 16",
+                " 0 1 1 1 0 2 0 16",
+                "header slice number",
+            ),
+            (
+                " 2 1 1 1 0 2 0 16",
+                " 1 1 1 1 0 2 0 16",
+                "header slice number",
+            ),
+            (
+                " 2 1 1 1 0 2 0 16 61 3 2",
+                " 2 1 1 1 0 2 0 16 61 4 2",
+                "header recon resolution",
+            ),
+            (" 0.5 1.2 0.01", " 0.5 1.2 0,01", image),
+            (
+                "6.000 2.000 0 1",
+                "6.500 2.000 0 1",
+                "header slice thickness",
+            ),
+            ("6.000 2.000 0 1", "6.000 2.500 0 1", "header slice gap"),
+            (
+                "6.000 2.000 0 1",
+                "6.000 2.000 0 2",
+                "header slice orientation",
+            ),
+            ("3.750 3.5 28.0", "3.750 3.6 28.0", "header pixel spacing"),
+        ],
+    );
+    let all = |from: &str, to: &str| {
+        let mut damaged = seed.clone();
+        damaged.files[0].1 = seeds::PAR.replace(from, to).into_bytes();
+        damaged
+    };
+    for (from, to, expected) in [
+        (" 16 61 ", " 32 61 ", "header image pixel size"),
+        (" 16 61 ", " 0 61 ", "header image pixel size"),
+        (" 61 3 2 ", " 61 -3 2 ", "header recon resolution"),
+        (" 61 3 2 ", " 61 3000000000 3000000000 ", "header dim"),
+        (" 61 3 2 ", " 61 3 3 ", "truncated voxel data"),
+        (" 2.000 0 1 ", " 2.000 0 4 ", "header slice orientation"),
+        (" 2.000 0 1 ", " 2.000 0 0 ", "header slice orientation"),
+        (" 6.000 2.000 ", " -6.000 2.000 ", "header pixel spacing"),
+        (" 6.000 2.000 ", " nan 2.000 ", "header slice thickness"),
+        (" MS Q ", " MS ", "header image information"),
+    ] {
+        table.check(&format!("all {from:?} -> {to:?}"), &all(from, to), expected);
+    }
+    let start = seeds::PAR.find("\n 2 1 1").unwrap();
+    table.cut(
+        &seed,
+        &[
+            (0, "empty"),
+            (5, "header version"),
+            (300, general),
+            (start, "header slice number"),
+        ],
+    );
+    let mut strict = all(".    Diffusion         <0=no 1=yes> ?   :   0\n", "");
+    table.check_with(
+        "strict",
+        &strict,
+        &LoadOptions::new().strict_sort(true),
+        "header Diffusion",
+    );
+    strict = all("", "");
+    strict.files[1].1.truncate(47);
+    table.check("voxels cut", &strict, "truncated voxel data");
+    strict.files.remove(1);
+    table.check("no voxels", &strict, "not found");
+    table.done("PAR/REC");
+}

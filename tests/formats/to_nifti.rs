@@ -1,0 +1,88 @@
+//! `voxload convert` of a volume of any format to NIfTI: nibabel reads from it what it reads from the source.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::Path;
+use std::process::Command;
+
+use super::oracle::{Case, FORMATS, LEFT_OUT};
+use super::oracle_folder;
+use crate::support::folder;
+
+/// Files of each format that are converted.
+const EACH: usize = 36;
+
+/// The command's flags for the options of a case.
+fn flags(options: &str) -> Vec<&str> {
+    let flag = |option| match option {
+        "spm99" => ["--format", "spm99"].as_slice(),
+        "analyze" => &["--format", "analyze"],
+        "fp" => &["--par-scaling", "fp"],
+        "permit_truncated" => &["--permit-truncated"],
+        "strict_sort" => &["--strict-sort"],
+        other => panic!("option {other}"),
+    };
+    let named = options.split(',').filter(|option| !option.is_empty());
+    named.flat_map(flag).copied().collect()
+}
+
+#[test]
+fn nibabel_reads_the_source_from_what_is_converted() {
+    let Some(oracle) = oracle_folder("conversion to NIfTI") else {
+        return;
+    };
+    let Some(python) = std::env::var_os("VOXLOAD_ORACLE_PYTHON") else {
+        println!("skipped: nibabel reads what was converted (VOXLOAD_ORACLE_PYTHON is not set)");
+        return;
+    };
+    let manifest = std::fs::read_to_string(oracle.join("manifest.txt")).unwrap();
+    let folder = folder();
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut list = String::new();
+    for case in manifest.lines().map(Case::new) {
+        // Compressed CIFTI-2 is NIfTI-2 to nibabel.
+        if !FORMATS.contains(&case.format) || LEFT_OUT.contains(&case.format) {
+            continue;
+        }
+        let count = counts.entry(case.format).or_default();
+        if *count == EACH {
+            continue;
+        }
+        *count += 1;
+        let ending = ["nii", "nii.gz"][*count % 2];
+        let name = format!("{}_{count}.{ending}", case.format.replace(['/', ' '], "_"));
+        let written = folder.path().join(name);
+        let output = Command::new(env!("CARGO_BIN_EXE_voxload"))
+            .arg("convert")
+            .args([&oracle.join(case.path), &written])
+            .args(flags(case.options))
+            .output()
+            .expect("the command runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{}: {said}", case.path);
+        // Values that no slope and intercept of NIfTI can state are written as floats.
+        let (kind, hash) = match (said.contains("written as "), case.floats) {
+            (_, ["-", ..]) => ("stored", case.native),
+            (true, [_, narrow, _]) => ("f4", narrow),
+            (false, [.., wide]) => ("f8", wide),
+        };
+        writeln!(
+            list,
+            "{}|{kind}|{}|{hash}|{}",
+            written.display(),
+            case.shape,
+            case.affine
+        )
+        .unwrap();
+    }
+    let total = list.lines().count();
+    assert_eq!(total, EACH * (FORMATS.len() - LEFT_OUT.len()), "{counts:?}");
+    let list_file = folder.path().join("list.txt");
+    std::fs::write(&list_file, list).unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle/check_converted.py");
+    let output = Command::new(python).arg(script).arg(list_file).output();
+    let output = output.expect("python runs");
+    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(said.contains(&format!("compared {total}")), "{said}");
+}
