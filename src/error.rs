@@ -243,10 +243,29 @@ impl From<ErrorKind> for Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use fmt::Write;
+        let mut line = OneLine(f);
         if let Some(path) = &self.0.path {
-            write!(f, "{}: ", path.display())?;
+            write!(line, "{}: ", path.display())?;
         }
-        self.0.kind.fmt(f)
+        write!(line, "{}", self.0.kind)
+    }
+}
+
+/// Writes control characters, which names of files and texts in them may hold, as escapes.
+struct OneLine<'a, 'b>(&'a mut fmt::Formatter<'b>);
+
+impl fmt::Write for OneLine<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for part in text.split_inclusive(char::is_control) {
+            let (last, before) = match part.chars().next_back() {
+                Some(last) if last.is_control() => (Some(last), &part[..part.len() - last.len_utf8()]),
+                _ => (None, part),
+            };
+            self.0.write_str(before)?;
+            last.map_or(Ok(()), |last| write!(self.0, "{}", last.escape_default()))?;
+        }
+        Ok(())
     }
 }
 

@@ -112,7 +112,8 @@ fn members(mut data: &[u8]) {
 fn slices(image: &DataobjImage, voxels: &[u8]) {
     let end = voxels.len() as i64;
     for (start, stop) in [(0, 1), (end / 3, end / 2), (end - 1, end), (0, end)] {
-        let range = start.max(0)..stop.max(0);
+        let (start, stop): (i64, i64) = (start.max(0), stop.min(end));
+        let range = start..stop;
         let index = Index::new().slice(Some(range.start), Some(range.end), None);
         let part = image.dataobj().slice::<f64>(&index).expect("it was read");
         let right = &voxels[range.start as usize..range.end as usize];

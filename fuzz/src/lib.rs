@@ -95,7 +95,8 @@ fn checked<T>(result: Result<T, Error>) -> Option<T> {
 fn small(image: &DataobjImage) -> Option<usize> {
     let shape = image.shape().iter();
     let voxels = shape.copied().try_fold(1usize, usize::checked_mul)?;
-    (voxels <= MOST_VOXELS).then_some(voxels)
+    let axes_too = image.shape().iter().all(|&length| length <= MOST_VOXELS);
+    (voxels <= MOST_VOXELS && axes_too).then_some(voxels)
 }
 
 /// Everything but the voxels.

@@ -105,7 +105,7 @@ fn main() {
         &[&[2, 1, 3, 1, 1, 1, 2, 100, 200], &plain],
     );
 
-    for kind in 0..5 {
+    for kind in 0..6 {
         put(
             "gzip_index",
             &format!("kind{kind}"),
