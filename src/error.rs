@@ -88,14 +88,14 @@ pub enum ErrorKind {
     /// The file is legal, but voxload has no support for this.
     #[error("not supported: {0}")]
     Unsupported(String),
-    /// A size in the file is above a limit, or above what memory can hold.
-    #[error("{what} of {needed} bytes is above the limit of {allowed}")]
+    /// Something in the file is above a limit.
+    #[error("{what}: {needed}, the limit is {allowed}")]
     Limit {
-        /// What is too large.
+        /// What is too large or too many (`output bytes`, `header bytes`, `inflated bytes`, `gzip members`).
         what: &'static str,
-        /// Bytes needed.
+        /// How many are needed.
         needed: u128,
-        /// Bytes allowed.
+        /// How many are allowed.
         allowed: u64,
     },
 
@@ -259,7 +259,9 @@ impl fmt::Write for OneLine<'_, '_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         for part in text.split_inclusive(char::is_control) {
             let (last, before) = match part.chars().next_back() {
-                Some(last) if last.is_control() => (Some(last), &part[..part.len() - last.len_utf8()]),
+                Some(last) if last.is_control() => {
+                    (Some(last), &part[..part.len() - last.len_utf8()])
+                }
                 _ => (None, part),
             };
             self.0.write_str(before)?;

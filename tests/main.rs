@@ -11,6 +11,7 @@ mod command;
 #[cfg(feature = "gpu")]
 mod device_outputs;
 mod entry;
+mod faults;
 mod files;
 mod formats;
 mod gzip;

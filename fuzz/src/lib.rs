@@ -93,10 +93,10 @@ fn checked<T>(result: Result<T, Error>) -> Option<T> {
 
 /// Voxels of an image that is small enough to be read.
 fn small(image: &DataobjImage) -> Option<usize> {
-    let shape = image.shape().iter();
-    let voxels = shape.copied().try_fold(1usize, usize::checked_mul)?;
-    let axes_too = image.shape().iter().all(|&length| length <= MOST_VOXELS);
-    (voxels <= MOST_VOXELS && axes_too).then_some(voxels)
+    // The naive model lists positions axis by axis, and an axis of none may be the last.
+    let axes = image.shape().iter().map(|&length| length.max(1));
+    let listed = axes.into_iter().try_fold(1usize, usize::checked_mul)?;
+    (listed <= MOST_VOXELS).then(|| image.shape().iter().product())
 }
 
 /// Everything but the voxels.

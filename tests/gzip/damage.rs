@@ -1,13 +1,11 @@
 //! Nothing corrupt gets through a whole read, nothing takes more than it should.
 
-use std::time::{Duration, Instant};
-
 use libdeflater::Decompressor;
 use voxload::{DType, DataobjImage, ErrorKind};
 
 use super::files::{bgzf, libdeflate, members, mgzip, scan, times};
 use crate::support::for_each_parallel;
-use crate::support::nifti::{Nifti, gz};
+use crate::support::nifti::gz;
 use crate::support::rng::Rng;
 
 /// The error of a file that must give one.
@@ -144,42 +142,4 @@ pub fn mutate(file: &mut Vec<u8>, rng: &mut Rng) {
             file.splice(at..at, part);
         }
     }
-}
-
-fn limited(bytes: Vec<u8>, within: Duration) {
-    let started = Instant::now();
-    let error = refused(bytes, "a bomb");
-    let took = started.elapsed();
-    assert!(matches!(error.kind(), ErrorKind::Limit { .. }), "{error}");
-    assert!(took < within, "{took:?}");
-}
-
-#[test]
-fn bombs() {
-    let second = Duration::from_secs(1);
-    // A header that needs more than the file can inflate to.
-    let mut lying = Nifti::new(DType::U8, &[100], vec![0; 100])
-        .version(2)
-        .single();
-    lying[24..32].copy_from_slice(&(70i64 << 40).to_le_bytes());
-    let started = Instant::now();
-    let error = refused(gz(&lying, 9), "a lying header");
-    assert!(
-        matches!(error.kind(), ErrorKind::Truncated { .. }),
-        "{error}"
-    );
-    assert!(started.elapsed() < second / 20);
-    // A million empty members.
-    let small = Nifti::new(DType::U8, &[100], vec![0; 100]).single();
-    limited(
-        [gz(&small, 9), gz(b"", 9).repeat(1_000_000)].concat(),
-        second,
-    );
-    limited(
-        [gz(b"", 9).repeat(1_000_000), gz(&small, 9)].concat(),
-        second,
-    );
-    // 600 MB of zeros behind 100 voxels.
-    let tail: Vec<u8> = gz(&vec![0; 100 << 20], 9).repeat(6);
-    limited([gz(&small, 9), tail].concat(), second * 5);
 }
