@@ -9,7 +9,7 @@ mod malformed_more;
 mod mutations;
 mod oracle;
 mod real;
-mod seeds;
+pub mod seeds;
 
 use std::path::PathBuf;
 
