@@ -27,9 +27,10 @@ impl Wishes {
 
     /// Reads since the wishes were set.
     fn reads(&self) -> u32 {
-        let mut word = [0; 4];
-        self.0.read_exact_at(&mut word, 12).expect("a number");
-        u32::from_ne_bytes(word)
+        // Not by position: those reads are the shim's.
+        let bytes = std::fs::read(std::env::var_os(WISHES).expect("the parent's file"));
+        let word = bytes.expect("a file")[12..].try_into();
+        u32::from_ne_bytes(word.expect("four bytes"))
     }
 }
 
@@ -69,7 +70,7 @@ fn reads_that_fail() {
         number("failed="),
         number("through=")
     );
-    assert!(number("failed=") > cases / 4 && number("through=") > cases / 4);
+    assert!(number("failed=") > cases / 5 && number("through=") > cases / 5);
     row.done(number("ran="), cases);
 }
 
@@ -112,7 +113,7 @@ fn child_reads_with_faults() {
         let fail = if rng.one_in(3) {
             0
         } else {
-            1 + rng.below(12) as u32
+            1 + rng.below(2) as u32
         };
         let load_fails = rng.one_in(3);
         wishes.set(short, interrupt, if load_fails { fail } else { 0 });
