@@ -16,7 +16,6 @@
 //! | - | `img.get_fdata_gpu::<f32>(&gpu, Caching::Fill)?` |
 //!
 #![doc = include_str!("../README.md")]
-#![deny(unsafe_code)]
 #![warn(missing_docs)]
 
 mod affine;

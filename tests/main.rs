@@ -30,4 +30,5 @@ mod small_devices;
 mod statistics;
 mod streams;
 mod support;
+mod unsafe_code;
 mod writing;

@@ -1,5 +1,6 @@
 //! Small files that ask for much: refused before anything is allocated, in a process with little memory.
 
+#[cfg(feature = "bz2")]
 use std::io::Write;
 use std::path::{Path, PathBuf};
 

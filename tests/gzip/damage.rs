@@ -143,3 +143,22 @@ pub fn mutate(file: &mut Vec<u8>, rng: &mut Rng) {
         }
     }
 }
+
+/// Found by fuzzing: behind an empty member, one whose damaged header hid it had the trailer of both.
+#[test]
+fn a_damaged_header_between_equal_members() {
+    let bytes = scan(DType::I16, &[9, 8, 7], 3).single();
+    for part in [&b""[..], &bytes[..100]] {
+        let tail = [gz(part, 6), gz(part, 6)].concat();
+        let file = [gz(&bytes, 6), tail.clone()].concat();
+        assert!(read(file.clone()).is_ok());
+        // Reserved flags of the last header.
+        let mut damaged = file.clone();
+        damaged[file.len() - tail.len() / 2 + 3] |= 0x20;
+        let error = refused(damaged, "a damaged header");
+        assert!(
+            matches!(error.kind(), ErrorKind::Integrity { .. }),
+            "{error}"
+        );
+    }
+}
