@@ -361,9 +361,11 @@ impl ArrayProxy {
     /// Checks that an array for a plan's voxels, of elements of `item` bytes, is within the limits, and that the source
     /// can hold them.
     pub(crate) fn check_output(&self, plan: &Plan, item: usize) -> Result<()> {
-        let bytes = u128::from(plan.len()) * item as u128;
-        limits::check("output bytes", bytes, self.limits.output)
-            .map_err(|error| error.at_maybe(self.source.path()))?;
+        if let Some(most) = self.limits.output {
+            let bytes = u128::from(plan.len()) * item as u128;
+            limits::check("output bytes", bytes, most)
+                .map_err(|error| error.at_maybe(self.source.path()))?;
+        }
         self.check_length(plan)
     }
 

@@ -10,7 +10,7 @@ use crate::error::{ErrorKind, Result};
 /// reads, more inflated bytes behind the voxels than the voxels are (and 256 MiB).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    pub(crate) output: u64,
+    pub(crate) output: Option<u64>,
     pub(crate) header: u64,
     pub(crate) extensions: u64,
     pub(crate) members: u64,
@@ -20,7 +20,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            output: u64::MAX,
+            output: None,
             header: 256 << 20,
             extensions: 256 << 20,
             members: 1 << 26,
@@ -38,7 +38,7 @@ impl Limits {
     /// Bytes of the largest array that is made for a whole read, a slice or a block of frames, on the host or on a
     /// device; none by default. Buffers of the caller's are not counted.
     pub fn output(mut self, bytes: u64) -> Self {
-        self.output = bytes;
+        self.output = Some(bytes);
         self
     }
 

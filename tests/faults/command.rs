@@ -108,7 +108,7 @@ fn table() -> Vec<Bad> {
         (
             "a.mgh",
             seeds::mgh().files[0].1[..100].to_vec(),
-            &["truncated", "header"],
+            &["truncated", "voxel data", "332", "100"],
         ),
     ]
 }

@@ -958,7 +958,7 @@ fn cifti() {
     table.overwritten(&seed, &[(168, &100i64.to_be_bytes(), "header vox_offset")]);
     table.overwritten(
         &seed,
-        &[(168, &i64::MAX.to_be_bytes(), "limit header extensions")],
+        &[(168, &i64::MAX.to_be_bytes(), "limit extension bytes")],
     );
     table.done("CIFTI-2");
 }
