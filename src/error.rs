@@ -23,13 +23,15 @@ struct Inner {
 #[non_exhaustive]
 pub enum ErrorKind {
     // ---- the file system's ----
-    /// The file, or the other half of a pair, is not there.
+    /// The file, or the other half of a pair, is not there, or its folder cannot be entered. Check the name; for a pair,
+    /// that both files have the same root and letter case. A header alone loads, and says so when voxels are read.
     #[error("no such file or no access")]
     NotFound,
-    /// The path names something that is not a regular file.
+    /// The path names a folder, a device or a pipe. Read a pipe with [`crate::DataobjImage::from_stream`].
     #[error("not a regular file")]
     NotAFile,
-    /// Reading or writing failed in the operating system, at this byte of the file.
+    /// Reading or writing failed in the operating system, at this byte of the file: a faulty disk, a lost network file
+    /// system, no permission, no space. Nothing of a failed read is kept; the same call may be tried again.
     #[error("{message} (at byte {offset})")]
     Io {
         /// Byte offset in the file at which it failed.
@@ -39,7 +41,8 @@ pub enum ErrorKind {
         /// The operating system's own words.
         message: String,
     },
-    /// The file was changed by somebody while it was in use.
+    /// The file was changed by somebody after it was loaded. Load it again; arrays that were read before stay as they
+    /// are.
     #[error("the file changed while it was in use: {what} was {was}, is {is}")]
     Changed {
         /// The fact that changed (`length`, `modification time`, `identity`).
@@ -51,13 +54,15 @@ pub enum ErrorKind {
     },
 
     // ---- the file's ----
-    /// The file has no bytes.
+    /// The file has no bytes: perhaps its transfer failed. Fetch it again.
     #[error("empty file")]
     Empty,
-    /// Neither content nor name belongs to a known format.
+    /// Neither content nor name belongs to a known format, or they belong to different ones. The message says which
+    /// ending the content would have; [`crate::LoadOptions::format`] decides for Analyze files.
     #[error("cannot work out the format: {0}")]
     UnknownFormat(String),
-    /// The file ends before its header or its voxels do.
+    /// The file ends before its header or its voxels do: its transfer was cut short, or the header lies. Fetch it again;
+    /// slices that lie before its end can be read.
     #[error("truncated: {what} needs {need} bytes, there are {have}")]
     Truncated {
         /// What did not fit (`header`, `voxel data`, `extension`, `gzip trailer`).
@@ -67,7 +72,8 @@ pub enum ErrorKind {
         /// Bytes that are needed.
         need: u64,
     },
-    /// A header field holds a value that cannot be used.
+    /// A header field holds a value that cannot be used. Faults that do no harm are repaired instead and listed by
+    /// [`crate::DataobjImage::notes`]. Correct the field with the tool that wrote it.
     #[error("header field {field}: found {found}, expected {expected}")]
     Header {
         /// The name of the field in the format's own words.
@@ -77,7 +83,8 @@ pub enum ErrorKind {
         /// What would be right.
         expected: String,
     },
-    /// Compressed data is damaged: it does not inflate, or its checksum or length is wrong.
+    /// Compressed data is damaged: it does not inflate, or its checksum or length is wrong. No voxel of the read is given
+    /// out. Fetch the file again; slices before the damage can be read.
     #[error("damaged {codec} data: {detail}")]
     Integrity {
         /// The compression (`gzip`).
@@ -85,25 +92,29 @@ pub enum ErrorKind {
         /// What does not hold.
         detail: String,
     },
-    /// The file is legal, but voxload has no support for this.
+    /// The file is legal, but voxload, or this build of it, has no support for this. The message names the feature where
+    /// there is one; else convert the file.
     #[error("not supported: {0}")]
     Unsupported(String),
-    /// A size in the file is above a limit, or above what memory can hold.
-    #[error("{what} of {needed} bytes is above the limit of {allowed}")]
+    /// Something in the file is above a limit: one of [`crate::Limits`], what the compression can hold (then the header
+    /// lies, or the file was cut short), or one that no sound file comes near. Raise the limit if the file is to be
+    /// trusted, or read slices and frames in place of the whole.
+    #[error("{what}: {needed}, the limit is {allowed}")]
     Limit {
-        /// What is too large.
+        /// What is too large or too many (`output bytes`, `header bytes`, `inflated bytes`, `gzip members`).
         what: &'static str,
-        /// Bytes needed.
+        /// How many are needed.
         needed: u128,
-        /// Bytes allowed.
+        /// How many are allowed.
         allowed: u64,
     },
 
     // ---- the caller's ----
-    /// An index that does not fit the shape, or cannot be parsed.
+    /// An index that does not fit the shape, or cannot be parsed. The message has the part; slices clamp as in numpy,
+    /// positions do not.
     #[error("index: {0}")]
     Index(String),
-    /// A shape, or a buffer's length, that does not fit.
+    /// A shape, or a buffer's length, that does not fit. Make the buffer as long as the selection has voxels.
     #[error("shape: found {found}, expected {expected}")]
     Shape {
         /// What was given.
@@ -111,7 +122,8 @@ pub enum ErrorKind {
         /// What fits.
         expected: String,
     },
-    /// A voxel type that cannot give what was asked for.
+    /// A voxel type that cannot give what was asked for: floats of colours, or complex numbers on a device. Ask for
+    /// [`crate::ArrayProxy::unscaled`], or on the host.
     #[error("voxel type {stored} cannot give {wanted}")]
     DType {
         /// The stored type.
@@ -119,30 +131,33 @@ pub enum ErrorKind {
         /// The request.
         wanted: String,
     },
-    /// A call that this image or these options do not allow.
+    /// A call that this image or these options do not allow; the message says which and why.
     #[error("{0}")]
     Usage(String),
 
     // ---- the machine's ----
-    /// The system would not give this much memory.
+    /// The system would not give this much memory. Nothing was read; take slices or frames, or another type.
     #[error("out of memory: {needed} bytes were needed")]
     OutOfMemory {
         /// Bytes asked for.
         needed: u64,
     },
-    /// There is no usable graphics adapter, or this build has no GPU support.
+    /// There is no usable graphics adapter, or this build has no GPU support. Values on the CPU are the same bits.
     #[error("no usable GPU: {0}")]
     NoGpu(String),
-    /// The device cannot do this at all.
+    /// The device cannot do this at all: a feature or a format is missing. Ask for it when the device is made, or use the
+    /// CPU.
     #[error("the device cannot do this: {0}")]
     GpuUnsupported(String),
-    /// The device has no memory left for this.
+    /// The device has no memory left for this. The device and the image are still good: free something
+    /// ([`crate::DataobjImage::uncache`]), or load a part.
     #[error("out of device memory: {needed} bytes were needed")]
     GpuOutOfMemory {
         /// Bytes asked for.
         needed: u64,
     },
-    /// A size is above a limit of the device.
+    /// A size is above a limit of the device, told before anything was allocated. Request higher limits when the device
+    /// is made, or load a part.
     #[error("{limit} of the device is {allowed}, {needed} were needed")]
     LimitExceeded {
         /// The name of the limit, as wgpu names it.
@@ -152,13 +167,14 @@ pub enum ErrorKind {
         /// What the device allows.
         allowed: u64,
     },
-    /// The device was lost or destroyed; what was to be loaded did not arrive.
+    /// The device was lost or destroyed; what was to be loaded did not arrive. The image and its host copies are still
+    /// good: make a new device and load again.
     #[error("the device was lost")]
     DeviceLost,
-    /// The device refused a command; a fault of voxload or of the driver.
+    /// The device refused a command; a fault of voxload or of the driver. Please report it with the message.
     #[error("the device refused a command: {0}")]
     Gpu(String),
-    /// All frames of a stream are held by the caller.
+    /// All frames of a stream are held by the caller. Drop one, or ask for more slots.
     #[error("all {0} frames of the stream are held: drop one first")]
     FramesHeld(usize),
 }
@@ -243,10 +259,31 @@ impl From<ErrorKind> for Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use fmt::Write;
+        let mut line = OneLine(f);
         if let Some(path) = &self.0.path {
-            write!(f, "{}: ", path.display())?;
+            write!(line, "{}: ", path.display())?;
         }
-        self.0.kind.fmt(f)
+        write!(line, "{}", self.0.kind)
+    }
+}
+
+/// Writes control characters, which names of files and texts in them may hold, as escapes.
+struct OneLine<'a, 'b>(&'a mut fmt::Formatter<'b>);
+
+impl fmt::Write for OneLine<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for part in text.split_inclusive(char::is_control) {
+            let (last, before) = match part.chars().next_back() {
+                Some(last) if last.is_control() => {
+                    (Some(last), &part[..part.len() - last.len_utf8()])
+                }
+                _ => (None, part),
+            };
+            self.0.write_str(before)?;
+            last.map_or(Ok(()), |last| write!(self.0, "{}", last.escape_default()))?;
+        }
+        Ok(())
     }
 }
 

@@ -34,6 +34,7 @@ use std::path::PathBuf;
 use crate::error::{Error, ErrorKind, Result};
 use crate::header::{Header, Note};
 use crate::options::LoadOptions;
+use crate::options::limits::{self, Limits};
 use crate::source::Source;
 
 /// A format of the table.
@@ -116,8 +117,32 @@ impl Fields {
 pub(crate) enum Need {
     /// This many bytes from the start; fewer are handed over when the file is shorter.
     Bytes(u64),
+    /// The same up to `end`, where the bytes behind `header` are extensions.
+    Extensions { header: u64, end: u64 },
     /// The whole file.
     All,
+}
+
+impl Need {
+    /// Bytes to read from the start of the header file.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Limit`] for more than the limits allow.
+    pub fn bytes(self, limits: &Limits) -> Result<u64> {
+        match self {
+            Self::Bytes(bytes) => {
+                limits::check("header bytes", bytes.into(), limits.header)?;
+                Ok(bytes)
+            }
+            Self::Extensions { header, end } => {
+                let extensions = end.saturating_sub(header);
+                limits::check("extension bytes", extensions.into(), limits.extensions)?;
+                Ok(end)
+            }
+            // One more tells that there are too many.
+            Self::All => Ok(limits.header.saturating_add(1)),
+        }
+    }
 }
 
 /// What the first bytes of a header file say about a format.

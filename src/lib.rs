@@ -16,7 +16,6 @@
 //! | - | `img.get_fdata_gpu::<f32>(&gpu, Caching::Fill)?` |
 //!
 #![doc = include_str!("../README.md")]
-#![deny(unsafe_code)]
 #![warn(missing_docs)]
 
 mod affine;
@@ -58,7 +57,7 @@ pub use gpu::{
 pub use header::{Header, Layout, Note};
 pub use image::{Caching, DataobjImage, Extra, load};
 pub use index::{Index, IndexItem};
-pub use options::{KeepFileOpen, LoadOptions, Mmap, ParScaling};
+pub use options::{KeepFileOpen, Limits, LoadOptions, Mmap, ParScaling};
 pub use proxy::{ArrayProxy, ProxySpec};
 pub use save::nifti::{NiftiWriter, SaveOptions};
 pub use scaling::{Arithmetic, Factor, Scaling, Step};

@@ -1,8 +1,11 @@
 //! How files are opened and kept.
 
+pub(crate) mod limits;
+
 use std::path::PathBuf;
 
 use crate::format::Format;
+pub use limits::Limits;
 
 /// Whether plain files are mapped into memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -55,6 +58,7 @@ pub struct LoadOptions {
     pub(crate) par_scaling: ParScaling,
     pub(crate) permit_truncated: bool,
     pub(crate) strict_sort: bool,
+    pub(crate) limits: Limits,
 }
 
 impl LoadOptions {
@@ -117,6 +121,17 @@ impl LoadOptions {
     /// PAR/REC: sorts slices by all the keys there are, not only by slice number and recurrence.
     pub fn strict_sort(mut self, strict: bool) -> Self {
         self.strict_sort = strict;
+        self
+    }
+
+    /// Bounds on what the file may make voxload take.
+    ///
+    /// ```
+    /// use voxload::{Limits, LoadOptions};
+    /// let options = LoadOptions::new().limits(Limits::new().output(2 << 30).inflate_ratio(200));
+    /// ```
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
         self
     }
 

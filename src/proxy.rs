@@ -19,6 +19,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::header::{Header, Layout, voxels};
 use crate::index::plan::Plan;
 use crate::index::{Index, Selection};
+use crate::options::limits::{self, Limits};
 use crate::scaling::Scaling;
 use crate::source::{ByteSource, Source, truncated};
 
@@ -62,6 +63,7 @@ pub struct ArrayProxy {
     source: Source,
     /// What the proxy shows of the stored voxels; all of them, as they are, when absent.
     view: Option<Arc<View>>,
+    limits: Limits,
 }
 
 #[derive(Debug)]
@@ -98,7 +100,14 @@ impl ArrayProxy {
             spec: Arc::new(spec),
             source,
             view: None,
+            limits: Limits::default(),
         })
+    }
+
+    /// The same proxy, with these limits on what is read through it.
+    pub(crate) fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
     }
 
     /// Voxels along each axis.
@@ -176,7 +185,7 @@ impl ArrayProxy {
             shape,
             ..ProxySpec::clone(&self.spec)
         };
-        Self::from_source(self.source.clone(), spec)
+        Ok(Self::from_source(self.source.clone(), spec)?.with_limits(self.limits))
     }
 
     /// All values, scaled.
@@ -277,7 +286,8 @@ impl ArrayProxy {
     /// # Errors
     /// [`ErrorKind::Integrity`] and [`ErrorKind::Truncated`] for a damaged stream.
     pub fn check_to_end(&self) -> Result<()> {
-        self.source.begin()?.finish()
+        let bytes = self.len() as u64 * self.spec.dtype.size_bytes() as u64;
+        self.source.begin()?.finish(self.spec.offset + bytes)
     }
 
     pub(crate) fn source(&self) -> &Source {
@@ -336,12 +346,27 @@ impl ArrayProxy {
     pub(crate) fn check_length(&self, plan: &Plan) -> Result<()> {
         let item = self.spec.dtype.size_bytes() as u64;
         let need = self.spec.offset + (plan.stored_first + plan.stored_span()) * item;
-        match self.source.most_bytes()? {
-            Some(have) if !plan.empty && need > have => {
-                Err(truncated("voxel data", have, need).at_maybe(self.source.path()))
-            }
-            _ => Ok(()),
+        let Some(most) = self.source.most_bytes()?.filter(|_| !plan.empty) else {
+            return Ok(());
+        };
+        let checked = match self.source.len()? {
+            Some(have) if need > have => Err(truncated("voxel data", have, need)),
+            Some(_) => Ok(()),
+            // Only what the compression can reach is known.
+            None => limits::check("inflated bytes", need.into(), most),
+        };
+        checked.map_err(|error| error.at_maybe(self.source.path()))
+    }
+
+    /// Checks that an array for a plan's voxels, of elements of `item` bytes, is within the limits, and that the source
+    /// can hold them.
+    pub(crate) fn check_output(&self, plan: &Plan, item: usize) -> Result<()> {
+        if let Some(most) = self.limits.output {
+            let bytes = u128::from(plan.len()) * item as u128;
+            limits::check("output bytes", bytes, most)
+                .map_err(|error| error.at_maybe(self.source.path()))?;
         }
+        self.check_length(plan)
     }
 
     pub(crate) fn fetch_stored(
@@ -359,7 +384,7 @@ impl ArrayProxy {
     ) -> Result<HostArray<T>> {
         let shape = selection.shape();
         let plan = self.plan(selection);
-        self.check_length(&plan)?;
+        self.check_output(&plan, size_of::<T>())?;
         if let Some(mapped) = self.mapped_buffer(conversion, &plan)? {
             return HostArray::from_buffer(&shape, mapped);
         }

@@ -20,6 +20,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::options::limits;
 use file::FileSource;
 use gzip::GzipSource;
 use memory::MemorySource;
@@ -70,11 +71,14 @@ pub trait ByteSource: Send + Sync + fmt::Debug {
         Access::Random
     }
 
-    /// Called after a read of the whole array: checks what only the end of the stream can tell.
+    /// Called after a read of the whole array, whose last byte stands before `end`: checks what only the end of the
+    /// stream can tell.
     ///
     /// # Errors
-    /// [`ErrorKind::Integrity`] when a checksum or a length does not hold.
-    fn finish(&self) -> Result<()> {
+    /// [`ErrorKind::Integrity`] when a checksum or a length does not hold, [`ErrorKind::Limit`] for a stream that goes
+    /// on without end.
+    fn finish(&self, end: u64) -> Result<()> {
+        let _ = end;
         Ok(())
     }
 }
@@ -197,7 +201,7 @@ impl Source {
             Self::Gzip(source) => source.prefix(length),
             other => match other.len()? {
                 Some(have) => {
-                    let mut bytes = vec![0; have.min(length) as usize];
+                    let mut bytes = zeros(have.min(length))?;
                     let session = other.begin()?;
                     session.read_at(0, &mut bytes)?;
                     session.end()?;
@@ -215,7 +219,7 @@ impl Source {
         while (bytes.len() as u64) < length {
             let old = bytes.len();
             let more = (length - old as u64).min(PREFIX_STEP) as usize;
-            bytes.resize(old + more, 0);
+            resize(&mut bytes, (old + more) as u64)?;
             let Err(error) = session.read_at(old as u64, &mut bytes[old..]) else {
                 continue;
             };
@@ -252,10 +256,10 @@ impl Session<'_> {
         }
     }
 
-    /// Ends a read of the whole array: checks the end of the stream too.
-    pub fn finish(self) -> Result<()> {
+    /// Ends a read of the whole array, whose last byte stands before `end`: checks the end of the stream too.
+    pub fn finish(self, end: u64) -> Result<()> {
         if let Reader::Other(source) = &self.reader {
-            source.finish()?;
+            source.finish(end)?;
         }
         self.end()
     }
@@ -268,6 +272,50 @@ impl Session<'_> {
             Reader::Memory(_) | Reader::Other(_) => Ok(()),
         }
     }
+}
+
+/// `length` zero bytes, for sizes that come from a file.
+///
+/// # Errors
+/// [`ErrorKind::OutOfMemory`].
+pub(crate) fn zeros(length: u64) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    resize(&mut bytes, length)?;
+    Ok(bytes)
+}
+
+/// Makes a vector's length what a file says, with zeros at its end.
+///
+/// # Errors
+/// [`ErrorKind::OutOfMemory`].
+pub(crate) fn resize(bytes: &mut Vec<u8>, length: u64) -> Result<()> {
+    let out_of_memory = || ErrorKind::OutOfMemory { needed: length };
+    let new = usize::try_from(length).map_err(|_| out_of_memory())?;
+    let more = new.saturating_sub(bytes.len());
+    bytes.try_reserve(more).map_err(|_| out_of_memory())?;
+    bytes.resize(new, 0);
+    Ok(())
+}
+
+/// Inflated bytes behind the voxels that are checked on a whole read, unless the voxels are more: a file with a
+/// longer tail is a bomb.
+const MOST_TAIL: u64 = 256 << 20;
+
+/// What these are in errors.
+const TAIL: &str = "inflated bytes behind the voxels";
+
+/// Inflated bytes behind voxels that end at `end` which a whole read goes through.
+pub(crate) fn most_tail(end: u64) -> u64 {
+    end.max(MOST_TAIL)
+}
+
+/// Checks that a stream at `position` has not gone farther behind voxels that end at `end`.
+///
+/// # Errors
+/// [`ErrorKind::Limit`].
+pub(crate) fn check_tail(position: u64, end: u64) -> Result<()> {
+    let behind = position.saturating_sub(end);
+    limits::check(TAIL, behind.into(), most_tail(end))
 }
 
 /// The error of a source that has `have` bytes where `need` are wanted.

@@ -94,6 +94,7 @@ fn f32_volume(dir: &tempfile::TempDir) -> (PathBuf, Vec<u8>) {
 }
 
 /// Options under which an array may be the mapping itself. The tests keep the contract: nobody else knows the file.
+#[expect(unsafe_code, reason = "nobody else writes to the files of a test")]
 fn zero_copy(mmap: Mmap) -> LoadOptions {
     // SAFETY: the file lies in a temporary folder of the test, and is only written to through other handles once
     // no array is left.

@@ -3,7 +3,7 @@
 
 mod codecs;
 mod damage;
-mod files;
+pub mod files;
 mod index;
 mod kinds;
 mod random;

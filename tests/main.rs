@@ -11,6 +11,7 @@ mod command;
 #[cfg(feature = "gpu")]
 mod device_outputs;
 mod entry;
+mod faults;
 mod files;
 mod formats;
 mod gzip;
@@ -29,4 +30,5 @@ mod small_devices;
 mod statistics;
 mod streams;
 mod support;
+mod unsafe_code;
 mod writing;

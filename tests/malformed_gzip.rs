@@ -1,12 +1,10 @@
 //! Promise: damage in gzip is always found on a whole read, and legal streams load (gzip-and-faults.md section 2).
 
-use std::time::{Duration, Instant};
-
 use voxload::{ByteOrder, Caching, DType, DataobjImage};
 
 use crate::malformed::seed;
 use crate::support::errors::outcome;
-use crate::support::nifti::{Nifti, gz, gz_with_fields, put_int, two};
+use crate::support::nifti::{Nifti, gz, gz_with_fields};
 use crate::support::rng::Rng;
 
 /// Loads and reads all; the first error, or whether the values are those of `sound`.
@@ -226,18 +224,5 @@ fn errors_repeat_and_early_slices_work() {
         let expected: Vec<f64> = bytes[544..554].iter().map(|&b| f64::from(b)).collect();
         assert_eq!(early.expect("the beginning").as_slice(), expected);
         assert!(!image.in_memory());
-    }
-}
-
-/// A header that needs more than deflate can have compressed is refused at once.
-#[test]
-fn bombs_are_refused_quickly() {
-    let nifti = Nifti::new(DType::U8, &[100], vec![0; 100]).version(2);
-    let mut bytes = nifti.single();
-    for length in [1i64 << 33, 1 << 46, 1 << 62] {
-        put_int(&mut bytes, two::DIM.nth(1), length, ByteOrder::Little);
-        let started = Instant::now();
-        assert_eq!(read(gz(&bytes, 9), &[]), "Truncated(voxel data)");
-        assert!(started.elapsed() < Duration::from_millis(500), "at once");
     }
 }

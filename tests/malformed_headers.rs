@@ -23,7 +23,7 @@ fn the_table_of_headers_end_to_end() {
                 Expected::Header(field) => format!("Header({field})"),
                 Expected::Truncated => "Truncated(header)".to_owned(),
                 Expected::UnknownFormat => "UnknownFormat".to_owned(),
-                Expected::Limit => "Limit(header extensions)".to_owned(),
+                Expected::Limit => "Limit(extension bytes)".to_owned(),
             };
             assert_eq!(found, expected, "{}", case.name);
             refused += 1;

@@ -82,11 +82,14 @@ fn child_reads_lying_files() {
             let Ok(image) = DataobjImage::from_filename(path, options) else {
                 panic!("{what}: the header is legal");
             };
-            assert_eq!(
-                read_everything(&image),
-                ["Truncated(voxel data)"; 4],
-                "{what}"
-            );
+            let zipped = path.extension().is_some_and(|ending| ending == "gz");
+            for found in read_everything(&image) {
+                let beyond_deflate = zipped && found == "Limit(inflated bytes)";
+                assert!(
+                    found == "Truncated(voxel data)" || beyond_deflate,
+                    "{what}: {found}"
+                );
+            }
             refused += 1;
         }
     }

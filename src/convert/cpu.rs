@@ -79,7 +79,7 @@ pub(crate) fn convert_into<O: Element>(
         job.in_order(&session, &plan, out)?;
     }
     match extent {
-        Extent::Whole => session.finish(),
+        Extent::Whole => session.finish(job.byte_range(&plan).end),
         Extent::Part => session.end(),
     }
 }

@@ -9,7 +9,7 @@ use hdf5_reader::{Attribute, Dataset, Datatype, Hdf5File, OpenOptions, Storage, 
 
 use crate::dtype::DType;
 use crate::error::{Error, ErrorKind, Result};
-use crate::source::Source;
+use crate::source::{Source, zeros};
 use read::Slab;
 
 /// Bytes of what is read in one piece; more is refused before memory is taken.
@@ -75,7 +75,7 @@ impl Storage for Stored {
             });
         }
         let read = || {
-            let mut bytes = vec![0; len];
+            let mut bytes = zeros(len as u64)?;
             let session = self.source.begin()?;
             session.read_at(offset, &mut bytes)?;
             session.end()?;

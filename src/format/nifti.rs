@@ -239,9 +239,6 @@ pub(crate) fn claims(prefix: &[u8], version: Version, container: Container) -> b
 }
 
 /// How much of the header file the parser needs: up to the voxels where there are extensions.
-///
-/// # Errors
-/// [`ErrorKind::Limit`] when extensions take more than 256 MiB.
 pub(crate) fn need(prefix: &[u8], version: Version, container: Container) -> Result<Need> {
     let header = version.header_bytes();
     let behind = prefix.get(header..).unwrap_or_default();
@@ -257,15 +254,10 @@ pub(crate) fn need(prefix: &[u8], version: Version, container: Container) -> Res
         return Ok(Need::Bytes(header + 4));
     };
     let offset = fields::read(prefix, version, order).vox_offset.max(0.0) as u64;
-    if offset > header + extensions::LIMIT {
-        return Err(ErrorKind::Limit {
-            what: "header extensions",
-            needed: u128::from(offset - header),
-            allowed: extensions::LIMIT,
-        }
-        .into());
-    }
-    Ok(Need::Bytes(offset.max(header + 4)))
+    Ok(Need::Extensions {
+        header,
+        end: offset.max(header + 4),
+    })
 }
 
 /// Parses a header and its extensions from the start of the header file.

@@ -8,7 +8,7 @@ use crate::dataobj::Dataobj;
 use crate::error::{Error, ErrorKind, Result};
 use crate::file_map::{FileHolder, FileMap, HEADER, IMAGE};
 use crate::format::{FileName, Format, FormatEntry, Need, Parsed, Place, detect};
-use crate::options::{KeepFileOpen, LoadOptions, Mmap};
+use crate::options::{KeepFileOpen, LoadOptions, Mmap, limits};
 use crate::proxy::{ArrayProxy, ProxySpec};
 use crate::source::codec::{self, Codec};
 use crate::source::file::{FileSource, Identity};
@@ -20,9 +20,6 @@ use crate::source::{Access, Source};
 
 /// Bytes by which a format is told: the NIfTI-1 header and its extension flag, so that no voxel is read.
 const SNIFF_BYTES: u64 = 352;
-
-/// Bytes of a header that needs all of its file: more is something else.
-const MOST_HEADER_BYTES: u64 = 256 << 20;
 
 /// Bytes of a file beside the others.
 const MOST_BESIDE_BYTES: u64 = 16 << 20;
@@ -39,7 +36,7 @@ pub(super) fn from_bytes(bytes: Arc<[u8]>) -> Result<DataobjImage> {
     let (_, mut parsed) = read_header(&source, None, &options)?;
     read_more(&mut parsed, &source, &FileMap::new(), &options)?;
     let source = voxels::source(&mut parsed, source, None, &options)?;
-    assemble(parsed, source, FileMap::new())
+    assemble(parsed, source, FileMap::new(), &options)
 }
 
 pub(super) fn from_file_map(file_map: FileMap, options: &LoadOptions) -> Result<DataobjImage> {
@@ -70,11 +67,17 @@ pub(super) fn from_file_map(file_map: FileMap, options: &LoadOptions) -> Result<
     let folder = header_path.as_deref().and_then(Path::parent);
     let source = voxels::source(&mut parsed, image_source, folder, options).map_err(of_header)?;
     source.release();
-    assemble(parsed, source, file_map).map_err(of_header)
+    assemble(parsed, source, file_map, options).map_err(of_header)
 }
 
-fn assemble(parsed: Parsed, source: Source, file_map: FileMap) -> Result<DataobjImage> {
-    let proxy = ArrayProxy::from_source(source, ProxySpec::from(&parsed.header))?;
+fn assemble(
+    parsed: Parsed,
+    source: Source,
+    file_map: FileMap,
+    options: &LoadOptions,
+) -> Result<DataobjImage> {
+    let proxy = ArrayProxy::from_source(source, ProxySpec::from(&parsed.header))?
+        .with_limits(options.limits);
     let mut image =
         DataobjImage::new(Dataobj::Proxy(proxy), parsed.header, Extra::new(), file_map)?;
     image.notes = parsed.notes;
@@ -152,10 +155,11 @@ fn decompressed(source: Source, path: Option<&Path>, options: &LoadOptions) -> R
     // Two bytes tell most files apart: no more of the voxels is read for that.
     let mut prefix = source.prefix(2)?;
     if is_gzip(&prefix) {
-        return Ok(Source::Gzip(Arc::new(GzipSource::keeping(
+        return Ok(Source::Gzip(Arc::new(GzipSource::new(
             source,
             options.gzip_cache,
             options.gzip_index.clone(),
+            options.limits,
         ))));
     }
     let suffix = path.map(FileName::new);
@@ -168,7 +172,8 @@ fn decompressed(source: Source, path: Option<&Path>, options: &LoadOptions) -> R
         prefix = source.prefix(codec::SNIFF_BYTES)?;
     }
     if let Some(codec) = Codec::sniff(&prefix) {
-        let source = codec.open(source).map_err(|error| error.at_maybe(path))?;
+        let opened = codec.open(source, options.limits);
+        let source = opened.map_err(|error| error.at_maybe(path))?;
         return Ok(Source::Custom(Arc::new(source)));
     }
     let (codec, begins) = match named {
@@ -193,26 +198,19 @@ fn read_header(
         None => tell(source, &mut bytes, name)?,
     };
     loop {
-        match (entry.need)(&bytes)? {
-            Need::Bytes(length) if length <= bytes.len() as u64 => break,
-            Need::Bytes(length) => {
-                bytes = source.prefix(length)?;
-                if (bytes.len() as u64) < length {
-                    break;
-                }
-            }
-            Need::All => {
-                bytes = source.prefix(MOST_HEADER_BYTES + 1)?;
-                if bytes.len() as u64 > MOST_HEADER_BYTES {
-                    return Err(ErrorKind::Limit {
-                        what: "header",
-                        needed: bytes.len() as u128,
-                        allowed: MOST_HEADER_BYTES,
-                    }
-                    .into());
-                }
-                break;
-            }
+        let need = (entry.need)(&bytes)?;
+        let length = need.bytes(&options.limits)?;
+        if need == Need::All {
+            bytes = source.prefix(length)?;
+            limits::check("header bytes", bytes.len() as u128, options.limits.header)?;
+            break;
+        }
+        if length <= bytes.len() as u64 {
+            break;
+        }
+        bytes = source.prefix(length)?;
+        if (bytes.len() as u64) < length {
+            break;
         }
     }
     Ok((entry, (entry.parse)(&bytes, options)?))

@@ -96,7 +96,12 @@ impl DataobjImage {
     pub fn stream<T: Float>(&self, gpu: &Gpu, options: StreamOptions) -> Result<FrameStream<T>> {
         if let (Dataobj::Proxy(proxy), true) = (&self.dataobj, options.makes_texels()) {
             let turns = Turns::new(self.shape(), options.frame_options())?;
-            return FrameStream::new(gpu, Feed::new(proxy, turns)?, None, &options);
+            return FrameStream::new(
+                gpu,
+                Feed::new(proxy, turns, size_of::<T>())?,
+                None,
+                &options,
+            );
         }
         if let Dataobj::Array(array) = &self.dataobj
             && options.makes_texels()
@@ -114,7 +119,7 @@ impl DataobjImage {
     /// What a stream of `T` reads.
     fn feed<T: Float>(&self, options: &FrameOptions) -> Result<Feed> {
         let turns = Turns::new(self.shape(), options)?;
-        Feed::new(&self.unedited::<T>()?, turns)
+        Feed::new(&self.unedited::<T>()?, turns, size_of::<T>())
     }
 
     /// The voxels as the file has them: a clean kept array of `T`, or the file.

@@ -14,7 +14,7 @@ use crate::source::gzip::{GzipSource, is_gzip};
 use crate::source::joined::JoinedSource;
 use crate::source::text::TextSource;
 use crate::source::zlib::ZlibSource;
-use crate::source::{Source, truncated};
+use crate::source::{Source, truncated, zeros};
 
 /// Bytes read at a time in search of the ends of lines.
 const LINE_BYTES: u64 = 4096;
@@ -35,7 +35,7 @@ pub(super) fn source(
     let bytes = parsed.header.data_bytes()?;
     let skip = parsed.header.data_offset;
     let (source, offset) = match voxels.files.as_slice() {
-        [] => part(image, &voxels, skip, bytes)?,
+        [] => part(image, &voxels, skip, bytes, options)?,
         names => {
             let files = names.len() as u64;
             if bytes % files != 0 {
@@ -53,6 +53,7 @@ pub(super) fn source(
                     &voxels,
                     skip,
                     bytes / files,
+                    options,
                 )?);
             }
             joined(parts, bytes / files)
@@ -98,13 +99,23 @@ fn named(name: &str, folder: Option<&Path>, options: &LoadOptions) -> Result<Sou
 }
 
 /// The source of a file's voxels once decoded, and the byte of it at which they begin.
-fn part(source: Source, voxels: &Voxels, skip: u64, bytes: u64) -> Result<(Source, u64)> {
+fn part(
+    source: Source,
+    voxels: &Voxels,
+    skip: u64,
+    bytes: u64,
+    options: &LoadOptions,
+) -> Result<(Source, u64)> {
     if matches!(source, Source::Missing(_)) {
         return Ok((source, skip));
     }
     let start = skip_lines(&source, voxels.base, voxels.lines)?;
     source.release();
-    let gzip = |source| Source::Gzip(Arc::new(GzipSource::new(behind(source, start))));
+    let limits = options.limits;
+    let gzip = |source| {
+        let source = behind(source, start);
+        Source::Gzip(Arc::new(GzipSource::new(source, None, None, limits)))
+    };
     Ok(match voxels.encoding {
         Encoding::Raw if voxels.at_end => {
             let Some(have) = source.len()? else {
@@ -121,7 +132,7 @@ fn part(source: Source, voxels: &Voxels, skip: u64, bytes: u64) -> Result<(Sourc
             (gzip(source), skip)
         }
         Encoding::Zlib => (
-            Source::Custom(Arc::new(ZlibSource::new(source, start))),
+            Source::Custom(Arc::new(ZlibSource::new(source, start, limits))),
             skip,
         ),
         Encoding::Bzip2 => {
@@ -166,7 +177,7 @@ fn skip_lines(source: &Source, start: u64, lines: u64) -> Result<u64> {
 /// The bytes of a range; fewer where the source ends before.
 pub(super) fn piece(source: &Source, range: Range<u64>) -> Result<Vec<u8>> {
     let end = source.len()?.map_or(range.end, |have| have.min(range.end));
-    let mut bytes = vec![0; end.saturating_sub(range.start) as usize];
+    let mut bytes = zeros(end.saturating_sub(range.start))?;
     if bytes.is_empty() {
         return Ok(bytes);
     }

@@ -55,6 +55,7 @@ impl ArrayProxy {
         }
         let selection = self.select(index)?;
         let plan = self.plan(&selection);
+        self.check_output(&plan, size_of::<T>())?;
         self.reading_with(&plan, staging, tracer, |reader, staging| {
             gpu::load(gpu, &conversion, &plan, reader, &selection.shape(), staging)
         })
@@ -139,7 +140,7 @@ impl ArrayProxy {
         let reader = self.tile_reader(&session, tracer);
         let result = load(&reader, &staging)?;
         if self.is_whole(plan) {
-            session.finish()?;
+            session.finish(self.byte_range(plan).end)?;
         } else {
             session.end()?;
         }

@@ -21,6 +21,7 @@ impl ArrayProxy {
         gpu.can_convert(&copy)?;
         let selection = self.select(index)?;
         let (shape, plan) = (selection.shape(), self.plan(&selection));
+        self.check_output(&plan, self.dtype().size_bytes())?;
         let (buffer, tables) = gpu.raw_buffer(&shape, &narrow, &plan)?;
         gpu.write_tables(&buffer, tables, &narrow)?;
         self.reading(&plan, |reader, staging| {

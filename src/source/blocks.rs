@@ -1,6 +1,6 @@
 //! A source whose blocks are stored elsewhere: apart, in another order, or backwards.
 
-use super::{Access, ByteSource, Session, Source, truncated};
+use super::{Access, ByteSource, Session, Source, truncated, zeros};
 use crate::error::Result;
 
 /// Blocks of equal size of another source: the slices of a PAR/REC volume, the frames of an ECAT file.
@@ -43,10 +43,10 @@ impl BlockSource {
         let unit = self.reversed;
         let first = within / unit;
         let end = (within + buffer.len() as u64).div_ceil(unit);
-        let mut stored = vec![0; ((end - first) * unit) as usize];
+        let mut stored = zeros((end - first) * unit)?;
         let from = (self.bytes / unit).saturating_sub(end) * unit;
         session.read_at(block.saturating_add(from), &mut stored)?;
-        let mut turned = vec![0; stored.len()];
+        let mut turned = zeros(stored.len() as u64)?;
         let units = stored.chunks_exact(unit as usize).rev();
         for (to, from) in turned.chunks_exact_mut(unit as usize).zip(units) {
             to.copy_from_slice(from);
@@ -94,7 +94,9 @@ impl ByteSource for BlockSource {
         self.inner.access()
     }
 
-    fn finish(&self) -> Result<()> {
-        self.inner.begin()?.finish()
+    fn finish(&self, _end: u64) -> Result<()> {
+        let last = self.starts.iter().max().copied().unwrap_or_default();
+        let end = self.offset.saturating_add(last).saturating_add(self.bytes);
+        self.inner.begin()?.finish(end)
     }
 }

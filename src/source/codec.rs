@@ -5,8 +5,9 @@ use std::fmt;
 use std::io::{self, Read};
 use std::sync::{Mutex, PoisonError};
 
-use super::{Access, ByteSource, Source, truncated};
+use super::{Access, ByteSource, Source, check_tail, truncated};
 use crate::error::{Error, ErrorKind, Result};
+use crate::options::Limits;
 
 /// Compressed bytes read at a time, and bytes inflated at a time when only the position matters.
 const STEP_BYTES: usize = 256 << 10;
@@ -71,6 +72,15 @@ impl Codec {
         }
     }
 
+    /// Bytes that one compressed byte can stand for: a block of 900 000 equal bytes takes some
+    /// 40 (bytes that repeat count 5 for 259), one of 128 KiB four.
+    fn reach(self) -> u64 {
+        match self {
+            Self::Bzip2 => 1_200_000,
+            Self::Zstd => 32 << 10,
+        }
+    }
+
     pub fn name(self) -> &'static str {
         match self {
             Self::Bzip2 => "bzip2",
@@ -82,12 +92,13 @@ impl Codec {
     ///
     /// # Errors
     /// [`ErrorKind::Unsupported`] when the crate was built without the codec.
-    pub fn open(self, compressed: Source) -> Result<CodecSource> {
+    pub fn open(self, compressed: Source, limits: Limits) -> Result<CodecSource> {
         // Made once to know that it can be.
         self.stream(compressed.clone())?;
         Ok(CodecSource {
             codec: self,
             compressed,
+            limits,
             stream: Mutex::default(),
         })
     }
@@ -112,6 +123,7 @@ impl Codec {
 pub(crate) struct CodecSource {
     codec: Codec,
     compressed: Source,
+    limits: Limits,
     stream: Mutex<Option<Stream>>,
 }
 
@@ -185,6 +197,11 @@ impl ByteSource for CodecSource {
         Ok(None)
     }
 
+    fn most_bytes(&self) -> Result<Option<u64>> {
+        let compressed = self.compressed.len()?;
+        Ok(compressed.map(|length| self.limits.inflated(length, self.codec.reach())))
+    }
+
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
         let need = offset.saturating_add(buffer.len() as u64);
         self.with_stream(offset, |stream| {
@@ -203,14 +220,16 @@ impl ByteSource for CodecSource {
         Access::Sequential
     }
 
-    fn finish(&self) -> Result<()> {
+    fn finish(&self, end: u64) -> Result<()> {
         let position = {
             let slot = self.stream.lock().unwrap_or_else(PoisonError::into_inner);
             slot.as_ref().map_or(0, |stream| stream.position)
         };
         self.with_stream(position, |stream| {
             let mut scratch = vec![0; STEP_BYTES];
-            while self.read(stream, &mut scratch)? > 0 {}
+            while self.read(stream, &mut scratch)? > 0 {
+                check_tail(stream.position, end)?;
+            }
             Ok(())
         })
     }

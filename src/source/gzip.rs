@@ -25,25 +25,26 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use super::{ByteSource, Source, truncated};
+use super::{ByteSource, Source, TAIL, check_tail, most_tail, truncated};
 use crate::error::{Error, ErrorKind, Result};
+use crate::options::limits::{self, Limits};
 use chunk::Inflater;
 pub use disk::write_gzip_index;
 use forwards::Forwards;
 pub(crate) use framing::is_gzip;
+use framing::{TRAILER_BYTES, Trailer};
 use index::{ChunkCache, Index};
 use member::Stream;
 pub(crate) use random::Chunks;
 
 /// Deflate cannot do better than about 1030 to 1, so a header that needs more than this is lying.
-const MOST_RATIO: u64 = 1100;
+pub(super) const MOST_RATIO: u64 = 1100;
 
 /// Bytes inflated at a time when only the position or the checksum matters.
 const SKIP_BYTES: usize = 256 << 10;
 
-/// Inflated bytes behind the voxels that are checked on a whole read, unless the voxels are more: a file with
-/// a longer tail is a bomb.
-const MOST_TAIL: u64 = 256 << 20;
+/// Inflated bytes behind the voxels after which the last trailer is believed to be one.
+const SURE_TAIL: u64 = 4 << 20;
 
 /// Inflated chunks that are kept for the next slice, unless the options say otherwise.
 const CACHE_BYTES: usize = 32 << 20;
@@ -65,19 +66,22 @@ pub(crate) struct GzipSource {
     trailing: Arc<AtomicU64>,
     /// The file or folder in which the index is kept, where the options say so.
     keep: Option<PathBuf>,
+    limits: Limits,
 }
 
 impl GzipSource {
-    pub fn new(compressed: Source) -> Self {
-        Self::keeping(compressed, None, None)
-    }
-
     /// `cache` bytes of inflated chunks are kept for the next slice; the index is kept in a file or folder.
-    pub fn keeping(compressed: Source, cache: Option<usize>, keep: Option<PathBuf>) -> Self {
+    pub fn new(
+        compressed: Source,
+        cache: Option<usize>,
+        keep: Option<PathBuf>,
+        limits: Limits,
+    ) -> Self {
         let cache = cache.unwrap_or(CACHE_BYTES);
         Self {
             compressed,
             keep,
+            limits,
             stream: Mutex::default(),
             index: RwLock::default(),
             prepared: Mutex::default(),
@@ -96,7 +100,8 @@ impl GzipSource {
 
     /// A reader of the same file that nobody else moves.
     pub fn forwards(&self) -> Forwards {
-        Forwards::new(self.compressed.clone(), Arc::clone(&self.trailing))
+        let (compressed, trailing) = (self.compressed.clone(), Arc::clone(&self.trailing));
+        Forwards::new(compressed, trailing, self.limits)
     }
 
     /// Lets go of the compressed file's handle.
@@ -107,7 +112,7 @@ impl GzipSource {
     /// A bound on the inflated bytes, from the compressed ones alone.
     pub fn most_bytes(&self) -> Result<u64> {
         let compressed = self.compressed.len()?.unwrap_or(u64::MAX);
-        Ok(compressed.saturating_mul(MOST_RATIO))
+        Ok(self.limits.inflated(compressed, MOST_RATIO))
     }
 
     /// Bytes of something else found behind the last member.
@@ -121,7 +126,7 @@ impl GzipSource {
         let mut prefix = self.prefix.lock().unwrap_or_else(PoisonError::into_inner);
         if prefix.len() < length {
             // Headers are short: a stream of their own, from the start.
-            let mut stream = Stream::new(self.compressed.clone(), Arc::clone(&self.trailing));
+            let mut stream = self.stream();
             let mut bytes = Vec::new();
             let mut piece = vec![0; length.min(SKIP_BYTES)];
             while bytes.len() < length {
@@ -144,7 +149,7 @@ impl GzipSource {
     ///
     /// # Errors
     /// [`ErrorKind::Truncated`] and [`ErrorKind::Integrity`] for damaged files, [`ErrorKind::Limit`] for
-    /// a tail of more than [`MOST_TAIL`], and what `sink` gives.
+    /// too long a tail, and what `sink` gives.
     pub fn pieces(
         &self,
         start: u64,
@@ -152,7 +157,7 @@ impl GzipSource {
         piece: usize,
         mut sink: impl FnMut(Vec<u8>) -> Result<Vec<u8>>,
     ) -> Result<()> {
-        let mut stream = Stream::new(self.compressed.clone(), Arc::clone(&self.trailing));
+        let mut stream = self.stream();
         let mut inflate = || -> Result<()> {
             let mut buffer = Vec::new();
             skip_to(&mut stream, start, &mut buffer)?;
@@ -162,9 +167,44 @@ impl GzipSource {
                 read_exact(&mut stream, &mut buffer, end)?;
                 buffer = sink(buffer)?;
             }
-            drain(&mut stream, most_tail(end), |_| ())
+            self.drain_behind(&mut stream, end, |_| ())
         };
         inflate().map_err(|error| self.named(error))
+    }
+
+    /// Reads on from voxels that end at `end` to the end of the file. The last trailer may announce a tail that only a
+    /// bomb has; as other bytes may stand at the end of the file, it is believed once there is some of it.
+    fn drain_behind(
+        &self,
+        stream: &mut Stream,
+        end: u64,
+        mut each: impl FnMut(&mut Stream),
+    ) -> Result<()> {
+        let announced = self.announced()?.saturating_sub(end);
+        let bomb = announced > most_tail(end);
+        drain(stream, Some(end), |stream| {
+            each(stream);
+            match bomb && stream.position() > end.saturating_add(SURE_TAIL) {
+                true => limits::check(TAIL, announced.into(), most_tail(end)),
+                false => Ok(()),
+            }
+        })
+    }
+
+    /// The inflated bytes of the last member, or of all if there is one, modulo 2^32, if the file ends with a trailer.
+    fn announced(&self) -> Result<u64> {
+        let mut trailer = [0; TRAILER_BYTES];
+        let length = self.compressed.len()?.unwrap_or_default();
+        if let Some(at) = length.checked_sub(TRAILER_BYTES as u64) {
+            self.read_compressed(at, &mut trailer)?;
+        }
+        Ok(Trailer::parse(&trailer).length.into())
+    }
+
+    /// A stream from the start that records nothing.
+    fn stream(&self) -> Stream {
+        let (compressed, trailing) = (self.compressed.clone(), Arc::clone(&self.trailing));
+        Stream::new(compressed, trailing, self.limits)
     }
 
     fn named(&self, error: Error) -> Error {
@@ -205,24 +245,18 @@ fn read_exact(stream: &mut Stream, mut buffer: &mut [u8], need: u64) -> Result<(
     Ok(())
 }
 
-/// Inflated bytes behind voxels that end at `end` which a whole read goes through.
-fn most_tail(end: u64) -> u64 {
-    end.max(MOST_TAIL)
-}
-
-/// Reads on to the end of the file, through `most` bytes; `each` is called on the way.
-fn drain(stream: &mut Stream, most: u64, mut each: impl FnMut(&mut Stream)) -> Result<()> {
-    let start = stream.position();
+/// Reads on to the end of the file, but not much farther than voxels that end at `end` need; `each` is called on the
+/// way.
+fn drain(
+    stream: &mut Stream,
+    end: Option<u64>,
+    mut each: impl FnMut(&mut Stream) -> Result<()>,
+) -> Result<()> {
     let mut scratch = vec![0; SKIP_BYTES];
     while stream.read(&mut scratch)? > 0 {
-        each(stream);
-        if stream.position() - start > most {
-            return Err(ErrorKind::Limit {
-                what: "inflated data behind the voxels",
-                needed: u128::from(stream.position() - start),
-                allowed: most,
-            }
-            .into());
+        each(stream)?;
+        if let Some(end) = end {
+            check_tail(stream.position(), end)?;
         }
     }
     Ok(())
@@ -245,8 +279,8 @@ impl ByteSource for GzipSource {
         }
     }
 
-    fn finish(&self) -> Result<()> {
-        self.check_to_end().map_err(|error| self.named(error))
+    fn finish(&self, end: u64) -> Result<()> {
+        self.check_to_end(end).map_err(|error| self.named(error))
     }
 }
 

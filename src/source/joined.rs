@@ -48,9 +48,10 @@ impl ByteSource for JoinedSource {
         }
     }
 
-    fn finish(&self) -> Result<()> {
-        self.parts
-            .iter()
-            .try_for_each(|(source, _)| source.begin()?.finish())
+    fn finish(&self, _end: u64) -> Result<()> {
+        self.parts.iter().try_for_each(|(source, start)| {
+            let session = source.begin()?;
+            session.finish(start.saturating_add(self.bytes))
+        })
     }
 }

@@ -27,6 +27,10 @@ impl ByteSource for OffsetSource {
         session.end()
     }
 
+    fn finish(&self, end: u64) -> Result<()> {
+        self.inner.begin()?.finish(self.pos.saturating_add(end))
+    }
+
     fn access(&self) -> Access {
         self.inner.access()
     }

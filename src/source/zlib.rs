@@ -6,11 +6,10 @@ use std::sync::{Mutex, PoisonError};
 
 use flate2::{Decompress, FlushDecompress, Status};
 
-use super::{Access, ByteSource, Source, truncated};
+use super::gzip::MOST_RATIO;
+use super::{Access, ByteSource, Source, check_tail, truncated};
 use crate::error::{Error, ErrorKind, Result};
-
-/// Deflate cannot do better than about 1030 to 1.
-const MOST_RATIO: u64 = 1100;
+use crate::options::Limits;
 
 /// Compressed bytes read at a time.
 const INPUT_BYTES: usize = 64 << 10;
@@ -22,6 +21,7 @@ const SKIP_BYTES: usize = 256 << 10;
 pub(crate) struct ZlibSource {
     compressed: Source,
     start: u64,
+    limits: Limits,
     stream: Mutex<Option<Stream>>,
 }
 
@@ -37,10 +37,11 @@ struct Stream {
 }
 
 impl ZlibSource {
-    pub fn new(compressed: Source, start: u64) -> Self {
+    pub fn new(compressed: Source, start: u64, limits: Limits) -> Self {
         Self {
             compressed,
             start,
+            limits,
             stream: Mutex::new(None),
         }
     }
@@ -145,7 +146,10 @@ impl ByteSource for ZlibSource {
 
     fn most_bytes(&self) -> Result<Option<u64>> {
         let compressed = self.compressed.len()?;
-        let most = |length: u64| length.saturating_sub(self.start).saturating_mul(MOST_RATIO);
+        let most = |length: u64| {
+            let own = length.saturating_sub(self.start);
+            self.limits.inflated(own, MOST_RATIO)
+        };
         Ok(compressed.map(most))
     }
 
@@ -160,14 +164,16 @@ impl ByteSource for ZlibSource {
     }
 
     /// Inflates to the end of the stream, where its checksum is.
-    fn finish(&self) -> Result<()> {
+    fn finish(&self, end: u64) -> Result<()> {
         let position = {
             let slot = self.stream.lock().unwrap_or_else(PoisonError::into_inner);
             slot.as_ref().map_or(0, |stream| stream.state.total_out())
         };
         self.with_stream(position, |stream| {
             let mut scratch = vec![0; SKIP_BYTES];
-            while self.inflate(stream, &mut scratch)? > 0 {}
+            while self.inflate(stream, &mut scratch)? > 0 {
+                check_tail(stream.state.total_out(), end)?;
+            }
             Ok(())
         })
     }

@@ -31,13 +31,16 @@ pub(crate) struct Feed {
 }
 
 impl Feed {
+    /// Of elements of `item` bytes.
+    ///
     /// # Errors
-    /// [`crate::ErrorKind::Truncated`] when the source cannot hold the last frame.
-    pub fn new(proxy: &ArrayProxy, turns: Turns) -> Result<Self> {
+    /// [`crate::ErrorKind::Truncated`] when the source cannot hold the last frame, [`crate::ErrorKind::Limit`] for a
+    /// block of frames above the limit.
+    pub fn new(proxy: &ArrayProxy, turns: Turns, item: usize) -> Result<Self> {
         for block in [0, turns.blocks().saturating_sub(1)] {
             if block < turns.blocks() {
                 let selection = proxy.select(&turns.index(block))?;
-                proxy.check_length(&proxy.plan(&selection))?;
+                proxy.check_output(&proxy.plan(&selection), item)?;
             }
         }
         Ok(Self {

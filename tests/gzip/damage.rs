@@ -1,13 +1,11 @@
 //! Nothing corrupt gets through a whole read, nothing takes more than it should.
 
-use std::time::{Duration, Instant};
-
 use libdeflater::Decompressor;
 use voxload::{DType, DataobjImage, ErrorKind};
 
 use super::files::{bgzf, libdeflate, members, mgzip, scan, times};
 use crate::support::for_each_parallel;
-use crate::support::nifti::{Nifti, gz};
+use crate::support::nifti::gz;
 use crate::support::rng::Rng;
 
 /// The error of a file that must give one.
@@ -146,40 +144,21 @@ pub fn mutate(file: &mut Vec<u8>, rng: &mut Rng) {
     }
 }
 
-fn limited(bytes: Vec<u8>, within: Duration) {
-    let started = Instant::now();
-    let error = refused(bytes, "a bomb");
-    let took = started.elapsed();
-    assert!(matches!(error.kind(), ErrorKind::Limit { .. }), "{error}");
-    assert!(took < within, "{took:?}");
-}
-
+/// Found by fuzzing: behind an empty member, one whose damaged header hid it had the trailer of both.
 #[test]
-fn bombs() {
-    let second = Duration::from_secs(1);
-    // A header that needs more than the file can inflate to.
-    let mut lying = Nifti::new(DType::U8, &[100], vec![0; 100])
-        .version(2)
-        .single();
-    lying[24..32].copy_from_slice(&(70i64 << 40).to_le_bytes());
-    let started = Instant::now();
-    let error = refused(gz(&lying, 9), "a lying header");
-    assert!(
-        matches!(error.kind(), ErrorKind::Truncated { .. }),
-        "{error}"
-    );
-    assert!(started.elapsed() < second / 20);
-    // A million empty members.
-    let small = Nifti::new(DType::U8, &[100], vec![0; 100]).single();
-    limited(
-        [gz(&small, 9), gz(b"", 9).repeat(1_000_000)].concat(),
-        second,
-    );
-    limited(
-        [gz(b"", 9).repeat(1_000_000), gz(&small, 9)].concat(),
-        second,
-    );
-    // 600 MB of zeros behind 100 voxels.
-    let tail: Vec<u8> = gz(&vec![0; 100 << 20], 9).repeat(6);
-    limited([gz(&small, 9), tail].concat(), second * 5);
+fn a_damaged_header_between_equal_members() {
+    let bytes = scan(DType::I16, &[9, 8, 7], 3).single();
+    for part in [&b""[..], &bytes[..100]] {
+        let tail = [gz(part, 6), gz(part, 6)].concat();
+        let file = [gz(&bytes, 6), tail.clone()].concat();
+        assert!(read(file.clone()).is_ok());
+        // Reserved flags of the last header.
+        let mut damaged = file.clone();
+        damaged[file.len() - tail.len() / 2 + 3] |= 0x20;
+        let error = refused(damaged, "a damaged header");
+        assert!(
+            matches!(error.kind(), ErrorKind::Integrity { .. }),
+            "{error}"
+        );
+    }
 }

@@ -5,9 +5,6 @@ use super::{Container, Extension};
 use crate::dtype::ByteOrder;
 use crate::header::Note;
 
-/// The largest space for extensions that is read into memory, in bytes.
-pub(super) const LIMIT: u64 = 256 << 20;
-
 /// Whether the four bytes behind the header announce extensions: nibabel looks at the first alone.
 pub(super) fn announced(behind_header: &[u8]) -> bool {
     matches!(behind_header, [flag, _, _, _, ..] if *flag != 0)

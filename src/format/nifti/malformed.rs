@@ -3,7 +3,8 @@
 use crate::dtype::ByteOrder;
 use crate::error::{ErrorKind, Result};
 use crate::format::nifti::{NiftiHeader, Version};
-use crate::format::{Fields, Format, Need, Parsed, detect};
+use crate::format::{Fields, Format, Parsed, detect};
+use crate::options::{Limits, LoadOptions};
 
 #[path = "../../../tests/malformed/nifti.rs"]
 mod table;
@@ -17,11 +18,9 @@ const SNIFF_BYTES: usize = 1024;
 fn load(bytes: &[u8], ending: Option<&str>) -> Result<Parsed> {
     let prefix = &bytes[..bytes.len().min(SNIFF_BYTES)];
     let entry = detect(prefix, ending)?;
-    let wanted = match (entry.need)(prefix)? {
-        Need::All => bytes,
-        Need::Bytes(count) => &bytes[..bytes.len().min(count as usize)],
-    };
-    (entry.parse)(wanted, &crate::options::LoadOptions::new())
+    let wanted = (entry.need)(prefix)?.bytes(&Limits::default())?;
+    let wanted = &bytes[..bytes.len().min(wanted as usize)];
+    (entry.parse)(wanted, &LoadOptions::new())
 }
 
 fn expected_kind(kind: &ErrorKind) -> Option<Expected> {

@@ -207,11 +207,8 @@ fn with_extensions(container: Container, region: &[u8]) -> Parsed {
         bytes.extend([9; 96]);
     }
     let need = need(&bytes, Version::One, container).unwrap();
-    let end = match need {
-        Need::All => bytes.len(),
-        Need::Bytes(count) => count as usize,
-    };
-    parse(&bytes[..end], Version::One, container).unwrap()
+    let end = need.bytes(&crate::Limits::default()).unwrap() as usize;
+    parse(&bytes[..end.min(bytes.len())], Version::One, container).unwrap()
 }
 
 fn extension(told: i32, content: &[u8]) -> Vec<u8> {

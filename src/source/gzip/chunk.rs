@@ -11,8 +11,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use libdeflater::Decompressor;
 
-use super::damaged;
+use super::{MOST_RATIO, damaged};
 use crate::error::Result;
+use crate::source::resize;
+
+/// Compressed bytes that a chunk may have whatever it holds.
+const USUAL_BYTES: u64 = 1 << 20;
 
 /// The farthest that deflate repeats.
 pub(super) const WINDOW_BYTES: usize = 32 << 10;
@@ -86,6 +90,13 @@ impl Chunk {
     }
 }
 
+/// Whether so many bits of deflate can be a chunk of `length` bytes that somebody has written: blocks that hold
+/// nothing are few.
+pub(super) fn may_hold(bits: &Range<u64>, length: u64) -> bool {
+    let bytes = bits.end.saturating_sub(bits.start) / 8;
+    bits.start < bits.end && bytes <= 2 * length + USUAL_BYTES && length <= MOST_RATIO * (bytes + 1)
+}
+
 /// What inflating chunks needs, kept from one to the next.
 pub(super) struct Inflater {
     decompressor: Decompressor,
@@ -139,7 +150,8 @@ impl Inflater {
         }
         let before = chunk.window.as_ref().map_or(0, |_| WINDOW_BYTES);
         let total = before + chunk.len();
-        self.output.resize(self.output.len().max(total), 0);
+        let room = self.output.len().max(total) as u64;
+        resize(&mut self.output, room)?;
         let output = self.output.get_mut(..total).unwrap_or_default();
         let made = self.decompressor.deflate_decompress(&self.input, output);
         Ok(output.get(before..).filter(|_| made == Ok(total)))
@@ -163,7 +175,7 @@ impl Inflater {
         let bit = (chunk.bits.start % 8) as u32;
         let low = lead_in(bit, &mut self.input);
         let from = self.input.len();
-        self.input.resize(from + length, 0);
+        resize(&mut self.input, (from + length) as u64)?;
         let place = self.input.get_mut(from..).unwrap_or_default();
         read(bytes.start, place)?;
         merge_first(place, low, bit);

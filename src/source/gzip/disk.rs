@@ -12,11 +12,12 @@ use std::time::UNIX_EPOCH;
 use libdeflater::{CompressionLvl, Compressor};
 
 use super::GzipSource;
-use super::chunk::{Chunk, WINDOW_BYTES, Window};
+use super::chunk::{Chunk, WINDOW_BYTES, Window, may_hold};
 use super::gzidx;
 use super::index::Index;
 use super::record::MOST_CHUNK;
 use crate::error::{Error, Result};
+use crate::options::Limits;
 use crate::save::WholeFile;
 use crate::source::Source;
 use crate::source::file::{FileSource, Identity};
@@ -145,7 +146,7 @@ pub fn write_gzip_index(file: impl AsRef<Path>, index: impl AsRef<Path>) -> Resu
     let file = file.as_ref();
     let identity = Identity::of_path(file)?;
     let compressed = Source::File(Arc::new(FileSource::new(file, identity, false)));
-    let gzip = GzipSource::new(compressed);
+    let gzip = GzipSource::new(compressed, None, None, Limits::default());
     gzip.write_index(index.as_ref())
         .map_err(|error| error.at(file))
 }
@@ -212,7 +213,7 @@ fn parse_chunk(rest: &mut &[u8], start: u64, file: u64) -> Option<Chunk> {
         *rest = behind;
         window = Some(Window::Packed(packed.into()));
     }
-    let fits = bits.start < bits.end && bits.end <= file.checked_mul(8)?;
+    let fits = bits.end <= file.checked_mul(8)? && may_hold(&bits, length);
     fits.then_some(Chunk {
         out: start..start.checked_add(length)?,
         bits,

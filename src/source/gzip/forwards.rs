@@ -4,23 +4,26 @@ use std::fmt;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::SKIP_BYTES;
 use super::member::Stream;
+use super::{SKIP_BYTES, drain};
 use crate::error::Result;
+use crate::options::Limits;
 use crate::source::{Access, ByteSource, Source, truncated};
 
 /// The bytes of a gzip file in order; a step back starts again.
 pub(crate) struct Forwards {
     compressed: Source,
     trailing: Arc<AtomicU64>,
+    limits: Limits,
     stream: Mutex<Option<Stream>>,
 }
 
 impl Forwards {
-    pub fn new(compressed: Source, trailing: Arc<AtomicU64>) -> Self {
+    pub fn new(compressed: Source, trailing: Arc<AtomicU64>, limits: Limits) -> Self {
         Self {
             compressed,
             trailing,
+            limits,
             stream: Mutex::default(),
         }
     }
@@ -30,7 +33,11 @@ impl Forwards {
         let mut kept = self.stream.lock().unwrap_or_else(PoisonError::into_inner);
         let mut stream = match kept.take() {
             Some(stream) if stream.position() <= offset => stream,
-            _ => Stream::new(self.compressed.clone(), Arc::clone(&self.trailing)),
+            _ => Stream::new(
+                self.compressed.clone(),
+                Arc::clone(&self.trailing),
+                self.limits,
+            ),
         };
         work(&mut stream).map_err(|error| error.at_maybe(self.compressed.path()))?;
         *kept = Some(stream);
@@ -77,12 +84,8 @@ impl ByteSource for Forwards {
         Access::Sequential
     }
 
-    fn finish(&self) -> Result<()> {
-        self.with_stream(u64::MAX, |stream| {
-            let mut scratch = vec![0; SKIP_BYTES];
-            while read_some(stream, &mut scratch)? > 0 {}
-            Ok(())
-        })
+    fn finish(&self, end: u64) -> Result<()> {
+        self.with_stream(u64::MAX, |stream| drain(stream, Some(end), |_| Ok(())))
     }
 }
 

@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
+use crate::options::Limits;
+
 const FLAG_HEADER_CRC: u8 = 2;
 const FLAG_EXTRA: u8 = 4;
 const FLAG_NAME: u8 = 8;
@@ -18,6 +20,12 @@ pub(super) const TRAILER_BYTES: usize = 8;
 
 /// The shortest member: header, an empty block, trailer.
 const LEAST_MEMBER: usize = FIXED_BYTES + 2 + TRAILER_BYTES;
+
+/// Members of which a list is made whatever their size.
+const FEW_MEMBERS: u64 = 1 << 16;
+
+/// Bytes that members have at least, on average, where there are more.
+const TINY_MEMBER: u64 = 512;
 
 /// Bytes searched for members by one thread at a time.
 const SEARCH_BYTES: usize = 4 << 20;
@@ -107,6 +115,18 @@ impl Trailer {
     }
 }
 
+impl Trailer {
+    /// Whether the same bytes stand in a member's data: it may end there, and what follows may be another one that is
+    /// damaged.
+    pub fn stands_in(&self, body: &[u8]) -> bool {
+        let mut bytes = [0; TRAILER_BYTES];
+        let (crc, length) = bytes.split_at_mut(4);
+        crc.copy_from_slice(&self.crc.to_le_bytes());
+        length.copy_from_slice(&self.length.to_le_bytes());
+        memchr::memmem::find(body, &bytes).is_some()
+    }
+}
+
 /// A member as it seems to lie in a file: only inflating it tells whether it is one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Span {
@@ -115,14 +135,22 @@ pub(super) struct Span {
     pub trailer: Trailer,
 }
 
-/// Cuts a file at everything that looks like the header of a member, all threads searching. A false header is
-/// unlikely (one in some thousand files of 100 MB), and makes two spans that both fail to inflate.
-pub(super) fn spans(bytes: &[u8]) -> Option<Vec<Span>> {
+/// Members that a file of `length` bytes may have for a list of them to be made: one of more tiny ones would be larger
+/// than the file.
+pub(super) fn usual_members(length: u64, limits: &Limits) -> u64 {
+    limits.members.min(FEW_MEMBERS + length / TINY_MEMBER)
+}
+
+/// Cuts a file at everything that looks like the header of a member, all threads searching; `None` for more than
+/// [`usual_members`]. A false header is unlikely (one in some thousand files of 100 MB), and makes two spans that both
+/// fail to inflate.
+pub(super) fn spans(bytes: &[u8], limits: &Limits) -> Option<Vec<Span>> {
     let mut starts: Vec<usize> = (0..bytes.len().div_ceil(SEARCH_BYTES))
         .into_par_iter()
         .flat_map_iter(|i| headers_in(bytes, i * SEARCH_BYTES..(i + 1) * SEARCH_BYTES))
         .collect();
-    if starts.first() != Some(&0) {
+    let most = usual_members(bytes.len() as u64, limits);
+    if starts.first() != Some(&0) || starts.len() as u64 > most {
         return None;
     }
     starts.push(bytes.len());
@@ -187,7 +215,7 @@ mod tests {
             let mut bytes = member.to_vec();
             bytes.resize(SEARCH_BYTES - shift, 0x55);
             bytes.extend(member);
-            let spans = spans(&bytes).expect("two members");
+            let spans = spans(&bytes, &Limits::default()).expect("two members");
             assert_eq!(spans.len(), 2, "shift {shift}");
             assert_eq!(spans[1].body.start, SEARCH_BYTES - shift + FIXED_BYTES);
         }

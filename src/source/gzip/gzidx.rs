@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicBool;
 
 use libdeflater::Decompressor;
 
-use super::chunk::{Chunk, Inflater, WINDOW_BYTES, Window};
+use super::chunk::{Chunk, Inflater, WINDOW_BYTES, Window, may_hold};
 use super::disk::{take, take_u64};
 use super::framing::{TRAILER_BYTES, Trailer};
 use super::index::Index;
@@ -95,7 +95,7 @@ fn parse(bytes: &[u8], file: u64) -> Option<Vec<Chunk>> {
         let out = point.out..next.map_or(total, |next| next.out);
         let bits = point.bit..next.map_or(end, |next| next.bit);
         let follows = point.out == chunks.last().map_or(0, |chunk: &Chunk| chunk.out.end);
-        if !follows || !fits(&out, MOST_CHUNK as u64) || !fits(&bits, end) || bits.end > end {
+        if !follows || !fits(&out) || !may_hold(&bits, out.end - out.start) || bits.end > end {
             return None;
         }
         chunks.push(Chunk {
@@ -110,8 +110,8 @@ fn parse(bytes: &[u8], file: u64) -> Option<Vec<Chunk>> {
     Some(chunks)
 }
 
-fn fits(range: &Range<u64>, most: u64) -> bool {
-    range.start < range.end && range.end - range.start <= most
+fn fits(out: &Range<u64>) -> bool {
+    out.start < out.end && out.end - out.start <= MOST_CHUNK as u64
 }
 
 /// The index of the chunks with their checksums, if they inflate to what the trailer says.

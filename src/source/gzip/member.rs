@@ -10,6 +10,7 @@ use super::damaged;
 use super::framing::{FLAG_RESERVED, TRAILER_BYTES, Trailer, is_gzip};
 use super::record::{Finished, Recorder};
 use crate::error::{ErrorKind, Result};
+use crate::options::limits::{self, Limits};
 use crate::source::Source;
 
 /// Compressed bytes read at a time.
@@ -39,6 +40,9 @@ pub(super) struct Stream {
     /// Inflated bytes given out so far.
     position: u64,
     trailing: Arc<AtomicU64>,
+    limits: Limits,
+    /// Members begun.
+    members: u64,
     /// Empty members in a row.
     empty: u32,
     recorder: Option<Recorder>,
@@ -65,7 +69,7 @@ enum Stop {
 }
 
 impl Stream {
-    pub fn new(compressed: Source, trailing: Arc<AtomicU64>) -> Self {
+    pub fn new(compressed: Source, trailing: Arc<AtomicU64>, limits: Limits) -> Self {
         Self {
             input: Input {
                 source: compressed,
@@ -78,16 +82,18 @@ impl Stream {
             place: Place::Between { first: true },
             position: 0,
             trailing,
+            limits,
+            members: 0,
             empty: 0,
             recorder: None,
         }
     }
 
     /// The same, recording checkpoints.
-    pub fn recording(compressed: Source, trailing: Arc<AtomicU64>) -> Self {
+    pub fn recording(self) -> Self {
         Self {
             recorder: Some(Recorder::default()),
-            ..Self::new(compressed, trailing)
+            ..self
         }
     }
 
@@ -145,15 +151,8 @@ impl Stream {
 
     fn count_empty(&mut self, length: u64) -> Result<()> {
         self.empty = if length == 0 { self.empty + 1 } else { 0 };
-        if self.empty > MOST_EMPTY {
-            return Err(ErrorKind::Limit {
-                what: "run of empty gzip members",
-                needed: u128::from(self.empty),
-                allowed: u64::from(MOST_EMPTY),
-            }
-            .into());
-        }
-        Ok(())
+        let most = MOST_EMPTY.into();
+        limits::check("empty gzip members in a row", self.empty.into(), most)
     }
 
     /// Takes note of bytes that were made and of why inflating stopped; at a member's end, its checksum.
@@ -209,6 +208,8 @@ impl Stream {
             self.place = Place::End;
             return Ok(());
         }
+        self.members += 1;
+        limits::check("gzip members", self.members.into(), self.limits.members)?;
         self.read_header()?;
         if let Some(recorder) = &mut self.recorder {
             recorder.begin_member(self.input.position());

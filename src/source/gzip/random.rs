@@ -8,9 +8,9 @@ use super::chunk::Chunk;
 use super::index::Index;
 use super::member::Stream;
 use super::walk::walk;
-use super::{GzipSource, SKIP_BYTES, drain, most_tail, read_exact, skip_to};
+use super::{GzipSource, SKIP_BYTES, drain, read_exact, skip_to};
 use crate::error::Result;
-use crate::source::{Session, truncated};
+use crate::source::{Session, most_tail, truncated};
 
 /// Chunks larger than this are not inflated side by side on a whole read: each thread needs room for one.
 const MOST_SIDE_BY_SIDE: usize = 8 << 20;
@@ -34,7 +34,7 @@ impl GzipSource {
         if !*prepared {
             let kept = self.load_index()?;
             let found = match kept {
-                None => walk(&self.compressed)?,
+                None => walk(&self.compressed, &self.limits)?,
                 kept => kept,
             };
             if let Some(index) = found {
@@ -97,7 +97,10 @@ impl GzipSource {
             .and_then(|()| self.fill(&mut stream, rest, end, offset))
             .and_then(|()| match stream.nearly_done()? {
                 // Little is left, and then everything is known and verified.
-                true => drain(&mut stream, u64::MAX, |stream| self.collect(stream, offset)),
+                true => drain(&mut stream, None, |stream| {
+                    self.collect(stream, offset);
+                    Ok(())
+                }),
                 false => Ok(()),
             });
         self.put_back(&mut slot, stream, offset, read)?;
@@ -134,10 +137,10 @@ impl GzipSource {
         match stream {
             Some(stream) if usable(&stream) => stream,
             // Recording again would give up at the same place.
-            Some(_) => Stream::new(self.compressed.clone(), Arc::clone(&self.trailing)),
+            Some(_) => self.stream(),
             None => {
                 self.set_index(Index::default());
-                Stream::recording(self.compressed.clone(), Arc::clone(&self.trailing))
+                self.stream().recording()
             }
         }
     }
@@ -182,15 +185,17 @@ impl GzipSource {
         index.complete = complete;
     }
 
-    /// Checks what a read of all voxels has not seen yet.
+    /// Checks what a read of all voxels, which end at `end`, has not seen yet.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Integrity`], [`crate::ErrorKind::Truncated`], [`crate::ErrorKind::Limit`] for too
     /// long a tail, and what reading the compressed file gives.
-    pub(super) fn check_to_end(&self) -> Result<()> {
+    pub(super) fn check_to_end(&self, end: u64) -> Result<()> {
         match self.snapshot().complete {
             true => self.check_all(),
-            false => self.grow(most_tail),
+            false => self.grow(|stream| {
+                self.drain_behind(stream, end, |stream| self.collect(stream, u64::MAX))
+            }),
         }
     }
 
@@ -199,15 +204,19 @@ impl GzipSource {
     /// # Errors
     /// As [`Self::check_to_end`], without the limit.
     pub(super) fn grow_to_end(&self) -> Result<()> {
-        self.grow(|_| u64::MAX)
+        self.grow(|stream| {
+            drain(stream, None, |stream| {
+                self.collect(stream, u64::MAX);
+                Ok(())
+            })
+        })
     }
 
-    /// The same through as many bytes as `most` says for the position that was reached.
-    fn grow(&self, most: impl Fn(u64) -> u64) -> Result<()> {
+    /// Lets `read` take the stream farther.
+    fn grow(&self, read: impl FnOnce(&mut Stream) -> Result<()>) -> Result<()> {
         let mut slot = self.lock_stream();
         let mut stream = self.taken(slot.take(), u64::MAX);
-        let most = most(stream.position());
-        let done = drain(&mut stream, most, |stream| self.collect(stream, u64::MAX));
+        let done = read(&mut stream);
         self.put_back(&mut slot, stream, u64::MAX, done)
     }
 

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use super::chunk::Chunk;
-use super::framing::{Header, TRAILER_BYTES, Trailer};
+use super::chunk::{Chunk, may_hold};
+use super::framing::{Header, TRAILER_BYTES, Trailer, usual_members};
 use super::index::Index;
 use super::member::MOST_EMPTY;
+use super::record::MOST_CHUNK;
 use crate::error::Result;
+use crate::options::Limits;
 use crate::source::Source;
 
 /// Bytes read at a member's start; a header that is longer is not of these formats.
@@ -20,13 +22,13 @@ const EMPTY_DATA: [u8; 2] = [3, 0];
 ///
 /// # Errors
 /// What reading the file gives.
-pub(super) fn walk(compressed: &Source) -> Result<Option<Index>> {
+pub(super) fn walk(compressed: &Source, limits: &Limits) -> Result<Option<Index>> {
     let Some(length) = compressed.len()? else {
         return Ok(None);
     };
     let session = compressed.begin()?;
     let mut index = Index::default();
-    let mut empty = 0;
+    let (mut empty, mut members) = (0, 0);
     let mut buffer = [0; HEADER_BYTES as usize];
     let (mut at, mut out) = (0, 0);
     while at < length {
@@ -60,13 +62,20 @@ pub(super) fn walk(compressed: &Source) -> Result<Option<Index>> {
         } else {
             empty = 0;
         }
-        if empty > MOST_EMPTY {
+        members += 1;
+        // A stream says what is wrong with these.
+        if empty > MOST_EMPTY || members > usual_members(length, limits) {
             return Ok(None);
         }
+        let bits = body * 8..trailer_at * 8;
         if next > out {
+            // Large ones are better cut by a stream.
+            if next - out > MOST_CHUNK as u64 || !may_hold(&bits, next - out) {
+                return Ok(None);
+            }
             index.chunks.push(Arc::new(Chunk {
                 out: out..next,
-                bits: body * 8..trailer_at * 8,
+                bits,
                 window: None,
                 crc: trailer.crc,
                 ends_member: true,

@@ -11,6 +11,8 @@ use rayon::prelude::*;
 use super::GzipSource;
 use super::framing::{Span, spans};
 use crate::error::Result;
+use crate::options::Limits;
+use crate::source::zeros;
 
 /// Compressed bytes that are held beside the output when they do not fit into it.
 const MOST_BESIDE: usize = 32 << 20;
@@ -38,11 +40,11 @@ impl GzipSource {
         if !inside && compressed > MOST_BESIDE {
             return Ok(None);
         }
-        let mut beside = vec![0; if inside { 0 } else { compressed }];
+        let mut beside = zeros(if inside { 0 } else { compressed as u64 })?;
         let held = room.get_mut(..compressed).filter(|_| inside);
         let held = held.unwrap_or(&mut beside);
         self.read_compressed(0, held)?;
-        let Some(members) = members(held, need) else {
+        let Some(members) = members(held, need, &self.limits) else {
             return Ok(None);
         };
         let total: usize = members.iter().map(|member| member.length).sum();
@@ -65,8 +67,8 @@ struct Member {
 }
 
 /// The members of a file that should inflate to `need` bytes or more.
-fn members(bytes: &[u8], need: u64) -> Option<Vec<Member>> {
-    let spans = spans(bytes)?;
+fn members(bytes: &[u8], need: u64, limits: &Limits) -> Option<Vec<Member>> {
+    let spans = spans(bytes, limits)?;
     let alone = spans.len() == 1;
     let mut total = 0u64;
     let mut members = Vec::with_capacity(spans.len());
@@ -95,7 +97,8 @@ fn inflate(bytes: &[u8], members: &[Member], mut out: &mut [u8]) -> Option<()> {
         .map_init(Decompressor::new, |decompressor, (span, place)| {
             let body = bytes.get(span.body.clone())?;
             let length = decompressor.deflate_decompress(body, place).ok()?;
-            (length == place.len() && checksum(place) == span.trailer.crc).then_some(())
+            let right = length == place.len() && checksum(place) == span.trailer.crc;
+            (right && !span.trailer.stands_in(body)).then_some(())
         })
         .collect()
 }

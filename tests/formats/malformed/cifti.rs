@@ -54,7 +54,7 @@ fn malformed_files() {
     table.overwritten(&seed, &[(168, &100i64.to_be_bytes(), "header vox_offset")]);
     table.overwritten(
         &seed,
-        &[(168, &i64::MAX.to_be_bytes(), "limit header extensions")],
+        &[(168, &i64::MAX.to_be_bytes(), "limit extension bytes")],
     );
     table.done("CIFTI-2");
 }
