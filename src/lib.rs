@@ -64,7 +64,9 @@ pub use save::nifti::{NiftiWriter, SaveOptions};
 pub use scaling::{Arithmetic, Factor, Scaling, Step};
 pub use source::gzip::write_gzip_index;
 pub use source::{Access, ByteSource};
-pub use statistics::{Histogram, Statistics, StatisticsOptions, TemporalStatistics};
+pub use statistics::{
+    Histogram, Statistics, StatisticsOptions, TemporalAccumulator, TemporalStatistics,
+};
 #[cfg(feature = "gpu")]
 pub use stream::{Frame, FrameStream, StreamOptions, StreamTarget};
 pub use stream::{FrameOptions, Frames, HostFrame};
