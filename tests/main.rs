@@ -29,4 +29,6 @@ mod small_devices;
 mod statistics;
 mod streams;
 mod support;
+#[cfg(all(feature = "cli", feature = "gpu"))]
+mod users;
 mod writing;

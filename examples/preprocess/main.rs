@@ -86,7 +86,14 @@ fn run(args: &Args) -> Outcome {
         Backend::Auto | Backend::Cpu => None,
     };
     let jobs = jobs(args);
-    let plan = Plan::new(image.shape(), args.memory, jobs.len(), gpu.is_some())?;
+    let frames = !jobs.is_empty();
+    let plan = Plan::new(
+        image.shape(),
+        args.memory,
+        frames,
+        gzipped(args),
+        gpu.is_some(),
+    )?;
     let maps = Maps::compute(&image, gpu.as_ref(), &plan)?;
     let header = map_header(image.header());
     for (path, values) in [
@@ -100,7 +107,7 @@ fn run(args: &Args) -> Outcome {
     if let Some(path) = &args.tsnr {
         write_map(path, &header, maps.tsnr_values())?;
     }
-    if !jobs.is_empty() {
+    if frames {
         normalise(&image, gpu.as_ref(), maps, &plan, &jobs)?;
     }
     for note in image.notes() {
@@ -111,8 +118,21 @@ fn run(args: &Args) -> Outcome {
         Some(bytes) => format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20)),
         None => "unknown".to_owned(),
     };
-    println!("{:?} in {seconds:.2} s, peak memory {peak}", image.shape());
+    let passes = plan.passes + usize::from(frames);
+    println!("{passes} passes in {seconds:.2} s, peak memory {peak}");
     Ok(())
+}
+
+/// How many gzipped files are written at a time: maps one after the other, files of frames together.
+fn gzipped(args: &Args) -> usize {
+    let count = |paths: &[&Option<PathBuf>]| {
+        let paths = paths.iter().filter_map(|path| path.as_deref());
+        paths
+            .filter(|path| path.extension().is_some_and(|ending| ending == "gz"))
+            .count()
+    };
+    let maps = count(&[&args.mean, &args.std, &args.tsnr]).min(1);
+    maps.max(count(&[&args.zscore, &args.percent]))
 }
 
 /// Which frames are to be written where.

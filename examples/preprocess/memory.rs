@@ -4,8 +4,10 @@ use std::str::FromStr;
 
 use crate::Outcome;
 
-/// What the program takes without any frame: its code, its threads, read buffers and those of the gzip writer.
-const FIXED: u64 = 56 << 20;
+/// What the program takes without any frame: its code, its threads, read buffers.
+const FIXED: u64 = 28 << 20;
+/// What a gzipped output takes for each thread.
+const GZIP: u64 = 4 << 20;
 /// Bytes a voxel of what both passes need: mean and standard deviation as f64.
 const MAPS: u64 = 16;
 /// Bytes a voxel of the first pass: an accumulator's state and three maps as f64.
@@ -49,13 +51,22 @@ pub struct Plan {
     /// Layers of the slowest axis of a frame that the first pass takes at a time; each such band is a pass over the
     /// file.
     pub layers: usize,
+    /// How many bands that makes.
+    pub passes: usize,
     /// Frames that are read ahead, and worked on.
     pub slots: usize,
 }
 
 impl Plan {
-    /// For a series of this shape, `outputs` files of frames, on the host or with a device (whose memory counts too).
-    pub fn new(shape: &[usize], memory: Bytes, outputs: usize, device: bool) -> Outcome<Self> {
+    /// For a series of this shape, files of frames or none, so many gzipped files at a time, on the host or with a
+    /// device (whose memory counts too).
+    pub fn new(
+        shape: &[usize],
+        memory: Bytes,
+        frames: bool,
+        gzipped: usize,
+        device: bool,
+    ) -> Outcome<Self> {
         let [frame @ .., _] = shape else {
             return Err("a series has an axis of time".into());
         };
@@ -63,26 +74,29 @@ impl Plan {
         let voxels = frame.iter().map(|&length| length as u64).product::<u64>();
         let layer = voxels / layers as u64;
         // The second pass: on the host a result as f32; on a device three maps and a result more.
-        let second = match (outputs, device) {
-            (0, _) => 0,
-            (_, false) => 4,
-            (_, true) => 4 + 12 + 4,
+        let second = match (frames, device) {
+            (false, _) => 0,
+            (true, false) => 4,
+            (true, true) => 4 + 12 + 4,
         };
+        let fixed = FIXED + GZIP * (gzipped * rayon::current_num_threads()) as u64;
         for slots in [3, 2, 1] {
-            let needed = FIXED + voxels * (MAPS + second + slots * VALUE);
+            let needed = fixed + voxels * (MAPS + second + slots * VALUE);
             let first = ACCUMULATOR + slots * VALUE;
-            let spare = memory.0.saturating_sub(FIXED + voxels * MAPS);
+            let spare = memory.0.saturating_sub(fixed + voxels * MAPS);
             let fit = spare / (layer * first).max(1);
             if needed <= memory.0 && fit > 0 {
-                let layers = layers.min(usize::try_from(fit).unwrap_or(layers));
+                let all = layers;
+                let layers = all.min(usize::try_from(fit).unwrap_or(all));
                 return Ok(Self {
                     layers,
+                    passes: all.div_ceil(layers),
                     slots: slots as usize,
                 });
             }
         }
         let least = voxels * (MAPS + second + VALUE);
-        let least = FIXED + least.max(voxels * MAPS + layer * (ACCUMULATOR + VALUE));
+        let least = fixed + least.max(voxels * MAPS + layer * (ACCUMULATOR + VALUE));
         let least = least.div_ceil(1 << 20);
         Err(format!("--memory: frames of {frame:?} need at least {least}MiB").into())
     }
