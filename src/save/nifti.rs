@@ -186,6 +186,10 @@ impl NiftiWriter {
     /// for more values than the header's shape has room for, [`ErrorKind::Io`].
     pub fn write_values<T: Element>(&mut self, values: &[T]) -> Result<()> {
         self.check_room(values.len() as u64)?;
+        if T::DTYPE == self.dtype && self.byte_order == ByteOrder::NATIVE {
+            self.left -= values.len() as u64;
+            return self.write_bytes(bytemuck::cast_slice(values));
+        }
         // In pieces, so that the caller's values are not held once more.
         let stored = |piece: &[T]| -> Result<StoredArray> {
             Ok(HostArray::from_vec(&[piece.len()], piece.to_vec())?.into())
