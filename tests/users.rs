@@ -2,6 +2,7 @@
 //! `voxload render`, against nibabel and numpy.
 
 mod preprocess;
+mod viewer;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

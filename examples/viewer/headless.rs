@@ -21,7 +21,7 @@ const MOST: usize = 2048;
 pub fn run(args: &Args) -> Outcome {
     let picture = match args.backend {
         Backend::Cpu => Picture::Software,
-        Backend::Auto | Backend::Gpu => match Screen::open(args.size()) {
+        Backend::Auto | Backend::Gpu => match Screen::open(args.size) {
             Ok(screen) => Picture::Device(Box::new(screen)),
             Err(error) if args.backend == Backend::Auto => {
                 println!("no graphics adapter: {error}");
@@ -36,7 +36,7 @@ pub fn run(args: &Args) -> Outcome {
         Picture::Software => Box::new(InMemory::new(&volume, picture.why(args))?),
         Picture::Device(screen) => feed::on_device(&volume, &screen.device.gpu, false)?,
     };
-    let mut session = Session::new(volume, feed, args, args.size(), start)?;
+    let mut session = Session::new(volume, feed, args, args.size, start)?;
     session.describe();
     until(&mut session, &picture, Session::is_complete)?;
     if let Some(first) = session.first() {
@@ -57,7 +57,7 @@ pub fn run(args: &Args) -> Outcome {
             until(&mut session, &picture, |session| !session.player.is_busy())?;
         }
         session.turn();
-        write_png(path, args.size(), &picture.draw(&session)?)?;
+        write_png(path, args.size, &picture.draw(&session)?)?;
     }
     match session.player.error() {
         Some(error) => Err(error.into()),

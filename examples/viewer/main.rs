@@ -43,8 +43,8 @@ struct Args {
     #[arg(long, value_name = "FILE", requires = "headless")]
     png: Option<PathBuf>,
     /// Width and height of the picture
-    #[arg(long, value_name = "W,H", value_delimiter = ',', num_args = 2, default_values_t = [960, 734])]
-    size: Vec<u32>,
+    #[arg(long, value_name = "W,H", default_value = "960,734", value_parser = size)]
+    size: [u32; 2],
     /// How the volume is cast
     #[arg(long, value_enum, default_value_t = Cast::Mip)]
     mode: Cast,
@@ -70,15 +70,6 @@ struct Args {
     bare: bool,
 }
 
-impl Args {
-    fn size(&self) -> [u32; 2] {
-        match *self.size {
-            [width, height] => [width, height].map(|side| side.clamp(64, 8192)),
-            _ => [960, 734],
-        }
-    }
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Cast {
     /// The maximum along each ray
@@ -96,6 +87,13 @@ enum Backend {
 }
 
 type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
+
+fn size(text: &str) -> Result<[u32; 2], String> {
+    let sides = text.split_once(',');
+    let side = |text: &str| text.parse().ok().filter(|side| (64..=8192).contains(side));
+    let sides = sides.and_then(|(width, height)| Some([side(width)?, side(height)?]));
+    sides.ok_or_else(|| "two numbers from 64 to 8192: W,H".to_owned())
+}
 
 fn pace(text: &str) -> Result<f64, String> {
     match text.parse() {

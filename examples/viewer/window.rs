@@ -111,7 +111,7 @@ struct Live {
 
 impl Live {
     fn open(events: &ActiveEventLoop, args: &Args) -> Outcome<Self> {
-        let [width, height] = args.size();
+        let [width, height] = args.size;
         let attributes = Window::default_attributes()
             .with_title(format!("{} - voxload viewer", args.input.display()))
             .with_inner_size(PhysicalSize::new(width, height));
