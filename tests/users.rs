@@ -1,6 +1,7 @@
 //! Promise: what people build upon voxload works: the examples, run as programs of their own, and the pictures of
 //! `voxload render`, against nibabel and numpy.
 
+mod parts;
 mod pictures;
 mod preprocess;
 mod viewer;

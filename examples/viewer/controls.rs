@@ -1,7 +1,7 @@
 //! What the mouse and the keys do to the scene and the player, whatever the window system calls them.
 
-use crate::player::Player;
-use crate::scene::{BAR, CAST, Mode, SLICES, Scene};
+use super::player::Player;
+use super::scene::{BAR, CAST, Mode, SLICES, Scene};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Button {

@@ -8,7 +8,7 @@ use voxload::{
     HostFrame, StreamOptions, StreamTarget, Texels,
 };
 
-use crate::volume::Volume;
+use super::volume::Volume;
 
 /// Bytes that are brought to the device for each frame of the screen, at most.
 const BUDGET: u64 = 4 << 20;

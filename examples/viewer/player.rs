@@ -3,7 +3,7 @@
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use crate::feed::Feed;
+use super::feed::Feed;
 
 /// A series that plays.
 pub struct Player {

@@ -6,7 +6,7 @@ use voxload::{
     Affine, DataobjImage, Histogram, HostArray, Index, LoadOptions, StatisticsOptions, StoredArray,
 };
 
-use crate::Outcome;
+use super::Outcome;
 
 /// What is shown. Nothing of it has been read but the header.
 pub struct Volume {
