@@ -158,7 +158,7 @@ impl Picture {
                 let Shown::Values(values) = session.player.feed.shown() else {
                     return Err("a texture cannot be drawn by the CPU".into());
                 };
-                let (ink, scene) = (&session.ink, session.scene.uniforms(session.ink.size));
+                let (ink, scene) = (&session.ink, session.uniforms());
                 Ok(software::draw(&scene, values, &ink.pixels, ink.size))
             }
         }
@@ -202,7 +202,7 @@ impl Screen {
 
     fn submit(&self, session: &Session) {
         if let Shown::Texture(volume) = session.player.feed.shown() {
-            let scene = session.scene.uniforms(session.ink.size);
+            let scene = session.uniforms();
             self.renderer
                 .draw(&self.device, &scene, volume, &session.ink, &self.view);
         }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::feed::Feed;
 use crate::hud::{self, Pace};
 use crate::player::Player;
-use crate::scene::{Mode, Scene};
+use crate::scene::{Mode, Scene, Uniforms};
 use crate::text::Ink;
 use crate::volume::{Volume, robust_window};
 use crate::{Args, Cast, Outcome};
@@ -106,6 +106,15 @@ impl Session {
     /// Whether a frame of the file is on show, in its window.
     pub fn is_complete(&self) -> bool {
         self.player.shown().is_some() && self.finding.is_none()
+    }
+
+    /// The scene to draw: nothing but words until there is something to see, so that waiting for it is quick.
+    pub fn uniforms(&self) -> Uniforms {
+        let mut uniforms = self.scene.uniforms(self.ink.size);
+        if !self.is_complete() {
+            uniforms.panels = [[0.0; 4]; 4];
+        }
+        uniforms
     }
 
     /// Whether the next picture would be another one.

@@ -185,7 +185,7 @@ impl Live {
             .texture
             .create_view(&wgpu::TextureViewDescriptor::default());
         if let Shown::Texture(volume) = self.session.player.feed.shown() {
-            let scene = self.session.scene.uniforms(self.session.ink.size);
+            let scene = self.session.uniforms();
             self.renderer
                 .draw(&self.device, &scene, volume, &self.session.ink, &view);
         }
