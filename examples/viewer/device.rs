@@ -69,7 +69,11 @@ impl Device {
 
 /// Draws scenes.
 pub struct Renderer {
-    pipeline: wgpu::RenderPipeline,
+    layout: wgpu::BindGroupLayout,
+    words: wgpu::RenderPipeline,
+    slices: wgpu::RenderPipeline,
+    maximum: wgpu::RenderPipeline,
+    transfer: wgpu::RenderPipeline,
     sampler: wgpu::Sampler,
     uniforms: wgpu::Buffer,
     ink: wgpu::Texture,
@@ -80,27 +84,35 @@ impl Renderer {
         let ink = ink(device, size);
         let device = &device.device;
         let module = device.create_shader_module(wgpu::include_wgsl!("scene.wgsl"));
-        let pipeline = device.create_render_pipeline(&wgpu::RenderPipelineDescriptor {
+        let layout = layout(device);
+        let pipelines = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
             label: Some("scene"),
-            layout: None,
-            vertex: wgpu::VertexState {
-                module: &module,
-                entry_point: Some("corner"),
-                compilation_options: Default::default(),
-                buffers: &[],
-            },
-            primitive: wgpu::PrimitiveState::default(),
-            depth_stencil: None,
-            multisample: wgpu::MultisampleState::default(),
-            fragment: Some(wgpu::FragmentState {
-                module: &module,
-                entry_point: Some("pixel"),
-                compilation_options: Default::default(),
-                targets: &[Some(format.into())],
-            }),
-            multiview_mask: None,
-            cache: None,
+            bind_group_layouts: &[Some(&layout)],
+            ..Default::default()
         });
+        let pipeline = |entry_point| {
+            device.create_render_pipeline(&wgpu::RenderPipelineDescriptor {
+                label: Some(entry_point),
+                layout: Some(&pipelines),
+                vertex: wgpu::VertexState {
+                    module: &module,
+                    entry_point: Some("corner"),
+                    compilation_options: Default::default(),
+                    buffers: &[],
+                },
+                primitive: wgpu::PrimitiveState::default(),
+                depth_stencil: None,
+                multisample: wgpu::MultisampleState::default(),
+                fragment: Some(wgpu::FragmentState {
+                    module: &module,
+                    entry_point: Some(entry_point),
+                    compilation_options: Default::default(),
+                    targets: &[Some(format.into())],
+                }),
+                multiview_mask: None,
+                cache: None,
+            })
+        };
         let sampler = device.create_sampler(&wgpu::SamplerDescriptor {
             label: Some("between voxels"),
             mag_filter: wgpu::FilterMode::Linear,
@@ -114,7 +126,11 @@ impl Renderer {
             mapped_at_creation: false,
         });
         Self {
-            pipeline,
+            words: pipeline("words"),
+            slices: pipeline("slices"),
+            maximum: pipeline("maximum"),
+            transfer: pipeline("transfer"),
+            layout,
             sampler,
             uniforms,
             ink,
@@ -160,7 +176,7 @@ impl Renderer {
             .collect();
         let group = device.create_bind_group(&wgpu::BindGroupDescriptor {
             label: None,
-            layout: &self.pipeline.get_bind_group_layout(0),
+            layout: &self.layout,
             entries: &entries,
         });
         let mut encoder = device.create_command_encoder(&Default::default());
@@ -177,12 +193,56 @@ impl Renderer {
             })],
             ..Default::default()
         });
-        pass.set_pipeline(&self.pipeline);
         pass.set_bind_group(0, &group, &[]);
+        pass.set_pipeline(&self.words);
         pass.draw(0..3, 0..1);
+        for (panel, area) in (0..).zip(scene.panels) {
+            let [left, top, width, height] = area.map(|pixels| pixels as u32);
+            if width == 0 || height == 0 {
+                continue;
+            }
+            pass.set_scissor_rect(left, top, width, height);
+            pass.set_pipeline(match panel {
+                ..3 => &self.slices,
+                _ if scene.zooms[3] == 0.0 => &self.maximum,
+                _ => &self.transfer,
+            });
+            pass.draw(0..3, panel..panel + 1);
+        }
         drop(pass);
         queue.submit([encoder.finish()]);
     }
+}
+
+fn layout(device: &wgpu::Device) -> wgpu::BindGroupLayout {
+    let texture = |view_dimension| wgpu::BindingType::Texture {
+        sample_type: wgpu::TextureSampleType::Float { filterable: true },
+        view_dimension,
+        multisampled: false,
+    };
+    let uniform = wgpu::BindingType::Buffer {
+        ty: wgpu::BufferBindingType::Uniform,
+        has_dynamic_offset: false,
+        min_binding_size: None,
+    };
+    let types = [
+        uniform,
+        texture(wgpu::TextureViewDimension::D3),
+        wgpu::BindingType::Sampler(wgpu::SamplerBindingType::Filtering),
+        texture(wgpu::TextureViewDimension::D2),
+    ];
+    let entries = (0..)
+        .zip(types)
+        .map(|(binding, ty)| wgpu::BindGroupLayoutEntry {
+            binding,
+            visibility: wgpu::ShaderStages::FRAGMENT,
+            ty,
+            count: None,
+        });
+    device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+        label: Some("scene"),
+        entries: &entries.collect::<Vec<_>>(),
+    })
 }
 
 fn ink(device: &Device, [width, height]: [u32; 2]) -> wgpu::Texture {

@@ -23,35 +23,60 @@ struct Scene {
 
 const CROSS = vec3f(0.9, 0.75, 0.2);
 
+struct Corner {
+    @builtin(position) position: vec4f,
+    @location(0) @interpolate(flat) panel: u32,
+}
+
+// One triangle that covers the picture; each panel cuts its part out. Panels have entry points of their own, as software
+// devices run every branch of one.
 @vertex
-fn corner(@builtin(vertex_index) i: u32) -> @builtin(position) vec4f {
-    // One triangle that covers the picture.
-    return vec4f(f32(i & 1u) * 4.0 - 1.0, f32(i >> 1u) * 4.0 - 1.0, 0.0, 1.0);
+fn corner(@builtin(vertex_index) i: u32, @builtin(instance_index) panel: u32) -> Corner {
+    return Corner(vec4f(f32(i & 1u) * 4.0 - 1.0, f32(i >> 1u) * 4.0 - 1.0, 0.0, 1.0), panel);
 }
 
 @fragment
-fn pixel(@builtin(position) position: vec4f) -> @location(0) vec4f {
-    var colour = vec3f(0.0);
-    for (var panel = 0u; panel < 4u; panel++) {
-        let area = scene.panels[panel];
-        let inside = position.xy - area.xy;
-        if inside.x < 0.0 || inside.y < 0.0 || inside.x >= area.z || inside.y >= area.w {
-            continue;
-        }
-        let centred = vec2f(inside.x - area.z * 0.5, area.w * 0.5 - inside.y);
-        switch panel {
-            case 0u: { colour = slice(centred, vec3u(1u, 2u, 0u)); }
-            case 1u: { colour = slice(centred, vec3u(0u, 2u, 1u)); }
-            case 2u: { colour = slice(centred, vec3u(0u, 1u, 2u)); }
-            default: { colour = cast_ray(centred * scene.window.z); }
-        }
+fn words(at: Corner) -> @location(0) vec4f {
+    return under_words(vec3f(0.0), at);
+}
+
+@fragment
+fn slices(at: Corner) -> @location(0) vec4f {
+    var axes = vec3u(0u, 1u, 2u);
+    if at.panel == 0u {
+        axes = vec3u(1u, 2u, 0u);
+    } else if at.panel == 1u {
+        axes = vec3u(0u, 2u, 1u);
     }
+    return under_words(slice(centred(at), axes), at);
+}
+
+@fragment
+fn maximum(at: Corner) -> @location(0) vec4f {
+    let ray = ray(centred(at) * scene.window.z);
+    var brightest = 0.0;
+    for (var i = 0u; i < ray.count; i++) {
+        brightest = max(brightest, level(sample(ray.first + ray.step * f32(i))));
+    }
+    return under_words(vec3f(brightest), at);
+}
+
+@fragment
+fn transfer(at: Corner) -> @location(0) vec4f {
+    return under_words(composed(ray(centred(at) * scene.window.z)), at);
+}
+
+// Pixels from the middle of the panel, to the right and up.
+fn centred(at: Corner) -> vec2f {
+    let area = scene.panels[at.panel];
+    let inside = at.position.xy - area.xy;
+    return vec2f(inside.x - area.z * 0.5, area.w * 0.5 - inside.y);
+}
+
+fn under_words(colour: vec3f, at: Corner) -> vec4f {
     // Up to 1: shade for text; 1: text.
-    let written = textureLoad(ink, vec2i(position.xy), 0).r;
-    if written == 1.0 {
-        return vec4f(1.0);
-    }
-    return vec4f(colour * (1.0 - written), 1.0);
+    let written = textureLoad(ink, vec2i(at.position.xy), 0).r;
+    return vec4f(select(colour * (1.0 - written), vec3f(1.0), written == 1.0), 1.0);
 }
 
 // Where a value is in the window; what is not a number is black.
@@ -79,12 +104,20 @@ fn slice(centred: vec2f, axes: vec3u) -> vec3f {
     return select(grey, mix(grey, CROSS, 0.5), any(abs(place - through) < scale * 0.5));
 }
 
+// The value at a place in shares of the volume.
 fn sample(place: vec3f) -> f32 {
     return textureSampleLevel(volume, filtering, place, 0.0).r;
 }
 
-// A ray through the volume; `at` in millimetres from its middle.
-fn cast_ray(at: vec2f) -> vec3f {
+// Samples along a ray through the volume, in shares of it.
+struct Ray {
+    first: vec3f,
+    step: vec3f,
+    count: u32,
+}
+
+// `at` in millimetres from the volume's middle.
+fn ray(at: vec2f) -> Ray {
     let extent = scene.size.xyz * scene.zooms.xyz;
     let forward = scene.forward.xyz;
     let direction = select(forward, vec3f(1e-6), abs(forward) < vec3f(1e-6));
@@ -96,32 +129,18 @@ fn cast_ray(at: vec2f) -> vec3f {
     let leaves = max(to_low, to_high);
     let start = max(max(enters.x, enters.y), enters.z);
     let end = min(min(leaves.x, leaves.y), leaves.z);
-    if start >= end {
-        return vec3f(0.0);
-    }
-    let step = scene.size.w;
-    let count = u32((end - start) / step);
-    if scene.zooms.w == 0.0 {
-        return maximum(origin + direction * (start + 0.5 * step), direction * step, extent, count);
-    }
-    return transfer(origin + direction * (start + 0.5 * step), direction * step, extent, count);
+    let length = scene.size.w;
+    let first = origin + direction * (start + 0.5 * length);
+    return Ray(first / extent + 0.5, direction * length / extent, u32(max(end - start, 0.0) / length));
 }
 
-fn maximum(first: vec3f, step: vec3f, extent: vec3f, count: u32) -> vec3f {
-    var brightest = 0.0;
-    for (var i = 0u; i < count; i++) {
-        brightest = max(brightest, level(sample((first + step * f32(i)) / extent + 0.5)));
-    }
-    return vec3f(brightest);
-}
-
-fn transfer(first: vec3f, step: vec3f, extent: vec3f, count: u32) -> vec3f {
+fn composed(ray: Ray) -> vec3f {
     let voxel = 1.0 / scene.size.xyz;
     let length = scene.size.w / scene.window.w;
     var colour = vec3f(0.0);
     var through = 1.0;
-    for (var i = 0u; i < count; i++) {
-        let place = (first + step * f32(i)) / extent + 0.5;
+    for (var i = 0u; i < ray.count; i++) {
+        let place = ray.first + ray.step * f32(i);
         let here = level(sample(place));
         if here < 0.08 {
             continue;
