@@ -12,7 +12,7 @@ mod memory;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clap::{Parser, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -192,9 +192,11 @@ fn write_map(path: &Path, header: &Header, values: impl Iterator<Item = f64>) ->
 /// A bar on a terminal, nothing elsewhere.
 fn progress(what: &'static str, steps: usize) -> ProgressBar {
     let bar = ProgressBar::new(steps as u64).with_message(what);
-    let style = "{msg:10} {wide_bar} {pos}/{len} frames, {eta} left";
+    let style = "{msg:10} {wide_bar} {pos}/{len} frames, {elapsed}, {eta} left";
     if let Ok(style) = ProgressStyle::with_template(style) {
         bar.set_style(style);
     }
+    // A device takes a band of all frames in one call.
+    bar.enable_steady_tick(Duration::from_millis(200));
     bar
 }

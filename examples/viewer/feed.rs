@@ -2,6 +2,7 @@
 
 use std::task::Poll;
 
+use clap::ValueEnum;
 use half::f16;
 use voxload::{
     DType, DataobjImage, ErrorKind, Float, Frame, FrameOptions, FrameStream, Frames, Gpu,
@@ -12,6 +13,17 @@ use super::volume::Volume;
 
 /// Bytes that are brought to the device for each frame of the screen, at most.
 const BUDGET: u64 = 4 << 20;
+
+/// Who computes the values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Backend {
+    /// The device, or the CPU where it cannot: the screen says which
+    Auto,
+    /// The CPU; without a window it draws, too
+    Cpu,
+    /// The device, or it is an error
+    Gpu,
+}
 
 /// What is on show.
 pub enum Shown<'a> {
@@ -51,14 +63,14 @@ fn order(volume: &Volume) -> FrameOptions {
     }
 }
 
-/// A source for a device: voxload's kernel where it can run, else values of the CPU that are uploaded.
-pub fn on_device(volume: &Volume, gpu: &Gpu, cpu: bool) -> voxload::Result<Box<dyn Feed>> {
+/// A source for a device: voxload's kernel where it can run and is wanted, else values of the CPU that are uploaded.
+pub fn on_device(volume: &Volume, gpu: &Gpu, backend: Backend) -> voxload::Result<Box<dyn Feed>> {
     let filters = wgpu::Features::FLOAT32_FILTERABLE;
     let wide = gpu.device().features().contains(filters) && !fits_half(&volume.image);
     if wide {
-        choose::<f32>(volume, gpu, Texels::R32Float, cpu)
+        choose::<f32>(volume, gpu, Texels::R32Float, backend)
     } else {
-        choose::<f16>(volume, gpu, Texels::R16Float, cpu)
+        choose::<f16>(volume, gpu, Texels::R16Float, backend)
     }
 }
 
@@ -81,16 +93,17 @@ fn choose<T: Float>(
     volume: &Volume,
     gpu: &Gpu,
     texels: Texels,
-    cpu: bool,
+    backend: Backend,
 ) -> voxload::Result<Box<dyn Feed>> {
     let host = |why| -> voxload::Result<Box<dyn Feed>> {
         Ok(Box::new(Uploaded::<T>::new(volume, gpu, texels, why)?))
     };
-    if cpu {
+    if backend == Backend::Cpu {
         return host("as asked".to_owned());
     }
     match Streamed::<T>::new(volume, gpu, texels) {
         Ok(streamed) => Ok(Box::new(streamed)),
+        Err(error) if backend == Backend::Gpu => Err(error),
         Err(error) => match error.kind() {
             ErrorKind::DType { .. } | ErrorKind::GpuUnsupported(_) => {
                 host(error.kind().to_string())

@@ -6,10 +6,10 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use crate::device::{Device, Renderer};
-use crate::feed::{self, InMemory, Shown};
+use crate::feed::{self, Backend, InMemory, Shown};
 use crate::scene::Scene;
 use crate::session::Session;
-use crate::{Args, Backend, Outcome, software, volume};
+use crate::{Args, Outcome, software, volume};
 
 /// How long anything may take that a picture waits for.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -34,7 +34,7 @@ pub fn run(args: &Args) -> Outcome {
     let volume = volume::open(&args.input, picture.most())?;
     let feed = match &picture {
         Picture::Software => Box::new(InMemory::new(&volume, picture.why(args))?),
-        Picture::Device(screen) => feed::on_device(&volume, &screen.device.gpu, false)?,
+        Picture::Device(screen) => feed::on_device(&volume, &screen.device.gpu, args.backend)?,
     };
     let mut session = Session::new(volume, feed, args, args.size, start)?;
     session.describe();

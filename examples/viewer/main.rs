@@ -26,6 +26,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, ValueEnum};
+use feed::Backend;
 
 /// Shows a volume, or a series while it is being read.
 #[derive(Parser)]
@@ -76,14 +77,6 @@ enum Cast {
     Mip,
     /// Opacity by the window, lit
     Transfer,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Backend {
-    /// The device, or the CPU where it cannot: the screen says which
-    Auto,
-    Cpu,
-    Gpu,
 }
 
 type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;

@@ -14,7 +14,7 @@ use crate::controls::{Button, Controls, Key};
 use crate::device::{Device, Renderer};
 use crate::feed::{self, Shown};
 use crate::session::Session;
-use crate::{Args, Backend, Outcome, volume};
+use crate::{Args, Outcome, volume};
 
 pub fn run(args: &Args) -> Outcome {
     let events = EventLoop::new()
@@ -138,7 +138,7 @@ impl Live {
         let start = Instant::now();
         let most = device.gpu.limits().max_texture_dimension_3d as usize;
         let volume = volume::open(&args.input, most)?;
-        let feed = feed::on_device(&volume, &device.gpu, args.backend == Backend::Cpu)?;
+        let feed = feed::on_device(&volume, &device.gpu, args.backend)?;
         let session = Session::new(volume, feed, args, size, start)?;
         session.describe();
         Ok(Self {

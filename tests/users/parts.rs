@@ -18,6 +18,10 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use voxload::DType;
+
+use crate::support::nifti::Nifti;
+use crate::support::{folder, write};
 use controls::{Button, Controls, Key};
 use feed::{Counters, Feed, Shown};
 use player::Player;
@@ -182,6 +186,49 @@ fn drags_do_what_is_under_the_mouse() {
     // The bar at the bottom.
     drag([4.0, 310.0], [200.0, 310.0], Button::Left, &mut scene);
     assert_eq!(log.borrow().sought, [0, 5]);
+}
+
+/// Of a volume that is too large for a texture some voxels are shown, right side up; its window leaves the background
+/// and outliers out.
+#[test]
+fn large_volumes_are_thinned() {
+    let shape = [30, 21, 8, 2];
+    let voxels: usize = shape.iter().product();
+    let values = (0..voxels).map(|n| match n % 3 {
+        _ if n == 5 * 30 * 21 + 14 => 30_000i16,
+        0 => 1000 + (n % 200) as i16,
+        _ => 0,
+    });
+    let bytes = values.flat_map(i16::to_le_bytes).collect();
+    let dir = folder();
+    let path = write(
+        &dir,
+        "large.nii",
+        &Nifti::new(DType::I16, &shape, bytes).single(),
+    );
+    let volume = volume::open(&path, 10).expect("it opens");
+    assert_eq!((volume.size, volume.frames), ([10, 7, 8], 2));
+    assert_eq!(volume.zooms, [1.25 * 3.0, 1.5 * 3.0, 1.75]);
+    assert!(
+        volume
+            .remarks
+            .iter()
+            .any(|remark| remark.contains("every [3, 3, 1]th"))
+    );
+    let whole = volume::open(&path, 30).expect("it opens");
+    assert_eq!((whole.size, whole.remarks.len()), ([30, 21, 8], 0));
+    // The file's first axis runs to the left: it is turned round.
+    let [a, b] = [&volume, &whole].map(|volume| {
+        let frame = volume
+            .image
+            .dataobj()
+            .slice::<f32>(&"[..., 1]".parse().expect("an index"));
+        frame.expect("values")
+    });
+    assert_eq!(a.view()[[9, 6, 3]], b.view()[[27, 18, 3]]);
+    let [lo, hi] = volume::robust_window(&whole.image).expect("a window");
+    assert_eq!(lo, 0.0);
+    assert!((1150.0..1300.0).contains(&hi), "{hi}");
 }
 
 #[test]

@@ -215,6 +215,8 @@ fn what_has_no_kernel_takes_the_cpu_path_and_says_so() {
         "{said}"
     );
     check_slices(&drawn, 0);
+    let refused = headless(&complex, &["--backend", "gpu"]).output();
+    assert_eq!(refused.expect("the viewer runs").status.code(), Some(1));
     let (expected, _) = draw(&dir, &plain, &LEVELS);
     check_alike(&expected, &drawn, "complex");
 }
