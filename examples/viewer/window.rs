@@ -60,6 +60,10 @@ impl ApplicationHandler for App<'_> {
         };
         match event {
             WindowEvent::CloseRequested => events.exit(),
+            // Keys that were down already when the window became active.
+            WindowEvent::KeyboardInput {
+                is_synthetic: true, ..
+            } => {}
             WindowEvent::KeyboardInput { event, .. }
                 if event.logical_key == WinitKey::Named(NamedKey::Escape) =>
             {

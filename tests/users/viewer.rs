@@ -325,6 +325,8 @@ fn a_window_shows_the_same_picture() {
     let volume = Nifti::new(DType::U8, &SHAPE[..3], first).single();
     let input = write(&dir, "volume.nii", &volume);
     let (expected, _) = draw(&dir, &input, &LEVELS);
+    let transfer = [&LEVELS[..], &["--mode", "transfer"]].concat();
+    let (transfer, _) = draw(&dir, &input, &transfer);
     let size = format!("{},{}", SIZE[0], SIZE[1]);
     let window = |frames: &str| {
         let mut command = example("viewer");
@@ -344,9 +346,11 @@ fn a_window_shows_the_same_picture() {
         rgb.enumerate()
             .all(|(n, (a, b))| n % 4 == 3 || a.abs_diff(*b) <= 1)
     });
+    let answers = seen && answers_to_input(&display, &expected, &transfer);
     child.kill().expect("our child");
     child.wait().expect("our child");
     assert!(seen, "the window never showed the picture");
+    assert!(answers, "the window did not answer to a key and a drag");
     // It ends by itself, too, and says how it went.
     let said = printed(&window("3").output().expect("the viewer runs"));
     assert!(
@@ -356,12 +360,56 @@ fn a_window_shows_the_same_picture() {
     println!("{said}");
 }
 
+/// Whether those pixels of two pictures are alike that are asked for by their panel: left or right, above or below.
+#[cfg(target_os = "linux")]
+fn alike(a: &[u8], b: &[u8], asked: impl Fn([usize; 2]) -> bool) -> bool {
+    let panel = |pixel: usize| {
+        [
+            pixel % SIZE[0] / (SIZE[0] / 2),
+            pixel / SIZE[0] / ((SIZE[1] - 14) / 2),
+        ]
+    };
+    let mut pixels = a
+        .iter()
+        .zip(b)
+        .enumerate()
+        .filter(|(n, _)| asked(panel(n / 4)));
+    pixels.all(|(_, (a, b))| a.abs_diff(*b) <= 1)
+}
+
+/// A key changes how the volume is cast; a drag turns it, and it alone.
+#[cfg(target_os = "linux")]
+fn answers_to_input(display: &display::Display, maximum: &[u8], transfer: &[u8]) -> bool {
+    let hands = display.hands();
+    let cast = |panel: [usize; 2]| panel == [1, 1];
+    hands.press_key(b'm');
+    if !display.wait_for(|pixels| alike(pixels, transfer, |_| true)) {
+        return false;
+    }
+    hands.press_key(b'm');
+    if !display.wait_for(|pixels| alike(pixels, maximum, |_| true)) {
+        return false;
+    }
+    hands.drag([360, 240], [420, 270]);
+    let slices_stay = |pixels: &[u8]| alike(pixels, maximum, |panel| !cast(panel) && panel[1] < 2);
+    display.wait_for(|pixels| !alike(pixels, maximum, cast) && slices_stay(pixels))
+}
+
 #[cfg(target_os = "linux")]
 mod display {
     use std::io::{BufRead, BufReader};
     use std::path::{Path, PathBuf};
     use std::process::{Child, Command, Stdio};
     use std::time::{Duration, Instant};
+
+    use x11rb::connection::Connection as _;
+    use x11rb::protocol::xproto::{
+        BUTTON_PRESS_EVENT, BUTTON_RELEASE_EVENT, ConnectionExt as _, InputFocus, KEY_PRESS_EVENT,
+        KEY_RELEASE_EVENT, MOTION_NOTIFY_EVENT,
+    };
+    use x11rb::protocol::xtest::ConnectionExt as _;
+    use x11rb::rust_connection::RustConnection;
+    use x11rb::wrapper::ConnectionExt as _;
 
     /// A virtual display whose pixels are in a file.
     pub struct Display {
@@ -411,6 +459,32 @@ mod display {
             false
         }
 
+        /// A mouse and a keyboard on the only window.
+        pub fn hands(&self) -> Hands {
+            let (connection, screen) = x11rb::connect(Some(&self.name)).expect("a display");
+            let root = connection.setup().roots[screen].root;
+            let windows = connection
+                .query_tree(root)
+                .expect("sent")
+                .reply()
+                .expect("windows");
+            // Window systems make small ones of their own.
+            let is_ours = |&window: &u32| {
+                let geometry = connection.get_geometry(window).expect("sent").reply();
+                geometry.is_ok_and(|geometry| usize::from(geometry.width) == self.size[0])
+            };
+            let window = windows
+                .children
+                .into_iter()
+                .find(is_ours)
+                .expect("the window");
+            connection
+                .set_input_focus(InputFocus::POINTER_ROOT, window, x11rb::CURRENT_TIME)
+                .expect("sent");
+            connection.sync().expect("an answer");
+            Hands { connection, root }
+        }
+
         /// The file is an XWD: a header of big-endian words, colours, rows of BGRX.
         fn pixels(&self) -> Vec<u8> {
             let file = std::fs::read(&self.screen).expect("the screen");
@@ -428,6 +502,44 @@ mod display {
             pixels
                 .flat_map(|bytes| [bytes[2], bytes[1], bytes[0], 255])
                 .collect()
+        }
+    }
+
+    pub struct Hands {
+        connection: RustConnection,
+        root: u32,
+    }
+
+    impl Hands {
+        fn event(&self, kind: u8, detail: u8, [x, y]: [i16; 2]) {
+            self.connection
+                .xtest_fake_input(kind, detail, x11rb::CURRENT_TIME, self.root, x, y, 0)
+                .expect("sent");
+            self.connection.sync().expect("an answer");
+            // Events that are further apart are not taken for one.
+            std::thread::sleep(Duration::from_millis(50));
+        }
+
+        pub fn press_key(&self, letter: u8) {
+            let setup = self.connection.setup();
+            let (first, last) = (setup.min_keycode, setup.max_keycode);
+            let request = self
+                .connection
+                .get_keyboard_mapping(first, last - first + 1);
+            let keys = request.expect("sent").reply().expect("keys");
+            let mut codes = keys.keysyms.chunks(keys.keysyms_per_keycode.into());
+            let place = codes.position(|symbols| symbols.contains(&u32::from(letter)));
+            let code = first + place.expect("the key is there") as u8;
+            self.event(KEY_PRESS_EVENT, code, [0, 0]);
+            self.event(KEY_RELEASE_EVENT, code, [0, 0]);
+        }
+
+        /// With the left button.
+        pub fn drag(&self, from: [i16; 2], to: [i16; 2]) {
+            self.event(MOTION_NOTIFY_EVENT, 0, from);
+            self.event(BUTTON_PRESS_EVENT, 1, [0, 0]);
+            self.event(MOTION_NOTIFY_EVENT, 0, to);
+            self.event(BUTTON_RELEASE_EVENT, 1, [0, 0]);
         }
     }
 
