@@ -1,10 +1,14 @@
 //! Promise: what people build upon voxload works: the examples, run as programs of their own, and the pictures of
 //! `voxload render`, against nibabel and numpy.
 
+#[cfg(target_os = "linux")]
+mod display;
 mod parts;
 mod pictures;
 mod preprocess;
 mod viewer;
+#[cfg(target_os = "linux")]
+mod window;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

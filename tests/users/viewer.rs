@@ -1,5 +1,4 @@
-//! `examples/viewer`: its pictures against a naive phantom, the device's against the CPU's, and a window on a virtual
-//! display.
+//! `examples/viewer`: its pictures against a naive phantom, the device's against the CPU's.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -12,12 +11,12 @@ use crate::support::backend::Backend;
 use crate::support::nifti::{Nifti, gz};
 use crate::support::{folder, write};
 
-const SHAPE: [usize; 4] = [40, 36, 30, 5];
+pub const SHAPE: [usize; 4] = [40, 36, 30, 5];
 /// Voxel sizes, as the writer of the tests states them.
 const ZOOMS: [f64; 3] = [1.25, 1.5, 1.75];
-const SIZE: [usize; 2] = [480, 374];
+pub const SIZE: [usize; 2] = [480, 374];
 /// Values are grey levels.
-const LEVELS: [&str; 2] = ["--window", "0,255"];
+pub const LEVELS: [&str; 2] = ["--window", "0,255"];
 
 /// A lopsided egg that grows brighter from frame to frame, in stored order: `x` runs to the left, as NIfTI has it
 /// without a transformation.
@@ -30,7 +29,7 @@ fn egg([x, y, z, t]: [usize; 4]) -> u8 {
     (30.0 + 25.0 * t as f64 + 90.0 * (1.0 - distance) + (x % 5) as f64 * 3.0) as u8
 }
 
-fn eggs() -> Vec<u8> {
+pub fn eggs() -> Vec<u8> {
     let [width, height, depth, frames] = SHAPE;
     let voxels = width * height * depth * frames;
     let place = |n: usize| {
@@ -70,7 +69,7 @@ fn headless(input: &Path, arguments: &[&str]) -> Command {
 }
 
 /// Draws a file; gives the picture and what was said.
-fn draw(dir: &TempDir, input: &Path, arguments: &[&str]) -> (Vec<u8>, String) {
+pub fn draw(dir: &TempDir, input: &Path, arguments: &[&str]) -> (Vec<u8>, String) {
     let path = dir.path().join("picture.png");
     let mut command = headless(input, arguments);
     let output = command.args(["--frames", "2", "--png"]).arg(&path).output();
@@ -139,7 +138,7 @@ fn check_alike(a: &[u8], b: &[u8], what: &str) {
     );
 }
 
-fn has_gpu(test: &str) -> bool {
+pub fn has_gpu(test: &str) -> bool {
     Backend::available(test).len() > 1
 }
 
@@ -307,247 +306,4 @@ fn any_shape_and_colours() {
         "out of range, there are 3",
     );
     fails(&dir.path().join("flat.nii"), &["--window", "3,1"], "rising");
-}
-
-/// What is on a virtual display is the picture that is drawn without one.
-#[cfg(target_os = "linux")]
-#[test]
-fn a_window_shows_the_same_picture() {
-    let dir = folder();
-    let Some(display) = display::Display::open(dir.path(), SIZE) else {
-        return;
-    };
-    if !has_gpu("a window") {
-        return;
-    }
-    let [width, height, depth, _] = SHAPE;
-    let first = eggs()[..width * height * depth].to_vec();
-    let volume = Nifti::new(DType::U8, &SHAPE[..3], first).single();
-    let input = write(&dir, "volume.nii", &volume);
-    let (expected, _) = draw(&dir, &input, &LEVELS);
-    let transfer = [&LEVELS[..], &["--mode", "transfer"]].concat();
-    let (transfer, _) = draw(&dir, &input, &transfer);
-    let size = format!("{},{}", SIZE[0], SIZE[1]);
-    let window = |frames: &str| {
-        let mut command = example("viewer");
-        command
-            .arg(&input)
-            .args(LEVELS)
-            .args(["--bare", "--size", &size, "--frames", frames]);
-        command
-            .env("DISPLAY", &display.name)
-            .env_remove("WAYLAND_DISPLAY");
-        command
-    };
-    let mut child = window("1000000").spawn().expect("the viewer runs");
-    let seen = display.wait_for(|pixels| {
-        let rgb = pixels.iter().zip(&expected);
-        // The screen has no alpha.
-        rgb.enumerate()
-            .all(|(n, (a, b))| n % 4 == 3 || a.abs_diff(*b) <= 1)
-    });
-    let answers = seen && answers_to_input(&display, &expected, &transfer);
-    child.kill().expect("our child");
-    child.wait().expect("our child");
-    assert!(seen, "the window never showed the picture");
-    assert!(answers, "the window did not answer to a key and a drag");
-    // It ends by itself, too, and says how it went.
-    let said = printed(&window("3").output().expect("the viewer runs"));
-    assert!(
-        said.contains("window: 3 frames") && said.contains("first frame"),
-        "{said}"
-    );
-    println!("{said}");
-}
-
-/// Whether those pixels of two pictures are alike that are asked for by their panel: left or right, above or below.
-#[cfg(target_os = "linux")]
-fn alike(a: &[u8], b: &[u8], asked: impl Fn([usize; 2]) -> bool) -> bool {
-    let panel = |pixel: usize| {
-        [
-            pixel % SIZE[0] / (SIZE[0] / 2),
-            pixel / SIZE[0] / ((SIZE[1] - 14) / 2),
-        ]
-    };
-    let mut pixels = a
-        .iter()
-        .zip(b)
-        .enumerate()
-        .filter(|(n, _)| asked(panel(n / 4)));
-    pixels.all(|(_, (a, b))| a.abs_diff(*b) <= 1)
-}
-
-/// A key changes how the volume is cast; a drag turns it, and it alone.
-#[cfg(target_os = "linux")]
-fn answers_to_input(display: &display::Display, maximum: &[u8], transfer: &[u8]) -> bool {
-    let hands = display.hands();
-    let cast = |panel: [usize; 2]| panel == [1, 1];
-    hands.press_key(b'm');
-    if !display.wait_for(|pixels| alike(pixels, transfer, |_| true)) {
-        return false;
-    }
-    hands.press_key(b'm');
-    if !display.wait_for(|pixels| alike(pixels, maximum, |_| true)) {
-        return false;
-    }
-    hands.drag([360, 240], [420, 270]);
-    let slices_stay = |pixels: &[u8]| alike(pixels, maximum, |panel| !cast(panel) && panel[1] < 2);
-    display.wait_for(|pixels| !alike(pixels, maximum, cast) && slices_stay(pixels))
-}
-
-#[cfg(target_os = "linux")]
-mod display {
-    use std::io::{BufRead, BufReader};
-    use std::path::{Path, PathBuf};
-    use std::process::{Child, Command, Stdio};
-    use std::time::{Duration, Instant};
-
-    use x11rb::connection::Connection as _;
-    use x11rb::protocol::xproto::{
-        BUTTON_PRESS_EVENT, BUTTON_RELEASE_EVENT, ConnectionExt as _, InputFocus, KEY_PRESS_EVENT,
-        KEY_RELEASE_EVENT, MOTION_NOTIFY_EVENT,
-    };
-    use x11rb::protocol::xtest::ConnectionExt as _;
-    use x11rb::rust_connection::RustConnection;
-    use x11rb::wrapper::ConnectionExt as _;
-
-    /// A virtual display whose pixels are in a file.
-    pub struct Display {
-        server: Child,
-        pub name: String,
-        screen: PathBuf,
-        size: [usize; 2],
-    }
-
-    impl Display {
-        /// `None`, said aloud, where Xvfb is not installed.
-        pub fn open(folder: &Path, size: [usize; 2]) -> Option<Self> {
-            let mut command = Command::new("Xvfb");
-            let screen = format!("{}x{}x24", size[0], size[1]);
-            command.args(["-displayfd", "1", "-screen", "0", &screen, "-fbdir"]);
-            command.arg(folder).args(["-nolisten", "tcp"]);
-            let started = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
-            let Ok(mut server) = started else {
-                println!("skipped: a window on a virtual display (Xvfb is not installed)");
-                let required =
-                    std::env::var_os("VOXLOAD_REQUIRE_GPU").is_some_and(|value| value == "1");
-                assert!(!required, "VOXLOAD_REQUIRE_GPU=1: Xvfb is needed");
-                return None;
-            };
-            let mut number = String::new();
-            let said = server.stdout.take().expect("a pipe");
-            BufReader::new(said)
-                .read_line(&mut number)
-                .expect("its number");
-            Some(Self {
-                server,
-                name: format!(":{}", number.trim()),
-                screen: folder.join("Xvfb_screen0"),
-                size,
-            })
-        }
-
-        /// Waits until the pixels (RGBA) are as wanted; whether they were within a minute.
-        pub fn wait_for(&self, wanted: impl Fn(&[u8]) -> bool) -> bool {
-            let start = Instant::now();
-            while start.elapsed() < Duration::from_secs(60) {
-                if wanted(&self.pixels()) {
-                    return true;
-                }
-                std::thread::sleep(Duration::from_millis(100));
-            }
-            false
-        }
-
-        /// A mouse and a keyboard on the only window.
-        pub fn hands(&self) -> Hands {
-            let (connection, screen) = x11rb::connect(Some(&self.name)).expect("a display");
-            let root = connection.setup().roots[screen].root;
-            let windows = connection
-                .query_tree(root)
-                .expect("sent")
-                .reply()
-                .expect("windows");
-            // Window systems make small ones of their own.
-            let is_ours = |&window: &u32| {
-                let geometry = connection.get_geometry(window).expect("sent").reply();
-                geometry.is_ok_and(|geometry| usize::from(geometry.width) == self.size[0])
-            };
-            let window = windows
-                .children
-                .into_iter()
-                .find(is_ours)
-                .expect("the window");
-            connection
-                .set_input_focus(InputFocus::POINTER_ROOT, window, x11rb::CURRENT_TIME)
-                .expect("sent");
-            connection.sync().expect("an answer");
-            Hands { connection, root }
-        }
-
-        /// The file is an XWD: a header of big-endian words, colours, rows of BGRX.
-        fn pixels(&self) -> Vec<u8> {
-            let file = std::fs::read(&self.screen).expect("the screen");
-            let word = |n: usize| {
-                let bytes = file[4 * n..4 * n + 4].try_into().expect("four bytes");
-                u32::from_be_bytes(bytes) as usize
-            };
-            let (header, row, colours) = (word(0), word(12), word(19));
-            assert_eq!(
-                [word(4), word(5), word(11)],
-                [self.size[0], self.size[1], 32]
-            );
-            let rows = file[header + 12 * colours..].chunks_exact(row);
-            let pixels = rows.flat_map(|bytes| bytes[..4 * self.size[0]].chunks_exact(4));
-            pixels
-                .flat_map(|bytes| [bytes[2], bytes[1], bytes[0], 255])
-                .collect()
-        }
-    }
-
-    pub struct Hands {
-        connection: RustConnection,
-        root: u32,
-    }
-
-    impl Hands {
-        fn event(&self, kind: u8, detail: u8, [x, y]: [i16; 2]) {
-            self.connection
-                .xtest_fake_input(kind, detail, x11rb::CURRENT_TIME, self.root, x, y, 0)
-                .expect("sent");
-            self.connection.sync().expect("an answer");
-            // Events that are further apart are not taken for one.
-            std::thread::sleep(Duration::from_millis(50));
-        }
-
-        pub fn press_key(&self, letter: u8) {
-            let setup = self.connection.setup();
-            let (first, last) = (setup.min_keycode, setup.max_keycode);
-            let request = self
-                .connection
-                .get_keyboard_mapping(first, last - first + 1);
-            let keys = request.expect("sent").reply().expect("keys");
-            let mut codes = keys.keysyms.chunks(keys.keysyms_per_keycode.into());
-            let place = codes.position(|symbols| symbols.contains(&u32::from(letter)));
-            let code = first + place.expect("the key is there") as u8;
-            self.event(KEY_PRESS_EVENT, code, [0, 0]);
-            self.event(KEY_RELEASE_EVENT, code, [0, 0]);
-        }
-
-        /// With the left button.
-        pub fn drag(&self, from: [i16; 2], to: [i16; 2]) {
-            self.event(MOTION_NOTIFY_EVENT, 0, from);
-            self.event(BUTTON_PRESS_EVENT, 1, [0, 0]);
-            self.event(MOTION_NOTIFY_EVENT, 0, to);
-            self.event(BUTTON_RELEASE_EVENT, 1, [0, 0]);
-        }
-    }
-
-    impl Drop for Display {
-        fn drop(&mut self) {
-            // It is ours, and may be gone already.
-            let _ = self.server.kill();
-            let _ = self.server.wait();
-        }
-    }
 }
