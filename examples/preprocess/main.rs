@@ -96,17 +96,9 @@ fn run(args: &Args) -> Outcome {
     )?;
     let maps = Maps::compute(&image, gpu.as_ref(), &plan)?;
     let header = map_header(image.header());
-    for (path, values) in [
-        (&args.mean, maps.mean_values()),
-        (&args.std, maps.std_values()),
-    ] {
-        if let Some(path) = path {
-            write_map(path, &header, values)?;
-        }
-    }
-    if let Some(path) = &args.tsnr {
-        write_map(path, &header, maps.tsnr_values())?;
-    }
+    write_map(&args.mean, &header, maps.mean.iter().copied())?;
+    write_map(&args.std, &header, maps.std.iter().copied())?;
+    write_map(&args.tsnr, &header, maps.tsnr())?;
     if frames {
         normalise(&image, gpu.as_ref(), maps, &plan, &jobs)?;
     }
@@ -173,8 +165,15 @@ fn map_header(series: &Header) -> Header {
     header
 }
 
-/// Writes a map piece by piece: it is not held a second time.
-fn write_map(path: &Path, header: &Header, values: impl Iterator<Item = f64>) -> Outcome {
+/// Writes a map, if it is wanted, piece by piece: it is not held a second time.
+fn write_map(
+    path: &Option<PathBuf>,
+    header: &Header,
+    values: impl Iterator<Item = f64>,
+) -> Outcome {
+    let Some(path) = path else {
+        return Ok(());
+    };
     let float = SaveOptions::new().dtype(DType::F32);
     let mut writer = NiftiWriter::create(path, header, &float)?;
     let mut piece = Vec::with_capacity(1 << 16);

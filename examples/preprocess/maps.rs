@@ -48,16 +48,8 @@ impl Maps {
         Ok(maps)
     }
 
-    pub fn mean_values(&self) -> Box<dyn Iterator<Item = f64> + '_> {
-        Box::new(self.mean.iter().copied())
-    }
-
-    pub fn std_values(&self) -> Box<dyn Iterator<Item = f64> + '_> {
-        Box::new(self.std.iter().copied())
-    }
-
     /// As [`TemporalStatistics::tsnr`], from the two others.
-    pub fn tsnr_values(&self) -> impl Iterator<Item = f64> + '_ {
+    pub fn tsnr(&self) -> impl Iterator<Item = f64> + '_ {
         let ratio = |(&mean, &std)| if std == 0.0 { 0.0 } else { mean / std };
         self.mean.iter().zip(&self.std).map(ratio)
     }
