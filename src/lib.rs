@@ -2,18 +2,8 @@
 //! proxy, `get_fdata` gives scaled floats and keeps them, `uncache` lets go. The same values, to the bit, in host memory
 //! and in wgpu buffers.
 //!
-//! | nibabel | here |
-//! |---|---|
-//! | `img = nib.load(path)` | [`load`]`(path)?` |
-//! | `img.get_fdata(dtype=np.float32)` | [`img.get_fdata::<f32>`](DataobjImage::get_fdata)`(Caching::Fill)?` |
-//! | `img.get_fdata(caching="unchanged")` | [`img.get_fdata::<f64>`](DataobjImage::get_fdata)`(Caching::Unchanged)?` |
-//! | `np.asarray(img.dataobj)` | [`img.dataobj().native()`](Dataobj::native)`?` |
-//! | `img.dataobj.get_unscaled()` | [`img.dataobj().unscaled()`](Dataobj::unscaled)`?` |
-//! | `img.dataobj[..., 30]` | [`img.dataobj().slice::<f32>`](Dataobj::slice)`(&"[..., 30]".parse()?)?` |
-//! | `img.slicer[10:20]` | [`img.slicer`](DataobjImage::slicer)`(&"[10:20]".parse()?)?` |
-//! | `nib.as_closest_canonical(img)` | [`img.as_closest_canonical()`](DataobjImage::as_closest_canonical)`?` |
-//! | `img.in_memory`, `img.uncache()` | [`img.in_memory()`](DataobjImage::in_memory), [`img.uncache()`](DataobjImage::uncache) |
-//! | - | `img.get_fdata_gpu::<f32>(&gpu, Caching::Fill)?` |
+//! [`guide`] shows it in a wgpu renderer and with a series larger than memory, and has a table for those who come from
+//! nibabel.
 //!
 #![doc = include_str!("../README.md")]
 #![warn(missing_docs)]
@@ -29,6 +19,7 @@ mod file_map;
 pub mod format;
 #[cfg(feature = "gpu")]
 mod gpu;
+pub mod guide;
 mod header;
 mod image;
 mod index;
@@ -63,7 +54,9 @@ pub use save::nifti::{NiftiWriter, SaveOptions};
 pub use scaling::{Arithmetic, Factor, Scaling, Step};
 pub use source::gzip::write_gzip_index;
 pub use source::{Access, ByteSource};
-pub use statistics::{Histogram, Statistics, StatisticsOptions, TemporalStatistics};
+pub use statistics::{
+    Histogram, Statistics, StatisticsOptions, TemporalAccumulator, TemporalStatistics,
+};
 #[cfg(feature = "gpu")]
 pub use stream::{Frame, FrameStream, StreamOptions, StreamTarget};
 pub use stream::{FrameOptions, Frames, HostFrame};

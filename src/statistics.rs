@@ -7,7 +7,7 @@ mod moments;
 mod temporal;
 
 pub use histogram::Histogram;
-pub use temporal::TemporalStatistics;
+pub use temporal::{TemporalAccumulator, TemporalStatistics};
 
 use crate::array::HostArray;
 use crate::dtype::Float;
@@ -182,24 +182,24 @@ impl DataobjImage {
     /// As [`crate::ArrayProxy::read`]; [`crate::ErrorKind::Usage`] for fewer than two axes.
     pub fn temporal_statistics<T: Float>(&self) -> Result<TemporalStatistics<T>> {
         let (frame, frames) = frame_shape(self.shape())?;
-        let mut series = room_for(&frame)?;
+        let mut over_time = TemporalAccumulator::new(&frame)?;
+        let voxels = over_time.voxels();
         match self.values_at_hand::<T>()? {
             AtHand::Values(values) => {
-                // Without voxels there is nothing to take.
-                for values in values.as_slice().chunks(series.len().max(1)) {
-                    temporal::take_frame(&mut series, values);
+                for t in 0..frames {
+                    over_time.take(&values.as_slice()[t * voxels..][..voxels])?;
                 }
             }
             AtHand::File(proxy) => {
-                let mut values = vec![T::zeroed(); series.len()];
+                let mut values = vec![T::zeroed(); voxels];
                 for t in 0..frames {
                     proxy.slice_into(&Index::new().ellipsis().at(t as i64), &mut values)?;
-                    temporal::take_frame(&mut series, &values);
+                    over_time.take(&values)?;
                 }
                 proxy.check_end_if_whole()?;
             }
         }
-        temporal::summarised(&series, &frame, frames as u64)
+        over_time.statistics()
     }
 }
 

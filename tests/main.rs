@@ -31,4 +31,6 @@ mod statistics;
 mod streams;
 mod support;
 mod unsafe_code;
+#[cfg(all(feature = "cli", feature = "gpu"))]
+mod users;
 mod writing;

@@ -69,6 +69,9 @@ has_vulkan || install mesa-vulkan-drivers libvulkan1
 for tool in nifti_tool:nifti-bin pigz:pigz bgzip:tabix bzip2:bzip2 zstd:zstd; do
     command -v "${tool%%:*}" >/dev/null 2>&1 || install "${tool##*:}"
 done
+# A display for the viewer's window, and what a window loads at run time.
+command -v Xvfb >/dev/null 2>&1 ||
+    install xvfb libx11-6 libx11-xcb1 libxcursor1 libxi6 libxkbcommon-x11-0
 make_python
 make_vectors
 

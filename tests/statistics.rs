@@ -10,8 +10,8 @@ use std::sync::Arc;
 use voxload::format::{Fields, Format};
 use voxload::{
     Arithmetic, ByteOrder, ByteSource, Caching, DType, Dataobj, DataobjImage, ErrorKind, Extra,
-    Factor, FileMap, Float, Header, HostArray, Layout, ProxySpec, Result, Scaling, Statistics,
-    StatisticsOptions, Step,
+    Factor, FileMap, Float, FrameOptions, Header, HostArray, Layout, ProxySpec, Result, Scaling,
+    Statistics, StatisticsOptions, Step, TemporalAccumulator,
 };
 
 use crate::support::types::REAL;
@@ -385,6 +385,37 @@ fn over_time() {
     let flat = noise(&[9], DType::U8, ByteOrder::Little, Scaling::none());
     let error = flat.temporal_statistics::<f32>().unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Usage(_)), "{error}");
+}
+
+/// Frames handed over one by one, those of a stream among them, give the bits of the same frames in one go.
+#[test]
+fn frames_handed_over_are_the_series() {
+    let shape = [7, 5, 4, 9];
+    let image = noise(
+        &shape,
+        DType::I16,
+        ByteOrder::Big,
+        Scaling::linear(0.3, 2.0),
+    );
+    let mut over_time = TemporalAccumulator::new(&shape[..3]).unwrap();
+    let error = over_time.take(&[0.0f64; 139]).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Shape { .. }), "{error}");
+    assert_eq!(over_time.frames(), 0);
+    for frame in image.frames::<f32>(FrameOptions::new().range(3..)).unwrap() {
+        over_time.take(frame.unwrap().as_slice()).unwrap();
+    }
+    assert_eq!(over_time.frames(), 6);
+    let got = over_time.statistics::<f32>().unwrap();
+    let late = image.slicer(&"[..., 3:]".parse().unwrap()).unwrap();
+    let want = late.temporal_statistics::<f32>().unwrap();
+    for (got, want) in [
+        (&got.mean, &want.mean),
+        (&got.std, &want.std),
+        (&got.tsnr, &want.tsnr),
+    ] {
+        assert_eq!(got.shape(), want.shape());
+        assert_eq!(got.as_slice(), want.as_slice());
+    }
 }
 
 #[test]

@@ -292,6 +292,44 @@ fn frames_written_in_order_are_the_series() {
     }
 }
 
+/// Values are looked at as a whole, though they are stored in pieces: what does not fit is refused before the first.
+#[test]
+fn many_values_at_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let count = 700_001;
+    let values: Vec<i32> = (0..count).map(|n| n % 30_000 - 9000).collect();
+    for (order, dtype) in [
+        (ByteOrder::Little, DType::I16),
+        (ByteOrder::Big, DType::I16),
+        (ByteOrder::Big, DType::I32),
+        (ByteOrder::Little, DType::I32),
+        (ByteOrder::Little, DType::F32),
+    ] {
+        let header = Nifti::new(DType::I32, &[1, count as usize], vec![0; 4 * values.len()])
+            .version(2)
+            .order(order);
+        let header = DataobjImage::from_bytes(header.single()).expect("an image");
+        let path = folder.path().join("many.nii");
+        let options = SaveOptions::new().dtype(dtype);
+        let mut writer = NiftiWriter::create(&path, header.header(), &options).expect("a writer");
+        let mut large = values.clone();
+        if let Some(last) = large.last_mut() {
+            *last = 40_000;
+        }
+        if dtype == DType::I16 {
+            let error = writer.write_values(&large).expect_err("above 16 bits");
+            assert!(matches!(error.kind(), ErrorKind::DType { .. }), "{error}");
+        }
+        writer.write_values(&values).expect("written");
+        writer.finish().expect("finished");
+        let again = voxload::load(&path).expect("the file");
+        assert_eq!(again.header().byte_order, order);
+        let read = again.dataobj().read::<f64>().expect("values");
+        let wanted: Vec<f64> = values.iter().map(|&value| value.into()).collect();
+        assert!(read.as_slice() == wanted, "{order:?} {dtype}");
+    }
+}
+
 #[test]
 fn forms_can_be_set() {
     let array = HostArray::from_vec(&[3, 4, 5], vec![0u8; 60]).expect("an array");

@@ -29,12 +29,12 @@ struct Inner {
 }
 
 impl<T: Float> DeviceArray<T> {
-    /// Room for an array of this shape; its elements are zero.
+    /// Room for an array of this shape, for a shader's results; its elements are zero.
     ///
     /// # Errors
     /// [`ErrorKind::LimitExceeded`] when it is above the largest buffer, [`ErrorKind::GpuOutOfMemory`],
     /// [`ErrorKind::DeviceLost`].
-    pub(crate) fn zeroed(gpu: &Gpu, shape: &[usize]) -> Result<Self> {
+    pub fn zeroed(gpu: &Gpu, shape: &[usize]) -> Result<Self> {
         // A length that does not fit is above every limit.
         let len = shape.iter().fold(1usize, |len, &n| len.saturating_mul(n));
         let bytes = (len as u64).saturating_mul(size_of::<T>() as u64);

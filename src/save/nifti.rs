@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::{Output, WholeFile};
-use crate::array::StoredArray;
+use crate::array::{Element, HostArray, StoredArray};
 use crate::convert::store::{Range, Storing};
 use crate::dtype::{ByteOrder, DType};
 use crate::error::{Error, ErrorKind, Result};
@@ -13,6 +13,9 @@ use crate::format::nifti::{Container, NiftiHeader, Target, Version};
 use crate::format::{Fields, FileName};
 use crate::header::{Header, voxels};
 use crate::scaling::Scaling;
+
+/// Values of a caller's that are copied at a time.
+const PIECE: usize = 1 << 18;
 
 /// How an image is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -182,9 +185,27 @@ impl NiftiWriter {
     /// # Errors
     /// [`ErrorKind::DType`] for types that cannot be stored without scaling (floats as integers), [`ErrorKind::Shape`]
     /// for more values than the header's shape has room for, [`ErrorKind::Io`].
-    pub fn write_values<T: crate::array::Element>(&mut self, values: &[T]) -> Result<()> {
-        let array = crate::array::HostArray::from_vec(&[values.len()], values.to_vec())?;
-        self.write_array(&array.into())
+    pub fn write_values<T: Element>(&mut self, values: &[T]) -> Result<()> {
+        self.check_room(values.len() as u64)?;
+        if T::DTYPE == self.dtype && self.byte_order == ByteOrder::NATIVE {
+            self.left -= values.len() as u64;
+            return self.write_bytes(bytemuck::cast_slice(values));
+        }
+        // In pieces, so that the caller's values are not held once more.
+        let stored = |piece: &[T]| -> Result<StoredArray> {
+            Ok(HostArray::from_vec(&[piece.len()], piece.to_vec())?.into())
+        };
+        let mut range = Range::EMPTY;
+        if self.dtype.is_integer() && self.dtype != T::DTYPE {
+            for piece in values.chunks(PIECE) {
+                range = range.with(&stored(piece)?);
+            }
+        }
+        let storing = self.unscaled(T::DTYPE, &range)?;
+        for piece in values.chunks(PIECE) {
+            self.write_stored(&stored(piece)?, &storing)?;
+        }
+        Ok(())
     }
 
     /// Writes the next values, of any type that can be stored without scaling.
@@ -192,23 +213,35 @@ impl NiftiWriter {
     /// # Errors
     /// As [`Self::write_values`].
     pub fn write_array(&mut self, values: &StoredArray) -> Result<()> {
-        let storing = Storing::choose(values.dtype(), self.dtype, &Range::EMPTY.with(values))?;
-        if storing.slope_inter() != (1.0, 0.0) || storing.loses(values.dtype()) {
+        let storing = self.unscaled(values.dtype(), &Range::EMPTY.with(values))?;
+        self.write_stored(values, &storing)
+    }
+
+    /// How values of this type and range are stored as they are.
+    fn unscaled(&self, from: DType, range: &Range) -> Result<Storing> {
+        let storing = Storing::choose(from, self.dtype, range)?;
+        if storing.slope_inter() != (1.0, 0.0) || storing.loses(from) {
             return Err(ErrorKind::DType {
-                stored: values.dtype().to_string(),
+                stored: from.to_string(),
                 wanted: format!("stored {} without scaling", self.dtype),
             }
             .into());
         }
-        self.write_stored(values, &storing)
+        Ok(storing)
+    }
+
+    fn check_room(&self, given: u64) -> Result<()> {
+        if given > self.left {
+            let room = format!("at most {} more values", self.left);
+            return Err(Error::shape(given, room).at(&self.paths.image));
+        }
+        Ok(())
     }
 
     /// Writes the next values by a plan made for all of them.
     pub(crate) fn write_stored(&mut self, values: &StoredArray, storing: &Storing) -> Result<()> {
-        let given = values.len() as u64;
-        self.left = self.left.checked_sub(given).ok_or_else(|| {
-            Error::shape(given, format!("at most {} more values", self.left)).at(&self.paths.image)
-        })?;
+        self.check_room(values.len() as u64)?;
+        self.left -= values.len() as u64;
         let mut bytes = std::mem::take(&mut self.buffer);
         bytes.clear();
         let stored = storing.store(values, self.byte_order, &mut bytes);

@@ -3,9 +3,10 @@
 use rayon::prelude::*;
 
 use super::moments::not_below_zero;
+use super::room_for;
 use crate::array::HostArray;
 use crate::dtype::Float;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Voxels that one thread works on at a time.
 const PIECE: usize = 1 << 14;
@@ -22,6 +23,78 @@ pub struct TemporalStatistics<T: Float> {
     pub tsnr: HostArray<T>,
     /// Values that are not finite, over all voxels and frames.
     pub non_finite: u64,
+}
+
+/// Statistics over time of frames that are handed over one by one: some frames of a series, those of several files, or
+/// all of one with something else to do between them. In the end the bits of
+/// [`DataobjImage::temporal_statistics`](crate::DataobjImage::temporal_statistics) of the same frames in the same order.
+///
+/// ```no_run
+/// # fn main() -> voxload::Result<()> {
+/// use voxload::{FrameOptions, TemporalAccumulator};
+/// let bold = voxload::load("bold.nii.gz")?;
+/// let mut over_time = TemporalAccumulator::new(&bold.shape()[..3])?;
+/// // Without the first four frames, before the signal is steady.
+/// for frame in bold.frames::<f64>(FrameOptions::new().range(4..))? {
+///     over_time.take(frame?.as_slice())?;
+/// }
+/// let tsnr = over_time.statistics::<f32>()?.tsnr;
+/// # let _ = tsnr;
+/// # Ok(()) }
+/// ```
+///
+/// Memory is 32 bytes a voxel, whatever the number of frames.
+#[derive(Debug, Clone)]
+pub struct TemporalAccumulator {
+    shape: Vec<usize>,
+    series: Vec<Series>,
+    frames: u64,
+}
+
+impl TemporalAccumulator {
+    /// No frames yet, of this shape.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Header`] when the shape's voxels cannot be counted, [`crate::ErrorKind::OutOfMemory`].
+    pub fn new(frame_shape: &[usize]) -> Result<Self> {
+        Ok(Self {
+            shape: frame_shape.to_vec(),
+            series: room_for(frame_shape)?,
+            frames: 0,
+        })
+    }
+
+    /// Takes one frame, the first axis fastest, on all threads.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Shape`] for a frame of another length.
+    pub fn take<T: Float>(&mut self, frame: &[T]) -> Result<()> {
+        if frame.len() != self.series.len() {
+            let found = format!("a frame of {} values", frame.len());
+            return Err(Error::shape(found, format!("{:?}", self.shape)));
+        }
+        take_frame(&mut self.series, frame);
+        self.frames += 1;
+        Ok(())
+    }
+
+    /// How many frames were taken.
+    pub fn frames(&self) -> u64 {
+        self.frames
+    }
+
+    /// Voxels of a frame.
+    pub(super) fn voxels(&self) -> usize {
+        self.series.len()
+    }
+
+    /// What is known of the frames so far, computed in f64 and rounded once.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Header`] when the shape's voxels cannot be counted, which [`Self::new`] finds first.
+    pub fn statistics<T: Float>(&self) -> Result<TemporalStatistics<T>> {
+        summarised(&self.series, &self.shape, self.frames)
+    }
 }
 
 /// What is known of one voxel so far: sums of `value - pivot` over its finite values, where the pivot is the first of
@@ -63,7 +136,7 @@ impl Series {
 }
 
 /// Takes one frame, on all threads.
-pub(super) fn take_frame<T: Float>(series: &mut [Series], frame: &[T]) {
+fn take_frame<T: Float>(series: &mut [Series], frame: &[T]) {
     series
         .par_chunks_mut(PIECE)
         .zip(frame.par_chunks(PIECE))

@@ -49,5 +49,9 @@ fn percentile(sorted: &[f32], percent: f64) -> f64 {
     let below = position.floor() as usize;
     let above = (below + 1).min(sorted.len() - 1);
     let (low, high) = (f64::from(sorted[below]), f64::from(sorted[above]));
-    low + (high - low) * (position - below as f64)
+    // From the nearer end, as numpy does it.
+    match position - below as f64 {
+        share if share < 0.5 => low + (high - low) * share,
+        share => high - (high - low) * (1.0 - share),
+    }
 }

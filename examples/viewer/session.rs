@@ -1,0 +1,156 @@
+//! A volume on show: the scene, the player and the words over them, for a window and without one.
+
+use std::sync::mpsc::{self, Receiver, TryRecvError};
+use std::time::{Duration, Instant};
+
+use crate::feed::Feed;
+use crate::hud::{self, Pace};
+use crate::player::Player;
+use crate::scene::{Mode, Scene, Uniforms};
+use crate::text::Ink;
+use crate::volume::{Volume, robust_window};
+use crate::{Args, Cast, Outcome};
+
+pub struct Session {
+    pub scene: Scene,
+    pub player: Player,
+    pub ink: Ink,
+    pace: Pace,
+    remarks: Vec<String>,
+    bare: bool,
+    /// The window of the first frame, which a thread finds meanwhile.
+    finding: Option<Receiver<Result<[f32; 2], String>>>,
+    start: Instant,
+    first: Option<Duration>,
+}
+
+impl Session {
+    /// `start` is when loading began.
+    pub fn new(
+        volume: Volume,
+        feed: Box<dyn Feed>,
+        args: &Args,
+        size: [u32; 2],
+        start: Instant,
+    ) -> Outcome<Self> {
+        let mut scene = Scene::new(volume.size, volume.zooms);
+        if args.mode == Cast::Transfer {
+            scene.mode = Mode::Transfer;
+        }
+        let finding = match args.window.as_deref() {
+            None => Some(find_window(volume.image)),
+            Some(&[lo, hi]) if lo < hi => {
+                scene.window = [lo, hi];
+                None
+            }
+            Some(_) => return Err("--window takes two rising numbers: LO,HI".into()),
+        };
+        let mut player = Player::new(feed, volume.frames, args.fps);
+        if args.frame >= volume.frames {
+            let message = format!("--frame: {} is out of range", args.frame);
+            return Err(format!("{message}, there are {}", volume.frames).into());
+        }
+        if args.frame > 0 {
+            player.seek(args.frame);
+        }
+        Ok(Self {
+            scene,
+            player,
+            ink: Ink::new(size),
+            pace: Pace::default(),
+            remarks: volume.remarks,
+            bare: args.bare,
+            finding,
+            start,
+            first: None,
+        })
+    }
+
+    /// What comes before each frame of the screen: brings loading forward and writes the words. Never waits.
+    pub fn turn(&mut self) {
+        self.player.tick(Instant::now());
+        if let Some(finding) = &self.finding {
+            match finding.try_recv() {
+                Err(TryRecvError::Empty) => {}
+                Ok(Ok(window)) => (self.scene.window, self.finding) = (window, None),
+                Ok(Err(error)) => {
+                    self.remarks.push(format!("no window: {error}"));
+                    self.finding = None;
+                }
+                Err(TryRecvError::Disconnected) => self.finding = None,
+            }
+        }
+        self.ink.clear();
+        hud::directions(&mut self.ink, &self.scene);
+        if !self.bare {
+            let Self {
+                ink,
+                scene,
+                player,
+                pace,
+                remarks,
+                ..
+            } = self;
+            hud::counters(ink, scene, player, *pace, remarks);
+        }
+    }
+
+    /// What comes behind each frame of the screen: how long it took.
+    pub fn drawn(&mut self, took: Duration) {
+        self.pace.take(took);
+        if self.first.is_none() && self.is_complete() {
+            self.first = Some(self.start.elapsed());
+        }
+    }
+
+    /// Whether a frame of the file is on show, in its window.
+    pub fn is_complete(&self) -> bool {
+        self.player.shown().is_some() && self.finding.is_none()
+    }
+
+    /// The scene to draw: nothing but words until there is something to see, so that waiting for it is quick.
+    pub fn uniforms(&self) -> Uniforms {
+        let mut uniforms = self.scene.uniforms(self.ink.size);
+        if !self.is_complete() {
+            uniforms.panels = [[0.0; 4]; 4];
+        }
+        uniforms
+    }
+
+    /// Whether the next picture would be another one.
+    pub fn is_busy(&self) -> bool {
+        self.player.is_busy() || self.finding.is_some()
+    }
+
+    /// From the start of loading to the first frame of the file on the screen.
+    pub fn first(&self) -> Option<Duration> {
+        self.first
+    }
+
+    /// The longest that a frame of the screen took.
+    pub fn worst(&self) -> Duration {
+        self.pace.worst
+    }
+
+    pub fn resize(&mut self, size: [u32; 2]) {
+        self.ink = Ink::new(size);
+    }
+
+    /// The sources of what is shown, and what was found on the way, in words.
+    pub fn describe(&self) {
+        println!("{}", self.player.feed.path());
+        for remark in &self.remarks {
+            println!("note: {remark}");
+        }
+    }
+}
+
+fn find_window(image: voxload::DataobjImage) -> Receiver<Result<[f32; 2], String>> {
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        let found = robust_window(&image).map_err(|error| error.to_string());
+        // The viewer may have ended.
+        let _ = sender.send(found);
+    });
+    receiver
+}

@@ -1,0 +1,62 @@
+//! `voxload render`, pixel by pixel, against pictures made with nibabel and numpy: volumes with oblique and flipped
+//! affines, and real ones.
+
+use std::path::Path;
+use std::process::Command;
+
+use super::{oracle, printed};
+use crate::support::folder;
+
+/// Width, height and grey levels of a PGM as `render.py` writes it.
+fn pgm(path: &Path) -> ([usize; 2], Vec<u8>) {
+    let bytes = std::fs::read(path).expect("a PGM");
+    let end = bytes
+        .iter()
+        .position(|&byte| byte == b'\n')
+        .expect("a line");
+    let head = std::str::from_utf8(&bytes[..end]).expect("ASCII");
+    let sides: Vec<usize> = head
+        .split(' ')
+        .skip(1)
+        .map(|side| side.parse().expect("a side"))
+        .collect();
+    ([sides[0], sides[1]], bytes[end + 1..].to_vec())
+}
+
+fn png(path: &Path) -> ([usize; 2], Vec<u8>) {
+    let file = std::io::BufReader::new(std::fs::File::open(path).expect("a picture"));
+    let mut reader = png::Decoder::new(file).read_info().expect("a PNG");
+    let size = [reader.info().width, reader.info().height].map(|side| side as usize);
+    let mut pixels = vec![0; size[0] * size[1]];
+    reader.next_frame(&mut pixels).expect("grey pixels");
+    (size, pixels)
+}
+
+#[test]
+fn every_pixel_is_numpys() {
+    let dir = folder();
+    let out = dir.path().display().to_string();
+    let Some(said) = oracle("render.py", "pictures made with nibabel and numpy", &[out]) else {
+        return;
+    };
+    let (mut compared, mut real) = (0, 0);
+    for line in said.lines() {
+        let [volume, mode, frame, expected] = line.split('\t').collect::<Vec<_>>()[..] else {
+            panic!("four columns: {line}");
+        };
+        let drawn = dir.path().join("drawn.png");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_voxload"));
+        command
+            .args(["render", volume, "--mode", mode, "--frame", frame, "-o"])
+            .arg(&drawn);
+        printed(&command.output().expect("the command runs"));
+        let ((size, found), (wanted_size, wanted)) = (png(&drawn), pgm(Path::new(expected)));
+        assert_eq!(size, wanted_size, "{line}");
+        let differing = found.iter().zip(&wanted).filter(|(a, b)| a != b).count();
+        assert_eq!(differing, 0, "{line}: of {} pixels", wanted.len());
+        compared += 1;
+        real += usize::from(!volume.contains("volume"));
+    }
+    println!("{compared} pictures, {real} of real volumes, every pixel the same");
+    assert!(compared >= 64 && real >= 8, "{said}");
+}
