@@ -193,6 +193,10 @@ impl Source {
             other => match other.len()? {
                 Some(have) => {
                     let mut bytes = vec![0; have.min(length) as usize];
+                    if let Self::Mapped(source) = other {
+                        source.prefix(&mut bytes)?;
+                        return Ok(bytes);
+                    }
                     let session = other.begin()?;
                     session.read_at(0, &mut bytes)?;
                     session.end()?;

@@ -375,7 +375,7 @@ def main():
         field.peers = start_peers(arguments, field.notes)
         path, small = field.path("series.nii"), field.path("packed.nii")
         files.series(path, "<i2", arguments.megabytes * 1_000_000)
-        frames = files.series(small, "<i2", arguments.megabytes * 500_000)
+        frames = files.series(small, "<i2", arguments.megabytes * 500_000, amplitude=1)
         packed = files.compress(small)
         whole_reads(field, path)
         unscaled(field, arguments.megabytes)

@@ -1,4 +1,4 @@
-"""The files that are compared on: NIfTI-1 series made on the spot, smooth with noise, deflating about 2 to 1."""
+"""The files that are compared on: NIfTI-1 series made on the spot, smooth with noise."""
 
 import os
 import struct
@@ -29,15 +29,15 @@ def header(dtype, shape, scaled):
     return bytes(made)
 
 
-def series(path, dtype, stored_bytes, scaled=True):
-    """A 4-D series of about this many bytes; gives its number of frames."""
+def series(path, dtype, stored_bytes, scaled=True, amplitude=30):
+    """A 4-D series of about this many bytes; gives its number of frames. An amplitude of 1 deflates about 2 to 1."""
     dtype = np.dtype(dtype)
     frame_bytes = int(np.prod(SHAPE)) * dtype.itemsize
     frames = max(2, stored_bytes // frame_bytes)
     random = np.random.default_rng(1)
     axes = np.ogrid[tuple(slice(-1, 1, n * 1j) for n in SHAPE)]
     x, y, z = axes
-    smooth = 3000 * np.exp(-2 * (x * x + y * y + z * z)) + 700 * np.sin(6 * x) * np.cos(5 * y) + 0 * z
+    smooth = amplitude * (100 * np.exp(-2 * (x * x + y * y + z * z)) + 25 * np.sin(6 * x) * np.cos(5 * y))
     with open(path, "wb") as file:
         file.write(header(dtype, (*SHAPE, frames), scaled))
         for _ in range(frames):
