@@ -17,8 +17,14 @@ use crate::source::{Access, Session, Source};
 use inflated::WholeRead;
 pub(crate) use kernels::Kernel;
 
-/// Output elements that one thread takes at a time: large enough to be worth it, small enough to share out.
+/// Output bytes that one thread takes at a time, at most: they stay in its cache.
 const PIECE_BYTES: u64 = 1 << 20;
+
+/// And at least: less is not worth a thread.
+const LEAST_PIECE_BYTES: u64 = 128 << 10;
+
+/// Pieces for each thread of an output of few pieces, so that none waits long for the last.
+const SHARES: u64 = 2;
 
 /// Voxels along the axis closest in the file that a piece should have.
 const CLOSEST: u64 = 32;
@@ -206,7 +212,9 @@ fn for_pieces<O: Element>(
 /// Elements of the output in a piece. Where the axis closest in the file is the slowest of the output, a piece has a
 /// cache line of it, or every line would be read once for each piece that has a part of it.
 fn piece_elements(plan: &Plan, item: u64) -> u64 {
-    let elements = PIECE_BYTES / item;
+    let threads = rayon::current_num_threads() as u64;
+    let share = plan.len() * item / (SHARES * threads);
+    let elements = share.clamp(LEAST_PIECE_BYTES, PIECE_BYTES) / item;
     match plan.axes.as_slice() {
         [closest, others @ ..] if others.iter().all(|axis| axis.out.abs() < closest.out.abs()) => {
             elements.max(plan.len() / closest.count.max(1) * CLOSEST.min(closest.count))
