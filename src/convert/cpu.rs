@@ -6,8 +6,7 @@ mod kernels;
 mod place;
 
 use std::ops::Range;
-
-use rayon::prelude::*;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::Conversion;
 use crate::array::Element;
@@ -204,9 +203,32 @@ fn for_pieces<O: Element>(
         piece.out_first -= range.start;
         places.push((piece, place));
     }
-    places
-        .into_par_iter()
-        .try_for_each(|(piece, place)| work(&piece, place))
+    share_out(places, |(piece, place)| work(&piece, place))
+}
+
+/// Runs `work` on all items: this thread begins at once, others take what is left as they wake up.
+fn share_out<I: Send>(items: Vec<I>, work: impl Fn(I) -> Result<()> + Sync) -> Result<()> {
+    let helpers = rayon::current_num_threads().min(items.len()) - 1;
+    let left = Mutex::new(items.into_iter());
+    let next = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let failed = OnceLock::new();
+    let take = || {
+        while failed.get().is_none()
+            && let Some(item) = next()
+        {
+            if let Err(error) = work(item) {
+                // The first error is as good as any other.
+                let _ = failed.set(error);
+            }
+        }
+    };
+    rayon::in_place_scope(|scope| {
+        for _ in 0..helpers {
+            scope.spawn(|_| take());
+        }
+        take();
+    });
+    failed.into_inner().map_or(Ok(()), Err)
 }
 
 /// Elements of the output in a piece. Where the axis closest in the file is the slowest of the output, a piece has a

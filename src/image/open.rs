@@ -101,6 +101,13 @@ fn open_holder(holder: &FileHolder, options: &LoadOptions) -> Result<Source> {
 
 fn open_file(path: &Path, pos: u64, options: &LoadOptions) -> Result<Source> {
     let identity = Identity::of_path(path)?;
+    if pos == 0 && FileName::new(path).compression().is_empty() {
+        let source = stored(path, identity, options);
+        let prefix = source.prefix(2)?;
+        if !is_gzip(&prefix) && !codec::may_begin(&prefix) {
+            return Ok(source);
+        }
+    }
     let opened = decompressed(
         behind(by_position(path, identity, options), pos),
         Some(path),

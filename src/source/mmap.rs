@@ -35,7 +35,7 @@ pub(crate) struct MmapSource {
 #[derive(Debug, Default)]
 struct State {
     map: Option<MapGuard>,
-    /// The handle, with [`crate::KeepFileOpen::Yes`].
+    /// The handle: while the header is read, and for good with [`crate::KeepFileOpen::Yes`].
     kept: Option<File>,
 }
 
@@ -76,6 +76,8 @@ impl MmapSource {
             self.identity.check(&self.path, state.kept.as_ref())?;
             return Ok(map.clone());
         }
+        // What reading the header left open may be an older file of that name.
+        state.kept = None;
         let file = self.open()?;
         // SAFETY: the mapping is read only inside this crate, by code for which any byte is a valid value, and
         // only between `begin` and `end`, which both compare length and modification time of the file. Writing
@@ -90,20 +92,26 @@ impl MmapSource {
         Ok(guard)
     }
 
-    /// Bytes from the start, read by position where nothing is mapped yet: a header is not worth a mapping.
+    /// Bytes from the start, read by position where nothing is mapped yet: a header is not worth a mapping. The handle
+    /// serves the next call, until the file is mapped or let go.
     ///
     /// # Errors
     /// As [`Self::begin`], and [`crate::ErrorKind::Io`].
     pub fn prefix(&self, bytes: &mut [u8]) -> Result<()> {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(map) = &state.map {
             self.identity.check(&self.path, state.kept.as_ref())?;
             memory::copy(map.bytes(), 0, bytes)?;
             return self.identity.check(&self.path, state.kept.as_ref());
         }
-        let file = self.open()?;
+        let file = match state.kept.take() {
+            Some(file) => file,
+            None => self.open()?,
+        };
         read_exact_at(&file, 0, bytes).map_err(|error| Error::io(&error, 0).at(&self.path))?;
-        self.identity.check(&self.path, Some(&file))
+        self.identity.check(&self.path, Some(&file))?;
+        state.kept = Some(file);
+        Ok(())
     }
 
     /// Opens the file and checks that it is the one it was.
