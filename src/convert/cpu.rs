@@ -208,7 +208,9 @@ fn for_pieces<O: Element>(
 
 /// Runs `work` on all items: this thread begins at once, others take what is left as they wake up.
 fn share_out<I: Send>(items: Vec<I>, work: impl Fn(I) -> Result<()> + Sync) -> Result<()> {
-    let helpers = rayon::current_num_threads().min(items.len()) - 1;
+    let helpers = rayon::current_num_threads()
+        .min(items.len())
+        .saturating_sub(1);
     let left = Mutex::new(items.into_iter());
     let next = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
     let failed = OnceLock::new();
