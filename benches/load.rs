@@ -40,7 +40,7 @@ fn fresh(image: &DataobjImage) -> voxload::HostArray<f32> {
 
 fn floor_fresh(stored: &[u8], output: usize) -> memmap2::MmapMut {
     let mut out = floor::fresh(output).expect("memory for the floor");
-    floor::widen(stored, &mut out);
+    floor::move_voxels(stored, 2, &mut out, 4);
     out
 }
 
@@ -123,7 +123,7 @@ fn main() {
     let path = std::env::var_os("VOXLOAD_BENCH_FILE").map_or_else(
         || {
             let path = folder.path().join("phantom.nii");
-            phantom::Phantom::of_bytes(PHANTOM_BYTES)
+            phantom::Phantom::of_bytes(PHANTOM_BYTES, voxload::DType::I16)
                 .write(&path)
                 .expect("room for the phantom");
             path

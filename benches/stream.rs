@@ -164,7 +164,7 @@ fn main() {
     let packed = folder.path().join("phantom.nii.gz");
     let series = phantom::Phantom {
         shape: SHAPE,
-        ..phantom::Phantom::of_bytes(0)
+        ..phantom::Phantom::of_bytes(0, voxload::DType::I16)
     };
     series.write(&path).expect("room for the phantom");
     compress(&path, &packed);

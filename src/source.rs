@@ -202,6 +202,10 @@ impl Source {
             other => match other.len()? {
                 Some(have) => {
                     let mut bytes = zeros(have.min(length))?;
+                    if let Self::Mapped(source) = other {
+                        source.prefix(&mut bytes)?;
+                        return Ok(bytes);
+                    }
                     let session = other.begin()?;
                     session.read_at(0, &mut bytes)?;
                     session.end()?;

@@ -351,16 +351,110 @@ fn bench_compares_the_bits() {
     let output = voxload(&["bench", "--json", "--runs", "1", "--phantom", "3"]);
     assert_eq!(status(&output), 0, "{}", text(&output.stderr));
     let shown: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    assert_eq!(shown.as_array().map(Vec::len), Some(1));
-    let (report, gpu) = (&shown[0], &shown[0]["gpu"]);
-    assert_eq!(gpu.is_null(), report["differing_values"].is_null());
-    if !gpu.is_null() {
-        assert!(gpu["trace"]["stage"].as_f64() > Some(0.0), "{gpu}");
-        assert!(gpu["trace"]["bytes"].as_u64() >= Some(2_000_000), "{gpu}");
-        assert!(gpu["share_of_bus_copy"].as_f64() > Some(0.0), "{gpu}");
-        assert!(gpu["kernel"]["chosen"].is_string(), "{gpu}");
-        let stages = report["stages"].as_array().expect("rows");
-        let busy = |row: &&Value| row["stage"].as_str().is_some_and(|s| s.contains("busy"));
-        assert!(stages.iter().filter(busy).count() >= 4, "{report}");
+    let files = shown["files"].as_array().expect("files");
+    assert_eq!(files.len(), 7);
+    let largest = |file: &&Value| file["kind"] == "int16" && seconds(file, "open (header)") > 0.0;
+    assert_eq!(files.iter().filter(largest).count(), 4);
+    for report in files {
+        assert_eq!(report["differing_values_on_cpu"], 0);
+        let verdict = report["verdict"].as_str().expect("a line");
+        assert!(verdict.starts_with("for host arrays use the "), "{verdict}");
+        for row in ["cpu to f32, fresh array", "cpu to f32, fresh, 1 thread"] {
+            assert!(seconds(report, row) > 0.0, "{row} in {report}");
+        }
+        device_rows(report);
     }
+    let packed = files.last().expect("a file");
+    assert_eq!(packed["kind"], "int16, compressed");
+    assert!(seconds(packed, "inflate alone, 1 thread") > 0.0);
+    let gpu = !packed["gpu"].is_null();
+    // Host and device arrays of the one kind that has several sizes.
+    let wins = shown["gpu_wins"].as_array().expect("crossings");
+    assert_eq!(wins.len(), if gpu { 2 } else { 0 });
+}
+
+/// What is told of a device, if one took part.
+fn device_rows(report: &Value) {
+    let gpu = &report["gpu"];
+    assert_eq!(gpu.is_null(), report["differing_values"].is_null());
+    if gpu.is_null() {
+        return;
+    }
+    assert_eq!(report["differing_values"], 0);
+    assert!(gpu["trace"]["stage"].as_f64() > Some(0.0), "{gpu}");
+    assert!(gpu["trace"]["bytes"].as_u64() >= Some(900_000), "{gpu}");
+    assert!(gpu["share_of_bus_copy"].as_f64() > Some(0.0), "{gpu}");
+    assert!(gpu["kernel"]["chosen"].is_string(), "{gpu}");
+    for row in ["gpu to a device buffer", "gpu to a device buffer and back"] {
+        assert!(seconds(report, row) > 0.0, "{row} in {report}");
+    }
+    let stages = report["stages"].as_array().expect("rows");
+    let busy = |row: &&Value| row["stage"].as_str().is_some_and(|s| s.contains("busy"));
+    assert!(stages.iter().filter(busy).count() >= 4, "{report}");
+}
+
+/// The time of a row; 0 without one.
+fn seconds(report: &Value, row: &str) -> f64 {
+    let stages = report["stages"].as_array().expect("rows");
+    let row = stages.iter().find(|stage| stage["stage"] == row);
+    row.and_then(|row| row["seconds"].as_f64()).unwrap_or(0.0)
+}
+
+#[test]
+fn bench_takes_several_files_and_draws_them() {
+    let dir = folder();
+    let input = scaled(&dir);
+    let other = dir.path().join("a & <b>.nii");
+    std::fs::copy(&input, &other).expect("a copy");
+    let plot = dir.path().join("plot.svg");
+    let files = [name(&input), name(&other)];
+    let args = [&["bench", "--runs", "1", "--plot", name(&plot)], &files[..]].concat();
+    let output = voxload(&args);
+    assert_eq!(status(&output), 0, "{}", text(&output.stderr));
+    let told = text(&output.stdout);
+    assert_eq!(
+        told.matches("for host arrays use the ").count(),
+        2,
+        "{told}"
+    );
+    assert!(files.iter().all(|file| told.contains(file)), "{told}");
+
+    let drawn = std::fs::read_to_string(&plot).expect("the plot");
+    let drawn = roxmltree::Document::parse(&drawn).expect("well-formed XML");
+    let root = drawn.root_element();
+    assert_eq!(root.tag_name().name(), "svg");
+    let all = |tag: &'static str| {
+        root.descendants()
+            .filter(move |node| node.has_tag_name((SVG, tag)))
+    };
+    let number = |node: roxmltree::Node, key| node.attribute(key)?.parse::<f64>().ok();
+    let (width, height) = (number(root, "width"), number(root, "height"));
+    let texts: Vec<&str> = all("text").filter_map(|node| node.text()).collect();
+    assert!(texts.contains(&"a & <b>.nii"), "{texts:?}");
+    let bars: Vec<_> = all("rect").filter(|node| node.has_attribute("x")).collect();
+    // Five in the legend; three or more for each file.
+    assert!(bars.len() >= 5 + 2 * 3, "{}", bars.len());
+    for bar in bars {
+        let right = number(bar, "x")
+            .zip(number(bar, "width"))
+            .map(|(x, w)| x + w);
+        let below = number(bar, "y")
+            .zip(number(bar, "height"))
+            .map(|(y, h)| y + h);
+        assert!(
+            right <= width && below <= height && right > Some(0.0),
+            "{bar:?}"
+        );
+    }
+}
+
+const SVG: &str = "http://www.w3.org/2000/svg";
+
+#[test]
+fn bench_refuses_what_is_no_volume() {
+    let dir = folder();
+    let input = dir.path().join("no.nii");
+    std::fs::write(&input, [7; 400]).expect("a file");
+    fails(&["bench", name(&input)], "no.nii");
+    fails(&["bench", name(&dir.path().join("none.nii"))], "none.nii");
 }

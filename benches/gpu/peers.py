@@ -128,7 +128,7 @@ def run_voxload(command, path, runs):
     result = subprocess.run(
         [command, "bench", "--json", "--runs", str(runs), path], stdout=subprocess.PIPE, check=True
     )
-    return json.loads(result.stdout)[0]
+    return json.loads(result.stdout)["files"][0]
 
 
 def print_report(bench, rows, skipped):

@@ -6,8 +6,7 @@ mod kernels;
 mod place;
 
 use std::ops::Range;
-
-use rayon::prelude::*;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::Conversion;
 use crate::array::Element;
@@ -17,8 +16,14 @@ use crate::source::{Access, Session, Source};
 use inflated::WholeRead;
 pub(crate) use kernels::Kernel;
 
-/// Output elements that one thread takes at a time: large enough to be worth it, small enough to share out.
+/// Output bytes that one thread takes at a time, at most: they stay in its cache.
 const PIECE_BYTES: u64 = 1 << 20;
+
+/// And at least: less is not worth a thread.
+const LEAST_PIECE_BYTES: u64 = 128 << 10;
+
+/// Pieces for each thread of an output of few pieces, so that none waits long for the last.
+const SHARES: u64 = 2;
 
 /// Voxels along the axis closest in the file that a piece should have.
 const CLOSEST: u64 = 32;
@@ -113,7 +118,7 @@ impl<O: Element> Job<'_, O> {
     /// From bytes in memory, straight to their places.
     fn in_memory(&self, bytes: &[u8], plan: &Plan, out: &mut [O]) -> Result<()> {
         let strides: Vec<u64> = plan.axes.iter().map(|axis| axis.stored).collect();
-        for_pieces(plan, out, |piece, out| {
+        for_pieces(plan, out, shared_piece_bytes::<O>(plan), |piece, out| {
             let range = self.byte_range(piece);
             let have = bytes.len() as u64;
             let need = range.end;
@@ -132,7 +137,8 @@ impl<O: Element> Job<'_, O> {
 
     /// By positioned reads, several threads at once.
     fn by_position(&self, session: &Session<'_>, plan: &Plan, out: &mut [O]) -> Result<()> {
-        for_pieces(plan, out, |piece, out| {
+        // Pieces are as large for small outputs: each is a read.
+        for_pieces(plan, out, PIECE_BYTES, |piece, out| {
             let mut buffer = Vec::new();
             for tile in piece.tiles(self.item, READ_BYTES / self.item, u64::MAX) {
                 self.read_and_place(session, &tile, piece.out_range().start, &mut buffer, out)?;
@@ -183,9 +189,10 @@ impl<O: Element> Job<'_, O> {
 fn for_pieces<O: Element>(
     plan: &Plan,
     out: &mut [O],
+    piece_bytes: u64,
     work: impl Fn(&Plan, &mut [O]) -> Result<()> + Sync,
 ) -> Result<()> {
-    let pieces = plan.split_output(piece_elements(plan, size_of::<O>() as u64));
+    let pieces = plan.split_output(piece_elements(plan, piece_bytes / size_of::<O>() as u64));
     if let [only] = pieces.as_slice() {
         return work(only, out);
     }
@@ -198,15 +205,45 @@ fn for_pieces<O: Element>(
         piece.out_first -= range.start;
         places.push((piece, place));
     }
-    places
-        .into_par_iter()
-        .try_for_each(|(piece, place)| work(&piece, place))
+    share_out(places, |(piece, place)| work(&piece, place))
 }
 
-/// Elements of the output in a piece. Where the axis closest in the file is the slowest of the output, a piece has a
-/// cache line of it, or every line would be read once for each piece that has a part of it.
-fn piece_elements(plan: &Plan, item: u64) -> u64 {
-    let elements = PIECE_BYTES / item;
+/// Runs `work` on all items: this thread begins at once, others take what is left as they wake up.
+fn share_out<I: Send>(items: Vec<I>, work: impl Fn(I) -> Result<()> + Sync) -> Result<()> {
+    let helpers = rayon::current_num_threads()
+        .min(items.len())
+        .saturating_sub(1);
+    let left = Mutex::new(items.into_iter());
+    let next = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let failed = OnceLock::new();
+    let take = || {
+        while failed.get().is_none()
+            && let Some(item) = next()
+        {
+            if let Err(error) = work(item) {
+                // The first error is as good as any other.
+                let _ = failed.set(error);
+            }
+        }
+    };
+    rayon::in_place_scope(|scope| {
+        for _ in 0..helpers {
+            scope.spawn(|_| take());
+        }
+        take();
+    });
+    failed.into_inner().map_or(Ok(()), Err)
+}
+
+/// Output bytes of a piece where nothing but the threads' time depends on it.
+fn shared_piece_bytes<O>(plan: &Plan) -> u64 {
+    let shares = SHARES * rayon::current_num_threads() as u64;
+    (plan.len() * size_of::<O>() as u64 / shares).clamp(LEAST_PIECE_BYTES, PIECE_BYTES)
+}
+
+/// Elements of the output in a piece, `elements` where they lie well. Where the axis closest in the file is the slowest of
+/// the output, a piece has a cache line of it, or every line would be read once for each piece that has a part of it.
+fn piece_elements(plan: &Plan, elements: u64) -> u64 {
     match plan.axes.as_slice() {
         [closest, others @ ..] if others.iter().all(|axis| axis.out.abs() < closest.out.abs()) => {
             elements.max(plan.len() / closest.count.max(1) * CLOSEST.min(closest.count))

@@ -110,36 +110,46 @@ fn open_holder(holder: &FileHolder, options: &LoadOptions) -> Result<Source> {
 }
 
 fn open_file(path: &Path, pos: u64, options: &LoadOptions) -> Result<Source> {
+    let identity = Identity::of_path(path)?;
+    if pos == 0 && FileName::new(path).compression().is_empty() {
+        let source = stored(path, identity, options);
+        let prefix = source.prefix(2)?;
+        if !is_gzip(&prefix) && !codec::may_begin(&prefix) {
+            return Ok(source);
+        }
+    }
     let opened = decompressed(
-        behind(by_position(path, options)?, pos),
+        behind(by_position(path, identity, options), pos),
         Some(path),
         options,
     )?;
     match opened {
-        Source::File(_) => open_stored(path, options),
+        Source::File(_) => Ok(stored(path, identity, options)),
         other => Ok(other),
     }
 }
 
-fn by_position(path: &Path, options: &LoadOptions) -> Result<Source> {
+fn by_position(path: &Path, identity: Identity, options: &LoadOptions) -> Source {
     let keep_open = options.keep_file_open == KeepFileOpen::Yes;
-    let identity = Identity::of_path(path)?;
-    Ok(Source::File(Arc::new(FileSource::new(
-        path, identity, keep_open,
-    ))))
+    Source::File(Arc::new(FileSource::new(path, identity, keep_open)))
 }
 
 /// The bytes of a file as they are stored, whatever they are.
 pub(super) fn open_stored(path: &Path, options: &LoadOptions) -> Result<Source> {
+    Ok(stored(path, Identity::of_path(path)?, options))
+}
+
+fn stored(path: &Path, identity: Identity, options: &LoadOptions) -> Source {
     if options.mmap == Mmap::Off {
-        return by_position(path, options);
+        return by_position(path, identity, options);
     }
     let keep_open = options.keep_file_open == KeepFileOpen::Yes;
     let zero_copy = options
         .zero_copy
         .then_some(options.mmap == Mmap::CopyOnWrite);
-    let mapped = MmapSource::new(path, Identity::of_path(path)?, keep_open, zero_copy);
-    Ok(Source::Mapped(Arc::new(mapped)))
+    Source::Mapped(Arc::new(MmapSource::new(
+        path, identity, keep_open, zero_copy,
+    )))
 }
 
 /// The source from `pos` on.

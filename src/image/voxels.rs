@@ -136,7 +136,7 @@ fn part(
             skip,
         ),
         Encoding::Bzip2 => {
-            let inflated = Codec::Bzip2.open(behind(source, start))?;
+            let inflated = Codec::Bzip2.open(behind(source, start), limits)?;
             (Source::Custom(Arc::new(inflated)), skip)
         }
         Encoding::Text(notation) => {

@@ -17,7 +17,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytemuck::Pod;
 use memmap2::{Mmap, MmapMut, MmapOptions};
 
-use super::file::Identity;
+use super::file::{Identity, read_exact_at};
+use super::memory;
 use crate::error::{Error, Result};
 
 /// A file that is mapped on its first read and stays mapped; the mapping holds no file descriptor.
@@ -34,7 +35,7 @@ pub(crate) struct MmapSource {
 #[derive(Debug, Default)]
 struct State {
     map: Option<MapGuard>,
-    /// The handle, with [`crate::KeepFileOpen::Yes`].
+    /// The handle: while the header is read, and for good with [`crate::KeepFileOpen::Yes`].
     kept: Option<File>,
 }
 
@@ -71,12 +72,13 @@ impl MmapSource {
     /// Maps the file, or takes the mapping there is, and checks that the file is still the one it was.
     pub fn begin(&self) -> Result<MapGuard> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        self.identity.check(&self.path, state.kept.as_ref())?;
         if let Some(map) = &state.map {
+            self.identity.check(&self.path, state.kept.as_ref())?;
             return Ok(map.clone());
         }
-        let file = open(&self.path)?;
-        self.identity.check(&self.path, Some(&file))?;
+        // What reading the header left open may be an older file of that name.
+        state.kept = None;
+        let file = self.open()?;
         // SAFETY: the mapping is read only inside this crate, by code for which any byte is a valid value, and
         // only between `begin` and `end`, which both compare length and modification time of the file. Writing
         // to the file during an operation is outside the contract of `Mmap::CopyOnWrite` and `Mmap::ReadOnly`.
@@ -88,6 +90,35 @@ impl MmapSource {
             state.kept = Some(file);
         }
         Ok(guard)
+    }
+
+    /// Bytes from the start, read by position where nothing is mapped yet: a header is not worth a mapping. The handle
+    /// serves the next call, until the file is mapped or let go.
+    ///
+    /// # Errors
+    /// As [`Self::begin`], and [`crate::ErrorKind::Io`].
+    pub fn prefix(&self, bytes: &mut [u8]) -> Result<()> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(map) = &state.map {
+            self.identity.check(&self.path, state.kept.as_ref())?;
+            memory::copy(map.bytes(), 0, bytes)?;
+            return self.identity.check(&self.path, state.kept.as_ref());
+        }
+        let file = match state.kept.take() {
+            Some(file) => file,
+            None => self.open()?,
+        };
+        read_exact_at(&file, 0, bytes).map_err(|error| Error::io(&error, 0).at(&self.path))?;
+        self.identity.check(&self.path, Some(&file))?;
+        state.kept = Some(file);
+        Ok(())
+    }
+
+    /// Opens the file and checks that it is the one it was.
+    fn open(&self) -> Result<File> {
+        let file = File::open(&self.path).map_err(|error| Error::io(&error, 0).at(&self.path))?;
+        self.identity.check(&self.path, Some(&file))?;
+        Ok(file)
     }
 
     /// Lets go of the mapping and of the handle that was kept; the next operation opens the file again.
@@ -110,8 +141,7 @@ impl MmapSource {
         let Some(writable) = self.zero_copy else {
             return Ok(None);
         };
-        let file = open(&self.path)?;
-        self.identity.check(&self.path, Some(&file))?;
+        let file = self.open()?;
         // SAFETY: only reached through `LoadOptions::zero_copy`, an unsafe function whose caller promised that
         // nobody changes the file while the array lives. A private mapping keeps edits from the file.
         let pages = unsafe {
@@ -124,10 +154,6 @@ impl MmapSource {
         let pages = pages.map_err(|error| Error::io(&error, 0).at(&self.path))?;
         Ok(Some(Mapping { pages, bytes }))
     }
-}
-
-fn open(path: &Path) -> Result<File> {
-    File::open(path).map_err(|error| Error::io(&error, 0).at(path))
 }
 
 /// A part of a mapped file that serves as an array.

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "gpu")]
 mod bus;
+mod cold;
 #[cfg(feature = "gpu")]
 mod device;
 #[cfg(not(feature = "gpu"))]
@@ -11,29 +12,34 @@ mod floor;
 mod measure;
 mod memory;
 mod phantom;
+mod phantoms;
+mod plot;
 mod report;
+mod verdict;
 
 use std::path::{Path, PathBuf};
 
-use crate::{CommandResult, spinner};
-use measure::Measurement;
-use phantom::Phantom;
+use crate::{CommandResult, output, spinner};
+use measure::{Measurement, Runs};
 
-/// Stored bytes of the phantom, unless asked for otherwise.
+/// Stored bytes of the largest phantom, unless asked for otherwise.
 const PHANTOM_BYTES: usize = 420_000_000;
 
 /// CPU against GPU, stage by stage, on this machine; bits are compared.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Volumes to load; none: a phantom 4-D series made on the spot
+    /// Volumes to load; none: phantoms of several sizes and types made on the spot
     files: Vec<PathBuf>,
-    /// One JSON array instead of tables
+    /// One JSON object instead of tables
     #[arg(long)]
     json: bool,
-    /// Runs of each stage; the median counts
+    /// Also draws the rates of all files, as an SVG
+    #[arg(long, value_name = "SVG")]
+    plot: Option<PathBuf>,
+    /// Runs of each stage, fewer (but 3) where they take long; the median counts
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
-    /// Size of the phantom's file in megabytes
+    /// Size of the largest phantom's file in megabytes
     #[arg(long, value_name = "MB", default_value_t = PHANTOM_BYTES / 1_000_000)]
     phantom: usize,
 }
@@ -43,39 +49,73 @@ pub fn run(args: &Args) -> CommandResult {
     let mut files = args.files.clone();
     if files.is_empty() {
         folder = tempfile::tempdir()?;
-        files.push(make_phantom(folder.path(), args.phantom)?);
+        let progress = spinner("making phantoms");
+        files = phantoms::write(folder.path(), args.phantom.saturating_mul(1_000_000))?;
+        progress.finish_and_clear();
     }
-    let mut reports = Vec::new();
+    let mut measurements = Vec::new();
     for file in &files {
         let measurement = measure_file(file, args)?;
         if !args.json {
             report::print(&measurement)?;
         }
-        reports.push(measurement);
+        measurements.push(measurement);
     }
+    let crossings = verdict::crossings(&measurements);
     if args.json {
-        report::print_json(&reports)?;
+        report::print_json(&measurements, &crossings)?;
+    } else {
+        report::print_crossings(&crossings)?;
     }
-    match reports.iter().find(|report| !report.bits_agree()) {
-        Some(report) => Err(format!("{}: the bits differ", report.name).into()),
+    if let Some(path) = &args.plot {
+        output::write_whole(path, |file| plot::draw(&measurements, file))?;
+    }
+    bits(&measurements)
+}
+
+/// An error when any comparison found a difference.
+fn bits(measurements: &[Measurement]) -> CommandResult {
+    match measurements.iter().find(|one| !one.bits_agree()) {
+        Some(one) => Err(format!("{}: the bits differ", one.name).into()),
         None => Ok(()),
     }
 }
 
-fn make_phantom(folder: &Path, megabytes: usize) -> Result<PathBuf, Box<dyn std::error::Error>> {
-    let path = folder.join("phantom.nii");
-    let phantom = Phantom::of_bytes(megabytes.saturating_mul(1_000_000));
-    let progress = spinner("making a phantom series");
-    phantom.write(&path)?;
-    progress.finish_and_clear();
-    Ok(path)
-}
-
 fn measure_file(path: &Path, args: &Args) -> Result<Measurement, Box<dyn std::error::Error>> {
     let progress = spinner("");
-    let measured = measure::measure(path, args.runs as usize, &|stage| {
+    let runs = Runs(args.runs as usize);
+    let measured = measure::measure(path, runs, &|stage| {
         progress.set_message(format!("{}: {stage}", path.display()));
     });
     progress.finish_and_clear();
     measured
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn measured(differing_on_cpu: usize, differing: Option<usize>) -> Measurement {
+        let array = voxload::HostArray::from_vec(&[1], vec![0f32]).expect("an array");
+        let image = voxload::DataobjImage::from_array(array, None).expect("an image");
+        let measurement = Measurement::new(Path::new("it"), &image, false);
+        Measurement {
+            differing_on_cpu,
+            differing,
+            ..measurement.expect("a volume")
+        }
+    }
+
+    #[test]
+    fn other_bits_are_a_failure() {
+        assert!(bits(&[measured(0, None), measured(0, Some(0))]).is_ok());
+        for wrong in [
+            measured(1, None),
+            measured(1, Some(0)),
+            measured(0, Some(1)),
+        ] {
+            let error = bits(&[measured(0, None), wrong]).expect_err("a failure");
+            assert_eq!(error.to_string(), "it: the bits differ");
+        }
+    }
 }

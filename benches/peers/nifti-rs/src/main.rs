@@ -1,14 +1,45 @@
-//! Seconds of one whole read to f32 by nifti-rs.
+//! Whole reads by nifti-rs: see `serve.rs` and `compare.py`.
 
-use std::time::Instant;
+#[path = "../../serve.rs"]
+mod serve;
 
-use nifti::{IntoNdArray, NiftiObject, ReaderOptions};
+use std::error::Error;
+
+use ndarray::ArrayD;
+use nifti::{DataElement, IntoNdArray, NiftiHeader, NiftiObject, ReaderOptions};
+use serve::{Answer, seconds, serve, unknown};
+
+fn read<T: DataElement>(path: &str) -> Result<ArrayD<T>, Box<dyn Error>> {
+    let object = ReaderOptions::new().read_file(path)?;
+    Ok(object.into_volume().into_ndarray::<T>()?)
+}
+
+fn dump<T: DataElement + bytemuck::Pod>(path: &str, out: &str) -> Answer {
+    let array = read::<T>(path)?;
+    let transposed = array.t();
+    let elements = transposed.as_slice().ok_or("not column-major")?;
+    std::fs::write(out, bytemuck::cast_slice(elements))?;
+    Ok(0.0)
+}
+
+fn open(path: &str, times: &str) -> Answer {
+    let times: u32 = times.parse()?;
+    let took = seconds(|| {
+        for _ in 0..times {
+            NiftiHeader::from_file(path)?;
+        }
+        Ok(())
+    })?;
+    Ok(took / f64::from(times))
+}
 
 fn main() {
-    let path = std::env::args().nth(1).expect("a file");
-    let start = Instant::now();
-    let object = ReaderOptions::new().read_file(path).expect("a volume");
-    let array = object.into_volume().into_ndarray::<f32>().expect("values");
-    println!("{:.6}", start.elapsed().as_secs_f64());
-    drop(array);
+    serve(|words| match *words {
+        ["whole", "f32", path] => seconds(|| read::<f32>(path)),
+        ["whole", "f64", path] => seconds(|| read::<f64>(path)),
+        ["dump", "f32", path, out] => dump::<f32>(path, out),
+        ["dump", "f64", path, out] => dump::<f64>(path, out),
+        ["open", path, times] => open(path, times),
+        _ => unknown(words),
+    });
 }

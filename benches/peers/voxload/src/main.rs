@@ -1,40 +1,133 @@
-//! Seconds of one read by voxload: `whole FILE [INDEX]`, `frame FILE T [INDEX]`, or `again FILE T [INDEX]` for the
-//! second access to a frame after a read elsewhere, in one image.
+//! Reads by voxload, and the floors they are measured against: see `serve.rs` and `compare.py`.
 
-use std::time::Instant;
+#[path = "../../../../src/bin/voxload/bench/floor.rs"]
+mod floor;
+mod floors;
+#[path = "../../../../src/bin/voxload/bench/memory.rs"]
+mod memory;
+#[path = "../../serve.rs"]
+mod serve;
 
-use voxload::{DataobjImage, Index, LoadOptions};
+use std::error::Error;
+
+use floors::{Floor, copy};
+use serve::{Answer, seconds, serve, unknown};
+use voxload::{DataobjImage, Float, HostArray, Index, LoadOptions};
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+fn whole<T: Float>(path: &str) -> Result<HostArray<T>> {
+    Ok(voxload::load(path)?.dataobj().read()?)
+}
+
+fn indexed(path: &str, index: &str) -> Result<DataobjImage> {
+    let options = LoadOptions::new().gzip_index(index);
+    Ok(DataobjImage::from_filename(path, &options)?)
+}
+
+fn dump<T: Float>(path: &str, out: &str) -> Answer {
+    let array = whole::<T>(path)?;
+    std::fs::write(out, bytemuck::cast_slice(array.as_slice()))?;
+    Ok(0.0)
+}
+
+/// A buffer that stays: `filled` has been written before.
+fn warm(filled: &mut Vec<f32>, path: &str) -> Answer {
+    let voxels = voxload::load(path)?.header().voxels()? as usize;
+    if filled.len() != voxels {
+        *filled = vec![1.0; voxels];
+    }
+    seconds(|| Ok(voxload::load(path)?.dataobj().read_into(filled)?))
+}
+
+#[expect(unsafe_code, reason = "its contract is kept: nobody changes the file")]
+fn zero_copy(path: &str) -> Answer {
+    // SAFETY: compare.py makes the files before it asks and leaves them alone.
+    let options = unsafe { LoadOptions::new().zero_copy() };
+    seconds(|| {
+        Ok(DataobjImage::from_filename(path, &options)?
+            .dataobj()
+            .read::<f32>()?)
+    })
+}
+
+/// The average over `count` times of work on a number that counts up.
+fn average(count: usize, mut work: impl FnMut(usize) -> Result<()>) -> Answer {
+    let took = seconds(|| (0..count).try_for_each(&mut work))?;
+    Ok(took / count as f64)
+}
+
+fn frame(image: &DataobjImage, t: usize) -> Result<HostArray<f32>> {
+    let index: Index = format!("[..., {t}]").parse()?;
+    Ok(image.dataobj().slice(&index)?)
+}
+
+/// Frames here and there in an open image.
+fn frames(path: &str, count: &str) -> Answer {
+    let image = voxload::load(path)?;
+    let count: usize = count.parse()?;
+    let all = *image.shape().last().ok_or("no axes")?;
+    frame(&image, 0)?;
+    average(count, |i| frame(&image, i * 37 % all).map(drop))
+}
+
+/// Single-voxel time series, their places one a line in a file.
+fn series(path: &str, places: &str) -> Answer {
+    let image = voxload::load(path)?;
+    let places: Vec<Index> = std::fs::read_to_string(places)?
+        .lines()
+        .map(|line| Ok(format!("[{line}, :]").parse()?))
+        .collect::<Result<_>>()?;
+    average(places.len(), |i| {
+        image.dataobj().slice::<f32>(&places[i])?;
+        Ok(())
+    })
+}
+
+/// The same frame again after a read elsewhere, in one image.
+fn again(image: &DataobjImage, t: &str) -> Answer {
+    let t: usize = t.parse()?;
+    drop((frame(image, t)?, frame(image, 0)?));
+    seconds(|| frame(image, t))
+}
+
+/// A frame in an image that is opened for it.
+fn once(path: &str, t: &str, index: &str) -> Answer {
+    let t: usize = t.parse()?;
+    seconds(|| frame(&indexed(path, index)?, t))
+}
+
+/// Anonymous bytes of a load beyond its output.
+fn memory_over(path: &str) -> Answer {
+    let (peak, array) = memory::peak_of(|| whole::<f32>(path));
+    Ok(peak as f64 - array?.size_bytes() as f64)
+}
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let (what, path, frame, index) = match arguments[..] {
-        ["whole", path] => ("whole", path, "", None),
-        ["whole", path, index] => ("whole", path, "", Some(index)),
-        [what @ ("frame" | "again"), path, t] => (what, path, t, None),
-        [what @ ("frame" | "again"), path, t, index] => (what, path, t, Some(index)),
-        _ => panic!("whole FILE [INDEX] | frame FILE T [INDEX] | again FILE T [INDEX]"),
-    };
-    let options = match index {
-        Some(index) => LoadOptions::new().gzip_index(index),
-        None => LoadOptions::new(),
-    };
-    let mut start = Instant::now();
-    let image = DataobjImage::from_filename(path, &options).expect("a volume");
-    let read = |t: &str| {
-        let index: Index = format!("[..., {t}]").parse().expect("an index");
-        image.dataobj().slice::<f32>(&index).expect("a frame")
-    };
-    let array = match what {
-        "whole" => image.dataobj().read::<f32>().expect("a read"),
-        "frame" => read(frame),
-        _ => {
-            drop((read(frame), read("0")));
-            start = Instant::now();
-            read(frame)
+    let mut filled = Vec::new();
+    let mut spare = Vec::new();
+    serve(|words| match *words {
+        ["whole", "f32", path] => seconds(|| whole::<f32>(path)),
+        ["whole", "f64", path] => seconds(|| whole::<f64>(path)),
+        ["whole", "f32", path, index] => {
+            seconds(|| Ok(indexed(path, index)?.dataobj().read::<f32>()?))
         }
-    };
-    let seconds = start.elapsed().as_secs_f64();
-    drop(array);
-    println!("{seconds:.6}");
+        ["dump", "f32", path, out] => dump::<f32>(path, out),
+        ["dump", "f64", path, out] => dump::<f64>(path, out),
+        ["warm", path] => warm(&mut filled, path),
+        ["zero_copy", path] => zero_copy(path),
+        ["frames", path, count] => frames(path, count),
+        ["series", path, places] => series(path, places),
+        ["open", path, times] => average(times.parse()?, |_| Ok(voxload::load(path).map(drop)?)),
+        ["again", path, t, index] => again(&indexed(path, index)?, t),
+        ["once", path, t, index] => once(path, t, index),
+        ["memory", path] => memory_over(path),
+        ["floor", "fresh", stored, made, path] => Floor::new(path, stored, made)?.fresh(),
+        ["floor", "warm", stored, made, path] => Floor::new(path, stored, made)?.warm(&mut spare),
+        ["floor", "frames", stored, made, path, voxels, count] => {
+            Floor::new(path, stored, made)?.frames(voxels, count)
+        }
+        ["copy", kind, path] => copy(kind, path, &mut spare),
+        _ => unknown(words),
+    });
 }

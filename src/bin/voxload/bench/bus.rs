@@ -2,7 +2,7 @@
 
 use voxload::Gpu;
 
-use super::measure::{Failure, median};
+use super::measure::{Failure, Runs};
 
 /// Bytes of a buffer to copy from, at most: copies go round in it. Larger than the device's caches.
 const BUFFER_BYTES: u64 = 256 << 20;
@@ -11,7 +11,7 @@ const BUFFER_BYTES: u64 = 256 << 20;
 ///
 /// # Errors
 /// When the device does not answer.
-pub fn upload(gpu: &Gpu, bytes: u64, runs: usize) -> Result<f64, Failure> {
+pub fn upload(gpu: &Gpu, bytes: u64, runs: Runs) -> Result<f64, Failure> {
     copies(gpu, bytes, runs, wgpu::BufferUsages::MAP_WRITE)
 }
 
@@ -19,11 +19,11 @@ pub fn upload(gpu: &Gpu, bytes: u64, runs: usize) -> Result<f64, Failure> {
 ///
 /// # Errors
 /// When the device does not answer.
-pub fn within(gpu: &Gpu, bytes: u64, runs: usize) -> Result<f64, Failure> {
+pub fn within(gpu: &Gpu, bytes: u64, runs: Runs) -> Result<f64, Failure> {
     copies(gpu, bytes, runs, wgpu::BufferUsages::COPY_DST)
 }
 
-fn copies(gpu: &Gpu, bytes: u64, runs: usize, usage: wgpu::BufferUsages) -> Result<f64, Failure> {
+fn copies(gpu: &Gpu, bytes: u64, runs: Runs, usage: wgpu::BufferUsages) -> Result<f64, Failure> {
     let most = BUFFER_BYTES.min(gpu.limits().max_buffer_size);
     let size = bytes.next_multiple_of(4).min(most) & !3;
     let buffer = |label, usage, mapped| {
@@ -53,5 +53,5 @@ fn copies(gpu: &Gpu, bytes: u64, runs: usize, usage: wgpu::BufferUsages) -> Resu
         Ok(())
     };
     run()?;
-    Ok(median(runs, run)?.0)
+    Ok(runs.median(run)?.0)
 }

@@ -1,14 +1,15 @@
 //! The GPU's rows: to a device buffer and back, stage by stage, beside plain copies; and the bits against the CPU's.
 
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
-use voxload::{
-    Caching, DType, DataobjImage, Gpu, HostArray, Index, KernelReport, StagingOptions, Trace,
-};
+use voxload::{Caching, DType, Gpu, HostArray, Index, KernelReport, StagingOptions, Trace};
 
 use super::bus;
-use super::measure::{Failure, Measurement, Stage, median};
+use super::measure::{
+    CPU_FRESH, CPU_UPLOAD, Failure, GPU_BACK, GPU_BUFFER, Measurement, Runs, Stage, differing,
+};
 
 /// The copy that a load to a device cannot be faster than, where there is a bus.
 const FLOOR_BUS: &str = "bus copy of the stored bytes";
@@ -35,9 +36,7 @@ impl DeviceReport {
 
     /// Bytes a second that the chosen kernel reads and writes, as a part of what plain copies do.
     fn kernel_share_of_memory(&self) -> Option<f64> {
-        let report = self.kernel.as_ref()?;
-        let chosen = |rate: &&voxload::KernelRate| rate.method == report.chosen;
-        let voxels = report.rates.iter().find(chosen)?.voxels_per_second?;
+        let voxels = self.kernel.as_ref().and_then(chosen_rate)?;
         let bytes = (self.stored_bytes + self.output_bytes) as f64 / (self.output_bytes / 4) as f64;
         Some(voxels * bytes / self.memory_rate)
     }
@@ -106,14 +105,14 @@ impl DeviceReport {
     }
 }
 
-/// Measures loads of an image to the default device, whose values should be `expected`.
+/// Measures loads of a file to the default device, whose values should be `expected`. Each load opens it anew.
 ///
 /// # Errors
 /// When the device fails while it is measured. That there is none, or none for this image, is noted only.
 pub fn measure(
-    image: &DataobjImage,
+    path: &Path,
     expected: &HostArray<f32>,
-    runs: usize,
+    runs: Runs,
     measurement: &mut Measurement,
 ) -> Result<(), Failure> {
     let gpu = match Gpu::new() {
@@ -125,8 +124,10 @@ pub fn measure(
     };
     let info = gpu.info();
     measurement.adapter = format!("{} ({:?}, {:?})", info.name, info.device_type, info.backend);
+    let image = voxload::load(path)?;
     let header = image.header();
     let (stored_bytes, output_bytes) = (header.data_bytes()?, expected.size_bytes() as u64);
+    let on_cpu = measurement.seconds(CPU_FRESH).unwrap_or_default();
     let mut record = |name, seconds, floor| {
         measurement.stages.push(Stage {
             name,
@@ -136,7 +137,7 @@ pub fn measure(
             floor,
         });
     };
-    let load = || image.get_fdata_gpu::<f32>(&gpu, Caching::Unchanged);
+    let load = || voxload::load(path)?.get_fdata_gpu::<f32>(&gpu, Caching::Unchanged);
     let first = Instant::now();
     let array = match load() {
         Ok(array) => array,
@@ -148,26 +149,33 @@ pub fn measure(
     let first = first.elapsed().as_secs_f64();
     record("gpu, first load to a buffer", first, None);
     let mut back = vec![0f32; expected.len()];
-    let (download, ()) = median(runs, || Ok(array.download_into(&mut back)?))?;
+    let (download, ()) = runs.median(|| Ok(array.download_into(&mut back)?))?;
     drop(array);
     // Decides which kernel is taken from here on.
     let kernel = gpu.kernel_rates(header.dtype, &header.scaling, DType::F32);
-    let (load_seconds, _) = median(runs, || Ok(load()?))?;
-    record("gpu to a device buffer", load_seconds, Some(FLOOR_BUS));
-    let trace = traced(image, &gpu, runs)?;
+    let (load_seconds, _) = runs.median(|| Ok(load()?))?;
+    record(GPU_BUFFER, load_seconds, Some(FLOOR_BUS));
+    back.fill(0.0);
+    let (both, ()) = runs.median(|| Ok(load()?.download_into(&mut back)?))?;
+    record(GPU_BACK, both, None);
+    let trace = traced(path, &gpu, runs)?;
     for (name, busy) in trace.as_ref().map(stages).into_iter().flatten() {
         record(name, busy.as_secs_f64(), None);
     }
+    if let Some(rate) = kernel.as_ref().ok().and_then(chosen_rate) {
+        record("gpu, kernel alone", expected.len() as f64 / rate, None);
+    }
     record("gpu, download", download, None);
+    image.get_fdata_gpu::<f32>(&gpu, Caching::Fill)?;
+    let (cached, _) = runs.median(|| Ok(image.get_fdata_gpu::<f32>(&gpu, Caching::Fill)?))?;
+    record("gpu, second get_fdata_gpu", cached, None);
+    image.uncache();
     let bus_seconds = bus::upload(&gpu, stored_bytes, runs)?;
     record(FLOOR_BUS, bus_seconds, None);
+    let upload = bus::upload(&gpu, output_bytes, runs)?;
+    record(CPU_UPLOAD, on_cpu + upload, None);
     let memory_seconds = bus::within(&gpu, output_bytes, runs)?;
-    let differing = back
-        .iter()
-        .zip(expected.as_slice())
-        .filter(|(gpu, cpu)| gpu.to_bits() != cpu.to_bits() && !(gpu.is_nan() && cpu.is_nan()))
-        .count();
-    measurement.differing = Some(differing);
+    measurement.differing = Some(differing(&back, expected.as_slice()));
     measurement.device = Some(DeviceReport {
         kernel: kernel.ok(),
         trace,
@@ -180,17 +188,22 @@ pub fn measure(
     Ok(())
 }
 
-/// The trace of the load whose length is the median; `None` for values in memory, which have no stages.
-fn traced(image: &DataobjImage, gpu: &Gpu, runs: usize) -> Result<Option<Trace>, Failure> {
-    let Some(proxy) = image.dataobj().as_proxy() else {
-        return Ok(None);
-    };
+/// Voxels a second of the kernel that loads take.
+fn chosen_rate(report: &KernelReport) -> Option<f64> {
+    let chosen = |rate: &&voxload::KernelRate| rate.method == report.chosen;
+    report.rates.iter().find(chosen)?.voxels_per_second
+}
+
+/// The trace of the load whose length is the median.
+fn traced(path: &Path, gpu: &Gpu, runs: Runs) -> Result<Option<Trace>, Failure> {
     let load = |_| {
+        let image = voxload::load(path)?;
+        let proxy = image.proxy().ok_or("a loaded file has a proxy")?;
         let options = StagingOptions::default();
         let (_, trace) = proxy.slice_gpu_traced::<f32>(gpu, &Index::new(), &options)?;
         Ok(trace)
     };
-    let traces: Result<Vec<Trace>, Failure> = (0..runs.max(1)).map(load).collect();
+    let traces: Result<Vec<Trace>, Failure> = (0..runs.0.clamp(1, 3)).map(load).collect();
     let mut traces = traces?;
     traces.sort_by_key(|trace| trace.wall);
     Ok(traces.get(traces.len() / 2).copied())

@@ -5,10 +5,11 @@ use std::fs::File;
 use std::path::Path;
 
 use memmap2::{Mmap, MmapMut};
+use multiversion::multiversion;
 use rayon::prelude::*;
 
-/// Stored bytes that one thread takes at a time.
-const PIECE_BYTES: usize = 512 << 10;
+/// Output bytes that one thread makes at a time.
+const PIECE_BYTES: usize = 1 << 20;
 
 /// Fresh output memory: from the system, in huge pages where it has them.
 ///
@@ -21,29 +22,43 @@ pub fn fresh(bytes: usize) -> std::io::Result<MmapMut> {
     Ok(pages)
 }
 
-/// Reads `stored` and writes each byte `out.len() / stored.len()` times over: a load without the arithmetic.
-pub fn widen(stored: &[u8], out: &mut [u8]) {
-    let ratio = (out.len() / stored.len().max(1)).max(1);
-    out.par_chunks_mut(PIECE_BYTES * ratio)
-        .zip(stored.par_chunks(PIECE_BYTES))
-        .for_each(|(out, stored)| match ratio {
-            2 => widen_by::<2, 4>(stored, out),
-            4 => widen_by::<2, 8>(stored, out),
-            _ => {
-                let length = out.len().min(stored.len());
-                out[..length].copy_from_slice(&stored[..length]);
-            }
-        });
+/// A load without the arithmetic: voxels of `from` bytes become voxels of `to` bytes, on all threads.
+pub fn move_voxels(stored: &[u8], from: usize, out: &mut [u8], to: usize) {
+    let voxels = PIECE_BYTES / to.max(1);
+    out.par_chunks_mut(voxels * to)
+        .zip(stored.par_chunks(voxels * from))
+        .for_each(|(out, stored)| move_row(stored, from, out, to));
 }
 
-/// Each `FROM` bytes become `TO` bytes, the rest zero: what a cast moves.
-fn widen_by<const FROM: usize, const TO: usize>(stored: &[u8], out: &mut [u8]) {
+/// The same on this thread.
+pub fn move_row(stored: &[u8], from: usize, out: &mut [u8], to: usize) {
+    match (from, to) {
+        (1, 4) => each::<1, 4>(stored, out),
+        (2, 4) => each::<2, 4>(stored, out),
+        (8, 4) => each::<8, 4>(stored, out),
+        (1, 8) => each::<1, 8>(stored, out),
+        (2, 8) => each::<2, 8>(stored, out),
+        (4, 8) => each::<4, 8>(stored, out),
+        _ => {
+            let length = out.len().min(stored.len());
+            out[..length].copy_from_slice(&stored[..length]);
+        }
+    }
+}
+
+/// Each `FROM` bytes become `TO` bytes, cut or the rest zero: what a cast moves.
+#[multiversion(targets(
+    "x86_64+avx512f+avx512bw+avx512dq+avx512vl",
+    "x86_64+avx2+f16c",
+    "aarch64+neon"
+))]
+fn each<const FROM: usize, const TO: usize>(stored: &[u8], out: &mut [u8]) {
     let (stored, _) = stored.as_chunks::<FROM>();
     let (out, _) = out.as_chunks_mut::<TO>();
     for (out, stored) in out.iter_mut().zip(stored) {
-        let mut wide = [0; TO];
+        let mut wide = [0; 8];
         wide[..FROM].copy_from_slice(stored);
-        *out = wide;
+        out.copy_from_slice(&wide[..TO]);
     }
 }
 

@@ -1,9 +1,9 @@
 //! The GPU's rows of a build without it: none.
 
 use serde_json::Value;
-use voxload::{DataobjImage, HostArray};
+use voxload::HostArray;
 
-use super::measure::{Failure, Measurement};
+use super::measure::{Failure, Measurement, Runs};
 
 /// There is none.
 pub enum DeviceReport {}
@@ -20,9 +20,9 @@ impl DeviceReport {
 
 /// Says why there is nothing to measure.
 pub fn measure(
-    _: &DataobjImage,
+    _: &std::path::Path,
     _: &HostArray<f32>,
-    _: usize,
+    _: Runs,
     measurement: &mut Measurement,
 ) -> Result<(), Failure> {
     measurement.adapter = "this build has no GPU support".to_owned();

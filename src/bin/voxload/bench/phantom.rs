@@ -1,21 +1,25 @@
-//! A phantom: a 4-D int16 series with slope and inter, made on the spot.
+//! A phantom: a 4-D series with slope and inter, made on the spot.
 
 use std::io::Write;
 use std::path::Path;
 
-/// Shape, and the scaling that its header states.
+use voxload::DType;
+
+/// Shape, stored type (u8, i16, f32 or f64), and the scaling that its header states.
 pub struct Phantom {
     pub shape: [usize; 4],
+    pub dtype: DType,
     pub slope: f32,
     pub inter: f32,
 }
 
 impl Phantom {
     /// A series of about this many stored bytes, in frames of 96 x 96 x 60 voxels.
-    pub fn of_bytes(bytes: usize) -> Self {
-        let frame = 96 * 96 * 60 * 2;
+    pub fn of_bytes(bytes: usize, dtype: DType) -> Self {
+        let frame = 96 * 96 * 60 * dtype.size_bytes();
         Self {
             shape: [96, 96, 60, bytes.div_ceil(frame).max(2)],
+            dtype,
             slope: 0.075_406_97,
             inter: 3_100.761_7,
         }
@@ -29,7 +33,7 @@ impl Phantom {
         let mut file = std::io::BufWriter::with_capacity(1 << 20, std::fs::File::create(path)?);
         file.write_all(&self.header())?;
         let frame: usize = self.shape[..3].iter().product();
-        let mut bytes = Vec::with_capacity(frame * 2);
+        let mut bytes = Vec::with_capacity(frame * self.dtype.size_bytes());
         // A smooth head with noise: compresses about as real series do.
         let mut state = 0x2545_f491_4f6c_dd1d_u64;
         let [nx, ny, nz, frames] = self.shape;
@@ -42,7 +46,12 @@ impl Phantom {
                         state ^= state >> 7;
                         state ^= state << 17;
                         let value = self.voxel([i, j, k, t], (state >> 58) as i16);
-                        bytes.extend_from_slice(&value.to_le_bytes());
+                        match self.dtype {
+                            DType::U8 => bytes.push((value >> 2) as u8),
+                            DType::F32 => bytes.extend(f32::from(value).to_le_bytes()),
+                            DType::F64 => bytes.extend(f64::from(value).to_le_bytes()),
+                            _ => bytes.extend(value.to_le_bytes()),
+                        }
                     }
                 }
             }
@@ -78,8 +87,14 @@ impl Phantom {
         for axis in 4..7 {
             put(42 + 2 * axis, &1i16.to_le_bytes());
         }
-        put(70, &4i16.to_le_bytes());
-        put(72, &16i16.to_le_bytes());
+        let code: i16 = match self.dtype {
+            DType::U8 => 2,
+            DType::F32 => 16,
+            DType::F64 => 64,
+            _ => 4,
+        };
+        put(70, &code.to_le_bytes());
+        put(72, &(8 * self.dtype.size_bytes() as i16).to_le_bytes());
         for (axis, zoom) in [1.0f32, 2.0, 2.0, 2.0, 1.5, 1.0, 1.0, 1.0]
             .iter()
             .enumerate()

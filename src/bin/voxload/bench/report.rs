@@ -5,6 +5,7 @@ use std::io::Write;
 use serde_json::{Value, json};
 
 use super::measure::{Measurement, Stage};
+use super::verdict::{self, Crossing};
 use crate::CommandResult;
 
 /// Prints one file's table.
@@ -22,23 +23,17 @@ pub fn print(measurement: &Measurement) -> CommandResult {
         "stage", "median", "stored GB/s", "output GB/s", "x floor"
     )?;
     for stage in &measurement.stages {
-        let rate = |bytes: u64| format!("{:.2}", bytes as f64 / stage.seconds / 1e9);
-        let whole = moves_everything(stage);
+        let shown = |bytes: u64| {
+            let rate = rate(stage, bytes).map(|rate| format!("{:.2}", rate / 1e9));
+            rate.unwrap_or_default()
+        };
         writeln!(
             out,
             "  {:<34} {:>12} {:>12} {:>12} {:>9}",
             stage.name,
             time(stage.seconds),
-            if whole {
-                rate(stage.stored_bytes)
-            } else {
-                String::new()
-            },
-            if whole {
-                rate(stage.output_bytes)
-            } else {
-                String::new()
-            },
+            shown(stage.stored_bytes),
+            shown(stage.output_bytes),
             of_floor(measurement, stage).map_or(String::new(), |ratio| format!("{ratio:.2}")),
         )?;
     }
@@ -52,14 +47,51 @@ pub fn print(measurement: &Measurement) -> CommandResult {
             writeln!(out, "  {line}")?;
         }
     }
+    if !measurement.cold {
+        writeln!(out, "  not cold: the page cache kept the file")?;
+    }
     writeln!(out, "  {}", bits(measurement))?;
+    writeln!(out, "  {}", verdict::of(measurement))?;
     Ok(())
 }
 
-/// Prints all files as one JSON array.
-pub fn print_json(measurements: &[Measurement]) -> CommandResult {
-    let objects: Vec<Value> = measurements.iter().map(object).collect();
-    writeln!(std::io::stdout().lock(), "{:#}", Value::Array(objects))?;
+/// Prints from which size on the GPU wins.
+pub fn print_crossings(crossings: &[Crossing]) -> CommandResult {
+    let mut out = std::io::stdout().lock();
+    for one in crossings {
+        let (kind, wanted) = (&one.kind, one.wanted.name());
+        let megabytes = |bytes: u64| bytes as f64 / 1e6;
+        match one.from_bytes {
+            Some(bytes) => writeln!(
+                out,
+                "{kind}, {wanted} arrays: the GPU wins from {:.1} MB stored on",
+                megabytes(bytes)
+            )?,
+            None => writeln!(
+                out,
+                "{kind}, {wanted} arrays: the GPU does not win up to {:.1} MB stored",
+                megabytes(one.largest_bytes)
+            )?,
+        }
+    }
+    Ok(())
+}
+
+/// Prints all files as one JSON object.
+pub fn print_json(measurements: &[Measurement], crossings: &[Crossing]) -> CommandResult {
+    let wins = crossings.iter().map(|one| {
+        json!({
+            "kind": one.kind,
+            "wanted": one.wanted.name(),
+            "from_stored_bytes": one.from_bytes,
+            "largest_stored_bytes": one.largest_bytes,
+        })
+    });
+    let object = json!({
+        "files": measurements.iter().map(object).collect::<Vec<Value>>(),
+        "gpu_wins": wins.collect::<Vec<Value>>(),
+    });
+    writeln!(std::io::stdout().lock(), "{object:#}")?;
     Ok(())
 }
 
@@ -73,6 +105,8 @@ fn object(measurement: &Measurement) -> Value {
                 "seconds": stage.seconds,
                 "stored_bytes": stage.stored_bytes,
                 "output_bytes": stage.output_bytes,
+                "stored_bytes_per_second": rate(stage, stage.stored_bytes),
+                "output_bytes_per_second": rate(stage, stage.output_bytes),
                 "times_floor": of_floor(measurement, stage),
             })
         })
@@ -80,18 +114,25 @@ fn object(measurement: &Measurement) -> Value {
     json!({
         "file": measurement.name,
         "volume": measurement.description,
+        "kind": measurement.kind,
         "threads": measurement.threads,
+        "cold": measurement.cold,
         "adapter": measurement.adapter,
         "memory_over_output_bytes": measurement.memory_over_output,
         "differing_values": measurement.differing,
+        "differing_values_on_cpu": measurement.differing_on_cpu,
+        "verdict": verdict::of(measurement),
         "gpu": measurement.device.as_ref().map(|device| device.object()),
         "stages": stages,
     })
 }
 
-/// Whether a rate in bytes says anything: not for what moves none.
-fn moves_everything(stage: &Stage) -> bool {
-    stage.seconds > 0.0 && !stage.name.starts_with("open") && !stage.name.contains("second")
+/// Bytes a second; `None` for what moves none.
+fn rate(stage: &Stage, bytes: u64) -> Option<f64> {
+    let moves = stage.seconds > 0.0
+        && !stage.name.starts_with("open")
+        && !stage.name.contains("second get_fdata");
+    moves.then(|| bytes as f64 / stage.seconds)
 }
 
 fn of_floor(measurement: &Measurement, stage: &Stage) -> Option<f64> {
@@ -101,6 +142,10 @@ fn of_floor(measurement: &Measurement, stage: &Stage) -> Option<f64> {
 
 fn bits(measurement: &Measurement) -> String {
     match measurement.differing {
+        _ if measurement.differing_on_cpu > 0 => format!(
+            "bits: {} values DIFFER between reads by the CPU",
+            measurement.differing_on_cpu
+        ),
         Some(0) => "bits: CPU and GPU agree on every value".to_owned(),
         Some(differing) => format!("bits: {differing} values DIFFER between CPU and GPU"),
         None => "bits: no GPU took part, nothing was compared".to_owned(),

@@ -1,0 +1,400 @@
+"""voxload against its peers and its floors: the same files, the same arrays, in alternation, on one machine.
+
+    sh benches/peers/run.sh [--smoke] [--runs N] [--megabytes MB]
+
+Every peer is a process that stays and is asked in turn. Each round asks all of them, twice each, and the second time
+counts: it finds the free memory that the same work left, not what another left. Medians of the rounds are shown. Every array is fully touched, has the same dtype and scaling, and is compared value by value with nibabel's.
+The table goes into benches/RESULTS.md between two marks; with --smoke (small files, two rounds) it is only printed.
+"""
+
+import argparse
+import datetime
+import importlib.metadata
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+
+import files
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+RESULTS = os.path.join(HERE, "..", "RESULTS.md")
+BEGIN, END = "<!-- compare.py: begin -->", "<!-- compare.py: end -->"
+
+DTYPES = {"f32": np.float32, "f64": np.float64}
+
+# Voxels that are compared at a time.
+BLOCK = 1 << 24
+
+
+class Peer:
+    """A process that answers questions: see serve.rs."""
+
+    def __init__(self, command):
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+
+    def ask(self, *words):
+        """A number; or RuntimeError with what the peer says, or that it fell silent."""
+        try:
+            self.process.stdin.write("\t".join(map(str, words)) + "\n")
+            self.process.stdin.flush()
+            answer = self.process.stdout.readline().strip()
+        except BrokenPipeError:
+            answer = ""
+        if not answer:
+            raise RuntimeError("it died")
+        if answer.startswith("!"):
+            raise RuntimeError(answer[1:].strip())
+        return float(answer)
+
+    def end(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+class Field:
+    """All peers, the folder of files, and the rows of the table that come of them."""
+
+    def __init__(self, peers, folder, scratch, runs):
+        self.peers, self.folder, self.scratch, self.runs = peers, folder, scratch, runs
+        self.rows, self.notes, self.wrong = [], [], []
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def medians(self, questions):
+        """Medians by name of {name: (peer, *words)}; who cannot answer is left out, with a note."""
+        times = {name: [] for name in questions}
+        for _ in range(self.runs):
+            for name, (peer, *words) in questions.items():
+                if name not in times or peer not in self.peers:
+                    times.pop(name, None)
+                    continue
+                try:
+                    self.peers[peer].ask(*words)
+                    took = self.peers[peer].ask(*words)
+                except RuntimeError as error:
+                    self.notes.append(f"{name} on {os.path.basename(str(words[-1]))}: {error}")
+                    del times[name]
+                    continue
+                times[name].append(took)
+        return {name: statistics.median(took) for name, took in times.items()}
+
+    def say(self, work, who, seconds, ratio="", promised="", holds=""):
+        self.rows.append((work, who, time(seconds), ratio, promised, holds))
+        print(" | ".join(self.rows[-1]), flush=True)
+
+    def versus(self, work, ours, found, promises, floor=None, wrong=None):
+        """Rows of one piece of work: ours, its floor ((name, at most)), and every peer ({name: at least})."""
+        if ours not in found:
+            raise RuntimeError(f"{work}: voxload gave no answer")
+        mine = found.pop(ours)
+        self.say(work, ours, mine)
+        if floor and floor[0] in found:
+            name, most = floor
+            ratio = mine / found[name]
+            self.say(work, name, found.pop(name), f"voxload / it {ratio:.2f}", f"at most {most}", verdict(ratio <= most))
+        for name, seconds in found.items():
+            ratio, least = seconds / mine, promises.get(name)
+            who = f"{name}, {wrong[name]} values differ" if wrong and wrong.get(name) else name
+            promised = f"at least {least}" if least else ""
+            self.say(work, who, seconds, f"it / voxload {ratio:.1f}", promised, verdict(ratio >= least) if least else "")
+
+    def differing(self, dtype, path, names):
+        """How many values of each peer's array are not nibabel's, by name; any two NaN count as the same."""
+        kept, other = (os.path.join(self.scratch, name) for name in ("expected.raw", "found.raw"))
+        self.peers["nibabel"].ask("dump", dtype, path, kept)
+        expected, counts = np.memmap(kept, DTYPES[dtype], "r"), {}
+        for name, peer in names.items():
+            if peer not in self.peers:
+                continue
+            try:
+                self.peers[peer].ask("dump", dtype, path, other)
+            except RuntimeError as error:
+                self.notes.append(f"{name}: {error}")
+                continue
+            found = np.memmap(other, DTYPES[dtype], "r")
+            counts[name] = differing(expected, found)
+            del found
+            os.remove(other)
+        del expected
+        os.remove(kept)
+        if counts.get("voxload") != 0:
+            self.wrong.append(f"{path} to {dtype}: {counts.get('voxload')} values of voxload differ from nibabel's")
+        return counts
+
+
+def differing(expected, found):
+    """Values that are not the same bits; a text where not even their number is the same."""
+    if expected.size != found.size:
+        return f"{found.size} values instead of {expected.size}; all"
+    unsigned, count = f"u{expected.itemsize}", 0
+    for start in range(0, expected.size, BLOCK):
+        a, b = expected[start : start + BLOCK], found[start : start + BLOCK]
+        unlike = a.view(unsigned) != b.view(unsigned)
+        count += int(np.count_nonzero(unlike & ~(np.isnan(a) & np.isnan(b))))
+    return count
+
+
+def verdict(holds):
+    return "yes" if holds else "**no**"
+
+
+def time(seconds):
+    for unit, size in (("s", 1), ("ms", 1e-3), ("us", 1e-6)):
+        if seconds >= size:
+            break
+    return f"{seconds / size:.3g} {unit}"
+
+
+EVERYBODY = {
+    "voxload": "voxload",
+    "nibabel": "nibabel",
+    "nifti-rs": "nifti-rs",
+    "medrs": "medrs",
+    "SimpleITK": "simpleitk",
+    "numpy, f64 arithmetic in blocks, all threads": "numpy-exact",
+    "numpy, output's arithmetic in blocks, all threads": "numpy",
+    "numpy, the same, 1 thread": "numpy-1",
+}
+
+
+def whole_reads(field, path):
+    for dtype, made, promises in (
+        ("f32", 4, {"nibabel": 7, "nifti-rs": 7, "medrs": 4.5} | {name: 3 for name in EVERYBODY if "numpy" in name}),
+        ("f64", 8, {"nibabel": 6}),
+    ):
+        wrong = field.differing(dtype, path, EVERYBODY)
+        questions = {name: (peer, "whole", dtype, path) for name, peer in EVERYBODY.items()}
+        questions["floor: a plain cast"] = ("voxload", "floor", "fresh", 2, made, path)
+        found = field.medians(questions)
+        floor = ("floor: a plain cast", 1.15)
+        field.versus(f".nii to {dtype}, fresh array", "voxload", found, promises, floor, wrong)
+        if dtype == "f32":
+            nibabel = found["nibabel"]
+            found = field.medians(
+                {"voxload": ("voxload", "warm", path), "floor, warm": ("voxload", "floor", "warm", 2, 4, path)}
+            )
+            found["nibabel, fresh"] = nibabel
+            field.versus(".nii to f32, warm buffer", "voxload", found, {"nibabel, fresh": 13}, ("floor, warm", 1.15))
+
+
+def unscaled(field, megabytes):
+    path = field.path("f32.nii")
+    files.series(path, "<f4", megabytes * 1_000_000, scaled=False)
+    field.differing("f32", path, {"voxload": "voxload"})
+    work = "f32 .nii unscaled to f32"
+    for kind, ours in (("fresh", ("whole", "f32", path)), ("warm", ("warm", path))):
+        copies = {
+            "memcpy, one part a thread": ("voxload", "copy", kind, path),
+            "memcpy, pieces of 1 MiB": ("voxload", "floor", kind, 4, 4, path),
+        }
+        found = field.medians({"voxload": ("voxload", *ours)} | copies)
+        mine, best = found.pop("voxload"), min(found.values())
+        field.say(f"{work}, {kind}", "voxload, safe copy", mine)
+        for name, seconds in found.items():
+            share = seconds / mine
+            judged = ("at least 0.9", verdict(share >= 0.9)) if seconds == best else ("", "")
+            field.say(f"{work}, {kind}", name, seconds, f"it / voxload {share:.2f}", *judged)
+    found = field.medians({"voxload": ("voxload", "zero_copy", path)})["voxload"]
+    field.say(work, "voxload, zero_copy, opening included", found, "", "under 1 ms", verdict(found < 1e-3))
+    os.remove(path)
+
+
+def parts(field, path):
+    places = field.path("places")
+    files.places(places, 1000)
+    voxels, count = int(np.prod(files.SHAPE)), 40
+    found = field.medians(
+        {
+            "voxload": ("voxload", "frames", path, count),
+            "floor: its bytes cast": ("voxload", "floor", "frames", 2, 4, path, voxels, count),
+            "nibabel": ("nibabel", "frames", path, count),
+        }
+    )
+    field.versus("one frame, file open", "voxload", found, {"nibabel": 8}, ("floor: its bytes cast", 1.3))
+    found = field.medians({name: (name, "series", path, places) for name in ("voxload", "nibabel")})
+    field.versus("time series of one voxel, 1000 random", "voxload", found, {"nibabel": 10})
+
+
+def opening(field, path, packed):
+    peers = {"voxload": "voxload", "nibabel": "nibabel", "nifti-rs": "nifti-rs", "medrs": "medrs"}
+    for work, name, least in (("open .nii, header only", path, 15), ("open .nii.gz, header only", packed, 100)):
+        found = field.medians({who: (peer, "open", name, 50) for who, peer in peers.items()})
+        with_index = {"nibabel, indexed_gzip": ("indexed_gzip", "open", name, 3)}
+        found |= field.medians(with_index) if name == packed else {}
+        field.versus(work, "voxload", found, {"nibabel": least, "nibabel, indexed_gzip": least})
+
+
+def packed_reads(field, packed, frames):
+    index = packed + ".voxgzi"
+    peers = {
+        "voxload": "voxload",
+        "SimpleITK": "simpleitk",
+        "nifti-rs": "nifti-rs",
+        "medrs": "medrs",
+        "nibabel": "nibabel",
+        "nibabel, indexed_gzip": "indexed_gzip",
+    }
+    wrong = field.differing("f32", packed, peers)
+    field.peers["voxload"].ask("once", packed, frames - 1, index)
+    questions = {name: (peer, "whole", "f32", packed) for name, peer in peers.items()}
+    questions["voxload, index on disk"] = ("voxload", "whole", "f32", packed, index)
+    promises = {"SimpleITK": 1.25, "nifti-rs": 1.8, "nibabel, indexed_gzip": 4}
+    field.versus(".nii.gz to f32, fresh array", "voxload", field.medians(questions), promises, None, wrong)
+    t = frames // 2
+    found = field.medians(
+        {
+            "voxload": ("voxload", "again", packed, t, index),
+            "voxload, new image, index on disk": ("voxload", "once", packed, t, index),
+            "nibabel, indexed_gzip": ("indexed_gzip", "again", packed, t),
+        }
+    )
+    field.versus("frame of .nii.gz, second access", "voxload", found, {"nibabel, indexed_gzip": 10})
+
+
+def stored_types(field, megabytes):
+    for dtype in (">i2", "u1", "<f4", "<f8", "<i8"):
+        path = field.path("typed.nii")
+        files.series(path, dtype, megabytes * 1_000_000)
+        field.differing("f32", path, {"voxload": "voxload"})
+        item = np.dtype(dtype).itemsize
+        for kind, ours in (("fresh", ("whole", "f32", path)), ("warm", ("warm", path))):
+            found = field.medians(
+                {"voxload": ("voxload", *ours), "floor": ("voxload", "floor", kind, item, 4, path)}
+            )
+            field.versus(f"{dtype} .nii, scaled, to f32, {kind}", "voxload", found, {}, ("floor", 1.3))
+        os.remove(path)
+
+
+def growth(field, megabytes):
+    """Ten times the bytes: no slower per byte, no more memory beside the output."""
+    needed = megabytes * 10 * 3.5e6
+    if available() < needed:
+        field.notes.append(f"growth: it needs {needed / 1e9:.0f} GB of free memory, there are {available() / 1e9:.0f}")
+        return
+    small, large = field.path("small.nii"), field.path("large.nii")
+    voxels = {name: files.sparse(name, size * 1_000_000) for name, size in ((small, megabytes), (large, 10 * megabytes))}
+    for name in voxels:
+        files.read_through(name)
+    found = field.medians({name: ("voxload", "whole", "f32", name) for name in voxels})
+    ratio = (found[large] / voxels[large]) / (found[small] / voxels[small])
+    work = f"growth, {megabytes} MB to {10 * megabytes} MB stored (zeros)"
+    field.say(work, "voxload, small", found[small])
+    field.say(work, "voxload, large", found[large], f"per byte {ratio:.2f}", "at most 1.15", verdict(ratio <= 1.15))
+    over = field.peers["voxload"].ask("memory", large) / 2**20
+    field.rows.append(
+        (work, "anonymous memory over the output", f"{over:.1f} MiB", "", "at most 64 MiB", verdict(over <= 64))
+    )
+    for name in voxels:
+        os.remove(name)
+
+
+def available():
+    with open("/proc/meminfo", encoding="ascii") as file:
+        return next(int(line.split()[1]) * 1024 for line in file if line.startswith("MemAvailable"))
+
+
+def machine():
+    with open("/proc/cpuinfo", encoding="ascii") as file:
+        name = next((line.split(":")[1].strip() for line in file if line.startswith("model name")), platform.machine())
+    with open("/proc/meminfo", encoding="ascii") as file:
+        memory = int(file.readline().split()[1]) / 2**20
+    with open("/sys/kernel/mm/transparent_hugepage/enabled", encoding="ascii") as file:
+        pages = file.read().split("[")[1].split("]")[0]
+    return f"{name}, {os.cpu_count()} threads, {memory:.0f} GiB, {platform.system()} {platform.release()}, huge pages {pages}"
+
+
+def versions():
+    python = ("nibabel", "numpy", "indexed_gzip", "SimpleITK")
+    listed = [f"{name} {importlib.metadata.version(name)}" for name in python]
+    for crate in ("nifti", "medrs"):
+        folder = "nifti-rs" if crate == "nifti" else crate
+        with open(os.path.join(HERE, folder, "Cargo.lock"), encoding="utf-8") as file:
+            lines = file.read().splitlines()
+        listed.append(f"{folder} " + lines[lines.index(f'name = "{crate}"') + 1].split('"')[1])
+    rustc = subprocess.run(["rustc", "--version"], check=True, stdout=subprocess.PIPE, text=True).stdout.split()[1]
+    return ", ".join([f"Rust {rustc}", *listed])
+
+
+def table(field, load, arguments):
+    lines = [
+        f"{datetime.date.today()}; {machine()}. {versions()}.",
+        f"Load average {load[0]:.1f} before and {os.getloadavg()[0]:.1f} after; medians of {arguments.runs} alternating",
+        f"runs; files of {arguments.megabytes} MB in page cache; each time includes opening unless it says otherwise.",
+        "",
+        "| work | who | median | ratio | promised | holds |",
+        "|---|---|---:|---|---|---|",
+    ]
+    work = None
+    for row in field.rows:
+        lines.append("| " + " | ".join(("" if row[0] == work else row[0], *row[1:])) + " |")
+        work = row[0]
+    return "\n".join(lines + [f"\n{note}" for note in dict.fromkeys(field.notes)]) + "\n"
+
+
+def write(text):
+    with open(RESULTS, encoding="utf-8") as file:
+        before, rest = file.read().split(BEGIN)
+    with open(RESULTS, "w", encoding="utf-8") as file:
+        file.write(before + BEGIN + "\n" + text + END + rest.split(END)[1])
+
+
+def start_peers(arguments, notes):
+    built = {name: [os.path.join(arguments.programs, f"peer-{name}")] for name in ("voxload", "nifti-rs", "medrs")}
+    worker = os.path.join(HERE, "worker.py")
+    python = ("nibabel", "indexed_gzip", "simpleitk", "numpy", "numpy-1", "numpy-exact")
+    peers = {}
+    for name, command in (built | {name: [sys.executable, worker, name] for name in python}).items():
+        if os.path.exists(command[0]):
+            peers[name] = Peer(command)
+        else:
+            notes.append(f"{name} is skipped: {arguments.skipped or 'it was not built'}")
+    return peers
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--programs", required=True, help="where run.sh built the peers")
+    parser.add_argument("--skipped", default="", help="why a peer was not built")
+    parser.add_argument("--megabytes", type=int, default=420, help="stored size of the series")
+    parser.add_argument("--runs", type=int, default=7, help="rounds that count")
+    parser.add_argument("--smoke", action="store_true", help="small and short, nothing is written down")
+    arguments = parser.parse_args()
+    if arguments.smoke:
+        arguments.megabytes, arguments.runs = 20, 2
+    load = os.getloadavg()
+    # Arrays that are compared need not go to a disk, where there is another way.
+    shared = "/dev/shm" if os.access("/dev/shm", os.W_OK) and available() > 8e9 else None
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory(dir=shared) as scratch:
+        field = Field({}, folder, scratch, arguments.runs)
+        field.peers = start_peers(arguments, field.notes)
+        path, small = field.path("series.nii"), field.path("packed.nii")
+        files.series(path, "<i2", arguments.megabytes * 1_000_000)
+        frames = files.series(small, "<i2", arguments.megabytes * 500_000, amplitude=1)
+        packed = files.compress(small)
+        whole_reads(field, path)
+        unscaled(field, arguments.megabytes)
+        parts(field, path)
+        opening(field, path, packed)
+        packed_reads(field, packed, frames)
+        stored_types(field, arguments.megabytes)
+        growth(field, arguments.megabytes)
+        for peer in field.peers.values():
+            peer.end()
+    text = table(field, load, arguments)
+    print("\n" + text)
+    if not arguments.smoke:
+        write(text)
+    if field.wrong:
+        sys.exit("\n".join(field.wrong))
+
+
+if __name__ == "__main__":
+    main()

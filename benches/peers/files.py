@@ -1,0 +1,84 @@
+"""The files that are compared on: NIfTI-1 series made on the spot, smooth with noise."""
+
+import os
+import struct
+import subprocess
+import sys
+
+import numpy as np
+
+OFFSET = 352
+SHAPE = (96, 96, 60)
+SLOPE, INTER = 0.07540697, 3100.7617
+CODES = {"u1": 2, "i2": 4, "f4": 16, "f8": 64, "i8": 1024}
+
+
+def header(dtype, shape, scaled):
+    """The bytes before the voxels, in the dtype's byte order."""
+    dtype = np.dtype(dtype)
+    order = ">" if dtype.str[0] == ">" else "<"
+    dims = [len(shape), *shape] + [1] * (7 - len(shape))
+    slope, inter = (SLOPE, INTER) if scaled else (1, 0)
+    made = bytearray(OFFSET)
+    struct.pack_into(order + "i", made, 0, 348)
+    struct.pack_into(order + "8h", made, 40, *dims)
+    struct.pack_into(order + "2h", made, 70, CODES[dtype.str[1:]], 8 * dtype.itemsize)
+    struct.pack_into(order + "8f", made, 76, 1, 2, 2, 2, 1.5, 0, 0, 0)
+    struct.pack_into(order + "3f", made, 108, OFFSET, slope, inter)
+    made[344:348] = b"n+1\0"
+    return bytes(made)
+
+
+def series(path, dtype, stored_bytes, scaled=True, amplitude=30):
+    """A 4-D series of about this many bytes; gives its number of frames. An amplitude of 1 deflates about 2 to 1."""
+    dtype = np.dtype(dtype)
+    frame_bytes = int(np.prod(SHAPE)) * dtype.itemsize
+    frames = max(2, stored_bytes // frame_bytes)
+    random = np.random.default_rng(1)
+    axes = np.ogrid[tuple(slice(-1, 1, n * 1j) for n in SHAPE)]
+    x, y, z = axes
+    smooth = amplitude * (100 * np.exp(-2 * (x * x + y * y + z * z)) + 25 * np.sin(6 * x) * np.cos(5 * y))
+    with open(path, "wb") as file:
+        file.write(header(dtype, (*SHAPE, frames), scaled))
+        for _ in range(frames):
+            noise = random.integers(0, 22, SHAPE, np.int8)
+            # Stored with the first axis fastest; u8 keeps the low bits.
+            values = (smooth + noise).astype(np.int64).astype(dtype)
+            file.write(values.tobytes("F"))
+    return frames
+
+
+def sparse(path, stored_bytes):
+    """An int16 series of zeros that takes no room on the disk; gives its number of voxels."""
+    frames = stored_bytes // (2 * int(np.prod(SHAPE)))
+    with open(path, "wb") as file:
+        file.write(header("<i2", (*SHAPE, frames), True))
+        file.truncate(OFFSET + 2 * int(np.prod(SHAPE)) * frames)
+    return frames * int(np.prod(SHAPE))
+
+
+def compress(path):
+    """`path` with .gz, one member, level 6."""
+    packed = path + ".gz"
+    with open(packed, "wb") as out:
+        subprocess.run(["gzip", "-6", "-n", "-c", path], check=True, stdout=out)
+    return packed
+
+
+def places(path, count):
+    """Random voxels, one a line."""
+    random = np.random.default_rng(2)
+    with open(path, "w", encoding="ascii") as file:
+        for _ in range(count):
+            file.write(", ".join(str(random.integers(n)) for n in SHAPE) + "\n")
+
+
+def read_through(path):
+    """Brings a file into the page cache."""
+    with open(path, "rb") as file:
+        while file.read(1 << 24):
+            pass
+
+
+if __name__ == "__main__":
+    sys.exit(f"{os.path.basename(__file__)} is used by compare.py")

@@ -1,0 +1,129 @@
+//! What the figures come to: which backend to take for a file, and from which size on the GPU wins.
+
+use super::measure::{CPU_FRESH, CPU_UPLOAD, GPU_BACK, GPU_BUFFER, Measurement};
+
+/// Where the floats are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    Host,
+    Device,
+}
+
+impl Wanted {
+    pub const ALL: [Self; 2] = [Self::Host, Self::Device];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Host => "host",
+            Self::Device => "device",
+        }
+    }
+
+    /// The rows of the CPU and of the GPU that end with floats there.
+    fn rows(self) -> [&'static str; 2] {
+        match self {
+            Self::Host => [CPU_FRESH, GPU_BACK],
+            Self::Device => [CPU_UPLOAD, GPU_BUFFER],
+        }
+    }
+
+    /// Time of the CPU over that of the GPU: above 1 the GPU wins. `None` where no GPU took part.
+    pub fn gpu_gain(self, measurement: &Measurement) -> Option<f64> {
+        let [cpu, gpu] = self.rows().map(|row| measurement.seconds(row));
+        Some(cpu? / gpu?)
+    }
+}
+
+/// One line: which backend to take.
+pub fn of(measurement: &Measurement) -> String {
+    let part = |wanted: Wanted| {
+        let gain = wanted.gpu_gain(measurement)?;
+        let (backend, times) = match gain > 1.0 {
+            true => ("GPU", gain),
+            false => ("CPU", gain.recip()),
+        };
+        let other = match (wanted, gain > 1.0) {
+            (Wanted::Host, true) => "the CPU",
+            (Wanted::Host, false) => "the GPU and back",
+            (Wanted::Device, true) => "the CPU and an upload",
+            (Wanted::Device, false) => "the GPU's kernel, even with an upload",
+        };
+        let wanted = wanted.name();
+        Some(format!(
+            "for {wanted} arrays use the {backend}: {times:.1} x as fast as {other}"
+        ))
+    };
+    let parts: Vec<String> = Wanted::ALL.into_iter().filter_map(part).collect();
+    match parts.is_empty() {
+        true => "for host arrays use the CPU: no GPU took part".to_owned(),
+        false => parts.join("; "),
+    }
+}
+
+/// From which size on the GPU wins for files of one kind.
+#[derive(Debug, PartialEq)]
+pub struct Crossing {
+    pub kind: String,
+    pub wanted: Wanted,
+    /// Stored bytes of the smallest file from which on the GPU won every time; `None` where it lost with the largest.
+    pub from_bytes: Option<u64>,
+    /// Stored bytes of the largest file.
+    pub largest_bytes: u64,
+}
+
+/// The crossings of each kind that was measured at two sizes or more.
+pub fn crossings(measurements: &[Measurement]) -> Vec<Crossing> {
+    let mut kinds: Vec<&str> = measurements.iter().map(|one| one.kind.as_str()).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    let mut crossings = Vec::new();
+    for kind in kinds {
+        for wanted in Wanted::ALL {
+            let sizes = measurements.iter().filter(|one| one.kind == kind);
+            let sizes = sizes.filter_map(|one| Some((one.stored_bytes, wanted.gpu_gain(one)?)));
+            let sizes: Vec<(u64, f64)> = sizes.collect();
+            crossings.extend(crossing(kind, wanted, sizes));
+        }
+    }
+    crossings
+}
+
+fn crossing(kind: &str, wanted: Wanted, mut sizes: Vec<(u64, f64)>) -> Option<Crossing> {
+    sizes.sort_by_key(|&(bytes, _)| bytes);
+    let [(smallest, _), .., (largest_bytes, _)] = sizes[..] else {
+        return None;
+    };
+    let won = sizes.iter().rev().take_while(|(_, gain)| *gain > 1.0);
+    let from_bytes = won.last().map(|&(bytes, _)| bytes);
+    (smallest < largest_bytes).then(|| Crossing {
+        kind: kind.to_owned(),
+        wanted,
+        from_bytes,
+        largest_bytes,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn from(sizes: &[(u64, f64)]) -> Option<Option<u64>> {
+        let found = crossing("int16", Wanted::Host, sizes.to_vec());
+        found.map(|crossing| crossing.from_bytes)
+    }
+
+    #[test]
+    fn the_gpu_wins_from_the_size_behind_its_last_defeat() {
+        assert_eq!(from(&[(30, 1.5), (10, 0.5), (20, 1.1)]), Some(Some(20)));
+        assert_eq!(from(&[(10, 1.5), (20, 0.9), (30, 2.0)]), Some(Some(30)));
+        assert_eq!(from(&[(10, 1.5), (20, 2.0)]), Some(Some(10)));
+        assert_eq!(from(&[(10, 1.5), (20, 0.9)]), Some(None));
+    }
+
+    #[test]
+    fn one_size_tells_nothing() {
+        assert_eq!(from(&[(10, 2.0)]), None);
+        assert_eq!(from(&[(10, 2.0), (10, 2.0)]), None);
+        assert_eq!(from(&[]), None);
+    }
+}
