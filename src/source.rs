@@ -183,6 +183,8 @@ impl Source {
         }
     }
 
+    /// Whether it is inflated, in whatever order it is read.
+    #[cfg(feature = "gpu")]
     pub fn is_gzip(&self) -> bool {
         matches!(self, Self::Gzip(_))
     }

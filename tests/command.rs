@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 use half::f16;
 use serde_json::Value;
 use tempfile::TempDir;
-use voxload::{ByteOrder, DType, HostArray, Index, StoredArray};
+use voxload::{ByteOrder, DType, DataobjImage, HostArray, Index, LoadOptions, StoredArray};
 
 use crate::support::nifti::{Nifti, gz, one, put_real};
 use crate::support::{folder, write};
@@ -63,6 +63,59 @@ fn expected(path: &Path, dtype: &str, index: &Index) -> Vec<u8> {
             .expect("values")
             .as_bytes()
             .to_vec(),
+    }
+}
+
+#[test]
+fn index_writes_what_loading_uses() {
+    let dir = folder();
+    let volume = Nifti::counting(&[64, 64, 40, 4]).scl(0.5, -1.0);
+    let file = write(&dir, "in.nii.gz", &gz(&volume.single(), 6));
+    let done = voxload(&["index", name(&file)]);
+    assert_eq!((status(&done), text(&done.stderr)), (0, ""));
+    let beside = dir.path().join("in.nii.gz.voxgzi");
+    let elsewhere = dir.path().join("there.voxgzi");
+    let done = voxload(&["index", name(&file), "-o", name(&elsewhere)]);
+    assert_eq!(status(&done), 0);
+    let made = std::fs::read(&beside).expect("an index");
+    assert_eq!(std::fs::read(&elsewhere).expect("an index"), made);
+    // What a load with it gives.
+    let options = LoadOptions::new().gzip_index(&elsewhere);
+    let image = DataobjImage::from_filename(&file, &options).expect("it loads");
+    let index: Index = "[..., 2]".parse().expect("an index");
+    let frame = image.dataobj().slice::<f32>(&index).expect("a frame");
+    assert_eq!(bytes_of(frame), expected(&file, "f32", &index));
+    assert_eq!(std::fs::read(&elsewhere).expect("an index"), made);
+    let done = voxload(&[
+        "index",
+        name(&file),
+        "-o",
+        name(&dir.path().join("it.gzidx")),
+    ]);
+    assert_eq!(status(&done), 0);
+    let exported = std::fs::read(dir.path().join("it.gzidx")).expect("an index");
+    assert_eq!(&exported[..5], b"GZIDX");
+}
+
+#[test]
+fn index_of_what_is_not_gzip_or_damaged_writes_nothing() {
+    let dir = folder();
+    let bytes = gz(&Nifti::counting(&[64, 64, 40]).single(), 6);
+    let mut damaged = bytes.clone();
+    let middle = damaged.len() / 2;
+    damaged[middle] ^= 0x10;
+    for (file, content) in [
+        ("plain.nii.gz", Nifti::counting(&[4, 3, 2]).single()),
+        ("cut.nii.gz", bytes[..bytes.len() - 9].to_vec()),
+        ("damaged.nii.gz", damaged),
+    ] {
+        let path = write(&dir, file, &content);
+        let done = voxload(&["index", name(&path)]);
+        assert_eq!(status(&done), 1, "{file}");
+        let told = text(&done.stderr);
+        assert!(told.contains(file) && told.lines().count() == 1, "{told}");
+        let index = dir.path().join(format!("{file}.voxgzi"));
+        assert!(!index.exists(), "{file}");
     }
 }
 

@@ -1,11 +1,12 @@
 //! Slices through the seek index: from many threads, each chunk inflated once, verified.
 
-use voxload::{DType, DataobjImage, Index, LoadOptions};
+use voxload::{DType, DataobjImage, FileHolder, FileMap, IMAGE, Index, LoadOptions};
 
 use super::files::{bgzf, open, scan, times};
 use crate::support::nifti::gz;
 use crate::support::rng::Rng;
 use crate::support::slicing::random_index;
+use crate::support::source::CountingSource;
 use crate::support::{folder, write};
 
 #[test]
@@ -34,6 +35,49 @@ fn sixteen_threads_on_one_image() {
             }
         });
     }
+}
+
+/// The time series of single voxels: what is read of the compressed file grows with the chunks that are touched, and
+/// each of them is read, and so inflated, once.
+#[test]
+fn each_chunk_is_inflated_once() {
+    let shape = [64, 64, 20, 60];
+    let bytes = scan(DType::I16, &shape, 7).single();
+    let compressed = gz(&bytes, 6);
+    let length = compressed.len() as u64;
+    let counted = CountingSource::new(compressed);
+    let mut map = FileMap::new();
+    let holder = FileHolder {
+        filename: Some("it.nii.gz".into()),
+        ..FileHolder::from_source(counted.clone())
+    };
+    map.insert(IMAGE, holder);
+    let options = LoadOptions::new().gzip_cache(bytes.len());
+    let image = DataobjImage::from_file_map(map, &options).expect("it loads");
+    let plain = DataobjImage::from_bytes(bytes).expect("it loads");
+    let series = |image: &DataobjImage, [x, y, z]: [usize; 3]| {
+        let index: Index = format!("[{x}, {y}, {z}]").parse().expect("an index");
+        let values = image.dataobj().slice::<f32>(&index).expect("a slice");
+        values.as_slice().to_vec()
+    };
+    let allowed = length + length / 20;
+    counted.reset();
+    // The first one goes through the file once, which makes the index.
+    assert_eq!(series(&image, [63, 63, 19]), series(&plain, [63, 63, 19]));
+    let once = counted.bytes_read();
+    assert!(once <= allowed, "{once} bytes read of {length}");
+    let mut rng = Rng::new(8);
+    let mut touch = |count: usize| {
+        counted.reset();
+        for _ in 0..count {
+            let voxel = [rng.below(64), rng.below(64), rng.below(20)];
+            assert_eq!(series(&image, voxel), series(&plain, voxel), "{voxel:?}");
+        }
+        counted.bytes_read()
+    };
+    let first = touch(100);
+    assert!(first <= allowed, "{first} bytes read of {length}");
+    assert_eq!(touch(100), 0, "every chunk is there");
 }
 
 /// Damage behind the back of an index is found by the chunk's checksum: the file keeps its length, and its time
