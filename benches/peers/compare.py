@@ -8,10 +8,7 @@ The table goes into benches/RESULTS.md between two marks; with --smoke (small fi
 """
 
 import argparse
-import datetime
-import importlib.metadata
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -20,11 +17,9 @@ import tempfile
 import numpy as np
 
 import files
+import report
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-RESULTS = os.path.join(HERE, "..", "RESULTS.md")
-BEGIN, END = "<!-- compare.py: begin -->", "<!-- compare.py: end -->"
-
 DTYPES = {"f32": np.float32, "f64": np.float64}
 
 # Voxels that are compared at a time.
@@ -67,6 +62,21 @@ class Field:
 
     def path(self, name):
         return os.path.join(self.folder, name)
+
+    def series(self, megabytes):
+        """The int16 series of so many megabytes, made once."""
+        path = self.path("series.nii")
+        if not os.path.exists(path):
+            files.series(path, "<i2", megabytes * 1_000_000)
+        return path
+
+    def packed(self, megabytes):
+        """Another of half the size, deflated about 2 to 1, and its number of frames."""
+        path = self.path("packed.nii")
+        if not os.path.exists(path + ".gz"):
+            self.frames = files.series(path, "<i2", megabytes * 500_000, amplitude=1)
+            files.compress(path)
+        return path + ".gz", self.frames
 
     def medians(self, questions):
         """Medians by name of {name: (peer, *words)}; who cannot answer is left out, with a note."""
@@ -117,7 +127,7 @@ class Field:
             try:
                 self.peers[peer].ask("dump", dtype, path, other)
             except RuntimeError as error:
-                self.notes.append(f"{name}: {error}")
+                self.notes.append(f"{name}, whole to {dtype}: {error}")
                 continue
             found = np.memmap(other, DTYPES[dtype], "r")
             counts[name] = differing(expected, found)
@@ -165,7 +175,8 @@ EVERYBODY = {
 }
 
 
-def whole_reads(field, path):
+def whole_reads(field, megabytes):
+    path = field.series(megabytes)
     for dtype, made, promises in (
         ("f32", 4, {"nibabel": 7, "nifti-rs": 7, "medrs": 4.5} | {name: 3 for name in EVERYBODY if "numpy" in name}),
         ("f64", 8, {"nibabel": 6}),
@@ -200,15 +211,15 @@ def unscaled(field, megabytes):
         field.say(f"{work}, {kind}", "voxload, safe copy", mine)
         for name, seconds in found.items():
             share = seconds / mine
-            judged = ("at least 0.9", verdict(share >= 0.9)) if seconds == best else ("", "")
+            judged = ("at least 0.9 of the faster", verdict(share >= 0.9)) if seconds == best else ("", "")
             field.say(f"{work}, {kind}", name, seconds, f"it / voxload {share:.2f}", *judged)
     found = field.medians({"voxload": ("voxload", "zero_copy", path)})["voxload"]
     field.say(work, "voxload, zero_copy, opening included", found, "", "under 1 ms", verdict(found < 1e-3))
     os.remove(path)
 
 
-def parts(field, path):
-    places = field.path("places")
+def parts(field, megabytes):
+    path, places = field.series(megabytes), field.path("places")
     files.places(places, 1000)
     voxels, count = int(np.prod(files.SHAPE)), 40
     found = field.medians(
@@ -223,7 +234,8 @@ def parts(field, path):
     field.versus("time series of one voxel, 1000 random", "voxload", found, {"nibabel": 10})
 
 
-def opening(field, path, packed):
+def opening(field, megabytes):
+    path, (packed, _) = field.series(megabytes), field.packed(megabytes)
     peers = {"voxload": "voxload", "nibabel": "nibabel", "nifti-rs": "nifti-rs", "medrs": "medrs"}
     for work, name, least in (("open .nii, header only", path, 15), ("open .nii.gz, header only", packed, 100)):
         found = field.medians({who: (peer, "open", name, 50) for who, peer in peers.items()})
@@ -232,7 +244,8 @@ def opening(field, path, packed):
         field.versus(work, "voxload", found, {"nibabel": least, "nibabel, indexed_gzip": least})
 
 
-def packed_reads(field, packed, frames):
+def packed_reads(field, megabytes):
+    packed, frames = field.packed(megabytes)
     index = packed + ".voxgzi"
     peers = {
         "voxload": "voxload",
@@ -283,11 +296,13 @@ def growth(field, megabytes):
     voxels = {name: files.sparse(name, size * 1_000_000) for name, size in ((small, megabytes), (large, 10 * megabytes))}
     for name in voxels:
         files.read_through(name)
-    found = field.medians({name: ("voxload", "whole", "f32", name) for name in voxels})
-    ratio = (found[large] / voxels[large]) / (found[small] / voxels[small])
     work = f"growth, {megabytes} MB to {10 * megabytes} MB stored (zeros)"
-    field.say(work, "voxload, small", found[small])
-    field.say(work, "voxload, large", found[large], f"per byte {ratio:.2f}", "at most 1.15", verdict(ratio <= 1.15))
+    for who, ask in (("floor: a plain cast", ("floor", "fresh", 2, 4)), ("voxload", ("whole", "f32"))):
+        found = field.medians({name: ("voxload", *ask, name) for name in voxels})
+        ratio = (found[large] / voxels[large]) / (found[small] / voxels[small])
+        judged = ("at most 1.15", verdict(ratio <= 1.15)) if who == "voxload" else ()
+        field.say(work, f"{who}, small", found[small])
+        field.say(work, f"{who}, large", found[large], f"per byte {ratio:.2f}", *judged)
     over = field.peers["voxload"].ask("memory", large) / 2**20
     field.rows.append(
         (work, "anonymous memory over the output", f"{over:.1f} MiB", "", "at most 64 MiB", verdict(over <= 64))
@@ -299,51 +314,6 @@ def growth(field, megabytes):
 def available():
     with open("/proc/meminfo", encoding="ascii") as file:
         return next(int(line.split()[1]) * 1024 for line in file if line.startswith("MemAvailable"))
-
-
-def machine():
-    with open("/proc/cpuinfo", encoding="ascii") as file:
-        name = next((line.split(":")[1].strip() for line in file if line.startswith("model name")), platform.machine())
-    with open("/proc/meminfo", encoding="ascii") as file:
-        memory = int(file.readline().split()[1]) / 2**20
-    with open("/sys/kernel/mm/transparent_hugepage/enabled", encoding="ascii") as file:
-        pages = file.read().split("[")[1].split("]")[0]
-    return f"{name}, {os.cpu_count()} threads, {memory:.0f} GiB, {platform.system()} {platform.release()}, huge pages {pages}"
-
-
-def versions():
-    python = ("nibabel", "numpy", "indexed_gzip", "SimpleITK")
-    listed = [f"{name} {importlib.metadata.version(name)}" for name in python]
-    for crate in ("nifti", "medrs"):
-        folder = "nifti-rs" if crate == "nifti" else crate
-        with open(os.path.join(HERE, folder, "Cargo.lock"), encoding="utf-8") as file:
-            lines = file.read().splitlines()
-        listed.append(f"{folder} " + lines[lines.index(f'name = "{crate}"') + 1].split('"')[1])
-    rustc = subprocess.run(["rustc", "--version"], check=True, stdout=subprocess.PIPE, text=True).stdout.split()[1]
-    return ", ".join([f"Rust {rustc}", *listed])
-
-
-def table(field, load, arguments):
-    lines = [
-        f"{datetime.date.today()}; {machine()}. {versions()}.",
-        f"Load average {load[0]:.1f} before and {os.getloadavg()[0]:.1f} after; medians of {arguments.runs} alternating",
-        f"runs; files of {arguments.megabytes} MB in page cache; each time includes opening unless it says otherwise.",
-        "",
-        "| work | who | median | ratio | promised | holds |",
-        "|---|---|---:|---|---|---|",
-    ]
-    work = None
-    for row in field.rows:
-        lines.append("| " + " | ".join(("" if row[0] == work else row[0], *row[1:])) + " |")
-        work = row[0]
-    return "\n".join(lines + [f"\n{note}" for note in dict.fromkeys(field.notes)]) + "\n"
-
-
-def write(text):
-    with open(RESULTS, encoding="utf-8") as file:
-        before, rest = file.read().split(BEGIN)
-    with open(RESULTS, "w", encoding="utf-8") as file:
-        file.write(before + BEGIN + "\n" + text + END + rest.split(END)[1])
 
 
 def start_peers(arguments, notes):
@@ -359,39 +329,46 @@ def start_peers(arguments, notes):
     return peers
 
 
+PARTS = {
+    "whole": whole_reads,
+    "unscaled": unscaled,
+    "parts": parts,
+    "open": opening,
+    "packed": packed_reads,
+    "types": stored_types,
+    "growth": growth,
+}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--programs", required=True, help="where run.sh built the peers")
     parser.add_argument("--skipped", default="", help="why a peer was not built")
     parser.add_argument("--megabytes", type=int, default=420, help="stored size of the series")
     parser.add_argument("--runs", type=int, default=7, help="rounds that count")
+    parser.add_argument("--only", choices=PARTS, help="one part, nothing is written down")
     parser.add_argument("--smoke", action="store_true", help="small and short, nothing is written down")
     arguments = parser.parse_args()
     if arguments.smoke:
         arguments.megabytes, arguments.runs = 20, 2
+    kept = not (arguments.smoke or arguments.only)
+    if kept:
+        report.around()
     load = os.getloadavg()
     # Arrays that are compared need not go to a disk, where there is another way.
     shared = "/dev/shm" if os.access("/dev/shm", os.W_OK) and available() > 8e9 else None
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory(dir=shared) as scratch:
         field = Field({}, folder, scratch, arguments.runs)
         field.peers = start_peers(arguments, field.notes)
-        path, small = field.path("series.nii"), field.path("packed.nii")
-        files.series(path, "<i2", arguments.megabytes * 1_000_000)
-        frames = files.series(small, "<i2", arguments.megabytes * 500_000, amplitude=1)
-        packed = files.compress(small)
-        whole_reads(field, path)
-        unscaled(field, arguments.megabytes)
-        parts(field, path)
-        opening(field, path, packed)
-        packed_reads(field, packed, frames)
-        stored_types(field, arguments.megabytes)
-        growth(field, arguments.megabytes)
+        for name, part in PARTS.items():
+            if arguments.only in (None, name):
+                part(field, arguments.megabytes)
         for peer in field.peers.values():
             peer.end()
-    text = table(field, load, arguments)
+    text = report.table(field, load, arguments)
     print("\n" + text)
-    if not arguments.smoke:
-        write(text)
+    if kept:
+        report.write(text)
     if field.wrong:
         sys.exit("\n".join(field.wrong))
 

@@ -8,6 +8,8 @@ mod place;
 use std::ops::Range;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
+use rayon::prelude::*;
+
 use super::Conversion;
 use crate::array::Element;
 use crate::error::Result;
@@ -205,7 +207,12 @@ fn for_pieces<O: Element>(
         piece.out_first -= range.start;
         places.push((piece, place));
     }
-    share_out(places, |(piece, place)| work(&piece, place))
+    let work = |(piece, place): (Plan, &mut [O])| work(&piece, place);
+    // Threads that take pieces by turns meet in the same huge pages; where there are many pieces each has a part for itself.
+    match places.len() as u64 > SHARES * rayon::current_num_threads() as u64 {
+        true => places.into_par_iter().try_for_each(work),
+        false => share_out(places, work),
+    }
 }
 
 /// Runs `work` on all items: this thread begins at once, others take what is left as they wake up.
