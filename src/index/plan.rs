@@ -65,8 +65,8 @@ impl Plan {
         self.axes.iter().map(|axis| axis.count).product()
     }
 
-    #[cfg(feature = "gpu")]
     /// Whether stored and output voxels follow each other alike; so do those of any part of such a box.
+    #[cfg(feature = "gpu")]
     pub fn is_dense(&self) -> bool {
         matches!(self.axes[..], [axis] if axis.stored == 1 && axis.out == 1)
     }
