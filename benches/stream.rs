@@ -7,12 +7,13 @@
 mod phantom;
 
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput};
-use voxload::{DataobjImage, FrameOptions, Gpu, Index, StagingOptions, StreamOptions};
+use phantom::Phantom;
+use voxload::{DType, DataobjImage, FrameOptions, Gpu, Index, StagingOptions, StreamOptions};
 
 const SHAPE: [usize; 4] = [128, 128, 64, 24];
 const STORED_BYTES: usize = 2 * SHAPE[0] * SHAPE[1] * SHAPE[2] * SHAPE[3];
@@ -158,16 +159,36 @@ fn compress(from: &Path, to: &Path) {
     encoder.finish().expect("room for the phantom");
 }
 
+/// 210 MB inflated each: int16 to be scaled, and f32 that is wanted as it is stored.
+fn packed_series(folder: &Path) -> [(&'static str, PathBuf); 2] {
+    [
+        ("i16, scaled", DType::I16, 100),
+        ("f32, as stored", DType::F32, 50),
+    ]
+    .map(|(name, dtype, frames)| {
+        let (plain, packed) = (
+            folder.join("packed.nii"),
+            folder.join(format!("{dtype}.nii.gz")),
+        );
+        let mut series = Phantom::of_bytes(0, dtype);
+        series.shape = [SHAPE[0], SHAPE[1], SHAPE[2], frames];
+        if dtype == DType::F32 {
+            series.slope = 0.0;
+        }
+        series.write(&plain).expect("room for the phantom");
+        compress(&plain, &packed);
+        (name, packed)
+    })
+}
+
 fn main() {
     let folder = tempfile::tempdir().expect("a folder for the phantom");
     let path = folder.path().join("phantom.nii");
-    let packed = folder.path().join("phantom.nii.gz");
-    let series = phantom::Phantom {
+    let series = Phantom {
         shape: SHAPE,
-        ..phantom::Phantom::of_bytes(0, voxload::DType::I16)
+        ..Phantom::of_bytes(0, DType::I16)
     };
     series.write(&path).expect("room for the phantom");
-    compress(&path, &packed);
     let image = voxload::load(&path).expect("a volume");
     println!("series of shape {:?}", image.shape());
     let gpu = Gpu::new().ok();
@@ -175,6 +196,9 @@ fn main() {
     criterion_lines(&image, gpu.as_ref());
     if let Some(gpu) = &gpu {
         playback(&image, gpu);
-        overlap(&packed, gpu);
+        for (name, packed) in packed_series(folder.path()) {
+            println!("{name}:");
+            overlap(&packed, gpu);
+        }
     }
 }

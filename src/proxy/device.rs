@@ -16,6 +16,13 @@ use crate::source::{Access, Session};
 /// Stored bytes that are read at a time where they have to be read.
 const READ_BYTES: u64 = 1 << 20;
 
+/// A staging slot for a stream that is inflated as it comes, at most: measured against 0.5 to 16 MiB on the
+/// software adapter (`benches/RESULTS.md`).
+const STREAM_SLOT_BYTES: u64 = 1 << 20;
+
+/// Such slots, unless the options ask for more.
+const MOST_STREAM_SLOTS: u64 = 8;
+
 impl ArrayProxy {
     /// The values that an index takes, in device memory, reading only their bytes: the bits of [`Self::slice`].
     ///
@@ -136,6 +143,11 @@ impl ArrayProxy {
         if self.source.access() == Access::Sequential {
             // Several workers would read a stream out of order, and each step back starts it again.
             staging.workers = 1;
+            // In the same memory, so that the device begins early and is not left with much at the end.
+            let room = staging.slot_bytes.saturating_mul(staging.slots as u64);
+            staging.slot_bytes = staging.slot_bytes.min(STREAM_SLOT_BYTES);
+            let slots = (room / staging.slot_bytes.max(1)).min(MOST_STREAM_SLOTS);
+            staging.slots = staging.slots.max(slots as usize);
         }
         let reader = self.tile_reader(&session, tracer);
         let result = load(&reader, &staging)?;
