@@ -136,6 +136,172 @@ fn lying_trailers() {
     assert_eq!(with(&|_| ()), "Ok");
 }
 
+/// A member with these flags, header fields and deflated data behind them, and a trailer that would fit.
+fn framed(flags: u8, fields: &[u8], deflated: &[u8], bytes: &[u8]) -> Vec<u8> {
+    let mut member = vec![0x1f, 0x8b, 8, flags, 0, 0, 0, 0, 0, 3];
+    member.extend([fields, deflated].concat());
+    let mut crc = flate2::Crc::new();
+    crc.update(bytes);
+    member.extend(crc.sum().to_le_bytes());
+    member.extend((bytes.len() as u32).to_le_bytes());
+    member
+}
+
+#[test]
+fn framing_by_name() {
+    let (bytes, sound) = volume(300);
+    let zipped = gz(&bytes, 6);
+    let deflated = &zipped[10..zipped.len() - 8];
+    let member = |flags: u8, fields: &[u8]| framed(flags, fields, deflated, &bytes);
+    let data = |deflated: &[u8]| framed(0, &[], deflated, &bytes);
+    let length = bytes.len() as u16;
+    let stored = |header: u8, length: u16, complement: u16| {
+        let head = [
+            &[header][..],
+            &length.to_le_bytes(),
+            &complement.to_le_bytes(),
+        ]
+        .concat();
+        data(&[&head[..], &bytes].concat())
+    };
+    let two = |second: Vec<u8>| [zipped.clone(), second].concat();
+    let mut table: Vec<(String, Vec<u8>, &str)> = Vec::new();
+    let mut row =
+        |name: &str, file: Vec<u8>, expected| table.push((name.to_owned(), file, expected));
+    row("as it is", member(0, &[]), "Ok");
+    row("text", member(1, &[]), "Ok");
+    row("extra field", member(4, &[3, 0, 7, 7, 7]), "Ok");
+    row("empty extra field", member(4, &[0, 0]), "Ok");
+    row(
+        "extra field to the end",
+        member(4, &[0xff, 0xff]),
+        "Truncated(gzip header)",
+    );
+    row("name", member(8, b"a\0"), "Ok");
+    row("empty name", member(8, b"\0"), "Ok");
+    row(
+        "name of 1 MB",
+        member(8, &[vec![b'n'; 1 << 20], vec![0]].concat()),
+        "Ok",
+    );
+    row("comment", member(16, b"a\0"), "Ok");
+    row("all fields", member(1 | 4 | 8 | 16, b"\x01\0xn\0c\0"), "Ok");
+    row(
+        "endless name",
+        framed(8, &vec![b'n'; 5000], &[], b"nnnn")[..5000].to_vec(),
+        "Truncated(gzip header)",
+    );
+    row(
+        "endless comment",
+        framed(16, &vec![b'n'; 5000], &[], b"nnnn")[..5000].to_vec(),
+        "Truncated(gzip header)",
+    );
+    for flag in [0x20, 0x40, 0x80, 0xe0] {
+        row(
+            &format!("reserved flag {flag:#x}"),
+            member(flag, &[]),
+            "Integrity",
+        );
+    }
+    for method in [0, 1, 7, 9, 255] {
+        let mut file = member(0, &[]);
+        file[2] = method;
+        row(&format!("method {method}"), file, "Integrity");
+    }
+    row("stored", stored(1, length, !length), "Ok");
+    row("stored, spare bits", stored(0xf9, length, !length), "Ok");
+    row(
+        "stored, wrong complement",
+        stored(1, length, length),
+        "Integrity",
+    );
+    row(
+        "stored, too short",
+        stored(1, length - 1, !(length - 1)),
+        "Integrity",
+    );
+    row(
+        "stored, not the last",
+        stored(0, length, !length),
+        "Integrity",
+    );
+    row("block of type 3", data(&[7]), "Integrity");
+    row("block of type 3, not the last", data(&[6]), "Integrity");
+    row("no data", data(&[]), "Integrity");
+    row("zeros for data", data(&[0; 64]), "Integrity");
+    row("ones for data", data(&[0xff; 64]), "Integrity");
+    row(
+        "a distance before the start",
+        data(&[0x4b, 0x04, 0x13, 0x00, 0xff]),
+        "Integrity",
+    );
+    row(
+        "too many lengths",
+        data(&[0xfd, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]),
+        "Integrity",
+    );
+    row("two members of it", two(zipped.clone()), "Ok");
+    row("an empty member behind", two(gz(b"", 6)), "Ok");
+    row("zeros behind", two(vec![0; 77]), "Ok");
+    row("text behind", two(b"behind".to_vec()), "Ok");
+    row(
+        "a magic behind",
+        two(vec![0x1f, 0x8b]),
+        "Truncated(gzip header)",
+    );
+    row(
+        "half a header behind",
+        two(zipped[..7].to_vec()),
+        "Truncated(gzip header)",
+    );
+    row(
+        "half a member behind",
+        two(zipped[..60].to_vec()),
+        "Truncated(gzip data)",
+    );
+    row(
+        "a member without its trailer behind",
+        two(zipped[..zipped.len() - 8].to_vec()),
+        "Truncated(gzip trailer)",
+    );
+    for (name, at) in [("method", 2), ("flags", 3)] {
+        let mut second = zipped.clone();
+        second[at] = 0xff;
+        row(
+            &format!("a member of a wrong {name} behind"),
+            two(second),
+            "Integrity",
+        );
+    }
+    for (name, back) in [("checksum", 8), ("length", 4)] {
+        for (whose, first) in [("first", true), ("second", false)] {
+            let mut damaged = zipped.clone();
+            let at = damaged.len() - back;
+            damaged[at] ^= 1;
+            let file = match first {
+                true => [damaged, zipped.clone()].concat(),
+                false => two(damaged),
+            };
+            row(&format!("{name} of the {whose} of two"), file, "Integrity");
+        }
+    }
+    for length in [0u32, 1, 1 << 31, u32::MAX] {
+        let mut file = zipped.clone();
+        let at = file.len() - 4;
+        file[at..].copy_from_slice(&length.to_le_bytes());
+        row(&format!("length {length}"), file, "Integrity");
+    }
+    let wrong: Vec<String> = table
+        .iter()
+        .map(|(name, file, expected)| (name, read(file.clone(), &sound), expected))
+        .filter(|(_, found, expected)| found != *expected)
+        .map(|(name, found, expected)| format!("{name}: {found}, not {expected}"))
+        .collect();
+    println!("gzip framing: {} files", table.len());
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(table.len() >= 50, "{}", table.len());
+}
+
 /// A volume cut short inside an honest stream.
 #[test]
 fn honest_streams_of_too_few_voxels() {

@@ -84,5 +84,5 @@ fn malformed_files() {
     without.files[0].0 = "other+orig.HEAD".to_owned();
     without.files.swap(0, 1);
     table.check("no header", &without, "not found");
-    table.done("AFNI");
+    table.done("AFNI", 40);
 }

@@ -79,5 +79,5 @@ fn malformed_files() {
     table.check("image cut", &headless, "truncated voxel data");
     headless.files.remove(1);
     table.check("no image", &headless, "not found");
-    table.done("Analyze");
+    table.done("Analyze", 40);
 }

@@ -56,5 +56,5 @@ fn malformed_files() {
         &seed,
         &[(168, &i64::MAX.to_be_bytes(), "limit extension bytes")],
     );
-    table.done("CIFTI-2");
+    table.done("CIFTI-2", 40);
 }

@@ -80,5 +80,5 @@ fn malformed_files() {
         both.header()[at + 4..][..6].copy_from_slice(&largest);
     }
     table.check("the largest frames", &both, "truncated voxel data");
-    table.done("ECAT 7");
+    table.done("ECAT 7", 40);
 }

@@ -148,5 +148,5 @@ fn malformed_files() {
     );
     apart.files.remove(1);
     table.check("no voxels", &apart, "not found");
-    table.done("MetaImage");
+    table.done("MetaImage", 40);
 }

@@ -24,7 +24,21 @@ fn malformed_files() {
         );
         table.overwritten(&seed, &[(at, LARGEST, "truncated voxel data")]);
     }
-    for code in [2i32, 5, 6, 7, 8, 9, 11, -1, 1 << 24] {
+    for code in [
+        2i32,
+        5,
+        6,
+        7,
+        8,
+        9,
+        11,
+        12,
+        255,
+        -1,
+        1 << 24,
+        i32::MAX,
+        i32::MIN,
+    ] {
         table.overwritten(&seed, &[(20, &code.to_be_bytes(), "header type")]);
     }
     table.overwritten(&seed, &[(20, &1i32.to_be_bytes(), "truncated voxel data")]);
@@ -33,5 +47,5 @@ fn malformed_files() {
         &seed,
         &[(4, &all, "header dim"), (4, &[0; 16], "header dims")],
     );
-    table.done("MGH");
+    table.done("MGH", 50);
 }

@@ -166,5 +166,5 @@ fn malformed_files() {
     );
     apart.files.remove(1);
     table.check("no voxels", &apart, "not found");
-    table.done("NRRD");
+    table.done("NRRD", 40);
 }

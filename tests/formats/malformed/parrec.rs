@@ -3,7 +3,7 @@
 use voxload::LoadOptions;
 
 use super::Table;
-use crate::formats::seeds;
+use crate::formats::seeds::{self, Seed};
 
 #[test]
 fn malformed_files() {
@@ -154,6 +154,7 @@ fn malformed_files() {
             ("3.750 3.5 28.0", "3.750 3.6 28.0", "header pixel spacing"),
         ],
     );
+    every_column(&mut table, &seed, image);
     let all = |from: &str, to: &str| {
         let mut damaged = seed.clone();
         damaged.files[0].1 = seeds::PAR.replace(from, to).into_bytes();
@@ -195,5 +196,25 @@ fn malformed_files() {
     table.check("voxels cut", &strict, "truncated voxel data");
     strict.files.remove(1);
     table.check("no voxels", &strict, "not found");
-    table.done("PAR/REC");
+    table.done("PAR/REC", 80);
+}
+
+/// A word that is no number in each column of a slice's line: only two of them hold texts.
+fn every_column(table: &mut Table, seed: &Seed, image: &str) {
+    let start = seeds::PAR.find("\n 2 1 1").unwrap() + 1;
+    let (before, rest) = seeds::PAR.split_at(start);
+    let (line, behind) = rest.split_once('\n').unwrap();
+    let words: Vec<&str> = line.split_whitespace().collect();
+    assert_eq!(words.len(), 49, "{line}");
+    for column in 0..words.len() {
+        let mut changed = words.clone();
+        changed[column] = "word";
+        let mut damaged = seed.clone();
+        damaged.files[0].1 = format!("{before}{}\n{behind}", changed.join(" ")).into_bytes();
+        let expected = match column {
+            43 | 44 => "ok",
+            _ => image,
+        };
+        table.check(&format!("column {column}"), &damaged, expected);
+    }
 }
