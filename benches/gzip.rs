@@ -3,7 +3,7 @@
 //!
 //! `cargo bench --bench gzip`, or with files of your own: `VOXLOAD_BENCH_GZIP=a.nii.gz,b.nii.gz`. After criterion's
 //! own lines it prints the ratios the project promises, from medians of alternating runs. Other programs are
-//! compared by `benches/peers/compare_gzip.py`, each in a process of its own.
+//! compared by `benches/peers/run.sh`, each in a process of its own.
 
 #[path = "../src/bin/voxload/bench/memory.rs"]
 mod memory;

@@ -290,17 +290,33 @@ pub(crate) fn zeros(length: u64) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// An empty vector with room for as many bytes as a file says.
+///
+/// # Errors
+/// [`ErrorKind::OutOfMemory`].
+pub(crate) fn room(length: u64) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    reserve(&mut bytes, length)?;
+    Ok(bytes)
+}
+
 /// Makes a vector's length what a file says, with zeros at its end.
 ///
 /// # Errors
 /// [`ErrorKind::OutOfMemory`].
 pub(crate) fn resize(bytes: &mut Vec<u8>, length: u64) -> Result<()> {
+    let length = reserve(bytes, length)?;
+    bytes.resize(length, 0);
+    Ok(())
+}
+
+/// Makes room for a vector of this length, and gives it as one of memory.
+fn reserve(bytes: &mut Vec<u8>, length: u64) -> Result<usize> {
     let out_of_memory = || ErrorKind::OutOfMemory { needed: length };
     let new = usize::try_from(length).map_err(|_| out_of_memory())?;
     let more = new.saturating_sub(bytes.len());
     bytes.try_reserve(more).map_err(|_| out_of_memory())?;
-    bytes.resize(new, 0);
-    Ok(())
+    Ok(new)
 }
 
 /// Inflated bytes behind the voxels that are checked on a whole read, unless the voxels are more: a file with a

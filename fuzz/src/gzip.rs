@@ -3,9 +3,9 @@
 use std::io::Read;
 
 use flate2::read::{DeflateDecoder, MultiGzDecoder};
-use voxload::{ByteOrder, DType, DataobjImage, Index};
+use voxload::{DataobjImage, Index};
 
-use crate::nifti::{Nifti, gz, put_int, two};
+use crate::nifti::{gz, header_of_bytes};
 use crate::{checked, same, small, take, take_part};
 
 /// Inflated bytes that are looked at.
@@ -47,18 +47,6 @@ fn as_it_is(file: &[u8]) {
     assert!(same(&values, right.as_slice().iter().copied()));
 }
 
-/// A NIfTI-2 header for this many bytes of voxels.
-fn header(voxels: usize) -> Vec<u8> {
-    let mut bytes = Nifti::new(DType::U8, &[0], Vec::new()).version(2).single();
-    put_int(
-        &mut bytes,
-        two::DIM.nth(1),
-        voxels as i64,
-        ByteOrder::Little,
-    );
-    bytes
-}
-
 fn framed(data: &[u8]) {
     let mut decoder = DeflateDecoder::new(data);
     let mut plain = Vec::new();
@@ -66,7 +54,7 @@ fn framed(data: &[u8]) {
     if fits.is_err() || plain.len() as u64 == MOST_BYTES {
         return;
     }
-    let mut file = gz(&header(plain.len()), 1);
+    let mut file = gz(&header_of_bytes(plain.len() as u64), 1);
     file.extend([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255]);
     file.extend(&data[..decoder.total_in() as usize]);
     let mut crc = flate2::Crc::new();
@@ -83,7 +71,7 @@ fn members(mut data: &[u8]) {
     let flips = take(&mut data) % 3;
     let damage = take_part(&mut data, 1);
     let cuts = take_part(&mut data, 1);
-    let plain = [&header(data.len()), data].concat();
+    let plain = [&header_of_bytes(data.len() as u64), data].concat();
     let (mut file, mut from) = (Vec::new(), 0);
     for (number, &cut) in cuts.iter().enumerate() {
         let to = (from + usize::from(cut)).min(plain.len());

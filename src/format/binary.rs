@@ -51,7 +51,7 @@ macro_rules! number {
     )*};
 }
 
-number!(u16 i16 u32 i32 i64 f32 f64);
+number!(u16 i16 u32 i32 u64 i64 f32 f64);
 
 impl<T: Field, const N: usize> Field for [T; N] {
     const BYTES: usize = N * T::BYTES;

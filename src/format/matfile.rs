@@ -246,11 +246,11 @@ impl Stored {
                 Self::I8 => bytes.first().map_or(0.0, |&byte| f64::from(byte as i8)),
                 Self::U8 => bytes.first().map_or(0.0, |&byte| f64::from(byte)),
                 Self::I16 => number.get::<i16>(0, 0).into(),
-                Self::U16 => f64::from(number.get::<i16>(0, 0) as u16),
+                Self::U16 => number.get::<u16>(0, 0).into(),
                 Self::I32 => number.get::<i32>(0, 0).into(),
                 Self::U32 => number.get::<u32>(0, 0).into(),
                 Self::I64 => number.get::<i64>(0, 0) as f64,
-                Self::U64 => number.get::<i64>(0, 0) as u64 as f64,
+                Self::U64 => number.get::<u64>(0, 0) as f64,
                 Self::F32 => number.get::<f32>(0, 0).into(),
                 Self::F64 => number.get(0, 0),
             }

@@ -17,7 +17,8 @@ use super::trace::Tracer;
 use super::{Gpu, PATIENCE, TICK};
 use crate::error::{Error, ErrorKind, Result};
 
-/// How much host memory an upload may use, and how many threads.
+/// How much host memory an upload may use, and how many threads. A stream that is inflated as it comes is filled by one
+/// thread, and in the same memory takes up to eight slots of at most 1 MiB, so that the device begins early.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StagingOptions {
     /// Slots of the ring; at least 1.

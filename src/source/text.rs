@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::codec::Input;
-use super::{ByteSource, Source, memory, truncated};
+use super::{ByteSource, Source, memory, room, truncated};
 use crate::dtype::DType;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -65,7 +65,7 @@ impl TextSource {
         let mut decoder = Decoder {
             notation: self.notation,
             word: Vec::new(),
-            out: Vec::with_capacity(self.bytes as usize),
+            out: room(self.bytes)?,
         };
         while (decoder.out.len() as u64) < self.bytes {
             let read = text.fill_buf();

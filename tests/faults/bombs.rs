@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 
 use flate2::{Compress, Compression, Crc, FlushCompress};
 use rustix::time::{ClockId, clock_gettime};
-use voxload::{ByteOrder, DType, DataobjImage, Limits, LoadOptions, write_gzip_index};
+use voxload::{DType, DataobjImage, Limits, LoadOptions, write_gzip_index};
 
 use super::Row;
 use crate::gzip::files::{bgzf, mgzip};
 use crate::support::child::{process_within, run_test, run_test_as, status_bytes};
 use crate::support::errors::outcome;
-use crate::support::nifti::{Nifti, gz, put_int, two};
+use crate::support::nifti::{Nifti, gz, header_of_bytes};
 use crate::support::{folder, write};
 
 /// Address space of the child, in KiB.
@@ -22,18 +22,6 @@ const MOST_MILLISECONDS: u64 = 50;
 const MOST_BYTES: u64 = 100 << 20;
 
 const GIB: u64 = 1 << 30;
-
-/// A NIfTI-2 file of bytes up to its voxels, of which it says there are so many.
-fn header(voxels: u64) -> Vec<u8> {
-    let mut bytes = Nifti::new(DType::U8, &[0], Vec::new()).version(2).single();
-    put_int(
-        &mut bytes,
-        two::DIM.nth(1),
-        voxels as i64,
-        ByteOrder::Little,
-    );
-    bytes
-}
 
 /// One gzip member of `start` and this many zeros, without making them all.
 fn with_zeros(start: &[u8], zeros: u64) -> Vec<u8> {
@@ -91,18 +79,30 @@ fn bombs() -> Vec<Bomb> {
     vec![
         (
             "8 GiB in 8 MB",
-            with_zeros(&header(8 * GIB), 8 * GIB),
+            with_zeros(&header_of_bytes(8 * GIB), 8 * GIB),
             "Limit(output bytes)",
         ),
         (
             "8 GiB of BGZF",
-            bgzf(&header(8 * GIB)),
+            bgzf(&header_of_bytes(8 * GIB)),
             "Limit(output bytes)",
         ),
-        ("70 TB, plain", header(70 << 40), "Limit(output bytes)"),
-        ("70 TB, gz", gz(&header(70 << 40), 9), "Limit(output bytes)"),
+        (
+            "70 TB, plain",
+            header_of_bytes(70 << 40),
+            "Limit(output bytes)",
+        ),
+        (
+            "70 TB, gz",
+            gz(&header_of_bytes(70 << 40), 9),
+            "Limit(output bytes)",
+        ),
         #[cfg(feature = "bz2")]
-        ("70 TB, bz2", bz2(&header(70 << 40)), "Limit(output bytes)"),
+        (
+            "70 TB, bz2",
+            bz2(&header_of_bytes(70 << 40)),
+            "Limit(output bytes)",
+        ),
         #[cfg(feature = "bz2")]
         (
             "1 GiB of tail, bz2",
@@ -110,15 +110,19 @@ fn bombs() -> Vec<Bomb> {
             "Limit(inflated bytes behind the voxels)",
         ),
         #[cfg(feature = "zst")]
-        ("70 TB, zst", zst(&header(70 << 40)), "Limit(output bytes)"),
+        (
+            "70 TB, zst",
+            zst(&header_of_bytes(70 << 40)),
+            "Limit(output bytes)",
+        ),
         (
             "2 GB in a kilobyte",
-            gz(&header(2_000_000_000), 9),
+            gz(&header_of_bytes(2_000_000_000), 9),
             "Limit(inflated bytes)",
         ),
         (
             "2 GB, plain",
-            header(2_000_000_000),
+            header_of_bytes(2_000_000_000),
             "Truncated(voxel data)",
         ),
         (
@@ -260,7 +264,7 @@ fn bombs_are_refused_quickly() {
 #[ignore = "run by `more_than_memory_is_an_error` in a process of its own"]
 fn child_runs_out_of_memory() {
     let folder = folder();
-    let bytes = with_zeros(&header(8 * GIB), 8 * GIB);
+    let bytes = with_zeros(&header_of_bytes(8 * GIB), 8 * GIB);
     let path = write(&folder, "it.nii.gz", &bytes);
     assert_eq!(first_error(&path, Limits::new()), "OutOfMemory");
     let image = voxload::load(&path).expect("it loads");

@@ -232,6 +232,18 @@ pub fn gz(bytes: &[u8], level: u32) -> Vec<u8> {
     encoder.finish().expect("writing to memory")
 }
 
+/// A little-endian NIfTI-2 file of u8 up to its voxels, of which it says there are so many.
+pub fn header_of_bytes(voxels: u64) -> Vec<u8> {
+    let mut bytes = Nifti::new(DType::U8, &[0], Vec::new()).version(2).single();
+    put_int(
+        &mut bytes,
+        two::DIM.nth(1),
+        voxels as i64,
+        ByteOrder::Little,
+    );
+    bytes
+}
+
 /// One gzip member with every optional header field.
 pub fn gz_with_fields(bytes: &[u8]) -> Vec<u8> {
     let builder = GzBuilder::new()

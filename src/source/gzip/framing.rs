@@ -113,9 +113,7 @@ impl Trailer {
             length: u32::from_le_bytes([e, f, g, h]),
         }
     }
-}
 
-impl Trailer {
     /// Whether the same bytes stand in a member's data: it may end there, and what follows may be another one that is
     /// damaged.
     pub fn stands_in(&self, body: &[u8]) -> bool {
