@@ -8,43 +8,9 @@ mod changing;
 mod command;
 mod cuts;
 mod limits;
-mod mutations;
+pub mod mutations;
 mod reads;
 mod seek_index;
 mod threads;
 
-use std::time::Instant;
-
-use crate::support::child::status_bytes;
-
-/// The number of cases of a row: in every run, or in the long one.
-pub fn volume(every_run: usize, long: usize) -> usize {
-    match std::env::var_os("VOXLOAD_LONG") {
-        Some(_) => long,
-        None => every_run,
-    }
-}
-
-/// A row of the table while it runs.
-pub struct Row {
-    name: &'static str,
-    started: Instant,
-}
-
-impl Row {
-    pub fn new(name: &'static str) -> Self {
-        let started = Instant::now();
-        Self { name, started }
-    }
-
-    /// Says what was run, which must be as many cases as promised.
-    pub fn done(self, cases: usize, promised: usize) {
-        println!(
-            "fault table | {} | {cases} cases | {:.1} s | process peak {} MiB",
-            self.name,
-            self.started.elapsed().as_secs_f64(),
-            status_bytes("VmHWM") >> 20
-        );
-        assert_eq!(cases, promised, "{}", self.name);
-    }
-}
+use crate::support::table::{Row, volume};

@@ -8,6 +8,7 @@ use voxload::{ByteOrder, LoadOptions, Mmap};
 use crate::malformed::seed;
 use crate::support::errors::outcome;
 use crate::support::nifti::{gz, one, put_real};
+use crate::support::table::Row;
 use crate::support::{folder, write};
 
 /// Loads by name and reads; the first thing that goes wrong.
@@ -29,7 +30,14 @@ fn first_error(path: &PathBuf) -> String {
 }
 
 #[test]
-fn what_is_no_file() {
+fn pairs_and_paths() {
+    let row = Row::new("malformed pairs and paths");
+    let cases =
+        what_is_no_file() + contents_and_names_that_are_no_volume() + pairs_that_do_not_fit();
+    row.done(cases, 44);
+}
+
+fn what_is_no_file() -> usize {
     let dir = folder();
     let at = |name: &str| dir.path().join(name);
     let good = write(&dir, "good.nii", &seed(1, ByteOrder::Little).single());
@@ -57,10 +65,10 @@ fn what_is_no_file() {
     }
     assert_eq!(first_error(&PathBuf::new()), "NotFound");
     assert_eq!(first_error(&PathBuf::from("/dev/null")), "NotAFile");
+    table.len() + 2
 }
 
-#[test]
-fn contents_and_names_that_are_no_volume() {
+fn contents_and_names_that_are_no_volume() -> usize {
     let bytes = seed(1, ByteOrder::Little).single();
     let text =
         b"This is no volume, it is a text that is longer than a header would be. ".repeat(20);
@@ -91,6 +99,7 @@ fn contents_and_names_that_are_no_volume() {
         let path = write(&dir, name, content);
         assert_eq!(first_error(&path), expected, "{name}");
     }
+    table.len()
 }
 
 type Make = fn(&TempDir) -> PathBuf;
@@ -99,8 +108,7 @@ fn halves() -> (Vec<u8>, Vec<u8>) {
     seed(1, ByteOrder::Little).pair()
 }
 
-#[test]
-fn pairs_that_do_not_fit() {
+fn pairs_that_do_not_fit() -> usize {
     let table: [(&str, Make, &str); 10] = [
         (
             "no image",
@@ -186,4 +194,5 @@ fn pairs_that_do_not_fit() {
         let dir = folder();
         assert_eq!(first_error(&make(&dir)), expected, "{name}");
     }
+    table.len()
 }

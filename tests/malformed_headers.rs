@@ -4,6 +4,7 @@ use voxload::ByteOrder;
 use voxload::format::nifti::{NiftiHeader, Version};
 
 use crate::support::errors::outcome;
+use crate::support::table::Row;
 use crate::support::{folder, write};
 
 #[path = "malformed/nifti.rs"]
@@ -13,6 +14,7 @@ use table::{Expected, cases};
 
 #[test]
 fn the_table_of_headers_end_to_end() {
+    let row = Row::new("malformed NIfTI-1 and NIfTI-2 headers, by name and cut at every byte");
     let mut refused = 0;
     for version in [Version::One, Version::Two] {
         let dir = folder();
@@ -29,5 +31,5 @@ fn the_table_of_headers_end_to_end() {
             refused += 1;
         }
     }
-    assert!(refused >= 4 * (347 + 539) + 4 * 70, "{refused}");
+    row.done_at_least(refused, 4 * (347 + 539) + 4 * 70);
 }

@@ -1,6 +1,8 @@
 //! Promise: nothing is allocated for a size that the file cannot hold. Run in a process of its own, whose peak of
 //! address space counts whatever was asked for, touched or not.
 
+mod beside;
+
 use voxload::{ByteOrder, Caching, DType, DataobjImage, LoadOptions, Mmap};
 
 use crate::support::child::{run_test, status_bytes};

@@ -118,6 +118,7 @@ def peer(name):
         "numpy": lambda: Numpy(threads, False),
         "numpy-1": lambda: Numpy(1, False),
         "numpy-exact": lambda: Numpy(threads, True),
+        "numpy-exact-1": lambda: Numpy(1, True),
     }[name]()
 
 

@@ -16,14 +16,14 @@ use crate::support::rng::Rng;
 use crate::support::source::CountingSource;
 
 /// A sound image: its header file, and those beside it.
-struct Sound {
+pub struct Sound {
     format: Format,
     header: Vec<u8>,
     image: Option<Vec<u8>>,
     mat: Option<Vec<u8>>,
 }
 
-fn sound() -> Vec<Sound> {
+pub fn sound() -> Vec<Sound> {
     let one = Nifti::counting(&[4, 3, 2])
         .scl(2.0, 1.0)
         .extension(6, b"text");
@@ -138,47 +138,66 @@ fn described(image: &DataobjImage, file: &[u8]) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
+/// How far a damaged file got.
+#[derive(Default)]
+pub struct Tried {
+    loaded: bool,
+    read: bool,
+    compared: bool,
+}
+
+/// Loads and reads one of the sound images in a damaged form; panics on voxels that its header does not describe.
+pub fn try_one(sound: &[Sound], number: usize, limits: Limits) -> Tried {
+    let mut tried = Tried::default();
+    let mut rng = Rng::new(number as u64);
+    let sound = &sound[number % sound.len()];
+    let mut header = sound.header.clone();
+    for _ in 0..=rng.below(3) {
+        mutate(&mut header, &mut rng);
+    }
+    let holder = |bytes: &[u8]| FileHolder::from_source(CountingSource::new(bytes.to_vec()));
+    let key = if sound.image.is_some() { HEADER } else { IMAGE };
+    let mut map = FileMap::from([(key, holder(&header))]);
+    map.extend(sound.image.as_deref().map(|bytes| (IMAGE, holder(bytes))));
+    map.extend(sound.mat.as_deref().map(|bytes| (MAT, holder(bytes))));
+    let options = LoadOptions::new().format(sound.format).limits(limits);
+    let image = match DataobjImage::from_file_map(map, &options) {
+        Ok(image) => image,
+        failed => {
+            outcome(&failed);
+            return tried;
+        }
+    };
+    tried.loaded = true;
+    let stored = image.dataobj().unscaled();
+    outcome(&stored);
+    outcome(&image.dataobj().read::<f32>());
+    let Ok(stored) = stored else { return tried };
+    tried.read = true;
+    assert_eq!(stored.shape(), image.shape(), "mutation {number}");
+    let file = sound.image.as_ref().unwrap_or(&header);
+    if let Some(right) = described(&image, file) {
+        assert!(
+            stored.as_bytes() == right,
+            "mutation {number}: other voxels"
+        );
+        tried.compared = true;
+    }
+    tried
+}
+
 #[test]
 fn a_changed_header_is_refused_or_obeyed() {
     let row = Row::new("structured mutations");
     let cases = volume(100_000, 2_000_000);
     let sound = sound();
+    let limits = Limits::new().output(16 << 20);
     let counts = [const { AtomicUsize::new(0) }; 4];
-    let [ran, loaded, read, compared] = &counts;
     for_each_parallel(0..cases, |number| {
-        let mut rng = Rng::new(number as u64);
-        let sound = &sound[number % sound.len()];
-        let mut header = sound.header.clone();
-        for _ in 0..=rng.below(3) {
-            mutate(&mut header, &mut rng);
-        }
-        let holder = |bytes: &[u8]| FileHolder::from_source(CountingSource::new(bytes.to_vec()));
-        let key = if sound.image.is_some() { HEADER } else { IMAGE };
-        let mut map = FileMap::from([(key, holder(&header))]);
-        map.extend(sound.image.as_deref().map(|bytes| (IMAGE, holder(bytes))));
-        map.extend(sound.mat.as_deref().map(|bytes| (MAT, holder(bytes))));
-        let options = LoadOptions::new()
-            .format(sound.format)
-            .limits(Limits::new().output(16 << 20));
-        ran.fetch_add(1, Ordering::Relaxed);
-        let image = match DataobjImage::from_file_map(map, &options) {
-            Ok(image) => image,
-            failed => return drop(outcome(&failed)),
-        };
-        loaded.fetch_add(1, Ordering::Relaxed);
-        let stored = image.dataobj().unscaled();
-        outcome(&stored);
-        outcome(&image.dataobj().read::<f32>());
-        let Ok(stored) = stored else { return };
-        read.fetch_add(1, Ordering::Relaxed);
-        assert_eq!(stored.shape(), image.shape(), "mutation {number}");
-        let file = sound.image.as_ref().unwrap_or(&header);
-        if let Some(right) = described(&image, file) {
-            assert!(
-                stored.as_bytes() == right,
-                "mutation {number}: other voxels"
-            );
-            compared.fetch_add(1, Ordering::Relaxed);
+        let tried = try_one(&sound, number, limits);
+        let found = [true, tried.loaded, tried.read, tried.compared];
+        for (count, found) in counts.iter().zip(found) {
+            count.fetch_add(usize::from(found), Ordering::Relaxed);
         }
     });
     let [ran, loaded, read, compared] = counts.map(AtomicUsize::into_inner);

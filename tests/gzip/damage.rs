@@ -1,12 +1,15 @@
 //! Nothing corrupt gets through a whole read, nothing takes more than it should.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use libdeflater::Decompressor;
 use voxload::{DType, DataobjImage, ErrorKind};
 
-use super::files::{bgzf, libdeflate, members, mgzip, scan, times};
+use super::files::{bgzf, libdeflate, members, mgzip, scan};
 use crate::support::for_each_parallel;
 use crate::support::nifti::gz;
 use crate::support::rng::Rng;
+use crate::support::table::{Row, volume};
 
 /// The error of a file that must give one.
 fn refused(bytes: Vec<u8>, what: &str) -> voxload::Error {
@@ -28,6 +31,7 @@ fn read(bytes: Vec<u8>) -> voxload::Result<Vec<f32>> {
 
 #[test]
 fn a_thousand_flips_that_still_inflate() {
+    let row = Row::new("gz: flips that still inflate");
     let bytes = scan(DType::I16, &[64, 64, 20, 6], 4).single();
     let file = gz(&bytes, 6);
     let mut rng = Rng::new(40);
@@ -43,6 +47,7 @@ fn a_thousand_flips_that_still_inflate() {
             silent.push(flipped);
         }
     }
+    let cases = silent.len();
     for_each_parallel(silent, |flipped| {
         let error = refused(flipped, "a silent flip is found");
         assert!(
@@ -50,6 +55,7 @@ fn a_thousand_flips_that_still_inflate() {
             "{error}"
         );
     });
+    row.done(cases, 1000);
 }
 
 #[test]
@@ -96,6 +102,7 @@ fn trailers_of_every_kind_of_file() {
 /// Any change of any kind of file: the right values or an error.
 #[test]
 fn mutated_files() {
+    let row = Row::new("gz: mutated files of every kind");
     let nifti = scan(DType::I16, &[17, 13, 11], 4);
     let bytes = nifti.single();
     let right = read(bytes.clone()).expect("it is sound");
@@ -108,8 +115,8 @@ fn mutated_files() {
         bgzf(&bytes),
         [gz(&bytes, 6), vec![0; 50]].concat(),
     ];
-    let tries = times("VOXLOAD_GZIP_MUTATIONS", 10_000);
-    let loaded = std::sync::atomic::AtomicUsize::new(0);
+    let tries = volume(10_000, 2_000_000);
+    let (ran, loaded) = (AtomicUsize::new(0), AtomicUsize::new(0));
     for_each_parallel(0..tries, |number| {
         let mut rng = Rng::new(number as u64);
         let mut file = rng.pick(&seeds).clone();
@@ -118,13 +125,15 @@ fn mutated_files() {
         }
         if let Ok(values) = read(file) {
             assert!(values == right, "mutation {number} gives wrong values");
-            loaded.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            loaded.fetch_add(1, Ordering::Relaxed);
         }
+        ran.fetch_add(1, Ordering::Relaxed);
     });
     println!(
         "{} of {tries} mutated files load, with the right values",
         loaded.into_inner()
     );
+    row.done(ran.into_inner(), tries);
 }
 
 pub fn mutate(file: &mut Vec<u8>, rng: &mut Rng) {

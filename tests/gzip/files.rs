@@ -170,9 +170,3 @@ pub fn kinds(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
 pub fn open(path: &Path) -> DataobjImage {
     voxload::load(path).unwrap_or_else(|error| panic!("{error}"))
 }
-
-/// How often an expensive property is tried: as given, or by an environment variable.
-pub fn times(variable: &str, default: usize) -> usize {
-    let given = std::env::var(variable).ok();
-    given.map_or(default, |text| text.parse().expect("a number"))
-}

@@ -2,14 +2,16 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use voxload::{DType, DataobjImage, Index, LoadOptions};
 
 use super::damage::mutate;
-use super::files::{open, scan, times};
+use super::files::{open, scan};
 use crate::support::nifti::gz;
 use crate::support::rng::Rng;
-use crate::support::{folder, write};
+use crate::support::table::{Row, volume};
+use crate::support::{folder, for_each_parallel, write};
 
 fn middle(path: &Path, index: &Path) -> Vec<f32> {
     let options = LoadOptions::new().gzip_index(index);
@@ -63,20 +65,34 @@ fn stale_foreign_and_mutated_indexes_are_made_anew() {
     file.set_modified(std::time::SystemTime::UNIX_EPOCH)
         .expect("a time");
     assert_eq!(middle(&path, &index), right, "of another time");
+}
+
+#[test]
+fn mutated_indexes_are_made_anew() {
+    let row = Row::new("index: mutated");
+    let tries = volume(10_000, 100_000);
+    let folder = folder();
+    let bytes = scan(DType::I16, &[32, 32, 20, 40], 6).single();
+    let path = write(&folder, "it.nii.gz", &gz(&bytes, 6));
+    let right = middle(&write(&folder, "it.nii", &bytes), Path::new("unused"));
+    let index = folder.path().join("it.index");
+    middle(&path, &index);
     let own = std::fs::read(&index).expect("an index");
-    let mut rng = Rng::new(1);
-    for number in 0..times("VOXLOAD_GZIP_INDEX_MUTATIONS", 300) {
+    let (ran, anew) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    for_each_parallel(0..tries, |number| {
         let mut changed = own.clone();
-        mutate(&mut changed, &mut rng);
-        std::fs::write(&index, &changed).expect("a write");
+        mutate(&mut changed, &mut Rng::new(number as u64));
+        let index = write(&folder, &format!("{number}.index"), &changed);
         assert_eq!(middle(&path, &index), right, "mutation {number}");
-        if number % 100 == 0 {
-            assert!(
-                std::fs::read(&index).expect("an index") == own,
-                "written anew"
-            );
-        }
-    }
+        let left = std::fs::read(&index).expect("an index");
+        assert!(left == own, "mutation {number}: a sound index is left");
+        ran.fetch_add(1, Ordering::Relaxed);
+        anew.fetch_add(usize::from(left != changed), Ordering::Relaxed);
+        std::fs::remove_file(&index).expect("it is there");
+    });
+    let anew = anew.into_inner();
+    assert!(anew > tries / 2, "{anew} were made anew");
+    row.done(ran.into_inner(), tries);
 }
 
 /// indexed_gzip reads what voxload writes, and the other way round.

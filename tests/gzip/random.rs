@@ -2,11 +2,12 @@
 
 use voxload::{DType, DataobjImage, FileHolder, FileMap, IMAGE, Index, LoadOptions};
 
-use super::files::{bgzf, open, scan, times};
+use super::files::{bgzf, open, scan};
 use crate::support::nifti::gz;
 use crate::support::rng::Rng;
 use crate::support::slicing::random_index;
 use crate::support::source::CountingSource;
+use crate::support::table::volume;
 use crate::support::{folder, write};
 
 #[test]
@@ -15,7 +16,7 @@ fn sixteen_threads_on_one_image() {
     let shape = [64, 64, 20, 30];
     let bytes = scan(DType::I16, &shape, 3).single();
     let plain = open(&write(&folder, "plain.nii", &bytes));
-    let slices = times("VOXLOAD_GZIP_SLICES", 1000) / 16;
+    let slices = volume(62, 10_000);
     for (name, file) in [("one.nii.gz", gz(&bytes, 6)), ("bgzf.nii.gz", bgzf(&bytes))] {
         let path = write(&folder, name, &file);
         let image = DataobjImage::from_filename(&path, &LoadOptions::new().gzip_cache(2 << 20))

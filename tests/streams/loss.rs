@@ -8,6 +8,7 @@ use voxload::{Caching, DataobjImage, ErrorKind, FrameOptions, StreamOptions};
 use super::{check, got, own_device, small_slots};
 use crate::support::nifti::Nifti;
 use crate::support::rng::Rng;
+use crate::support::table::Row;
 
 const FRAME: usize = 32 * 32 * 24;
 
@@ -31,7 +32,8 @@ fn a_device_destroyed_at_any_time_gives_no_wrong_frame() {
     }
     // Making the device is in it, so that some devices live to the end.
     let longest = undisturbed.elapsed().as_micros() as usize;
-    let (mut lost, mut right) = (0, 0);
+    let row = Row::new("GPU: device destroyed under a stream");
+    let (mut ran, mut lost, mut right) = (0, 0, 0);
     for round in 0..200 {
         let Some((device, _queue, gpu)) = own_device("a device destroyed under a stream") else {
             return;
@@ -78,8 +80,10 @@ fn a_device_destroyed_at_any_time_gives_no_wrong_frame() {
                 }
             }
         });
+        ran += 1;
     }
-    println!("{lost} of 200 streams met the loss, {right} frames were right");
+    println!("{lost} streams met the loss, {right} frames were right");
+    row.done(ran, 200);
     assert!(lost > 20, "{lost}: the device was destroyed too late");
     assert!(right > 20, "{right}: the device was destroyed too early");
     let (_device, _queue, gpu) = own_device("another device").expect("there was one");

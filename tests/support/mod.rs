@@ -6,9 +6,12 @@ pub mod errors;
 pub mod naive;
 pub mod nifti;
 pub mod oracle;
+#[path = "../../src/bin/voxload/bench/memory.rs"]
+pub mod peak;
 pub mod rng;
 pub mod slicing;
 pub mod source;
+pub mod table;
 pub mod types;
 
 use std::path::{Path, PathBuf};

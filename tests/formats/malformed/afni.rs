@@ -5,7 +5,7 @@ use crate::formats::seeds;
 
 #[test]
 fn malformed_files() {
-    let (mut table, seed) = (Table::new(), seeds::afni());
+    let (mut table, seed) = (Table::new("AFNI", 40), seeds::afni());
     for name in [
         "BYTEORDER_STRING",
         "BRICK_TYPES",
@@ -84,5 +84,5 @@ fn malformed_files() {
     without.files[0].0 = "other+orig.HEAD".to_owned();
     without.files.swap(0, 1);
     table.check("no header", &without, "not found");
-    table.done("AFNI", 40);
+    table.done();
 }

@@ -5,7 +5,7 @@ use crate::formats::seeds;
 
 #[test]
 fn malformed_files() {
-    let (mut table, seed) = (Table::new(), seeds::analyze());
+    let (mut table, seed) = (Table::new("Analyze", 40), seeds::analyze());
     for length in [4, 40, 70, 108, 253, 344, 347] {
         table.cut(&seed, &[(length, "truncated header")]);
     }
@@ -79,5 +79,5 @@ fn malformed_files() {
     table.check("image cut", &headless, "truncated voxel data");
     headless.files.remove(1);
     table.check("no image", &headless, "not found");
-    table.done("Analyze", 40);
+    table.done();
 }

@@ -5,7 +5,7 @@ use crate::formats::seeds;
 
 #[test]
 fn malformed_files() {
-    let (mut table, seed) = (Table::new(), seeds::cifti());
+    let (mut table, seed) = (Table::new("CIFTI-2", 40), seeds::cifti());
     for length in [4, 100, 345, 400, 507, 539] {
         table.cut(&seed, &[(length, "truncated header")]);
     }
@@ -56,5 +56,5 @@ fn malformed_files() {
         &seed,
         &[(168, &i64::MAX.to_be_bytes(), "limit extension bytes")],
     );
-    table.done("CIFTI-2", 40);
+    table.done();
 }

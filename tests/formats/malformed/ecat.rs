@@ -5,7 +5,7 @@ use crate::formats::seeds;
 
 #[test]
 fn malformed_files() {
-    let (mut table, seed) = (Table::new(), seeds::ecat());
+    let (mut table, seed) = (Table::new("ECAT 7", 40), seeds::ecat());
     let [first, second] = seeds::FRAMES;
     table.cut(&seed, &[(0, "empty"), (6, "unknown format"), (3072, "ok")]);
     for length in [7, 100, 354, 511] {
@@ -80,5 +80,5 @@ fn malformed_files() {
         both.header()[at + 4..][..6].copy_from_slice(&largest);
     }
     table.check("the largest frames", &both, "truncated voxel data");
-    table.done("ECAT 7", 40);
+    table.done();
 }

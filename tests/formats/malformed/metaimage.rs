@@ -5,7 +5,7 @@ use crate::formats::seeds;
 
 #[test]
 fn malformed_files() {
-    let (mut table, seed) = (Table::new(), seeds::mha());
+    let (mut table, seed) = (Table::new("MetaImage", 40), seeds::mha());
     table.replaced(
         &seed,
         &[
@@ -148,5 +148,5 @@ fn malformed_files() {
     );
     apart.files.remove(1);
     table.check("no voxels", &apart, "not found");
-    table.done("MetaImage", 40);
+    table.done();
 }

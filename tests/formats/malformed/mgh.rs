@@ -5,7 +5,7 @@ use crate::formats::seeds;
 
 #[test]
 fn malformed_files() {
-    let (mut table, seed) = (Table::new(), seeds::mgh());
+    let (mut table, seed) = (Table::new("MGH", 50), seeds::mgh());
     for length in [1, 4, 20, 28, 40, 60, 88, 89] {
         table.cut(&seed, &[(length, "truncated header")]);
     }
@@ -47,5 +47,5 @@ fn malformed_files() {
         &seed,
         &[(4, &all, "header dim"), (4, &[0; 16], "header dims")],
     );
-    table.done("MGH", 50);
+    table.done();
 }

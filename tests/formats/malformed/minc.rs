@@ -5,7 +5,7 @@ use crate::formats::seeds;
 
 #[test]
 fn malformed_files() {
-    let (mut table, seed) = (Table::new(), seeds::minc());
+    let (mut table, seed) = (Table::new("MINC1", 40), seeds::minc());
     table.replaced(
         &seed,
         &[
@@ -120,5 +120,5 @@ fn malformed_files() {
             (1079, "truncated voxel data"),
         ],
     );
-    table.done("MINC1", 40);
+    table.done();
 }

@@ -5,7 +5,7 @@ use crate::formats::seeds;
 
 #[test]
 fn malformed_files() {
-    let (mut table, seed) = (Table::new(), seeds::minc2());
+    let (mut table, seed) = (Table::new("MINC2", 40), seeds::minc2());
     let whole = seed.files[0].1.len();
     table.cut(&seed, &[(0, "empty"), (3, "unknown format"), (whole, "ok")]);
     table.cut(&seed, &[(4, "damaged HDF5")]);
@@ -63,5 +63,5 @@ fn malformed_files() {
     for value in [255.0, 0.0, f64::NAN] {
         table.overwritten(&seed, &[(high, &double(value), "ok")]);
     }
-    table.done("MINC2", 40);
+    table.done();
 }

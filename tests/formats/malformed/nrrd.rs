@@ -5,7 +5,7 @@ use crate::formats::seeds;
 
 #[test]
 fn malformed_files() {
-    let (mut table, seed) = (Table::new(), seeds::nrrd());
+    let (mut table, seed) = (Table::new("NRRD", 40), seeds::nrrd());
     table.replaced(
         &seed,
         &[
@@ -166,5 +166,5 @@ fn malformed_files() {
     );
     apart.files.remove(1);
     table.check("no voxels", &apart, "not found");
-    table.done("NRRD", 40);
+    table.done();
 }

@@ -7,7 +7,7 @@ use crate::formats::seeds::{self, Seed};
 
 #[test]
 fn malformed_files() {
-    let (mut table, seed) = (Table::new(), seeds::parrec());
+    let (mut table, seed) = (Table::new("PAR/REC", 80), seeds::parrec());
     let general = "header general information";
     let image = "header image information";
     table.replaced(
@@ -196,7 +196,7 @@ fn malformed_files() {
     table.check("voxels cut", &strict, "truncated voxel data");
     strict.files.remove(1);
     table.check("no voxels", &strict, "not found");
-    table.done("PAR/REC", 80);
+    table.done();
 }
 
 /// A word that is no number in each column of a slice's line: only two of them hold texts.

@@ -99,6 +99,16 @@ pub fn copy(kind: &str, path: &str, spare: &mut Vec<u8>) -> Answer {
     }
 }
 
+/// Seconds to write to so many bytes of new memory, which are given back.
+pub fn touch(bytes: &str) -> Answer {
+    let bytes = bytes.parse()?;
+    seconds(|| {
+        let mut out = floor::fresh(bytes)?;
+        out.par_chunks_mut(1 << 20).for_each(|part| part.fill(1));
+        Ok(out)
+    })
+}
+
 /// Memory of this size that has been written.
 fn sized(spare: &mut Vec<u8>, bytes: usize) -> &mut [u8] {
     if spare.len() != bytes {

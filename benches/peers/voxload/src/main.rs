@@ -10,7 +10,7 @@ mod serve;
 
 use std::error::Error;
 
-use floors::{Floor, copy};
+use floors::{Floor, copy, touch};
 use serve::{Answer, seconds, serve, unknown};
 use voxload::{DataobjImage, Float, HostArray, Index, LoadOptions};
 
@@ -127,6 +127,7 @@ fn main() {
         ["floor", "frames", stored, made, path, voxels, count] => {
             Floor::new(path, stored, made)?.frames(voxels, count)
         }
+        ["touch", bytes] => touch(bytes),
         ["copy", kind, path] => copy(kind, path, &mut spare),
         _ => unknown(words),
     });

@@ -1,0 +1,48 @@
+#!/bin/sh
+# Races, memory errors and undefined behaviour, as far as instruments see them. Needs a nightly toolchain with rust-src
+# and miri (`rustup toolchain install nightly --component rust-src,miri`) and, as tests/run.sh does, a Vulkan driver.
+#
+#   tests/sanitizers.sh [thread] [address] [miri]    all three unless told otherwise
+#
+# thread   many threads on one image, the caches, the staging ring and streams on a device; all Rust code, wgpu and the
+#          standard library too, and libdeflate are instrumented, the driver is not.
+# address  everything that inflates or maps, with libdeflate instrumented.
+# miri     the unit tests of the library without GPU; it cannot map files.
+set -eu
+cd "$(dirname "$0")/.."
+
+[ $# -gt 0 ] || set -- thread address miri
+TOOLCHAIN=${TOOLCHAIN:-nightly}
+TARGET=$(rustc -vV | sed -n 's/^host: //p')
+export VOXLOAD_REQUIRE_GPU=1
+export XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-$PWD/target}"
+
+# sanitized thread|address CARGO_TEST_ARGUMENTS..: the standard library is built anew, so that it is instrumented too.
+sanitized() {
+    kind=$1
+    shift
+    RUSTFLAGS="-Zsanitizer=$kind" CFLAGS="-fsanitize=$kind -g" \
+        cargo "+$TOOLCHAIN" test -Zbuild-std --target "$TARGET" --target-dir "target/$kind" "$@"
+}
+
+for kind in "$@"; do
+    case $kind in
+    thread)
+        # What the driver does with its own threads is not ours to judge, and it is not instrumented.
+        export TSAN_OPTIONS="halt_on_error=1 suppressions=$PWD/tests/sanitizers/thread.txt"
+        sanitized thread --lib -- gpu
+        sanitized thread --test voxload -- faults::threads::sixteen gzip::random budget caches cache_walk streams::playback \
+            streams::sources streams::loss
+        ;;
+    address)
+        sanitized address --test voxload -- gzip faults::cuts faults::mutations malformed reads slices
+        ;;
+    miri)
+        MIRIFLAGS=-Zmiri-disable-isolation cargo "+$TOOLCHAIN" miri test --no-default-features --lib --target-dir target/miri
+        ;;
+    *)
+        echo "no such instrument: $kind" >&2
+        exit 2
+        ;;
+    esac
+done

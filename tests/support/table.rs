@@ -1,0 +1,50 @@
+//! Rows of the table of faults: how many cases each ran, how long that took, and what memory.
+
+use std::time::Instant;
+
+use super::child::status_bytes;
+
+/// The number of cases of a row: in every run, or in the long one (`VOXLOAD_LONG`, which `tests/long.sh` sets).
+pub fn volume(every_run: usize, long: usize) -> usize {
+    match std::env::var_os("VOXLOAD_LONG") {
+        Some(_) => long,
+        None => every_run,
+    }
+}
+
+/// A row of the table while it runs.
+pub struct Row {
+    name: String,
+    started: Instant,
+}
+
+impl Row {
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            started: Instant::now(),
+        }
+    }
+
+    /// Says what was run, which must be as many cases as promised. The peak is that of the process, in which other rows
+    /// may run as well; `tests/long.sh` gives each a process of its own.
+    pub fn done(self, cases: usize, promised: usize) {
+        self.say(cases, status_bytes("VmHWM"));
+        assert_eq!(cases, promised, "{}", self.name);
+    }
+
+    /// The same where the table promises no more than a least number.
+    pub fn done_at_least(self, cases: usize, promised: usize) {
+        self.say(cases, status_bytes("VmHWM"));
+        assert!(cases >= promised, "{}: {cases} of {promised}", self.name);
+    }
+
+    fn say(&self, cases: usize, peak: u64) {
+        println!(
+            "\nfault table | {} | {cases} cases | {:.1} s | process peak {} MiB",
+            self.name,
+            self.started.elapsed().as_secs_f64(),
+            peak >> 20
+        );
+    }
+}
