@@ -6,4 +6,5 @@ mod damage;
 pub mod files;
 mod index;
 mod kinds;
+mod large;
 mod random;

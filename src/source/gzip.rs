@@ -12,11 +12,13 @@ mod chunk;
 mod disk;
 mod forwards;
 mod framing;
+mod guess;
 mod gzidx;
 mod index;
 mod member;
 mod random;
 mod record;
+mod side_by_side;
 mod walk;
 mod whole;
 

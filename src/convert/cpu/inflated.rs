@@ -1,6 +1,8 @@
 //! Whole reads of gzip files whose voxels stand in the output's order, converted while they are in cache or in
 //! place, so that no more memory is held than the output.
 
+use std::mem;
+use std::ops::Range;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use rayon::prelude::*;
@@ -44,7 +46,7 @@ impl<O: Element> WholeRead<'_, O> {
         {
             return Ok(());
         }
-        if self.in_place(out)? {
+        if self.side_by_side(out)? || self.in_place(out)? {
             return Ok(());
         }
         self.piece_by_piece(out)
@@ -196,7 +198,8 @@ impl<O: Element> WholeRead<'_, O> {
         if !chunks.hold(need) {
             return Ok(false);
         }
-        let places = self.split(chunks, out);
+        let mut places = Places::new(self, out);
+        let places = chunks.ranges().map(|range| places.within(&range)).collect();
         let done = self.gzip.for_chunks(chunks, places, |at, bytes, place| {
             self.convert_chunk(at, bytes, place)
         });
@@ -209,32 +212,20 @@ impl<O: Element> WholeRead<'_, O> {
         Ok(true)
     }
 
-    /// The places of the voxels that lie within each chunk.
-    fn split<'o>(&self, chunks: &Chunks, out: &'o mut [O]) -> Vec<(usize, &'o mut [O])> {
-        let item = self.item() as u64;
-        let count = out.len();
-        let voxel = |byte: u64| {
-            usize::try_from(byte / item)
-                .unwrap_or(usize::MAX)
-                .min(count)
+    /// The same for a file of one member without an index; `false` when it is not made for that or damaged.
+    fn side_by_side(&self, out: &mut [O]) -> Result<bool> {
+        let need = self.end(out);
+        let mut places = Places::new(self, out);
+        let edges = self.gzip.side_by_side(
+            need,
+            |range| places.within(range),
+            |at, bytes, place| self.convert_chunk(at, bytes, place),
+        )?;
+        let Some(edges) = edges else {
+            return Ok(false);
         };
-        let (mut rest, mut at) = (out, 0);
-        let mut places = Vec::new();
-        for range in chunks.ranges() {
-            let first = voxel(
-                range
-                    .start
-                    .saturating_sub(self.offset)
-                    .next_multiple_of(item),
-            );
-            let behind = voxel(range.end.saturating_sub(self.offset)).max(first);
-            // A voxel in two chunks is in neither's place.
-            let (_, from) = rest.split_at_mut(first - at);
-            let (place, left) = from.split_at_mut(behind - first);
-            places.push((first, place));
-            (rest, at) = (left, behind);
-        }
-        places
+        self.convert_edges(edges.iter().flatten(), need, out);
+        Ok(true)
     }
 
     /// Converts the voxels within a chunk; the bytes of those that are shared with its neighbours are given back.
@@ -286,6 +277,46 @@ impl<O: Element> WholeRead<'_, O> {
                 self.convert(&voxel[..item], place.unwrap_or_default(), number);
             }
         }
+    }
+}
+
+/// The part of an output that chunks have not been given yet.
+struct Places<'o, O> {
+    rest: &'o mut [O],
+    /// The voxel that it begins with.
+    at: usize,
+    count: usize,
+    offset: u64,
+    item: u64,
+}
+
+impl<'o, O: Element> Places<'o, O> {
+    fn new(read: &WholeRead<'_, O>, out: &'o mut [O]) -> Self {
+        Self {
+            count: out.len(),
+            rest: out,
+            at: 0,
+            offset: read.offset,
+            item: read.item() as u64,
+        }
+    }
+
+    /// The first of the voxels that lie within a chunk, and their places. Chunks come in the file's order; a voxel in two
+    /// of them is in neither's place.
+    fn within(&mut self, chunk: &Range<u64>) -> (usize, &'o mut [O]) {
+        let (item, count) = (self.item, self.count);
+        let voxel = |byte: u64| {
+            usize::try_from(byte / item)
+                .unwrap_or(usize::MAX)
+                .min(count)
+        };
+        let start = chunk.start.saturating_sub(self.offset);
+        let first = voxel(start.next_multiple_of(item)).max(self.at);
+        let behind = voxel(chunk.end.saturating_sub(self.offset)).max(first);
+        let (_, from) = mem::take(&mut self.rest).split_at_mut(first - self.at);
+        let (place, left) = from.split_at_mut(behind - first);
+        (self.rest, self.at) = (left, behind);
+        (first, place)
     }
 }
 

@@ -26,7 +26,7 @@ const EMPTY_BLOCK: u32 = 0b010;
 const EMPTY_BITS: u32 = 10;
 
 /// An empty final block of fixed codes, ten bits.
-const FINAL_BLOCK: u32 = 0b011;
+const FINAL_BLOCK: u128 = 0b011;
 
 /// An empty block of dynamic codes, 91 bits: the shortest way to an odd bit of a byte. Codes for the bytes 0 and
 /// end-of-block of one bit each, one distance of one bit.
@@ -180,14 +180,14 @@ impl Inflater {
         read(bytes.start, place)?;
         merge_first(place, low, bit);
         if !chunk.ends_member {
-            lead_out((chunk.bits.end % 8) as u32, &mut self.input);
+            lead_out((chunk.bits.end % 8) as u32, FINAL_BLOCK, &mut self.input);
         }
         Ok(Some(()))
     }
 }
 
 /// Appends a stored block of [`WINDOW_BYTES`]: where they go.
-fn stored_block(input: &mut Vec<u8>) -> &mut [u8] {
+pub(super) fn stored_block(input: &mut Vec<u8>) -> &mut [u8] {
     let length = WINDOW_BYTES as u16;
     input.push(0);
     input.extend(length.to_le_bytes());
@@ -221,12 +221,12 @@ pub(super) fn merge_first(bytes: &mut [u8], low: u8, bit: u32) {
     }
 }
 
-/// Ends a stream at bit `bit` of its last byte (0: behind it) with an empty final block.
-fn lead_out(bit: u32, input: &mut Vec<u8>) {
-    let mut tail = FINAL_BLOCK;
+/// Ends a stream at bit `bit` of its last byte (0: behind it) with a final block.
+pub(super) fn lead_out(bit: u32, block: u128, input: &mut Vec<u8>) {
+    let mut tail = block;
     if bit != 0 {
         let last = input.pop().unwrap_or_default();
-        tail = tail << bit | u32::from(last & !(0xff << bit));
+        tail = tail << bit | u128::from(last & !(0xff << bit));
     }
     input.extend(tail.to_le_bytes());
 }
@@ -273,7 +273,7 @@ mod tests {
             if bit != 0 {
                 input.push(low);
             }
-            lead_out(bit, &mut input);
+            lead_out(bit, FINAL_BLOCK, &mut input);
             let mut out = vec![0; WINDOW_BYTES + 1];
             let made = Decompressor::new().deflate_decompress(&input, &mut out);
             assert_eq!(made, Ok(WINDOW_BYTES), "bit {bit}");

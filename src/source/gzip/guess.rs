@@ -1,0 +1,286 @@
+//! Finding a block of deflate in the middle of a stream (RFC 1951 section 3.2.7).
+//!
+//! Nothing marks where a block begins, but few bits in a row can be the header of one with codes of its own: the lengths
+//! of three sets of codes have to fill their sets exactly. What passes is inflated for a while. Stored blocks and blocks
+//! of fixed codes are not looked for; in files made of them nothing is found.
+
+use zlib_rs::{Inflate, InflateFlush, Status};
+
+use super::chunk::{WINDOW_BYTES, lead_in, merge_first, stored_block};
+
+/// In this order the lengths of the codes for code lengths are written.
+const ORDER: [usize; 19] = [
+    16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15,
+];
+
+/// Bits before these lengths: last block or not, kind, three counts.
+const HEAD_BITS: usize = 17;
+
+/// Bytes whose bits are looked at together: the head of a block, 13 bits, at each of them lies in a word.
+const LOOKED_AT: usize = 6;
+
+/// Compressed bytes that are inflated to see whether a block is one.
+pub(super) const TRIAL_BYTES: usize = 24 << 10;
+
+/// The first bit within the first `searched` bytes at which a block with codes of its own seems to begin that is not the
+/// last one. [`TRIAL_BYTES`] more help to tell.
+pub(super) fn find_block(bytes: &[u8], searched: usize) -> Option<usize> {
+    let starts = (0..bytes.len().min(searched)).step_by(LOOKED_AT);
+    starts.flat_map(|byte| heads(bytes, byte)).find(|&at| {
+        at < 8 * searched && fills(bytes, at) && is_header(bytes, at) && inflates(bytes, at)
+    })
+}
+
+/// The bits of [`LOOKED_AT`] bytes at which a block that is not the last one has kind 2 and no more codes than there are.
+fn heads(bytes: &[u8], byte: usize) -> impl Iterator<Item = usize> {
+    let word = word(bytes, 8 * byte).unwrap_or_default();
+    let bit = |n: u32| word >> n;
+    let kind = !bit(0) & !bit(1) & bit(2);
+    // Of 30 and 31 the four high bits are set.
+    let too_many = bit(4) & bit(5) & bit(6) & bit(7) | bit(9) & bit(10) & bit(11) & bit(12);
+    let mut found = kind & !too_many & ((1 << (8 * LOOKED_AT)) - 1);
+    std::iter::from_fn(move || {
+        let at = (found != 0).then(|| 8 * byte + found.trailing_zeros() as usize);
+        found &= found.wrapping_sub(1);
+        at
+    })
+}
+
+/// At least 57 bits from bit `at` on; `None` behind the end.
+fn word(bytes: &[u8], at: usize) -> Option<u64> {
+    let bytes = bytes.get(at / 8..)?.first_chunk()?;
+    Some(u64::from_le_bytes(*bytes) >> (at % 8))
+}
+
+/// Whether the codes for code lengths fill their set: a quick look that few places pass.
+fn fills(bytes: &[u8], at: usize) -> bool {
+    let (Some(head), Some(written)) = (word(bytes, at), word(bytes, at + HEAD_BITS)) else {
+        return false;
+    };
+    let given = 4 + (head >> 13 & 15);
+    let mut left = written & ((1 << (3 * given)) - 1);
+    let mut taken = 0;
+    while left != 0 {
+        taken += u32::from(SPACE_OF_TWO[(left & 63) as usize]);
+        left >>= 6;
+    }
+    taken == 1 << 7
+}
+
+/// What two codes for code lengths take of their set, by the six bits of their lengths.
+const SPACE_OF_TWO: [u8; 64] = {
+    let mut table = [0; 64];
+    let mut i = 0;
+    while i < 64 {
+        let (a, b) = (i & 7, i >> 3);
+        table[i] = if a == 0 { 0 } else { 128 >> a } + if b == 0 { 0 } else { 128 >> b };
+        i += 1;
+    }
+    table
+};
+
+/// Whether the three sets of codes whose lengths stand at `at` are complete.
+fn is_header(bytes: &[u8], at: usize) -> bool {
+    header(bytes, at).is_some()
+}
+
+fn header(bytes: &[u8], at: usize) -> Option<()> {
+    let head = word(bytes, at)?;
+    let [symbols, distances] = [257 + (head >> 3 & 31), 1 + (head >> 8 & 31)].map(|n| n as usize);
+    let given = 4 + (head >> 13 & 15) as usize;
+    let written = word(bytes, at + HEAD_BITS)?;
+    let mut lengths = [0; 19];
+    for (i, &code) in ORDER.iter().enumerate().take(given) {
+        *lengths.get_mut(code)? = (written >> (3 * i) & 7) as u8;
+    }
+    if space(&lengths, 7) != 1 << 7 {
+        return None;
+    }
+    let mut all = [0; 286 + 32];
+    let all = all.get_mut(..symbols + distances)?;
+    read_lengths(bytes, at + HEAD_BITS + 3 * given, &lengths, all)?;
+    let (symbols, distances) = all.split_at(symbols);
+    // A block has an end; one distance may stand alone, or none.
+    let ends = symbols.get(256) != Some(&0);
+    let alone = distances.iter().filter(|&&length| length > 0).count() <= 1;
+    let complete = |lengths| space(lengths, 15) == 1 << 15;
+    (ends && complete(symbols) && (alone || complete(distances))).then_some(())
+}
+
+/// How much of the space of all codes of up to `most` bits the codes of these lengths take.
+fn space(lengths: &[u8], most: u8) -> u32 {
+    let taken = |&length: &u8| match length {
+        0 => 0,
+        length => 1 << (most - length),
+    };
+    lengths.iter().map(taken).sum()
+}
+
+/// Reads run-length coded code lengths from bit `at` on; `None` where they are none.
+fn read_lengths(bytes: &[u8], mut at: usize, codes: &[u8; 19], all: &mut [u8]) -> Option<()> {
+    let table = table(codes);
+    let mut filled = 0;
+    while filled < all.len() {
+        let bits = word(bytes, at)?;
+        let (code, length) = *table.get((bits & 127) as usize)?;
+        let bits = bits >> length;
+        let (value, run, more) = match code {
+            16 => (*all.get(filled.checked_sub(1)?)?, 3 + (bits & 3), 2),
+            17 => (0, 3 + (bits & 7), 3),
+            18 => (0, 11 + (bits & 127), 7),
+            value => (value, 1, 0),
+        };
+        at += usize::from(length) + more;
+        all.get_mut(filled..filled + run as usize)?.fill(value);
+        filled += run as usize;
+    }
+    Some(())
+}
+
+/// By the next seven bits, the code they begin with and its length.
+fn table(lengths: &[u8; 19]) -> [(u8, u8); 128] {
+    let mut table = [(0, 0); 128];
+    let mut next = 0u8;
+    for length in 1..=7u8 {
+        for (code, _) in (0u8..).zip(lengths).filter(|&(_, &own)| own == length) {
+            // Codes count up in their order; their bits are written from the highest on.
+            let reversed = next.reverse_bits() >> 1;
+            let first = usize::from(reversed);
+            for place in table.iter_mut().skip(first).step_by(1 << length) {
+                *place = (code, length);
+            }
+            next = next.saturating_add(1 << (7 - length));
+        }
+    }
+    table
+}
+
+/// Whether what begins at bit `at` inflates for a while.
+fn inflates(bytes: &[u8], at: usize) -> bool {
+    let end = bytes.len().min(at / 8 + TRIAL_BYTES);
+    let mut input = Vec::with_capacity(WINDOW_BYTES + TRIAL_BYTES + 64);
+    stored_block(&mut input);
+    let low = lead_in((at % 8) as u32, &mut input);
+    let from = input.len();
+    input.extend_from_slice(bytes.get(at / 8..end).unwrap_or_default());
+    merge_first(
+        input.get_mut(from..).unwrap_or_default(),
+        low,
+        (at % 8) as u32,
+    );
+    let mut inflate = Inflate::new(false, 15);
+    let mut out = vec![0; 64 << 10];
+    loop {
+        let taken = inflate.total_in();
+        let left = input.get(taken as usize..).unwrap_or_default();
+        if left.is_empty() {
+            return true;
+        }
+        match inflate.decompress(left, &mut out, InflateFlush::NoFlush) {
+            Ok(Status::StreamEnd) => return true,
+            Ok(_) => {}
+            Err(_) => return false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flate2::{Compress, Compression, FlushCompress};
+
+    fn noise(length: usize, mut seed: u64) -> Vec<u8> {
+        (0..length)
+            .map(|_| {
+                seed ^= seed << 13;
+                seed ^= seed >> 7;
+                seed ^= seed << 17;
+                (seed % 23) as u8
+            })
+            .collect()
+    }
+
+    fn deflated(bytes: &[u8], level: u32) -> Vec<u8> {
+        let mut out = Vec::with_capacity(bytes.len() + 1000);
+        let mut state = Compress::new(Compression::new(level), false);
+        let status = state.compress_vec(bytes, &mut out, FlushCompress::Finish);
+        assert_eq!(status.unwrap(), flate2::Status::StreamEnd);
+        out
+    }
+
+    /// The blocks of a stream that end at bytes are known: a full flush ends one.
+    #[test]
+    fn a_block_behind_a_flush_is_found() {
+        for shift in 0..40 {
+            let mut state = Compress::new(Compression::new(6), false);
+            let mut out = Vec::with_capacity(1 << 20);
+            let first = noise(100_000 + 7 * shift, 5 + shift as u64);
+            state
+                .compress_vec(&first, &mut out, FlushCompress::Full)
+                .unwrap();
+            let flushed = out.len();
+            state
+                .compress_vec(&noise(100_000, 77), &mut out, FlushCompress::Full)
+                .unwrap();
+            // From within the block before it on, which has no other end.
+            assert_eq!(find_block(&out[flushed - 2000..], 4000), Some(2000 * 8));
+        }
+    }
+
+    #[test]
+    fn every_block_found_begins_one() {
+        // The fastest level has no codes of its own.
+        for level in 2..=9 {
+            let bytes = noise(600_000, level.into());
+            let stream = deflated(&bytes, level);
+            let mut found = 0;
+            for from in (40_000..stream.len().saturating_sub(100_000)).step_by(20_000) {
+                let Some(bit) = find_block(&stream[from..], 80_000) else {
+                    continue;
+                };
+                found += 1;
+                // Behind what stands before it, it gives the end of the stream's bytes.
+                let length = tail_of(&stream[from..], bit, &[0; WINDOW_BYTES]).len();
+                let (before, tail) = bytes.split_at(bytes.len() - length);
+                let window = &before[before.len() - WINDOW_BYTES..];
+                assert!(
+                    tail_of(&stream[from..], bit, window) == tail,
+                    "level {level}"
+                );
+            }
+            assert!(found > 3, "level {level}: {found}");
+        }
+    }
+
+    /// What inflates from a bit on behind a window.
+    fn tail_of(stream: &[u8], bit: usize, window: &[u8]) -> Vec<u8> {
+        let mut input = Vec::new();
+        stored_block(&mut input).copy_from_slice(window);
+        let low = lead_in((bit % 8) as u32, &mut input);
+        let from = input.len();
+        input.extend_from_slice(&stream[bit / 8..]);
+        merge_first(&mut input[from..], low, (bit % 8) as u32);
+        let mut out = vec![0; 2 << 20];
+        let mut inflate = Inflate::new(false, 15);
+        let status = inflate.decompress(&input, &mut out, InflateFlush::NoFlush);
+        assert_eq!(status, Ok(Status::StreamEnd));
+        out.truncate(inflate.total_out() as usize);
+        out.split_off(WINDOW_BYTES)
+    }
+
+    #[test]
+    fn noise_holds_no_blocks() {
+        let mut seed = 9u64;
+        let bytes: Vec<u8> = (0..1 << 20)
+            .map(|_| {
+                seed ^= seed << 13;
+                seed ^= seed >> 7;
+                seed ^= seed << 17;
+                (seed >> 32) as u8
+            })
+            .collect();
+        assert_eq!(find_block(&bytes, bytes.len()), None);
+        assert_eq!(find_block(&[], 9), None);
+        assert_eq!(find_block(&[0b100; 7], 7), None);
+    }
+}

@@ -1,0 +1,178 @@
+//! Whatever is cut where: the right bytes or none.
+
+use std::io::Write;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use super::*;
+use crate::options::Limits;
+use crate::source::Source;
+use crate::source::memory::MemorySource;
+
+/// xorshift.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 8) % end
+    }
+}
+
+/// Smooth 16-bit voxels with noise; every third stretch is masked.
+fn scan(length: usize, masked: bool, seed: u64) -> Vec<u8> {
+    let mut random = Random(seed);
+    let voxel = |i: usize| match masked && (i / 30_000).is_multiple_of(3) {
+        true => 0,
+        false => (i / 50 % 3000) as u16 + random.below(13) as u16,
+    };
+    (0..length / 2)
+        .map(voxel)
+        .flat_map(u16::to_le_bytes)
+        .collect()
+}
+
+fn gz(bytes: &[u8], level: u32) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::new(level));
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn cut(threads: usize, part: u64) -> Cut {
+    Cut {
+        least: 1,
+        part,
+        threads,
+    }
+}
+
+/// What comes out, each part at its place; `None` when it is left to others.
+fn inflated(file: &[u8], need: usize, cut: Cut) -> Option<Vec<u8>> {
+    let source = Source::Memory(MemorySource::new(file.to_vec()));
+    let gzip = GzipSource::new(source, None, None, Limits::new());
+    let mut end = 0;
+    let in_order = |range: &Range<u64>| {
+        assert_eq!(range.start, end, "each behind the other");
+        end = range.end;
+        range.clone()
+    };
+    let part = |at, bytes: &[u8], range: Range<u64>| {
+        assert_eq!(range, at..at + bytes.len() as u64);
+        bytes.to_vec()
+    };
+    let parts = gzip.cut_up(cut, need as u64, in_order, part).unwrap()?;
+    assert!(parts.len() > 1, "it was cut");
+    Some(parts.concat())
+}
+
+#[test]
+fn the_right_bytes_or_none() {
+    let mut tried = [0; 2];
+    for masked in [false, true] {
+        let bytes = scan(3 << 20, masked, 5 + u64::from(masked));
+        for level in 1..=9 {
+            let file = gz(&bytes, level);
+            for (threads, part) in [(2, 300_000), (4, 400_000), (8, 250_000), (3, 1_000_000)] {
+                let found = inflated(&file, bytes.len(), cut(threads, part));
+                tried[usize::from(found.is_some())] += 1;
+                assert!(found.is_none_or(|found| found == bytes), "level {level}");
+            }
+        }
+    }
+    // The fastest level has no blocks with codes of their own.
+    assert!(tried[1] >= 56 && tried[0] + tried[1] == 72, "{tried:?}");
+}
+
+/// A tail behind the voxels, and a header with a name, are no hindrance.
+#[test]
+fn tails_and_names() {
+    let bytes = scan(2 << 20, false, 9);
+    let file = gz(&bytes, 6);
+    for behind in [0, 1, 1000, 1 << 20] {
+        let found = inflated(&file, bytes.len() - behind, cut(4, 300_000));
+        assert!(found.is_some_and(|found| found == bytes), "{behind}");
+    }
+    let mut named = vec![0x1f, 0x8b, 8, 8, 0, 0, 0, 0, 0, 3];
+    named.extend(b"series.nii\0");
+    named.extend(&file[10..]);
+    let found = inflated(&named, bytes.len(), cut(4, 300_000));
+    assert!(found.is_some_and(|found| found == bytes));
+}
+
+/// What repeats itself at the farthest depends on the window for ever.
+#[test]
+fn what_never_settles_is_left_to_others() {
+    let period = scan(31_000, false, 3);
+    let bytes = period.repeat(150);
+    // Some noise, so that there are blocks.
+    let mut random = Random(4);
+    let bytes: Vec<u8> = bytes
+        .into_iter()
+        .map(|byte| match random.below(40) {
+            0 => random.below(256) as u8,
+            _ => byte,
+        })
+        .collect();
+    let found = inflated(&gz(&bytes, 9), bytes.len(), cut(4, 200_000));
+    assert!(found.is_none_or(|found| found == bytes));
+}
+
+#[test]
+fn files_that_are_not_for_this() {
+    let bytes = scan(2 << 20, false, 21);
+    let whole = gz(&bytes, 6);
+    let half = bytes.len() / 2;
+    let members = [gz(&bytes[..half], 6), gz(&bytes[half..], 6)].concat();
+    let padded = [whole.clone(), vec![0; 100]].concat();
+    let stored = gz(&bytes, 0);
+    let cut_off = whole[..whole.len() - 1000].to_vec();
+    for file in [members, padded, stored, cut_off, Vec::new(), vec![0x1f; 9]] {
+        assert!(inflated(&file, bytes.len(), cut(4, 300_000)).is_none());
+    }
+    assert!(inflated(&whole, bytes.len() + 1, cut(4, 300_000)).is_none());
+}
+
+/// A member that ends early, a copy of its trailer behind it: only who reads on to the end of the data knows.
+#[test]
+fn an_end_before_the_end() {
+    let bytes = scan(2 << 20, false, 23);
+    let whole = gz(&bytes, 6);
+    for behind in [vec![7; 50], scan(300_000, false, 24), whole.clone()] {
+        let trailer = &whole[whole.len() - TRAILER_BYTES..];
+        let file = [&whole[..], &behind, trailer].concat();
+        assert!(inflated(&file, bytes.len(), cut(4, 300_000)).is_none());
+    }
+}
+
+#[test]
+fn damage_never_gets_through() {
+    let bytes = scan(1 << 20, false, 31);
+    let file = gz(&bytes, 6);
+    let mut random = Random(32);
+    let mut through = 0;
+    for _ in 0..300 {
+        let mut damaged = file.clone();
+        for _ in 0..=random.below(2) {
+            let at = random.below(file.len() as u64) as usize;
+            damaged[at] ^= 1 << random.below(8);
+        }
+        if let Some(found) = inflated(&damaged, bytes.len(), cut(3, 200_000)) {
+            assert_eq!(found, bytes);
+            through += 1;
+        }
+    }
+    assert!(through < 10, "only bits that mean nothing: {through}");
+}
+
+#[test]
+fn the_marker_is_a_block() {
+    let marker = Marker::new();
+    let mut out = [0; 20];
+    let block = marker.block().to_le_bytes();
+    let made = Decompressor::new().deflate_decompress(&block, &mut out);
+    assert_eq!(made, Ok(8));
+    assert_eq!(&out[..8], marker.bytes);
+}
