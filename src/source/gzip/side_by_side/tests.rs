@@ -4,7 +4,9 @@ use std::io::Write;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use libdeflater::Decompressor;
 
+use super::part::Marker;
 use super::*;
 use crate::options::Limits;
 use crate::source::Source;
