@@ -1,8 +1,9 @@
 //! A gzip file read by position.
 //!
-//! Three ways lead through it. A whole read takes the fastest one that there is: chunks of an index on all threads
-//! ([`GzipSource::chunks`]), one shot by libdeflate ([`GzipSource::one_shot`]), or the stream in pieces
-//! ([`GzipSource::pieces`]), which also says what is wrong with a damaged file. Reads of a part grow a seek index
+//! Four ways lead through it. A whole read takes the fastest one that there is: chunks of an index on all threads
+//! ([`GzipSource::chunks`]), guessed parts of a large member on all threads ([`GzipSource::side_by_side`]), one shot by
+//! libdeflate ([`GzipSource::one_shot`]), or the stream in pieces ([`GzipSource::pieces`]), which also says what is wrong
+//! with a damaged file. Reads of a part grow a seek index
 //! as far as they need it and then inflate only the chunks they touch. Header reads stream.
 //!
 //! Every member's CRC-32 and length are compared, members follow each other, zero padding behind the last one is
