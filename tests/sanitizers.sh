@@ -18,23 +18,30 @@ export VOXLOAD_REQUIRE_GPU=1
 export XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-$PWD/target}"
 
 # sanitized thread|address CARGO_TEST_ARGUMENTS..: the standard library is built anew, so that it is instrumented too.
+# Flags for C are those of the target alone: build scripts are not instrumented.
 sanitized() {
     kind=$1
     shift
-    RUSTFLAGS="-Zsanitizer=$kind" CFLAGS="-fsanitize=$kind -g" \
+    # crossbeam orders by fences, which ThreadSanitizer does not see; told of it, it orders by accesses.
+    RUSTFLAGS="-Zsanitizer=$kind --cfg crossbeam_sanitize_$kind" \
+        env "CFLAGS_$(echo "$TARGET" | tr - _)=-fsanitize=$kind -fno-omit-frame-pointer -g" \
         cargo "+$TOOLCHAIN" test -Zbuild-std --target "$TARGET" --target-dir "target/$kind" "$@"
 }
 
 for kind in "$@"; do
     case $kind in
     thread)
-        # What the driver does with its own threads is not ours to judge, and it is not instrumented.
-        export TSAN_OPTIONS="halt_on_error=1 suppressions=$PWD/tests/sanitizers/thread.txt"
-        sanitized thread --lib -- gpu
+        # Nothing is suppressed: the driver is not instrumented, and what it does is not reported.
+        export TSAN_OPTIONS="halt_on_error=1"
+        # Without what is arithmetic on one thread for minutes, and without a limit on address space.
+        sanitized thread --lib -- gpu --skip out_of_device_memory --skip boxes_of_any_stride \
+            --skip a_million_patterns --skip every_small_value --skip a_pipeline_for_every
         sanitized thread --test voxload -- faults::threads::sixteen gzip::random budget caches cache_walk streams::playback \
-            streams::sources streams::loss
+            streams::sources streams::loss --skip gzip::random::damage
         ;;
     address)
+        # What the driver keeps until the end is not ours to judge.
+        export ASAN_OPTIONS="detect_leaks=0"
         sanitized address --test voxload -- gzip faults::cuts faults::mutations malformed reads slices
         ;;
     miri)
