@@ -2,9 +2,9 @@
 # The table of faults at its full volume: what `tests/run.sh` runs, with more cases, each row in a process of its own so
 # that its peak of memory is its own. `tests/run.sh` must have run before (it makes the oracle's files). Some hours:
 #
-#   tests/long.sh [NAME ..]    all rows, or those whose names contain one of these
+#   tests/long.sh [NAME ..]    all rows, or those whose names contain one of these (and `--skip NAME`)
 #
-# The table stands at the end, and in target/faults.md.
+# The table grows in target/faults.md, row by row; all that was said is in target/faults.log.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -15,22 +15,26 @@ export XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-$PWD/target}"
 [ $# -gt 0 ] || set -- faults:: malformed gzip:: memory:: formats::mutations small_devices:: streams::loss \
     streams::textures::a_device convert::gpu::tests::loss convert::gpu::tests::faults
 log=target/faults.log
+table=target/faults.md
 : >"$log"
+printf '%s\n' "| row | cases | time | peak of the process |" "|---|---:|---:|---:|" | tee "$table"
+
+# Built before anything is listed, so that a failure is told.
+cargo test --release --quiet --no-run --lib --test voxload
 for which in "--test voxload" "--lib"; do
     # shellcheck disable=SC2086
-    names=$(cargo test --release --quiet $which -- --list "$@" | sed -n 's/: test$//p' | grep -v '::child_')
-    for name in $names; do
+    list=$(cargo test --release --quiet $which -- --list "$@")
+    for name in $(echo "$list" | sed -n 's/: test$//p' | grep -v '::child_'); do
         # shellcheck disable=SC2086
-        cargo test --release --quiet $which -- --exact --nocapture "$name" >>"$log" 2>&1 || {
-            tail -40 "$log"
+        cargo test --release --quiet $which -- --exact --nocapture "$name" >target/faults.one 2>&1 </dev/null || {
+            cat target/faults.one >>"$log"
+            tail -40 target/faults.one
             echo "FAILED: $name (all of it is in $log)"
             exit 1
         }
+        cat target/faults.one >>"$log"
+        sed -n 's/^fault table | \(.*\) | \([0-9]*\) cases | \(.*\) | process peak \(.*\)/| \1 | \2 | \3 | \4 |/p' \
+            target/faults.one | tee -a "$table"
     done
 done
-
-{
-    echo "| row | cases | time | peak of the process |"
-    echo "|---|---:|---:|---:|"
-    sed -n 's/^fault table | \(.*\) | \([0-9]*\) cases | \(.*\) | process peak \(.*\)/| \1 | \2 | \3 | \4 |/p' "$log"
-} | tee target/faults.md
+rm -f target/faults.one
