@@ -4,7 +4,7 @@
 #
 #   tests/sanitizers.sh [thread] [address] [miri]    all three unless told otherwise
 #
-# thread   many threads on one image, the caches, the staging ring and streams on a device; all Rust code, wgpu and the
+# thread   many threads on one image or one gzip member, the caches, the staging ring and streams on a device; all Rust code, wgpu and the
 #          standard library too, and libdeflate are instrumented, the driver is not.
 # address  what inflates or maps, with libdeflate instrumented: honest, cut, mutated and malformed files.
 # miri     the unit tests of the library without GPU; it cannot map files.
@@ -34,7 +34,7 @@ for kind in "$@"; do
         # Nothing is suppressed: the driver is not instrumented, and what it does is not reported.
         export TSAN_OPTIONS="halt_on_error=1"
         # Without what is arithmetic on one thread for minutes, and without a limit on address space.
-        sanitized thread --lib -- gpu --skip out_of_device_memory --skip boxes_of_any_stride \
+        sanitized thread --lib -- gpu side_by_side --skip out_of_device_memory --skip boxes_of_any_stride \
             --skip a_million_patterns --skip every_small_value --skip a_pipeline_for_every
         sanitized thread --test voxload -- faults::threads::sixteen gzip::random budget caches cache_walk streams::playback \
             streams::sources streams::loss --skip gzip::random::damage
