@@ -4,8 +4,8 @@
 #
 #   tests/sanitizers.sh [thread] [address] [miri]    all three unless told otherwise
 #
-# thread   many threads on one image or one gzip member, the caches, the staging ring and streams on a device; all Rust code, wgpu and the
-#          standard library too, and libdeflate are instrumented, the driver is not.
+# thread   many threads on one image or one gzip member, the caches, the staging ring and streams on a device; all Rust
+#          code, wgpu and the standard library too, and libdeflate are instrumented; the driver and its loader are not.
 # address  what inflates or maps, with libdeflate instrumented: honest, cut, mutated and malformed files.
 # miri     the unit tests of the library without GPU; it cannot map files.
 set -eu
@@ -31,8 +31,8 @@ sanitized() {
 for kind in "$@"; do
     case $kind in
     thread)
-        # Nothing is suppressed: the driver is not instrumented, and what it does is not reported.
-        export TSAN_OPTIONS="halt_on_error=1"
+        # What is suppressed, and why, stands in the file.
+        export TSAN_OPTIONS="halt_on_error=1 suppressions=$PWD/tests/sanitizers/thread.txt"
         # Without what is arithmetic on one thread for minutes, and without a limit on address space.
         sanitized thread --lib -- gpu side_by_side --skip out_of_device_memory --skip boxes_of_any_stride \
             --skip a_million_patterns --skip every_small_value --skip a_pipeline_for_every
