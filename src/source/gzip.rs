@@ -3,8 +3,8 @@
 //! Four ways lead through it. A whole read takes the fastest one that there is: chunks of an index on all threads
 //! ([`GzipSource::chunks`]), guessed parts of a large member on all threads ([`GzipSource::side_by_side`]), one shot by
 //! libdeflate ([`GzipSource::one_shot`]), or the stream in pieces ([`GzipSource::pieces`]), which also says what is wrong
-//! with a damaged file. Reads of a part grow a seek index
-//! as far as they need it and then inflate only the chunks they touch. Header reads stream.
+//! with a damaged file. Reads of a part grow a seek index as far as they need it and then inflate only the chunks they
+//! touch. Header reads stream.
 //!
 //! Every member's CRC-32 and length are compared, members follow each other, zero padding behind the last one is
 //! fine, other bytes there are noted (gzip-and-faults.md section 2).
@@ -20,6 +20,8 @@ mod member;
 mod random;
 mod record;
 mod side_by_side;
+#[cfg(test)]
+mod testing;
 mod walk;
 mod whole;
 

@@ -221,6 +221,16 @@ pub(super) fn merge_first(bytes: &mut [u8], low: u8, bit: u32) {
     }
 }
 
+/// What begins at bit `bit` of the first of these bytes, made a stream of its own.
+pub(super) fn stream_from(bit: u32, bytes: &[u8]) -> Vec<u8> {
+    let mut input = Vec::with_capacity(bytes.len() + 16);
+    let low = lead_in(bit, &mut input);
+    let from = input.len();
+    input.extend_from_slice(bytes);
+    merge_first(input.get_mut(from..).unwrap_or_default(), low, bit);
+    input
+}
+
 /// Ends a stream at bit `bit` of its last byte (0: behind it) with a final block.
 pub(super) fn lead_out(bit: u32, block: u128, input: &mut Vec<u8>) {
     let mut tail = block;

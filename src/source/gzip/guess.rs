@@ -6,7 +6,7 @@
 
 use zlib_rs::{Inflate, InflateFlush, Status};
 
-use super::chunk::{WINDOW_BYTES, lead_in, merge_first, stored_block};
+use super::chunk::{WINDOW_BYTES, stream_from};
 
 /// In this order the lengths of the codes for code lengths are written.
 const ORDER: [usize; 19] = [
@@ -27,7 +27,7 @@ pub(super) const TRIAL_BYTES: usize = 24 << 10;
 pub(super) fn find_block(bytes: &[u8], searched: usize) -> Option<usize> {
     let starts = (0..bytes.len().min(searched)).step_by(LOOKED_AT);
     starts.flat_map(|byte| heads(bytes, byte)).find(|&at| {
-        at < 8 * searched && fills(bytes, at) && is_header(bytes, at) && inflates(bytes, at)
+        at < 8 * searched && fills(bytes, at) && header(bytes, at).is_some() && inflates(bytes, at)
     })
 }
 
@@ -79,11 +79,8 @@ const SPACE_OF_TWO: [u8; 64] = {
     table
 };
 
-/// Whether the three sets of codes whose lengths stand at `at` are complete.
-fn is_header(bytes: &[u8], at: usize) -> bool {
-    header(bytes, at).is_some()
-}
-
+/// The header of a block at `at`: nothing where the other two sets of codes are not complete, or where it is cut off. The
+/// codes for code lengths fill theirs.
 fn header(bytes: &[u8], at: usize) -> Option<()> {
     let head = word(bytes, at)?;
     let [symbols, distances] = [257 + (head >> 3 & 31), 1 + (head >> 8 & 31)].map(|n| n as usize);
@@ -93,9 +90,6 @@ fn header(bytes: &[u8], at: usize) -> Option<()> {
     for (i, &code) in ORDER.iter().enumerate().take(given) {
         *lengths.get_mut(code)? = (written >> (3 * i) & 7) as u8;
     }
-    if space(&lengths, 7) != 1 << 7 {
-        return None;
-    }
     let mut all = [0; 286 + 32];
     let all = all.get_mut(..symbols + distances)?;
     read_lengths(bytes, at + HEAD_BITS + 3 * given, &lengths, all)?;
@@ -103,17 +97,16 @@ fn header(bytes: &[u8], at: usize) -> Option<()> {
     // A block has an end; one distance may stand alone, or none.
     let ends = symbols.get(256) != Some(&0);
     let alone = distances.iter().filter(|&&length| length > 0).count() <= 1;
-    let complete = |lengths| space(lengths, 15) == 1 << 15;
     (ends && complete(symbols) && (alone || complete(distances))).then_some(())
 }
 
-/// How much of the space of all codes of up to `most` bits the codes of these lengths take.
-fn space(lengths: &[u8], most: u8) -> u32 {
+/// Whether codes of these lengths take all the space of codes of up to 15 bits.
+fn complete(lengths: &[u8]) -> bool {
     let taken = |&length: &u8| match length {
         0 => 0,
-        length => 1 << (most - length),
+        length => 1 << (15 - length),
     };
-    lengths.iter().map(taken).sum()
+    lengths.iter().map(taken).sum::<u32>() == 1 << 15
 }
 
 /// Reads run-length coded code lengths from bit `at` on; `None` where they are none.
@@ -158,17 +151,12 @@ fn table(lengths: &[u8; 19]) -> [(u8, u8); 128] {
 /// Whether what begins at bit `at` inflates for a while.
 fn inflates(bytes: &[u8], at: usize) -> bool {
     let end = bytes.len().min(at / 8 + TRIAL_BYTES);
-    let mut input = Vec::with_capacity(WINDOW_BYTES + TRIAL_BYTES + 64);
-    stored_block(&mut input);
-    let low = lead_in((at % 8) as u32, &mut input);
-    let from = input.len();
-    input.extend_from_slice(bytes.get(at / 8..end).unwrap_or_default());
-    merge_first(
-        input.get_mut(from..).unwrap_or_default(),
-        low,
-        (at % 8) as u32,
-    );
+    let bytes = bytes.get(at / 8..end).unwrap_or_default();
+    let input = stream_from((at % 8) as u32, bytes);
     let mut inflate = Inflate::new(false, 15);
+    if inflate.set_dictionary(&[0; WINDOW_BYTES]).is_err() {
+        return false;
+    }
     let mut out = vec![0; 64 << 10];
     loop {
         let taken = inflate.total_in();
@@ -187,17 +175,12 @@ fn inflates(bytes: &[u8], at: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::gzip::testing::Random;
     use flate2::{Compress, Compression, FlushCompress};
 
-    fn noise(length: usize, mut seed: u64) -> Vec<u8> {
-        (0..length)
-            .map(|_| {
-                seed ^= seed << 13;
-                seed ^= seed >> 7;
-                seed ^= seed << 17;
-                (seed % 23) as u8
-            })
-            .collect()
+    fn noise(length: usize, seed: u64) -> Vec<u8> {
+        let mut random = Random(seed);
+        (0..length).map(|_| random.below(23) as u8).collect()
     }
 
     fn deflated(bytes: &[u8], level: u32) -> Vec<u8> {
@@ -254,31 +237,20 @@ mod tests {
 
     /// What inflates from a bit on behind a window.
     fn tail_of(stream: &[u8], bit: usize, window: &[u8]) -> Vec<u8> {
-        let mut input = Vec::new();
-        stored_block(&mut input).copy_from_slice(window);
-        let low = lead_in((bit % 8) as u32, &mut input);
-        let from = input.len();
-        input.extend_from_slice(&stream[bit / 8..]);
-        merge_first(&mut input[from..], low, (bit % 8) as u32);
+        let input = stream_from((bit % 8) as u32, &stream[bit / 8..]);
         let mut out = vec![0; 2 << 20];
         let mut inflate = Inflate::new(false, 15);
+        inflate.set_dictionary(window).unwrap();
         let status = inflate.decompress(&input, &mut out, InflateFlush::NoFlush);
         assert_eq!(status, Ok(Status::StreamEnd));
         out.truncate(inflate.total_out() as usize);
-        out.split_off(WINDOW_BYTES)
+        out
     }
 
     #[test]
     fn noise_holds_no_blocks() {
-        let mut seed = 9u64;
-        let bytes: Vec<u8> = (0..1 << 20)
-            .map(|_| {
-                seed ^= seed << 13;
-                seed ^= seed >> 7;
-                seed ^= seed << 17;
-                (seed >> 32) as u8
-            })
-            .collect();
+        let mut random = Random(9);
+        let bytes: Vec<u8> = (0..1 << 20).map(|_| random.below(256) as u8).collect();
         assert_eq!(find_block(&bytes, bytes.len()), None);
         assert_eq!(find_block(&[], 9), None);
         assert_eq!(find_block(&[0b100; 7], 7), None);

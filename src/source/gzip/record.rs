@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicBool;
 use crc32fast::Hasher;
 use zlib_rs::{Inflate, InflateFlush};
 
-use super::chunk::{Chunk, WINDOW_BYTES, Window, lead_in, merge_first};
+use super::chunk::{Chunk, WINDOW_BYTES, Window, stream_from};
 use crate::error::Result;
 use crate::source::Source;
 
@@ -200,13 +200,7 @@ impl Recorder {
 
 /// Whether deflate data from a bit of its first byte on begins with the expected bytes.
 fn gives(window: &[u8], data: &[u8], bit: u32, expected: &[u8]) -> bool {
-    let mut input = Vec::with_capacity(data.len() + 16);
-    let low = lead_in(bit, &mut input);
-    let from = input.len();
-    input.extend_from_slice(data);
-    if let Some(place) = input.get_mut(from..) {
-        merge_first(place, low, bit);
-    }
+    let input = stream_from(bit, data);
     let mut inflate = Inflate::new(false, 15);
     let mut made = [0; TRIAL_BYTES];
     inflate.set_dictionary(window).is_ok()

@@ -189,46 +189,40 @@ where
     P: FnMut(&Range<u64>) -> W,
     F: Fn(u64, &[u8], W) -> R,
 {
-    /// Takes parts until there are no more.
+    /// Takes parts until there are no more, or until this leads nowhere.
     fn run(&self) {
         // Nobody waits for a thread that has panicked.
         let _guard = OnPanic(self);
-        let mut room = Room::new(MOST_TIMES * self.cut.part);
-        loop {
-            match self.next(&mut room) {
-                Ok(true) => {}
-                Ok(false) => return,
-                Err(error) => {
-                    self.lock().error.get_or_insert(error);
-                    return self.give_up();
-                }
+        match self.parts() {
+            Ok(true) => {}
+            Ok(false) => self.give_up(),
+            Err(error) => {
+                self.lock().error.get_or_insert(error);
+                self.give_up();
             }
         }
     }
 
-    /// Takes the next part and goes all the way with it; whether there was one that fits.
-    fn next(&self, room: &mut Room) -> Result<bool> {
-        let Some(part) = self.take()? else {
-            return Ok(false);
-        };
-        if !self.inflater.inflate(&part, room)? {
-            self.give_up();
-            return Ok(false);
+    /// Goes all the way with one part after the other; `false` when one does not fit.
+    fn parts(&self) -> Result<bool> {
+        let mut room = Room::new(MOST_TIMES * self.cut.part);
+        while let Some(part) = self.take()? {
+            if !self.inflater.inflate(&part, &mut room)? {
+                return Ok(false);
+            }
+            let Some((start, window, place)) = self.follow(&part, &room) else {
+                return Ok(false);
+            };
+            if let Some(window) = window
+                && !self.inflater.again(&part, &mut room, &window)?
+            {
+                return Ok(false);
+            }
+            let mut crc = crc32fast::Hasher::new();
+            crc.update(room.bytes());
+            let result = (self.work)(start, room.bytes(), place);
+            self.lock().results.push((part.number, crc, result));
         }
-        let Some((start, window, place)) = self.follow(&part, room) else {
-            self.give_up();
-            return Ok(false);
-        };
-        if let Some(window) = window
-            && !self.inflater.again(&part, room, &window)?
-        {
-            self.give_up();
-            return Ok(false);
-        }
-        let mut crc = crc32fast::Hasher::new();
-        crc.update(room.bytes());
-        let result = (self.work)(start, room.bytes(), place);
-        self.lock().results.push((part.number, crc, result));
         Ok(true)
     }
 
@@ -246,8 +240,8 @@ where
             false => Some(end * 8),
         };
         let Some(bit) = found.filter(|&bit| bit > start) else {
-            drop(state);
-            self.give_up();
+            state.given_up = true;
+            self.changed.notify_all();
             return Ok(None);
         };
         let number = state.taken;

@@ -8,7 +8,9 @@ use libdeflater::Decompressor;
 use zlib_rs::{Inflate, InflateFlush};
 
 use crate::error::Result;
-use crate::source::gzip::chunk::{WINDOW_BYTES, lead_in, lead_out, merge_first, stored_block};
+use crate::source::gzip::chunk::{
+    WINDOW_BYTES, lead_in, lead_out, merge_first, stored_block, stream_from,
+};
 use crate::source::gzip::framing::Trailer;
 use crate::source::gzip::guess::{TRIAL_BYTES, find_block};
 use crate::source::{Session, resize};
@@ -123,7 +125,10 @@ impl<'a> PartInflater<'a> {
         };
         let input = &mut room.input;
         input.clear();
-        let low = lead(window, part.bit(), input);
+        if !window.is_empty() {
+            stored_block(input).copy_from_slice(window);
+        }
+        let low = lead_in(part.bit(), input);
         let bytes = part.bytes();
         let from = input.len();
         resize(input, from as u64 + (bytes.end - bytes.start))?;
@@ -154,19 +159,20 @@ impl<'a> PartInflater<'a> {
     /// the bytes that the next part may repeat.
     pub fn again(&self, part: &Part, room: &mut Room, window: &[u8]) -> Result<bool> {
         let bytes = part.bytes();
-        let mut input = Vec::new();
-        let low = lead(window, part.bit(), &mut input);
         let mut first = [0];
         self.session.read_at(bytes.start, &mut first)?;
-        merge_first(&mut first, low, part.bit());
-        input.extend(first);
+        let mut input = stream_from(part.bit(), &first);
         let mut at = bytes.start + 1;
-        let out = room.out.get_mut(..WINDOW_BYTES + room.length);
-        let out = out.unwrap_or_default();
         let mut inflate = Inflate::new(false, 15);
+        if inflate.set_dictionary(window).is_err() {
+            return Ok(false);
+        }
+        let out = room.out.get_mut(WINDOW_BYTES..WINDOW_BYTES + room.length);
+        let out = out.unwrap_or_default();
         let mut made = vec![0; AGAIN_BYTES];
-        // The window comes out first. Where it was right by chance, so is what repeats it.
-        let (mut taken, mut done, mut same) = (0, 0, 0);
+        let (mut taken, mut done) = (0, 0);
+        // Where the window of zeros was right by chance, so is what repeats it.
+        let mut same = window.iter().rev().take_while(|&&byte| byte == 0).count();
         while same < WINDOW_BYTES && done < out.len() {
             if taken == input.len() {
                 taken = 0;
@@ -198,14 +204,6 @@ impl<'a> PartInflater<'a> {
         // Nothing repeats the last part.
         Ok(same >= WINDOW_BYTES || part.last)
     }
-}
-
-/// Writes the window and empty blocks up to a bit of a byte; gives the bits that share the byte with it.
-fn lead(window: &[u8], bit: u32, input: &mut Vec<u8>) -> u8 {
-    if !window.is_empty() {
-        stored_block(input).copy_from_slice(window);
-    }
-    lead_in(bit, input)
 }
 
 /// Bytes that no file can know, in a final block of fixed codes.

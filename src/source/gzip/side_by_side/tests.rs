@@ -10,19 +10,8 @@ use super::part::Marker;
 use super::*;
 use crate::options::Limits;
 use crate::source::Source;
+use crate::source::gzip::testing::Random;
 use crate::source::memory::MemorySource;
-
-/// xorshift.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 8) % end
-    }
-}
 
 /// Smooth 16-bit voxels with noise; every third stretch is masked.
 fn scan(length: usize, masked: bool, seed: u64) -> Vec<u8> {
@@ -119,7 +108,7 @@ fn what_never_settles_is_left_to_others() {
         })
         .collect();
     let found = inflated(&gz(&bytes, 9), bytes.len(), cut(4, 200_000));
-    assert!(found.is_none_or(|found| found == bytes));
+    assert!(found.is_none());
 }
 
 #[test]

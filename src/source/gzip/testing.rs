@@ -1,0 +1,13 @@
+//! What the unit tests share.
+
+/// Numbers that are the same in every run (xorshift).
+pub(super) struct Random(pub u64);
+
+impl Random {
+    pub fn below(&mut self, end: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 8) % end
+    }
+}
