@@ -30,6 +30,8 @@ mod scaling;
 mod source;
 mod statistics;
 mod stream;
+#[cfg(test)]
+mod testing;
 
 pub use affine::{Affine, AxisDirection, Orientation, multiply};
 pub use array::{Element, HostArray, Rgb, Rgba, StoredArray};

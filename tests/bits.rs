@@ -58,6 +58,8 @@ fn scls(version: u8) -> Vec<(f64, f64)> {
         (f64::from_bits(0x3ff0_0000_6000_0000), 2f64.powi(-60)),
         (-0.001, 0.001),
         (1e5, 1e-5),
+        // 4097 times the first is 2^-24 + 2^-60: f64 loses what decides a tie of f32.
+        (16_773_121.0 * 2f64.powi(-60), 1.0),
     ];
     if version == 2 {
         pairs.extend([

@@ -1,6 +1,7 @@
 //! The CPU kernel: chosen once for a [`Conversion`], then run over boxes of voxels by all threads.
 
 mod complex;
+mod fused;
 mod inflated;
 mod kernels;
 mod place;

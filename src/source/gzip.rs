@@ -20,8 +20,6 @@ mod member;
 mod random;
 mod record;
 mod side_by_side;
-#[cfg(test)]
-mod testing;
 mod walk;
 mod whole;
 

@@ -9,6 +9,7 @@ use multiversion::multiversion;
 
 use super::super::Conversion;
 use super::complex::{ComplexRow, Parts, complex_row_to, complex_step, part_type};
+use super::fused::fused_row;
 use crate::array::Element;
 use crate::dtype::{ByteOrder, DType, Float};
 use crate::error::{ErrorKind, Result};
@@ -132,12 +133,15 @@ impl<O: Element> Run<O> {
                 steps,
             });
         }
-        let row = linear_row::<O>(conversion.stored, big)?;
         if let Some(factors) = linear_factors(&steps) {
+            let row = match fused_row(stored, big, &factors) {
+                Some(row) => row,
+                None => linear_row(stored, big)?,
+            };
             return Some(Self::Linear { row, factors });
         }
         Some(Self::General {
-            decode: linear_row::<f64>(conversion.stored, big)?,
+            decode: linear_row::<f64>(stored, big)?,
             narrow: linear_row::<O>(DType::F64, ByteOrder::NATIVE == ByteOrder::Big)?,
             steps,
         })
@@ -186,7 +190,7 @@ fn swap_copy<const N: usize>(bytes: &[u8], out: &mut [u8]) {
 }
 
 /// A stored real type that can be read from bytes as f64.
-trait Decode: Copy {
+pub(super) trait Decode: Copy {
     type Bytes: Copy;
     fn voxels(bytes: &[u8]) -> &[Self::Bytes];
     fn decode<const BIG: bool>(bytes: Self::Bytes) -> f64;

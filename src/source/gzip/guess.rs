@@ -175,7 +175,7 @@ fn inflates(bytes: &[u8], at: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::gzip::testing::Random;
+    use crate::testing::Random;
     use flate2::{Compress, Compression, FlushCompress};
 
     fn noise(length: usize, seed: u64) -> Vec<u8> {

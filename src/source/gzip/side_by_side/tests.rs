@@ -10,8 +10,8 @@ use super::part::Marker;
 use super::*;
 use crate::options::Limits;
 use crate::source::Source;
-use crate::source::gzip::testing::Random;
 use crate::source::memory::MemorySource;
+use crate::testing::Random;
 
 /// Smooth 16-bit voxels with noise; every third stretch is masked.
 fn scan(length: usize, masked: bool, seed: u64) -> Vec<u8> {

@@ -1,7 +1,7 @@
 //! What the unit tests share.
 
 /// Numbers that are the same in every run (xorshift).
-pub(super) struct Random(pub u64);
+pub(crate) struct Random(pub u64);
 
 impl Random {
     pub fn below(&mut self, end: u64) -> u64 {
