@@ -204,13 +204,15 @@ impl Source {
             other => match other.len()? {
                 Some(have) => {
                     let mut bytes = zeros(have.min(length))?;
-                    if let Self::Mapped(source) = other {
-                        source.prefix(&mut bytes)?;
-                        return Ok(bytes);
+                    match other {
+                        Self::Mapped(source) => source.prefix(&mut bytes)?,
+                        Self::File(source) => source.prefix(&mut bytes)?,
+                        _ => {
+                            let session = other.begin()?;
+                            session.read_at(0, &mut bytes)?;
+                            session.end()?;
+                        }
                     }
-                    let session = other.begin()?;
-                    session.read_at(0, &mut bytes)?;
-                    session.end()?;
                     Ok(bytes)
                 }
                 None => other.prefix_of_unknown(length),

@@ -11,7 +11,7 @@ use crate::support::rng::Rng;
 use crate::support::{folder, overwrite, write};
 
 /// Handles that this process holds on a file. Other tests open other files.
-fn handles(path: &Path) -> usize {
+pub fn handles(path: &Path) -> usize {
     let links = std::fs::read_dir("/proc/self/fd").expect("procfs");
     let target = path.canonicalize().expect("the file is there");
     let on_it = |link: std::io::Result<std::fs::DirEntry>| {

@@ -182,6 +182,7 @@ fn decompressed(source: Source, path: Option<&Path>, options: &LoadOptions) -> R
         prefix = source.prefix(codec::SNIFF_BYTES)?;
     }
     if let Some(codec) = Codec::sniff(&prefix) {
+        source.release();
         let opened = codec.open(source, options.limits);
         let source = opened.map_err(|error| error.at_maybe(path))?;
         return Ok(Source::Custom(Arc::new(source)));

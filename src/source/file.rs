@@ -135,6 +135,18 @@ impl FileSource {
         Ok(file)
     }
 
+    /// Bytes from the start. The handle serves the next operations, until it is let go.
+    ///
+    /// # Errors
+    /// As [`Self::begin`] and [`Self::read_open`].
+    pub fn prefix(&self, bytes: &mut [u8]) -> Result<()> {
+        let file = self.begin()?;
+        self.read_open(&file, 0, bytes)?;
+        self.end(&file)?;
+        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
+        Ok(())
+    }
+
     /// Lets go of the handle that was kept; the next operation opens the file again.
     pub fn release(&self) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);

@@ -3,6 +3,7 @@
 use voxload::{DType, ErrorKind, Index};
 
 use super::files::{by_tool, open, scan};
+use crate::files::handles;
 use crate::support::rng::Rng;
 use crate::support::slicing::random_index;
 use crate::support::{folder, write};
@@ -42,6 +43,7 @@ fn whole_reads_and_slices() {
                     continue;
                 }
                 let image = open(&path);
+                assert_eq!(handles(&path), 0, "{ending}");
                 let mut rng = Rng::new(3);
                 let mut indexes = vec![Index::new()];
                 indexes.extend((0..20).map(|_| random_index(&mut rng, &shape)));

@@ -16,6 +16,9 @@ use crate::source::Source;
 /// Compressed bytes read at a time.
 const INPUT_BYTES: u64 = 256 << 10;
 
+/// And at first: most headers are no longer, and often no more is wanted.
+const FIRST_BYTES: u64 = 4 << 10;
+
 /// Empty members in a row that are taken: a file with more is a bomb.
 pub(super) const MOST_EMPTY: u32 = 1 << 16;
 
@@ -322,7 +325,11 @@ impl Input {
         self.buffer.drain(..self.start);
         self.start = 0;
         let left = self.length()?.saturating_sub(self.offset);
-        let more = left.min(INPUT_BYTES) as usize;
+        let most = match self.offset {
+            0 => FIRST_BYTES,
+            _ => INPUT_BYTES,
+        };
+        let more = left.min(most) as usize;
         if more > 0 {
             let old = self.buffer.len();
             self.buffer.resize(old + more, 0);
