@@ -300,8 +300,6 @@ def growth(field, megabytes):
         return
     small, large = field.path("small.nii"), field.path("large.nii")
     voxels = {name: files.sparse(name, size * 1_000_000) for name, size in ((small, megabytes), (large, 10 * megabytes))}
-    for name in voxels:
-        files.read_through(name)
     field.touched *= 3
     work = f"growth, {megabytes} MB to {10 * megabytes} MB stored (zeros)"
     for who, ask in (("floor: a plain cast", ("floor", "fresh", 2, 4)), ("voxload", ("whole", "f32"))):

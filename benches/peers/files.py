@@ -45,6 +45,7 @@ def series(path, dtype, stored_bytes, scaled=True, amplitude=30):
             # Stored with the first axis fastest; u8 keeps the low bits.
             values = (smooth + noise).astype(np.int64).astype(dtype)
             file.write(values.tobytes("F"))
+    read_through(path)
     return frames
 
 
@@ -54,6 +55,7 @@ def sparse(path, stored_bytes):
     with open(path, "wb") as file:
         file.write(header("<i2", (*SHAPE, frames), True))
         file.truncate(OFFSET + 2 * int(np.prod(SHAPE)) * frames)
+    read_through(path)
     return frames * int(np.prod(SHAPE))
 
 
@@ -62,6 +64,7 @@ def compress(path):
     packed = path + ".gz"
     with open(packed, "wb") as out:
         subprocess.run(["gzip", "-6", "-n", "-c", path], check=True, stdout=out)
+    read_through(packed)
     return packed
 
 
@@ -74,8 +77,11 @@ def places(path, count):
 
 
 def read_through(path):
-    """Brings a file into the page cache."""
+    """Brings a file into the page cache as reading it from the disk does, which is not how writing it leaves it there."""
     with open(path, "rb") as file:
+        os.fsync(file.fileno())
+        if hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         while file.read(1 << 24):
             pass
 
