@@ -2,9 +2,10 @@
 
     sh benches/peers/run.sh [--smoke] [--runs N] [--megabytes MB]
 
-Every peer is a process that stays and is asked in turn. Each round asks all of them, twice each, and the second time
-counts. Before it free memory is touched, or a virtual machine's host, to which pages go back that are long free, would be
-measured. Medians of the rounds are shown. Every array is fully touched, has the same dtype and scaling, and is compared value by value with nibabel's.
+Every peer is a process that stays. Each round asks all of them, each in turn with voxload and twice; the second time counts,
+once the machine is quiet (quiet.py). Shown are medians of times, and medians of ratios of two runs one after the other: what else
+the machine does changes from one minute to the next. Every array is fully touched, has the same dtype
+and scaling, and is compared value by value with nibabel's.
 The table goes into benches/RESULTS.md between two marks; with --smoke (small files, two rounds) it is only printed.
 """
 
@@ -19,6 +20,7 @@ import numpy as np
 
 import files
 import report
+from quiet import PATIENCE, Memory
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 DTYPES = {"f32": np.float32, "f64": np.float64}
@@ -58,10 +60,12 @@ class Field:
     """All peers, the folder of files, and the rows of the table that come of them."""
 
     def __init__(self, folder, scratch, arguments):
-        self.peers, self.folder, self.scratch, self.runs = {}, folder, scratch, arguments.runs
-        # Bytes of free memory that are touched before each measurement: more than any peer takes.
-        self.touched = arguments.megabytes * 10_000_000
+        self.folder, self.scratch, self.runs = folder, scratch, arguments.runs
         self.rows, self.notes, self.wrong = [], [], []
+        self.peers = start_peers(arguments, self.notes)
+        # More is touched before each measurement than any peer takes.
+        size, patience = arguments.megabytes * 10_000_000, 0 if arguments.smoke else PATIENCE
+        self.memory = Memory(lambda size: self.peers["voxload"].ask("touch", size), size, patience)
 
     def path(self, name):
         return os.path.join(self.folder, name)
@@ -81,44 +85,48 @@ class Field:
             files.compress(path)
         return path + ".gz", self.frames
 
-    def medians(self, questions):
-        """Medians by name of {name: (peer, *words)}; who cannot answer is left out, with a note."""
-        times = {name: [] for name in questions}
+    def measure(self, peer, words):
+        """Seconds, the second time and once the machine is quiet."""
+        self.peers[peer].ask(*words)
+        self.memory.settle()
+        return self.peers[peer].ask(*words)
+
+    def turns(self, ours, questions):
+        """{name: (peer, *words)} in turns with our question: [(our seconds, its seconds)] by name. Who cannot answer is left
+        out, with a note."""
+        times = {name: [] for name, (peer, *_) in questions.items() if peer in self.peers}
         for _ in range(self.runs):
-            for name, (peer, *words) in questions.items():
-                if name not in times or peer not in self.peers:
-                    times.pop(name, None)
-                    continue
+            for name in list(times):
+                peer, *words = questions[name]
+                mine = self.measure("voxload", ours)
                 try:
-                    self.peers[peer].ask(*words)
-                    self.peers["voxload"].ask("touch", self.touched)
-                    took = self.peers[peer].ask(*words)
+                    times[name].append((mine, self.measure(peer, words)))
                 except RuntimeError as error:
                     self.notes.append(f"{name} on {os.path.basename(str(words[-1]))}: {error}")
                     del times[name]
-                    continue
-                times[name].append(took)
-        return {name: statistics.median(took) for name, took in times.items()}
+        return times
 
     def say(self, work, who, seconds, ratio="", promised="", holds=""):
         self.rows.append((work, who, time(seconds), ratio, promised, holds))
         print(" | ".join(self.rows[-1]), flush=True)
 
-    def versus(self, work, ours, found, promises, floor=None, wrong=None):
-        """Rows of one piece of work: ours, its floor ((name, at most)), and every peer ({name: at least})."""
-        if ours not in found:
-            raise RuntimeError(f"{work}: voxload gave no answer")
-        mine = found.pop(ours)
-        self.say(work, ours, mine)
-        if floor and floor[0] in found:
-            name, most = floor
-            ratio = mine / found[name]
-            self.say(work, name, found.pop(name), f"voxload / it {ratio:.2f}", f"at most {most}", verdict(ratio <= most))
-        for name, seconds in found.items():
-            ratio, least = seconds / mine, promises.get(name)
-            who = f"{name}, {wrong[name]} values differ" if wrong and wrong.get(name) else name
-            promised = f"at least {least}" if least else ""
-            self.say(work, who, seconds, f"it / voxload {ratio:.1f}", promised, verdict(ratio >= least) if least else "")
+    def versus(self, work, ours, questions, least, most=None, wrong=None, who="voxload"):
+        """Rows of one piece of work: ours, and of each question the median of its ratios to the run of ours just before.
+        `least` are promised times of others over ours by name, `most` those of ours over others (floors); `wrong` are numbers
+        of other values."""
+        found, most, wrong = self.turns(ours, questions), most or {}, wrong or {}
+        self.say(work, who, statistics.median(mine for pairs in found.values() for mine, _ in pairs))
+        for name, pairs in found.items():
+            its = statistics.median(its for _, its in pairs)
+            whose = f"{name}, {wrong[name]} values differ" if wrong.get(name) else name
+            if name in most:
+                ratio = statistics.median(mine / its for mine, its in pairs)
+                judged = f"voxload / it {ratio:.2f}", f"at most {most[name]}", verdict(ratio <= most[name])
+            else:
+                ratio, promised = statistics.median(its / mine for mine, its in pairs), least.get(name)
+                judged = (f"it / voxload {ratio:.{2 if ratio < 2 else 1}f}",)
+                judged += (f"at least {promised}", verdict(ratio >= promised)) if promised else ()
+            self.say(work, whose, its, *judged)
 
     def differing(self, dtype, path, names):
         """How many values of each peer's array are not nibabel's, by name; any two NaN count as the same."""
@@ -167,6 +175,8 @@ def time(seconds):
     return f"{seconds / size:.3g} {unit}"
 
 
+FLOOR = "floor: a plain cast"
+
 EVERYBODY = {
     "voxload": "voxload",
     "nibabel": "nibabel",
@@ -182,24 +192,17 @@ EVERYBODY = {
 
 def whole_reads(field, megabytes):
     path = field.series(megabytes)
-    for dtype, made, promises in (
+    everybody = {who: peer for who, peer in EVERYBODY.items() if who != "voxload"}
+    for dtype, made, least in (
         ("f32", 4, {"nibabel": 7, "nifti-rs": 7, "medrs": 4.5} | {name: 3 for name in EVERYBODY if "numpy" in name}),
         ("f64", 8, {"nibabel": 6}),
     ):
         wrong = field.differing(dtype, path, EVERYBODY)
-        found = field.medians({name: (peer, "whole", dtype, path) for name, peer in EVERYBODY.items()})
-        nibabel, work = found["nibabel"], f".nii to {dtype}, fresh array"
-        field.versus(work, "voxload", found, promises, None, wrong)
-        # In turns with nothing but its floor, as what ran just before decides which pages there are: that is up to 30 %.
-        ours, floor = ("voxload", "whole", dtype, path), ("voxload", "floor", "fresh", 2, made, path)
-        found = field.medians({"voxload": ours, "floor: a plain cast": floor})
-        field.versus(f"{work}, beside its floor", "voxload", found, {}, ("floor: a plain cast", 1.15))
-        if dtype == "f32":
-            found = field.medians(
-                {"voxload": ("voxload", "warm", path), "floor, warm": ("voxload", "floor", "warm", 2, 4, path)}
-            )
-            found["nibabel, fresh"] = nibabel
-            field.versus(".nii to f32, warm buffer", "voxload", found, {"nibabel, fresh": 13}, ("floor, warm", 1.15))
+        questions = {FLOOR: ("voxload", "floor", "fresh", 2, made, path)}
+        questions |= {name: (peer, "whole", dtype, path) for name, peer in everybody.items()}
+        field.versus(f".nii to {dtype}, fresh array", ("whole", dtype, path), questions, least, {FLOOR: 1.15}, wrong)
+    questions = {FLOOR: ("voxload", "floor", "warm", 2, 4, path), "nibabel, fresh": ("nibabel", "whole", "f32", path)}
+    field.versus(".nii to f32, warm buffer", ("warm", path), questions, {"nibabel, fresh": 13}, {FLOOR: 1.15})
 
 
 def unscaled(field, megabytes):
@@ -212,14 +215,8 @@ def unscaled(field, megabytes):
             "memcpy, one part a thread": ("voxload", "copy", kind, path),
             "memcpy, pieces of 1 MiB": ("voxload", "floor", kind, 4, 4, path),
         }
-        found = field.medians({"voxload": ("voxload", *ours)} | copies)
-        mine, best = found.pop("voxload"), min(found.values())
-        field.say(f"{work}, {kind}", "voxload, safe copy", mine)
-        for name, seconds in found.items():
-            share = seconds / mine
-            judged = ("at least 0.9 of the faster", verdict(share >= 0.9)) if seconds == best else ("", "")
-            field.say(f"{work}, {kind}", name, seconds, f"it / voxload {share:.2f}", *judged)
-    found = field.medians({"voxload": ("voxload", "zero_copy", path)})["voxload"]
+        field.versus(f"{work}, {kind}", ours, copies, {name: 0.9 for name in copies}, who="voxload, safe copy")
+    found = statistics.median(field.measure("voxload", ("zero_copy", path)) for _ in range(field.runs))
     field.say(work, "voxload, zero_copy, opening included", found, "", "under 1 ms", verdict(found < 1e-3))
     os.remove(path)
 
@@ -228,54 +225,47 @@ def parts(field, megabytes):
     path, places = field.series(megabytes), field.path("places")
     files.places(places, 1000)
     voxels, count = int(np.prod(files.SHAPE)), 40
-    found = field.medians(
-        {
-            "voxload": ("voxload", "frames", path, count),
-            "floor: its bytes cast": ("voxload", "floor", "frames", 2, 4, path, voxels, count),
-            "nibabel": ("nibabel", "frames", path, count),
-        }
-    )
-    field.versus("one frame, file open", "voxload", found, {"nibabel": 8}, ("floor: its bytes cast", 1.3))
-    found = field.medians({name: (name, "series", path, places) for name in ("voxload", "nibabel")})
-    field.versus("time series of one voxel, 1000 random", "voxload", found, {"nibabel": 10})
+    questions = {
+        FLOOR: ("voxload", "floor", "frames", 2, 4, path, voxels, count),
+        "nibabel": ("nibabel", "frames", path, count),
+    }
+    field.versus("one frame, file open", ("frames", path, count), questions, {"nibabel": 8}, {FLOOR: 1.3})
+    questions = {"nibabel": ("nibabel", "series", path, places)}
+    field.versus("time series of one voxel, 1000 random", ("series", path, places), questions, {"nibabel": 10})
 
 
 def opening(field, megabytes):
     path, (packed, _) = field.series(megabytes), field.packed(megabytes)
-    peers = {"voxload": "voxload", "nibabel": "nibabel", "nifti-rs": "nifti-rs", "medrs": "medrs"}
     for work, name, least in (("open .nii, header only", path, 15), ("open .nii.gz, header only", packed, 100)):
-        found = field.medians({who: (peer, "open", name, 50) for who, peer in peers.items()})
-        with_index = {"nibabel, indexed_gzip": ("indexed_gzip", "open", name, 3)}
-        found |= field.medians(with_index) if name == packed else {}
-        field.versus(work, "voxload", found, {"nibabel": least, "nibabel, indexed_gzip": least})
+        questions = {who: (who, "open", name, 50) for who in ("nibabel", "nifti-rs", "medrs")}
+        if name == packed:
+            questions["nibabel, indexed_gzip"] = ("indexed_gzip", "open", name, 3)
+        field.versus(work, ("open", name, 50), questions, {"nibabel": least, "nibabel, indexed_gzip": least})
 
 
 def packed_reads(field, megabytes):
     packed, frames = field.packed(megabytes)
     index = packed + ".voxgzi"
     peers = {
-        "voxload": "voxload",
         "SimpleITK": "simpleitk",
         "nifti-rs": "nifti-rs",
         "medrs": "medrs",
         "nibabel": "nibabel",
         "nibabel, indexed_gzip": "indexed_gzip",
     }
-    wrong = field.differing("f32", packed, peers)
+    wrong = field.differing("f32", packed, {"voxload": "voxload"} | peers)
     field.peers["voxload"].ask("once", packed, frames - 1, index)
     questions = {name: (peer, "whole", "f32", packed) for name, peer in peers.items()}
     questions["voxload, index on disk"] = ("voxload", "whole", "f32", packed, index)
-    promises = {"SimpleITK": 1.25, "nifti-rs": 1.8, "nibabel, indexed_gzip": 4}
-    field.versus(".nii.gz to f32, fresh array", "voxload", field.medians(questions), promises, None, wrong)
+    least = {"SimpleITK": 1.25, "nifti-rs": 1.8, "nibabel, indexed_gzip": 4}
+    field.versus(".nii.gz to f32, fresh array", ("whole", "f32", packed), questions, least, wrong=wrong)
     t = frames // 2
-    found = field.medians(
-        {
-            "voxload": ("voxload", "again", packed, t, index),
-            "voxload, new image, index on disk": ("voxload", "once", packed, t, index),
-            "nibabel, indexed_gzip": ("indexed_gzip", "again", packed, t),
-        }
-    )
-    field.versus("frame of .nii.gz, second access", "voxload", found, {"nibabel, indexed_gzip": 10})
+    questions = {
+        "voxload, new image, index on disk": ("voxload", "once", packed, t, index),
+        "nibabel, indexed_gzip": ("indexed_gzip", "again", packed, t),
+    }
+    least = {"nibabel, indexed_gzip": 10}
+    field.versus("frame of .nii.gz, second access", ("again", packed, t, index), questions, least)
 
 
 def stored_types(field, megabytes):
@@ -285,10 +275,8 @@ def stored_types(field, megabytes):
         field.differing("f32", path, {"voxload": "voxload"})
         item = np.dtype(dtype).itemsize
         for kind, ours in (("fresh", ("whole", "f32", path)), ("warm", ("warm", path))):
-            found = field.medians(
-                {"voxload": ("voxload", *ours), "floor": ("voxload", "floor", kind, item, 4, path)}
-            )
-            field.versus(f"{dtype} .nii, scaled, to f32, {kind}", "voxload", found, {}, ("floor", 1.3))
+            questions = {FLOOR: ("voxload", "floor", kind, item, 4, path)}
+            field.versus(f"{dtype} .nii, scaled, to f32, {kind}", ours, questions, {}, {FLOOR: 1.3})
         os.remove(path)
 
 
@@ -300,14 +288,14 @@ def growth(field, megabytes):
         return
     small, large = field.path("small.nii"), field.path("large.nii")
     voxels = {name: files.sparse(name, size * 1_000_000) for name, size in ((small, megabytes), (large, 10 * megabytes))}
-    field.touched *= 3
+    field.memory.size *= 3
     work = f"growth, {megabytes} MB to {10 * megabytes} MB stored (zeros)"
-    for who, ask in (("floor: a plain cast", ("floor", "fresh", 2, 4)), ("voxload", ("whole", "f32"))):
-        found = field.medians({name: ("voxload", *ask, name) for name in voxels})
-        ratio = (found[large] / voxels[large]) / (found[small] / voxels[small])
+    for who, ask in ((FLOOR, ("floor", "fresh", 2, 4)), ("voxload", ("whole", "f32"))):
+        pairs = field.turns((*ask, small), {"large": ("voxload", *ask, large)})["large"]
+        ratio = statistics.median(its / mine for mine, its in pairs) * voxels[small] / voxels[large]
         judged = ("at most 1.15", verdict(ratio <= 1.15)) if who == "voxload" else ()
-        field.say(work, f"{who}, small", found[small])
-        field.say(work, f"{who}, large", found[large], f"per byte {ratio:.2f}", *judged)
+        field.say(work, f"{who}, small", statistics.median(mine for mine, _ in pairs))
+        field.say(work, f"{who}, large", statistics.median(its for _, its in pairs), f"per byte {ratio:.2f}", *judged)
     over = field.peers["voxload"].ask("memory", large) / 2**20
     field.rows.append(
         (work, "anonymous memory over the output", f"{over:.1f} MiB", "", "at most 64 MiB", verdict(over <= 64))
@@ -364,7 +352,6 @@ def main():
     shared = "/dev/shm" if os.access("/dev/shm", os.W_OK) and available() > 8e9 else None
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory(dir=shared) as scratch:
         field = Field(folder, scratch, arguments)
-        field.peers = start_peers(arguments, field.notes)
         for name, part in PARTS.items():
             if arguments.only in (None, name):
                 part(field, arguments.megabytes)

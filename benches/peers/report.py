@@ -38,9 +38,9 @@ def table(field, load, arguments):
     lines = [
         f"{datetime.date.today()}; {machine()}.",
         f"{versions()}.",
-        f"Load average {load[0]:.1f} before and {os.getloadavg()[0]:.1f} after; medians of {arguments.runs} alternating runs;",
+        f"Load average {load[0]:.1f} before and {os.getloadavg()[0]:.1f} after; medians of {arguments.runs} runs, and of ratios of runs in turns;",
         f"{arguments.megabytes} MB stored ({arguments.megabytes // 2} MB in the .gz), in page cache; opening is in each time",
-        "unless it says otherwise.",
+        f"unless it says otherwise. {field.memory.said()}",
         "",
         "| work | who | median | ratio | promised | holds |",
         "|---|---|---:|---|---|---|",
