@@ -224,7 +224,7 @@ def unscaled(field, megabytes):
 def parts(field, megabytes):
     path, places = field.series(megabytes), field.path("places")
     files.places(places, 1000)
-    voxels, count = int(np.prod(files.SHAPE)), 40
+    voxels, count = int(np.prod(files.SHAPE)), 370
     questions = {
         FLOOR: ("voxload", "floor", "frames", 2, 4, path, voxels, count),
         "nibabel": ("nibabel", "frames", path, count),

@@ -10,7 +10,7 @@ import time
 QUIET = 0.8
 
 # Seconds to wait for a quiet machine, in all: then measurements are made as it is, and counted.
-PATIENCE = 300
+PATIENCE = 200
 
 # Goes by which the fastest is found at the start, and seconds between two goes.
 FIRST, PAUSE = 20, 0.5
