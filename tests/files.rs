@@ -8,19 +8,7 @@ use voxload::{Caching, DType, DataobjImage, KeepFileOpen, LoadOptions, Mmap};
 use crate::support::errors::outcome;
 use crate::support::nifti::{Nifti, gz};
 use crate::support::rng::Rng;
-use crate::support::{folder, overwrite, write};
-
-/// Handles that this process holds on a file. Other tests open other files.
-pub fn handles(path: &Path) -> usize {
-    let links = std::fs::read_dir("/proc/self/fd").expect("procfs");
-    let target = path.canonicalize().expect("the file is there");
-    let on_it = |link: std::io::Result<std::fs::DirEntry>| {
-        std::fs::read_link(link.ok()?.path())
-            .ok()
-            .filter(|to| *to == target)
-    };
-    links.filter_map(on_it).count()
-}
+use crate::support::{folder, handles, overwrite, write};
 
 /// Mappings of a file in this process.
 fn mappings(path: &Path) -> usize {

@@ -4,12 +4,13 @@
 
 Every peer is a process that stays. Each round asks all of them, each in turn with voxload and twice; the second time counts,
 once the machine is quiet (quiet.py). Shown are medians of times, and medians of ratios of two runs one after the other: what else
-the machine does changes from one minute to the next. Every array is fully touched, has the same dtype
-and scaling, and is compared value by value with nibabel's.
+the machine does changes from one minute to the next. Every array is fully touched, has the same dtype and scaling, and is
+compared value by value with nibabel's.
 The table goes into benches/RESULTS.md between two marks; with --smoke (small files, two rounds) it is only printed.
 """
 
 import argparse
+import functools
 import os
 import statistics
 import subprocess
@@ -65,7 +66,7 @@ class Field:
         self.peers = start_peers(arguments, self.notes)
         # More is touched before each measurement than any peer takes.
         size, patience = arguments.megabytes * 10_000_000, 0 if arguments.smoke else PATIENCE
-        self.memory = Memory(lambda size: self.peers["voxload"].ask("touch", size), size, patience)
+        self.memory = Memory(functools.partial(self.peers["voxload"].ask, "touch"), size, patience)
 
     def path(self, name):
         return os.path.join(self.folder, name)

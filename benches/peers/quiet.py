@@ -32,11 +32,12 @@ class Memory:
 
     def settle(self):
         """Touches until the machine is quiet, or patience is at its end."""
-        start, quiet = time.monotonic(), self.is_quiet()
-        while not quiet and self.waited + time.monotonic() - start < self.patience:
+        quiet = self.is_quiet()
+        while not quiet and self.waited < self.patience:
+            start = time.monotonic()
             time.sleep(PAUSE)
             quiet = self.is_quiet()
-        self.waited += time.monotonic() - start
+            self.waited += time.monotonic() - start
         self.made += 1
         self.noisy += not quiet
 

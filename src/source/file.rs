@@ -89,7 +89,8 @@ impl Identity {
     }
 }
 
-/// A file whose handle is kept from the first read on, or opened anew for each operation.
+/// A file whose handle is kept from the first read on, or opened anew for each operation; while the header is read it is
+/// kept in any case.
 #[derive(Debug)]
 pub(crate) struct FileSource {
     path: PathBuf,

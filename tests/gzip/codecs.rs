@@ -3,10 +3,9 @@
 use voxload::{DType, ErrorKind, Index};
 
 use super::files::{by_tool, open, scan};
-use crate::files::handles;
 use crate::support::rng::Rng;
 use crate::support::slicing::random_index;
-use crate::support::{folder, write};
+use crate::support::{folder, handles, write};
 
 /// The codecs, their tools, and whether this build has them.
 const CODECS: [(&str, &str, bool); 2] = [

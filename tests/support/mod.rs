@@ -34,6 +34,18 @@ pub fn overwrite(path: &Path, bytes: &[u8]) {
     std::fs::write(path, bytes).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
 }
 
+/// Handles that this process holds on a file. Other tests open other files.
+pub fn handles(path: &Path) -> usize {
+    let links = std::fs::read_dir("/proc/self/fd").expect("procfs");
+    let target = path.canonicalize().expect("the file is there");
+    let on_it = |link: std::io::Result<std::fs::DirEntry>| {
+        std::fs::read_link(link.ok()?.path())
+            .ok()
+            .filter(|to| *to == target)
+    };
+    links.filter_map(on_it).count()
+}
+
 /// Runs `work` on every item, on all cores; a panic in one is a panic here.
 pub fn for_each_parallel<T: Send>(items: impl IntoIterator<Item = T>, work: impl Fn(T) + Sync) {
     let threads = std::thread::available_parallelism().map_or(2, usize::from);
