@@ -1,16 +1,16 @@
-//! Parts of `examples/viewer` that need neither a window nor a device: what input does, and when frames are shown.
+//! Parts of the viewer that need neither a window nor a device: what input does, and when frames are shown.
 
 #![allow(dead_code)]
 
-#[path = "../../examples/viewer/controls.rs"]
+#[path = "../src/controls.rs"]
 mod controls;
-#[path = "../../examples/viewer/feed.rs"]
+#[path = "../src/feed.rs"]
 mod feed;
-#[path = "../../examples/viewer/player.rs"]
+#[path = "../src/player.rs"]
 mod player;
-#[path = "../../examples/viewer/scene.rs"]
+#[path = "../src/scene.rs"]
 mod scene;
-#[path = "../../examples/viewer/volume.rs"]
+#[path = "../src/volume.rs"]
 mod volume;
 
 use std::cell::RefCell;
@@ -20,8 +20,8 @@ use std::time::{Duration, Instant};
 
 use voxload::DType;
 
+use crate::support::files::{folder, write};
 use crate::support::nifti::Nifti;
-use crate::support::{folder, write};
 use controls::{Button, Controls, Key};
 use feed::{Counters, Feed, Shown};
 use player::Player;
