@@ -138,6 +138,22 @@ fn paused_it_asks_for_nothing_and_scrubs() {
     assert!(player.tick(now) && player.error().is_none());
 }
 
+/// The texture of a stream has another frame by then: what is said to be shown must be what is in it.
+#[test]
+fn a_frame_that_was_asked_for_comes_when_paused() {
+    let (mut player, log) = player(20);
+    let now = Instant::now() + Duration::from_secs(1);
+    assert!(player.tick(now));
+    log.borrow_mut().late = 2;
+    let due = now + Duration::from_secs(1);
+    assert!(!player.tick(due));
+    player.set_playing(false);
+    assert!(player.is_busy() && !player.tick(due));
+    assert_eq!(player.shown(), Some(0));
+    assert!(player.tick(due) && !player.is_busy());
+    assert_eq!(player.shown(), Some(1));
+}
+
 #[test]
 fn one_volume_does_not_play() {
     let (mut player, log) = player(1);
