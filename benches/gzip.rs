@@ -5,7 +5,7 @@
 //! own lines it prints the ratios the project promises, from medians of alternating runs. Other programs are
 //! compared by `benches/peers/run.sh`, each in a process of its own.
 
-#[path = "../src/bin/voxload/bench/memory.rs"]
+#[path = "../cli/src/bench/memory.rs"]
 mod memory;
 #[path = "gzip/series.rs"]
 mod series;

@@ -4,11 +4,11 @@
 //! `cargo bench --bench load`, or with a file of your own: `VOXLOAD_BENCH_FILE=bold.nii cargo bench --bench load`.
 //! After criterion's own lines it prints the ratios the project promises, from medians of alternating runs.
 
-#[path = "../src/bin/voxload/bench/floor.rs"]
+#[path = "../cli/src/bench/floor.rs"]
 mod floor;
-#[path = "../src/bin/voxload/bench/memory.rs"]
+#[path = "../cli/src/bench/memory.rs"]
 mod memory;
-#[path = "../src/bin/voxload/bench/phantom.rs"]
+#[path = "../cli/src/bench/phantom.rs"]
 mod phantom;
 
 use std::path::{Path, PathBuf};

@@ -3,7 +3,7 @@
 //!
 //! `cargo bench --bench parts`, or a part of it: `cargo bench --bench parts -- kernel/`.
 
-#[path = "../src/bin/voxload/bench/phantom.rs"]
+#[path = "../cli/src/bench/phantom.rs"]
 mod phantom;
 
 use std::io::Write;

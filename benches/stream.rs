@@ -3,7 +3,7 @@
 //!
 //! `cargo bench --bench stream`. After criterion's own lines it prints what the project promises.
 
-#[path = "../src/bin/voxload/bench/phantom.rs"]
+#[path = "../cli/src/bench/phantom.rs"]
 mod phantom;
 
 use std::io::Write as _;

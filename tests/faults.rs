@@ -5,7 +5,6 @@
 
 mod bombs;
 mod changing;
-mod command;
 mod cuts;
 mod limits;
 pub mod mutations;

@@ -5,30 +5,16 @@
 
 mod lazy;
 mod malformed;
+mod manifest;
 mod mutations;
 mod oracle;
 mod promises;
 mod real;
 pub mod seeds;
-#[cfg(feature = "cli")]
-mod to_nifti;
-
-use std::path::PathBuf;
 
 use half::f16;
 use sha2::{Digest, Sha256};
 use voxload::{DType, LoadOptions, ParScaling, StoredArray};
-
-/// The folder with the oracle's files, or a line that says why nothing is compared.
-fn oracle_folder(test: &str) -> Option<PathBuf> {
-    match std::env::var_os("VOXLOAD_ORACLE_DIR") {
-        Some(folder) => Some(PathBuf::from(folder).join("formats")),
-        None => {
-            println!("{test}: nothing to compare with, VOXLOAD_ORACLE_DIR is not set");
-            None
-        }
-    }
-}
 
 /// Options by their names in the manifest.
 fn options(names: &str) -> LoadOptions {

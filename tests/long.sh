@@ -20,8 +20,8 @@ table=target/faults.md
 printf '%s\n' "| row | cases | time | peak of the process |" "|---|---:|---:|---:|" | tee "$table"
 
 # Built before anything is listed, so that a failure is told.
-cargo test --release --quiet --no-run --lib --test voxload
-for which in "--test voxload" "--lib"; do
+cargo test --release --quiet --no-run --lib --test voxload --test command
+for which in "--test voxload" "--lib" "--test command"; do
     # shellcheck disable=SC2086
     list=$(cargo test --release --quiet $which -- --list "$@")
     for name in $(echo "$list" | sed -n 's/: test$//p' | grep -v '::child_'); do

@@ -6,8 +6,6 @@ mod bits_complex;
 mod budget;
 mod cache_walk;
 mod caches;
-#[cfg(feature = "cli")]
-mod command;
 #[cfg(feature = "gpu")]
 mod device_outputs;
 mod entry;
@@ -31,6 +29,4 @@ mod statistics;
 mod streams;
 mod support;
 mod unsafe_code;
-#[cfg(all(feature = "cli", feature = "gpu"))]
-mod users;
 mod writing;

@@ -76,11 +76,13 @@ make_python
 make_vectors
 
 say "format and lints"
-cargo fmt --check
-cargo clippy --all-targets -- -D warnings
+cargo fmt --all --check
+cargo clippy --workspace --all-targets -- -D warnings
 
-say "the library without GPU and command"
-cargo clippy --no-default-features --lib --tests -- -D warnings
+say "the library without GPU"
+cargo clippy -p voxload --no-default-features --lib --tests -- -D warnings
 
 say "tests"
-VOXLOAD_REQUIRE_GPU=1 VOXLOAD_ORACLE_DIR="$ORACLE" VOXLOAD_ORACLE_PYTHON="$PWD/$PYTHON" cargo test
+export VOXLOAD_REQUIRE_GPU=1 VOXLOAD_ORACLE_DIR="$ORACLE" VOXLOAD_ORACLE_PYTHON="$PWD/$PYTHON"
+# A test that fails keeps no other from running; the script fails all the same.
+cargo test --workspace --no-fail-fast

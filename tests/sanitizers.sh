@@ -25,7 +25,7 @@ sanitized() {
     # crossbeam orders by fences, which ThreadSanitizer does not see; told of it, it orders by accesses.
     RUSTFLAGS="-Zsanitizer=$kind --cfg crossbeam_sanitize_$kind" \
         env "CFLAGS_$(echo "$TARGET" | tr - _)=-fsanitize=$kind -fno-omit-frame-pointer -g" \
-        cargo "+$TOOLCHAIN" test -Zbuild-std --target "$TARGET" --target-dir "target/$kind" "$@"
+        cargo "+$TOOLCHAIN" test -p voxload --all-features -Zbuild-std --target "$TARGET" --target-dir "target/$kind" "$@"
 }
 
 for kind in "$@"; do
@@ -42,9 +42,9 @@ for kind in "$@"; do
     address)
         # What the driver keeps until the end is not ours to judge.
         export ASAN_OPTIONS="detect_leaks=0"
-        # Without what measures memory, which is the instrument's too, and without the viewer.
+        # Without what measures memory, which is the instrument's too.
         sanitized address --test voxload -- gzip faults::cuts faults::mutations malformed reads slices \
-            --skip memory:: --skip users::
+            --skip memory::
         ;;
     miri)
         # Tree Borrows, since crossbeam-epoch (of rayon) is not right by Stacked Borrows; and rayon's threads never end.
@@ -54,7 +54,7 @@ for kind in "$@"; do
         set -- "$@" --skip convert::double --skip every_malformed_header --skip mutated_headers \
             --skip a_cut_header_is_truncated --skip the_search_sees_headers_across_its_seams \
             --skip source::gzip::guess
-        cargo "+$TOOLCHAIN" miri test --no-default-features --lib --target-dir target/miri -- "$@"
+        cargo "+$TOOLCHAIN" miri test -p voxload --no-default-features --lib --target-dir target/miri -- "$@"
         ;;
     *)
         echo "no such instrument: $kind" >&2

@@ -1,7 +1,5 @@
 //! Statistics against naive computations on all values at once, on both backends; the backends agree to the bit.
 
-#[cfg(feature = "cli")]
-mod command;
 #[cfg(feature = "gpu")]
 mod on_a_device;
 

@@ -1,10 +1,10 @@
-//! Promise: unsafe code stands only where SECURITY.md says.
+//! Promise: unsafe code stands only where SECURITY.md says, in every package of the workspace.
 
 use std::path::{Path, PathBuf};
 
 /// Files that may have unsafe code, each with its reason in an attribute.
 const ALLOWED: [&str; 3] = [
-    "src/bin/voxload/bench/floor.rs",
+    "cli/src/bench/floor.rs",
     "src/core/options.rs",
     "src/source/mmap.rs",
 ];
@@ -20,13 +20,34 @@ fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
+/// The folders of the workspace's packages, as the root's manifest lists them.
+fn members(manifest: &str) -> Vec<&str> {
+    let list = manifest.split_once("\nmembers = [").expect("a list").1;
+    let list = list.split_once(']').expect("its end").0;
+    list.split(',')
+        .map(|name| name.trim().trim_matches('"'))
+        .collect()
+}
+
 #[test]
 fn only_where_it_is_said_to_be() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let manifest = std::fs::read_to_string(root.join("Cargo.toml")).expect("the manifest");
-    assert!(manifest.contains("[lints.rust]\nunsafe_code = \"deny\""));
+    assert!(manifest.contains("[workspace.lints.rust]\nunsafe_code = \"deny\""));
+    let members = members(&manifest);
+    assert!(members.contains(&".") && members.len() >= 4, "{members:?}");
     let mut all = Vec::new();
-    files(&root.join("src"), &mut all);
+    for member in members {
+        let folder = root.join(member);
+        let manifest = std::fs::read_to_string(folder.join("Cargo.toml")).expect("a manifest");
+        assert!(
+            manifest.contains("[lints]\nworkspace = true"),
+            "{member}: takes the workspace's lints"
+        );
+        // The root's folder has all the others in it.
+        let sources = if member == "." { "src" } else { "" };
+        files(&folder.join(sources), &mut all);
+    }
     assert!(all.len() > 100, "{} files", all.len());
     let mut with: Vec<_> = all
         .into_iter()

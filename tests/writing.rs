@@ -13,6 +13,7 @@ use voxload::{
 use crate::real_files::from_hex;
 use crate::support::nifti::Nifti;
 use crate::support::oracle;
+use crate::support::program;
 use crate::support::rng::Rng;
 use crate::support::types::NIFTI;
 
@@ -110,18 +111,10 @@ fn what_was_written_is_read_back() {
 }
 
 fn nibabel_agrees(list: &Path) {
-    let Some(python) = std::env::var_os("VOXLOAD_ORACLE_PYTHON") else {
-        println!("skipped: nibabel reads what was written (VOXLOAD_ORACLE_PYTHON is not set)");
+    let Some(python) = program::python("nibabel reads what was written") else {
         return;
     };
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle/check_written.py");
-    let output = Command::new(python)
-        .arg(script)
-        .arg(list)
-        .output()
-        .expect("python runs");
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{said}");
+    let said = program::script(&python, "check_written.py", [list]);
     assert!(said.contains("compared 600"), "{said}");
 }
 

@@ -8,7 +8,7 @@
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 if [ -z "${VOXLOAD:-}" ]; then
-    cargo build --quiet --release --bin voxload --manifest-path "$root/Cargo.toml" >&2
+    cargo build --quiet --release -p voxload-cli --manifest-path "$root/Cargo.toml" >&2
     VOXLOAD=${CARGO_TARGET_DIR:-$root/target}/release/voxload
 fi
 exec "${PYTHON:-python3}" "$root/benches/gpu/peers.py" --voxload "$VOXLOAD" "$@"

@@ -2,7 +2,7 @@
 
 usage: preprocess.py FOLDER [--frames N] [--runs N]
 
-Needs nibabel, numpy, and `cargo build --release --example preprocess`. Makes a series of int16 (96 x 96 x 48, 512
+Needs nibabel, numpy, and `cargo build --release -p preprocess`. Makes a series of int16 (96 x 96 x 48, 512
 frames: 432 MiB) in FOLDER if it is not there, plain and gzipped. Each run is a process of its own; the runs of all
 programs take turns, and medians are shown. Peak memory is the kernel's (ru_maxrss) for all alike; it is never below
 this script's own, some 40 MiB. voxload waits for the disk (fdatasync), the others do not: a FOLDER in memory is fair.
@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PROGRAM = ROOT / "target/release/examples/preprocess"
+PROGRAM = ROOT / "target/release/preprocess"
 SHAPE = (96, 96, 48)
 
 

@@ -8,56 +8,10 @@ use voxload::{DataobjImage, Index, StoredArray};
 
 use crate::support::backend::Backend;
 
-use super::{digest, options, oracle_folder, ulps};
+use super::manifest::{Case, FORMATS, LEFT_OUT, oracle_folder};
+use super::{digest, options, ulps};
 
-/// A line of the manifest.
-pub struct Case<'a> {
-    pub format: &'a str,
-    pub path: &'a str,
-    pub options: &'a str,
-    pub shape: &'a str,
-    pub dtype: &'a str,
-    pub affine: &'a str,
-    zooms: &'a str,
-    pub floats: [&'a str; 3],
-    pub native: &'a str,
-    slices: &'a str,
-}
-
-impl<'a> Case<'a> {
-    pub fn new(line: &'a str) -> Self {
-        let parts: Vec<&str> = line.split('|').collect();
-        let [
-            format,
-            path,
-            options,
-            shape,
-            dtype,
-            affine,
-            zooms,
-            f2,
-            f4,
-            f8,
-            native,
-            slices,
-        ] = parts[..]
-        else {
-            panic!("{line}");
-        };
-        Self {
-            format,
-            path,
-            options,
-            shape,
-            dtype,
-            affine,
-            zooms,
-            floats: [f2, f4, f8],
-            native,
-            slices,
-        }
-    }
-
+impl Case<'_> {
     /// What differs.
     fn compare(
         &self,
@@ -153,29 +107,6 @@ struct Counts {
     /// Slices of f32, by backend.
     slices: BTreeMap<String, usize>,
 }
-
-/// What [`FORMATS`] are without the feature for them.
-pub const LEFT_OUT: &[&str] = if cfg!(feature = "minc2") {
-    &[]
-} else {
-    &["MINC2"]
-};
-
-/// What issue 5 lists.
-pub const FORMATS: [&str; 12] = [
-    "AFNI",
-    "Analyze 7.5",
-    "CIFTI-2",
-    "ECAT 7",
-    "MGH",
-    "MINC1",
-    "MINC2",
-    "MetaImage",
-    "NRRD",
-    "PAR/REC",
-    "SPM2 Analyze",
-    "SPM99 Analyze",
-];
 
 #[test]
 fn random_files_have_the_oracles_bits() {

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use voxload::{DataobjImage, StoredArray};
 
-use super::{digest, options, oracle_folder};
+use super::manifest::oracle_folder;
+use super::{digest, options};
 use crate::support::backend::Backend;
 
 /// File, options, shape, stored type, and the SHA-256 of the affine, of all values as f32 and as f64.

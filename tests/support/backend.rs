@@ -26,7 +26,7 @@ impl Backend {
     /// The CPU, and the best device where there is one; says when there is none.
     pub fn available(test: &str) -> Vec<Self> {
         #[cfg(feature = "gpu")]
-        if gpu::ready(test) {
+        if ready(test) {
             return vec![Self::Cpu, Self::Gpu(Device::Best)];
         }
         #[cfg(not(feature = "gpu"))]
@@ -37,7 +37,7 @@ impl Backend {
     /// Devices with small limits, for a part of the work: none where there is no GPU.
     pub fn small_devices(test: &str) -> Vec<Self> {
         #[cfg(feature = "gpu")]
-        if gpu::ready(test) {
+        if ready(test) {
             return vec![Self::Gpu(Device::Small), Self::Gpu(Device::Tiny)];
         }
         let _ = test;
@@ -71,34 +71,20 @@ impl Backend {
 }
 
 #[cfg(feature = "gpu")]
-pub use gpu::{open, ready};
+pub use super::adapter::ready;
+#[cfg(feature = "gpu")]
+pub use gpu::open;
 
 #[cfg(feature = "gpu")]
 mod gpu {
-    use std::sync::{LazyLock, OnceLock};
+    use std::sync::OnceLock;
 
     use voxload::Gpu;
 
+    use super::super::adapter::BEST;
     use super::Device;
 
-    static BEST: LazyLock<Result<Gpu, String>> =
-        LazyLock::new(|| Gpu::new().map_err(|error| error.to_string()));
-
-    /// Whether there is a GPU.
-    ///
-    /// # Panics
-    /// When there is none and `VOXLOAD_REQUIRE_GPU=1`.
-    pub fn ready(test: &str) -> bool {
-        let Err(error) = &*BEST else {
-            return true;
-        };
-        println!("no GPU: {test} ({error})");
-        let required = std::env::var_os("VOXLOAD_REQUIRE_GPU").is_some_and(|value| value == "1");
-        assert!(!required, "VOXLOAD_REQUIRE_GPU=1: {test}: {error}");
-        false
-    }
-
-    /// A device, opened once; only where [`ready`] said that there is one.
+    /// A device, opened once; only where [`super::ready`] said that there is one.
     pub fn open(device: Device) -> &'static Gpu {
         static SMALL: OnceLock<Gpu> = OnceLock::new();
         static TINY: OnceLock<Gpu> = OnceLock::new();

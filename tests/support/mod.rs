@@ -1,38 +1,27 @@
-//! What the tests share: a writer of NIfTI files, a naive model of the values, a random generator, instruments.
+//! What the tests share: a writer of NIfTI files, a naive model of the values, a random generator, instruments. The tests
+//! of the command and of the examples take some of these files too, each by a `support.rs` of its own.
 
+#[cfg(feature = "gpu")]
+pub mod adapter;
 pub mod backend;
 pub mod child;
 pub mod errors;
+pub mod files;
 pub mod naive;
 pub mod nifti;
 pub mod oracle;
-#[path = "../../src/bin/voxload/bench/memory.rs"]
+#[path = "../../cli/src/bench/memory.rs"]
 pub mod peak;
+pub mod program;
 pub mod rng;
 pub mod slicing;
 pub mod source;
 pub mod table;
 pub mod types;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use tempfile::TempDir;
-
-/// A folder of a test's own, gone with it.
-pub fn folder() -> TempDir {
-    tempfile::tempdir().expect("a temporary folder")
-}
-
-/// Writes a file into a folder.
-pub fn write(folder: &TempDir, name: &str, bytes: &[u8]) -> PathBuf {
-    let path = folder.path().join(name);
-    overwrite(&path, bytes);
-    path
-}
-
-pub fn overwrite(path: &Path, bytes: &[u8]) {
-    std::fs::write(path, bytes).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-}
+pub use files::{folder, overwrite, write};
 
 /// Handles that this process holds on a file. Other tests open other files.
 pub fn handles(path: &Path) -> usize {

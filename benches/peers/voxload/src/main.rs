@@ -1,9 +1,9 @@
 //! Reads by voxload, and the floors they are measured against: see `serve.rs` and `compare.py`.
 
-#[path = "../../../../src/bin/voxload/bench/floor.rs"]
+#[path = "../../../../cli/src/bench/floor.rs"]
 mod floor;
 mod floors;
-#[path = "../../../../src/bin/voxload/bench/memory.rs"]
+#[path = "../../../../cli/src/bench/memory.rs"]
 mod memory;
 #[path = "../../serve.rs"]
 mod serve;

@@ -10,8 +10,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 use voxload::{ByteOrder, DType, DataobjImage, HostArray, Index, LoadOptions, StoredArray};
 
+use crate::support::files::{folder, write};
 use crate::support::nifti::{Nifti, gz, one, put_real};
-use crate::support::{folder, write};
 
 fn voxload(args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_voxload"));
@@ -374,12 +374,12 @@ fn info_for_programs() {
 #[test]
 #[cfg(feature = "gpu")]
 fn backends_write_the_same_bytes() {
-    use crate::support::backend::Backend;
+    use crate::support::adapter;
 
     let dir = folder();
     let input = scaled(&dir);
     let out = dir.path().join("out.raw");
-    let has_gpu = Backend::available("convert --backend gpu").len() > 1;
+    let has_gpu = adapter::ready("convert --backend gpu");
     for dtype in ["f16", "f32", "f64"] {
         for slice in ["...", "[::-1, 1:, 0]"] {
             let expected = expected(&input, dtype, &slice.parse().expect("an index"));

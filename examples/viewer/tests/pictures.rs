@@ -1,4 +1,4 @@
-//! `examples/viewer`: its pictures against a naive phantom, the device's against the CPU's.
+//! Pictures of the viewer against a naive phantom, the device's against the CPU's.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -6,10 +6,11 @@ use std::process::{Command, Output};
 use tempfile::TempDir;
 use voxload::DType;
 
-use super::{example, printed, text};
-use crate::support::backend::Backend;
+use crate::support::adapter;
+use crate::support::files::{folder, write};
 use crate::support::nifti::{Nifti, gz};
-use crate::support::{folder, write};
+use crate::support::program::{printed, text};
+use crate::support::rng::Rng;
 
 pub const SHAPE: [usize; 4] = [40, 36, 30, 5];
 /// Voxel sizes, as the writer of the tests states them.
@@ -59,8 +60,12 @@ fn picture(path: &Path) -> Vec<u8> {
     pixels
 }
 
+pub fn viewer() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_viewer"))
+}
+
 fn headless(input: &Path, arguments: &[&str]) -> Command {
-    let mut command = example("viewer");
+    let mut command = viewer();
     command.arg(input).args(["--headless", "--bare", "--size"]);
     command
         .arg(format!("{},{}", SIZE[0], SIZE[1]))
@@ -138,10 +143,6 @@ fn check_alike(a: &[u8], b: &[u8], what: &str) {
     );
 }
 
-pub fn has_gpu(test: &str) -> bool {
-    Backend::available(test).len() > 1
-}
-
 #[test]
 fn slices_are_the_voxels_and_both_renderers_agree() {
     let dir = folder();
@@ -153,7 +154,7 @@ fn slices_are_the_voxels_and_both_renderers_agree() {
         let (drawn_by_cpu, said) = draw(&dir, &input, &on_cpu);
         assert!(said.contains("CPU PATH"), "{said}");
         check_slices(&drawn_by_cpu, frame);
-        if !has_gpu("the viewer on a device") {
+        if !adapter::ready("the viewer on a device") {
             continue;
         }
         let (drawn, said) = draw(&dir, &input, &arguments);
@@ -210,7 +211,7 @@ fn what_has_no_kernel_takes_the_cpu_path_and_says_so() {
     let (drawn, said) = draw(&dir, &complex, &LEVELS);
     assert!(said.contains("CPU PATH"), "{said}");
     assert!(
-        !has_gpu("the viewer's CPU path") || said.contains("uploaded"),
+        !adapter::ready("the viewer's CPU path") || said.contains("uploaded"),
         "{said}"
     );
     check_slices(&drawn, 0);
@@ -250,7 +251,7 @@ fn the_first_frame_comes_before_the_rest_is_read() {
     // Larger than what is read ahead.
     let shape = [64, 64, 32, 200];
     let voxels = shape.iter().product::<usize>();
-    let mut rng = crate::support::rng::Rng::new(5);
+    let mut rng = Rng::new(5);
     let mut damaged = gz(
         &Nifti::new(DType::U8, &shape, rng.bytes(voxels)).single(),
         1,
@@ -258,7 +259,7 @@ fn the_first_frame_comes_before_the_rest_is_read() {
     let end = damaged.len();
     damaged[end - 100_000..end - 50_000].fill(0x55);
     let input = write(&dir, "damaged.nii.gz", &damaged);
-    let mut command = example("viewer");
+    let mut command = viewer();
     command
         .arg(&input)
         .args(["--headless", "--size", "64,64", "--fps", "1000"]);

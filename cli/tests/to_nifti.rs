@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::path::Path;
 use std::process::Command;
 
-use super::oracle::{Case, FORMATS, LEFT_OUT};
-use super::oracle_folder;
-use crate::support::folder;
+use crate::support::files::folder;
+use crate::support::manifest::{Case, FORMATS, LEFT_OUT, oracle_folder};
+use crate::support::program;
 
 /// Files of each format that are converted.
 const EACH: usize = 36;
@@ -31,8 +30,7 @@ fn nibabel_reads_the_source_from_what_is_converted() {
     let Some(oracle) = oracle_folder("conversion to NIfTI") else {
         return;
     };
-    let Some(python) = std::env::var_os("VOXLOAD_ORACLE_PYTHON") else {
-        println!("skipped: nibabel reads what was converted (VOXLOAD_ORACLE_PYTHON is not set)");
+    let Some(python) = program::python("nibabel reads what was converted") else {
         return;
     };
     let manifest = std::fs::read_to_string(oracle.join("manifest.txt")).unwrap();
@@ -79,10 +77,6 @@ fn nibabel_reads_the_source_from_what_is_converted() {
     assert_eq!(total, EACH * (FORMATS.len() - LEFT_OUT.len()), "{counts:?}");
     let list_file = folder.path().join("list.txt");
     std::fs::write(&list_file, list).unwrap();
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle/check_converted.py");
-    let output = Command::new(python).arg(script).arg(list_file).output();
-    let output = output.expect("python runs");
-    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
+    let said = program::script(&python, "check_converted.py", [list_file]);
     assert!(said.contains(&format!("compared {total}")), "{said}");
 }

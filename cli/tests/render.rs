@@ -4,8 +4,8 @@
 use std::path::Path;
 use std::process::Command;
 
-use super::{oracle, printed};
-use crate::support::folder;
+use crate::support::files::folder;
+use crate::support::program::{printed, python, script};
 
 /// Width, height and grey levels of a PGM as `render.py` writes it.
 fn pgm(path: &Path) -> ([usize; 2], Vec<u8>) {
@@ -35,10 +35,10 @@ fn png(path: &Path) -> ([usize; 2], Vec<u8>) {
 #[test]
 fn every_pixel_is_numpys() {
     let dir = folder();
-    let out = dir.path().display().to_string();
-    let Some(said) = oracle("render.py", "pictures made with nibabel and numpy", &[out]) else {
+    let Some(python) = python("pictures made with nibabel and numpy") else {
         return;
     };
+    let said = script(&python, "render.py", [dir.path()]);
     let (mut compared, mut real) = (0, 0);
     for line in said.lines() {
         let [volume, mode, frame, expected] = line.split('\t').collect::<Vec<_>>()[..] else {

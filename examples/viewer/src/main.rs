@@ -2,8 +2,8 @@
 //! texture of it. Three slices and a ray cast, of any supported file. It uses voxload's public API alone.
 //!
 //! ```text
-//! cargo run --release --example viewer -- bold.nii.gz
-//! cargo run --release --example viewer -- t1.nii.gz --headless --mode transfer --png t1.png
+//! cargo run --release -p viewer -- bold.nii.gz
+//! cargo run --release -p viewer -- t1.nii.gz --headless --mode transfer --png t1.png
 //! ```
 //!
 //! Left button: turn the ray cast, move the slices, scrub the bar. Right button: window and level. Wheel: zoom. Space:

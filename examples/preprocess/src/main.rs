@@ -2,7 +2,7 @@
 //! voxel, and frames as z-scores or percent signal change, written as NIfTI. It uses voxload's public API alone.
 //!
 //! ```text
-//! cargo run --release --example preprocess -- bold.nii.gz --tsnr tsnr.nii.gz --zscore z.nii --memory 256MiB
+//! cargo run --release -p preprocess -- bold.nii.gz --tsnr tsnr.nii.gz --zscore z.nii --memory 256MiB
 //! ```
 
 mod device;

@@ -45,6 +45,7 @@ pub fn run(args: &Args) -> Outcome {
     let frames = args.frames.unwrap_or(FRAMES);
     measure(&mut session, &picture, frames, "playing")?;
     session.player.set_playing(false);
+    until(&mut session, &picture, |session| !session.player.is_busy())?;
     measure(&mut session, &picture, frames, "paused")?;
     if let Some(path) = &args.png {
         let (fresh, scene) = (

@@ -11,8 +11,9 @@ pub struct Player {
     frames: usize,
     period: Duration,
     playing: bool,
-    /// A frame that was jumped to and is not shown yet.
-    sought: bool,
+    /// A frame was asked for and is not shown yet: the source may have let go of the one before, so it is waited for even
+    /// when paused.
+    asked: bool,
     due: Instant,
     shown: Option<usize>,
     /// How many frames were shown.
@@ -27,7 +28,7 @@ impl Player {
             frames,
             period: Duration::from_secs_f64(1.0 / per_second),
             playing: frames > 1,
-            sought: false,
+            asked: true,
             due: Instant::now(),
             shown: None,
             count: 0,
@@ -40,16 +41,15 @@ impl Player {
         if self.error.is_some() {
             return false;
         }
-        let due = self.playing && now >= self.due;
-        let wanted = due || self.sought || self.shown.is_none();
-        if !wanted && !self.playing {
+        self.asked |= self.playing && now >= self.due;
+        if !self.asked && !self.playing {
             return false;
         }
-        match self.feed.step(wanted) {
+        match self.feed.step(self.asked) {
             Poll::Pending => false,
             Poll::Ready(Ok(frame)) => {
                 self.shown = Some(frame);
-                self.sought = false;
+                self.asked = false;
                 self.count += 1;
                 // A frame that comes late does not hurry those behind it.
                 self.due = (self.due + self.period).max(now);
@@ -64,7 +64,7 @@ impl Player {
 
     /// Whether there is something to do at the next turn.
     pub fn is_busy(&self) -> bool {
-        self.error.is_none() && (self.playing || self.sought || self.shown.is_none())
+        self.error.is_none() && (self.playing || self.asked)
     }
 
     pub fn set_playing(&mut self, playing: bool) {
@@ -80,7 +80,7 @@ impl Player {
     pub fn seek(&mut self, frame: usize) {
         let frame = frame.min(self.frames - 1);
         match self.feed.seek(frame) {
-            Ok(()) => (self.sought, self.error) = (true, None),
+            Ok(()) => (self.asked, self.error) = (true, None),
             Err(error) => self.error = Some(error.to_string()),
         }
     }

@@ -18,7 +18,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 /// Loads medical and scientific volumes the way nibabel does, on the CPU or the GPU, with the same bits.
 #[derive(Parser)]
-#[command(version, max_term_width = 100)]
+#[command(name = "voxload", version, max_term_width = 100)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -1,29 +1,34 @@
-//! `examples/preprocess` against numpy, and its memory against its limit.
+//! The program's results against numpy's, and its memory against its limit.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use tempfile::TempDir;
 use voxload::{Caching, DType};
 
-use super::{example, oracle, printed, text};
-use crate::support::backend::Backend;
+use crate::support::adapter;
+use crate::support::files::{folder, write};
 use crate::support::nifti::{Nifti, gz};
+use crate::support::program::{printed, python, script, text};
 use crate::support::rng::Rng;
-use crate::support::{folder, write};
 
 const KINDS: [&str; 5] = ["mean", "std", "tsnr", "zscore", "percent"];
 
 /// The backends to try: what the command line calls them.
 fn backends(test: &str) -> &'static [&'static str] {
-    match Backend::available(test).len() {
-        1 => &["auto"],
-        _ => &["cpu", "gpu"],
+    match adapter::ready(test) {
+        false => &["auto"],
+        true => &["cpu", "gpu"],
     }
+}
+
+fn preprocess() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_preprocess"))
 }
 
 /// Runs the example for all outputs; gives their paths and what it said.
 fn run(dir: &TempDir, input: &Path, arguments: &[&str], ending: &str) -> (Vec<PathBuf>, String) {
-    let mut command = example("preprocess");
+    let mut command = preprocess();
     command.arg(input).args(arguments);
     let mut paths = Vec::new();
     for kind in KINDS {
@@ -64,12 +69,13 @@ fn bytes(values: &[i16]) -> Vec<u8> {
 
 /// Kind, values that differ, largest difference in shares of what is allowed: what numpy finds.
 fn compare(input: &Path, paths: &[PathBuf]) -> Option<Vec<(String, u64, f64)>> {
+    let python = python("numpy's results")?;
     let pairs = KINDS.iter().zip(paths);
     let pairs = pairs.map(|(kind, path)| format!("{kind}={}", path.display()));
     let arguments: Vec<String> = std::iter::once(input.display().to_string())
         .chain(pairs)
         .collect();
-    let said = oracle("preprocess.py", "numpy's results", &arguments)?;
+    let said = script(&python, "preprocess.py", &arguments);
     let row = |line: &str| {
         let mut parts = line.split(' ').map(str::to_owned);
         let mut next = || parts.next().expect("three columns");
@@ -186,7 +192,7 @@ fn memory_stays_within_its_limit() {
             assert!(*backend == "gpu" || said.contains(passes), "{said}");
         }
     }
-    let refused = example("preprocess")
+    let refused = preprocess()
         .arg(&input)
         .args(["--memory", "30MiB", "--zscore"])
         .arg(dir.path().join("refused.nii"))

@@ -1,16 +1,16 @@
-//! Parts of `examples/viewer` that need neither a window nor a device: what input does, and when frames are shown.
+//! Parts of the viewer that need neither a window nor a device: what input does, and when frames are shown.
 
 #![allow(dead_code)]
 
-#[path = "../../examples/viewer/controls.rs"]
+#[path = "../src/controls.rs"]
 mod controls;
-#[path = "../../examples/viewer/feed.rs"]
+#[path = "../src/feed.rs"]
 mod feed;
-#[path = "../../examples/viewer/player.rs"]
+#[path = "../src/player.rs"]
 mod player;
-#[path = "../../examples/viewer/scene.rs"]
+#[path = "../src/scene.rs"]
 mod scene;
-#[path = "../../examples/viewer/volume.rs"]
+#[path = "../src/volume.rs"]
 mod volume;
 
 use std::cell::RefCell;
@@ -20,8 +20,8 @@ use std::time::{Duration, Instant};
 
 use voxload::DType;
 
+use crate::support::files::{folder, write};
 use crate::support::nifti::Nifti;
-use crate::support::{folder, write};
 use controls::{Button, Controls, Key};
 use feed::{Counters, Feed, Shown};
 use player::Player;
@@ -136,6 +136,22 @@ fn paused_it_asks_for_nothing_and_scrubs() {
     log.borrow_mut().fails = false;
     player.seek(3);
     assert!(player.tick(now) && player.error().is_none());
+}
+
+/// The texture of a stream has another frame by then: what is said to be shown must be what is in it.
+#[test]
+fn a_frame_that_was_asked_for_comes_when_paused() {
+    let (mut player, log) = player(20);
+    let now = Instant::now() + Duration::from_secs(1);
+    assert!(player.tick(now));
+    log.borrow_mut().late = 2;
+    let due = now + Duration::from_secs(1);
+    assert!(!player.tick(due));
+    player.set_playing(false);
+    assert!(player.is_busy() && !player.tick(due));
+    assert_eq!(player.shown(), Some(0));
+    assert!(player.tick(due) && !player.is_busy());
+    assert_eq!(player.shown(), Some(1));
 }
 
 #[test]

@@ -1,22 +1,19 @@
 //! What the command says of bad files: one line that names the file, the field, what was found and what was expected.
 
-#![cfg(feature = "cli")]
-
 use std::process::Command;
 
 use voxload::ByteOrder;
 
-use super::Row;
-use crate::formats::seeds;
-use crate::malformed::seed;
-use crate::support::nifti::{gz, one, put_int, put_real};
-use crate::support::{folder, write};
+use crate::support::files::{folder, write};
+use crate::support::nifti::{Nifti, gz, one, put_int, put_real, two};
+use crate::support::seeds;
+use crate::support::table::Row;
 
 /// A file's name, its bytes, and the words that the line must have.
 type Bad = (&'static str, Vec<u8>, &'static [&'static str]);
 
 fn table() -> Vec<Bad> {
-    let sound = || seed(1, ByteOrder::Little).single();
+    let sound = || Nifti::counting(&[4, 3, 2]).single();
     let with_int = |at, value| {
         let mut bytes = sound();
         put_int(&mut bytes, at, value, ByteOrder::Little);
@@ -114,9 +111,8 @@ fn table() -> Vec<Bad> {
 }
 
 fn bomb() -> Vec<u8> {
-    let mut bytes = seed(2, ByteOrder::Little).single();
-    let dim = crate::support::nifti::two::DIM;
-    put_int(&mut bytes, dim.nth(1), 1 << 40, ByteOrder::Little);
+    let mut bytes = Nifti::counting(&[4, 3, 2]).version(2).single();
+    put_int(&mut bytes, two::DIM.nth(1), 1 << 40, ByteOrder::Little);
     gz(&bytes, 9)
 }
 

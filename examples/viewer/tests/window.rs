@@ -1,12 +1,13 @@
-//! The window of `examples/viewer` on a virtual display: what it shows, and that it answers.
+//! The window of the viewer on a virtual display: what it shows, and that it answers.
 
 use voxload::DType;
 
 use super::display::Display;
-use super::viewer::{LEVELS, SHAPE, SIZE, draw, eggs, has_gpu};
-use super::{example, printed};
+use super::pictures::{LEVELS, SHAPE, SIZE, draw, eggs, viewer};
+use crate::support::adapter;
+use crate::support::files::{folder, write};
 use crate::support::nifti::Nifti;
-use crate::support::{folder, write};
+use crate::support::program::printed;
 
 /// What is on a virtual display is the picture that is drawn without one.
 #[test]
@@ -15,7 +16,7 @@ fn a_window_shows_the_same_picture() {
     let Some(display) = Display::open(dir.path(), SIZE) else {
         return;
     };
-    if !has_gpu("a window") {
+    if !adapter::ready("a window") {
         return;
     }
     let [width, height, depth, _] = SHAPE;
@@ -27,7 +28,7 @@ fn a_window_shows_the_same_picture() {
     let (transfer, _) = draw(&dir, &input, &transfer);
     let size = format!("{},{}", SIZE[0], SIZE[1]);
     let window = |frames: &str| {
-        let mut command = example("viewer");
+        let mut command = viewer();
         command
             .arg(&input)
             .args(LEVELS)

@@ -5,8 +5,8 @@ use voxload::format::Format;
 use voxload::{DataobjImage, Index, LoadOptions, ParScaling};
 
 use super::{fails, name, status, text, voxload};
-use crate::formats::seeds;
-use crate::support::folder;
+use crate::support::files::folder;
+use crate::support::seeds;
 
 #[test]
 fn loading_options_reach_the_library() {

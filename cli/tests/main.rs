@@ -1,0 +1,8 @@
+//! The command's tests in one binary: what it prints, writes and draws, and how it fails.
+
+mod command;
+mod faults;
+mod render;
+mod stats;
+mod support;
+mod to_nifti;
