@@ -4,7 +4,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::{Output, WholeFile};
+use super::Output;
 use crate::array::{Element, HostArray, StoredArray};
 use crate::convert::store::{Range, Storing};
 use crate::dtype::{ByteOrder, DType};
@@ -13,6 +13,7 @@ use crate::format::nifti::{Container, NiftiHeader, Target, Version};
 use crate::format::{Fields, FileName};
 use crate::header::{Header, voxels};
 use crate::scaling::Scaling;
+use crate::source::whole_file::WholeFile;
 
 /// Values of a caller's that are copied at a time.
 const PIECE: usize = 1 << 18;
