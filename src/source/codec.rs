@@ -307,3 +307,97 @@ mod zstd {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::ZlibEncoder;
+
+    use super::*;
+    use crate::source::ByteSource;
+    use crate::source::memory::MemorySource;
+    use crate::testing::Random;
+
+    fn compressed(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = ZlibEncoder::new(Vec::new(), Compression::new(6));
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn open(file: Vec<u8>, start: u64) -> ForwardSource<ForwardCodec> {
+        let source = Source::Memory(MemorySource::new(file));
+        ForwardCodec::Zlib
+            .open(source, start, Limits::new())
+            .unwrap()
+    }
+
+    /// All bytes of a stream that holds `length`, checked to its end.
+    fn read(file: Vec<u8>, length: usize) -> Result<Vec<u8>> {
+        let source = open(file, 0);
+        let mut bytes = vec![0; length];
+        source.read_at(0, &mut bytes)?;
+        source.finish(length as u64)?;
+        Ok(bytes)
+    }
+
+    #[test]
+    fn zlib_is_read_by_position() {
+        let mut random = Random(3);
+        let bytes: Vec<u8> = (0..700_000).map(|_| random.below(50) as u8).collect();
+        let file = [b"header".as_slice(), &compressed(&bytes), b"more"].concat();
+        let source = open(file, 6);
+        assert_eq!(source.len().unwrap(), None);
+        for _ in 0..30 {
+            let at = random.below(bytes.len() as u64) as usize;
+            let length = random.below((bytes.len() - at) as u64 + 1) as usize;
+            let mut part = vec![0; length];
+            source.read_at(at as u64, &mut part).unwrap();
+            assert!(part == bytes[at..at + length], "{length} bytes at {at}");
+            source.finish(bytes.len() as u64).unwrap();
+        }
+        let beyond = source.read_at(bytes.len() as u64 + 9, &mut [0; 2]);
+        let expected = truncated("voxel data", 700_000, 700_011);
+        assert_eq!(beyond.unwrap_err().kind(), expected.kind());
+    }
+
+    #[test]
+    fn zlib_cut_anywhere_is_truncated() {
+        let bytes: Vec<u8> = (0..3000).map(|i| (i / 7) as u8).collect();
+        let file = compressed(&bytes);
+        for have in 0..file.len() {
+            let error = read(file[..have].to_vec(), bytes.len()).unwrap_err();
+            let expected = truncated("zlib stream", have as u64, have as u64 + 1);
+            assert_eq!(error.kind(), expected.kind());
+        }
+        assert_eq!(read(file, bytes.len()).unwrap(), bytes);
+    }
+
+    #[test]
+    fn damage_in_zlib_is_found() {
+        let bytes: Vec<u8> = (0..3000).map(|i| (i % 251 * i) as u8).collect();
+        let file = compressed(&bytes);
+        let mut harmless = 0;
+        for bit in 0..8 * file.len() {
+            let mut damaged = file.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            let in_checksum = bit / 8 >= file.len() - 4;
+            match read(damaged, bytes.len()) {
+                Ok(found) => {
+                    assert!(found == bytes && !in_checksum, "bit {bit}");
+                    harmless += 1;
+                }
+                Err(error) => assert!(
+                    matches!(
+                        error.kind(),
+                        ErrorKind::Integrity { codec: "zlib", .. } | ErrorKind::Truncated { .. }
+                    ),
+                    "bit {bit}: {error}"
+                ),
+            }
+        }
+        // Bits of the padding before the checksum.
+        assert!(harmless < 8, "{harmless}");
+    }
+}

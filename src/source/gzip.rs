@@ -6,7 +6,7 @@
 //! |---|---|---|
 //! | a header | inflated in order from the start, and kept | [`stream`] |
 //! | the whole array, with an index of the whole file | the chunks of the index, on all threads | [`random_access`] |
-//! | the whole array, one member of 16 MiB or more | parts cut at guessed blocks, on all threads | [`parallel`], [`block_finder`] |
+//! | the whole array, one large member | parts cut at guessed blocks, on all threads | [`parallel`], [`block_finder`] |
 //! | the whole array, all that fits in the caller's output | one call of libdeflate for each member | [`one_shot`] |
 //! | the whole array, anything else | in order, piece by piece | [`stream`] |
 //! | a part | an index, grown as far as needed, then the chunks that are touched | [`random_access`] |

@@ -45,3 +45,16 @@ pub(crate) fn copy(bytes: &[u8], offset: u64, buffer: &mut [u8]) -> Result<()> {
     buffer.copy_from_slice(from);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_stay_where_they_are() {
+        let bytes = vec![7; 100_000];
+        let place = bytes.as_ptr();
+        let source = MemorySource::new(bytes);
+        assert_eq!(source.clone().bytes().as_ptr(), place);
+    }
+}
