@@ -18,7 +18,6 @@ mod header;
 mod image;
 mod plan;
 mod read;
-mod save;
 mod source;
 mod stream;
 #[cfg(test)]
@@ -43,6 +42,7 @@ pub use float::{ComplexFloat, Float};
 pub use header::{Header, Layout, Note};
 pub use image::cache::budget::{Budget, Usage};
 pub use image::dataobj::Dataobj;
+pub use image::nifti_writer::{NiftiWriter, SaveOptions};
 pub use image::statistics::{
     Histogram, Statistics, StatisticsOptions, TemporalAccumulator, TemporalStatistics,
 };
@@ -50,7 +50,6 @@ pub use image::{Caching, DataobjImage, Extra, load};
 pub use options::{KeepFileOpen, Limits, LoadOptions, Mmap, ParScaling};
 pub use plan::index::{Index, IndexItem};
 pub use read::proxy::{ArrayProxy, ProxySpec};
-pub use save::nifti::{NiftiWriter, SaveOptions};
 pub use scaling::{Arithmetic, Factor, Scaling, Step};
 pub use source::gzip::write_gzip_index;
 pub use source::{Access, ByteSource};

@@ -1,10 +1,52 @@
-//! gzip on all threads: chunks deflated apart and joined to one member, as pigz does, so that every reader takes it.
+//! Where stored bytes are written: plainly, or as gzip deflated on all threads.
+//!
+//! Chunks are deflated independently and joined to one member, as pigz does, so that every reader takes it.
 
 use std::io::{Error, Write};
 
 use crc32fast::Hasher;
 use flate2::{Compress, Compression, FlushCompress};
 use rayon::prelude::*;
+
+/// Where stored bytes are written: plainly, or gzipped on the way.
+pub(crate) enum Output<W: Write> {
+    Plain(W),
+    Gzip(GzWriter<W>),
+}
+
+impl<W: Write> Output<W> {
+    /// Gzipped at this level (1 to 9), or plain.
+    pub fn new(writer: W, gzip: Option<u32>) -> Self {
+        match gzip {
+            Some(level) => Self::Gzip(GzWriter::new(writer, level)),
+            None => Self::Plain(writer),
+        }
+    }
+
+    /// Writes what is still to be written, and gives the writer back.
+    pub fn finish(self) -> std::io::Result<W> {
+        match self {
+            Self::Plain(writer) => Ok(writer),
+            Self::Gzip(gzip) => gzip.finish(),
+        }
+    }
+}
+
+impl<W: Write> Write for Output<W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        match self {
+            Self::Plain(writer) => writer.write(bytes),
+            Self::Gzip(gzip) => gzip.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        match self {
+            Self::Plain(writer) => writer.flush(),
+            Self::Gzip(gzip) => gzip.flush(),
+        }
+    }
+}
 
 /// Bytes that one thread deflates at a time: large enough that starting without a history costs next to nothing.
 const CHUNK: usize = 1 << 20;
