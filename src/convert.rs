@@ -12,9 +12,13 @@ pub(crate) mod place;
 pub(crate) mod store;
 #[cfg(feature = "gpu")]
 pub(crate) mod texel;
+#[cfg(feature = "gpu")]
+pub(crate) mod wgsl;
 
 use crate::dtype::{ByteOrder, DType};
 use crate::error::{ErrorKind, Result};
+#[cfg(feature = "gpu")]
+use crate::scaling;
 use crate::scaling::{Scaling, Step};
 
 /// What is to be done to each stored voxel.
@@ -104,6 +108,12 @@ impl Conversion {
             output: same_size,
             window: None,
         }
+    }
+
+    /// The tables of the steps, in their order.
+    #[cfg(feature = "gpu")]
+    pub fn tables(&self) -> impl Iterator<Item = &std::sync::Arc<[f64]>> {
+        scaling::tables(&self.steps)
     }
 
     /// Whether the stored bits are the answer, but for their byte order.
