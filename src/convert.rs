@@ -1,14 +1,15 @@
-//! Conversion: the only place where stored bytes become numbers. What to do is chosen once, as data; the CPU
-//! ([`cpu`]) and the GPU (`gpu`) each turn it into a kernel, and the two agree to the bit.
+//! Conversion: the only place where stored bytes become numbers, and numbers stored bytes. What to do is chosen once, as data
+//! ([`Conversion`]); the CPU ([`kernels`]) and the GPU (`wgsl`) each do it, and the two agree to the bit. The rules are in
+//! doc/VALUES.md.
 
-mod complex;
 #[cfg(test)]
-pub(crate) mod double;
+mod double;
 mod fused;
 pub(crate) mod kernels;
 #[cfg(feature = "gpu")]
 pub(crate) mod packet;
 pub(crate) mod place;
+mod rows;
 pub(crate) mod store;
 #[cfg(feature = "gpu")]
 pub(crate) mod texel;
