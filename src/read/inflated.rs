@@ -7,11 +7,13 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use rayon::prelude::*;
 
-use super::host::PIECE_BYTES;
 use crate::array::Element;
 use crate::convert::kernels::Kernel;
 use crate::error::{Error, ErrorKind, Result};
 use crate::source::gzip::{Chunks, GzipSource};
+
+/// Output bytes that one thread takes at a time, at most: they stay in its cache.
+pub(super) const PIECE_BYTES: u64 = 1 << 20;
 
 /// Voxels that are not worth a round of all threads.
 const FEW_VOXELS: usize = 16 << 10;
