@@ -394,7 +394,7 @@ impl ArrayProxy {
         let length = usize::try_from(voxels(&shape)?)
             .map_err(|_| ErrorKind::OutOfMemory { needed: u64::MAX })?;
         let mut buffer = Buffer::zeroed(length)?;
-        self.fetch_into(conversion, selection, buffer.as_mut_slice()?)?;
+        self.convert(conversion, &plan, buffer.as_mut_slice()?)?;
         HostArray::from_buffer(&shape, buffer)
     }
 
@@ -425,15 +425,28 @@ impl ArrayProxy {
     ) -> Result<()> {
         let plan = self.plan(selection);
         self.check_length(&plan)?;
-        let extent = match self.is_whole(&plan) {
+        self.convert(conversion, &plan, out)
+    }
+
+    /// Converts a plan's voxels, whose bytes have been found to be there.
+    fn convert<T: Element>(
+        &self,
+        conversion: &Conversion,
+        plan: &Plan,
+        out: &mut [T],
+    ) -> Result<()> {
+        let extent = match self.is_whole(plan) {
             true => Extent::Whole,
             false => Extent::Part,
         };
-        let stored = Stored {
+        convert_into(conversion, self.stored(), plan, extent, out)
+    }
+
+    fn stored(&self) -> Stored<'_> {
+        Stored {
             source: &self.source,
             offset: self.spec.offset,
-        };
-        convert_into(conversion, stored, &plan, extent, out)
+        }
     }
 
     /// All voxels in stored order, in parts of at most `voxels`: each part's places in the output go on from those of
@@ -461,15 +474,11 @@ impl ArrayProxy {
         mut each: impl FnMut(&[T]),
     ) -> Result<()> {
         let conversion = self.conversion(T::DTYPE)?;
-        let stored = Stored {
-            source: &self.source,
-            offset: self.spec.offset,
-        };
         let mut values = Vec::new();
         for mut slab in part.tiles(conversion.stored.size_bytes() as u64, SLAB, SLAB) {
             slab.out_first = 0;
             values.resize(slab.len() as usize, T::zeroed());
-            convert_into(&conversion, stored, &slab, Extent::Part, &mut values)?;
+            convert_into(&conversion, self.stored(), &slab, Extent::Part, &mut values)?;
             each(&values);
         }
         Ok(())
