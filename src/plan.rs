@@ -188,9 +188,8 @@ impl Plan {
                 Some(k) if len > elements.max(1) => {
                     let count = plan.axes[k].count;
                     let step = (elements / (len / count)).clamp(1, count.div_ceil(2));
-                    let mut pieces: Vec<_> = (0..count)
-                        .step_by(step as usize)
-                        .map(|start| plan.restrict(k, start..count.min(start + step)))
+                    let mut pieces: Vec<_> = (0..count.div_ceil(step))
+                        .map(|i| plan.restrict(k, i * step..count.min((i + 1) * step)))
                         .collect();
                     // The stack gives back the last one first: the one lowest in the output.
                     pieces.sort_by_key(|piece| std::cmp::Reverse(piece.out_range().start));
