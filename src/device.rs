@@ -13,7 +13,6 @@ pub(crate) mod proxy;
 mod proxy_raw;
 mod proxy_texture;
 pub(crate) mod raw;
-mod raw_wgsl;
 mod slot;
 mod table;
 mod target;

@@ -50,7 +50,7 @@ impl Place {
     }
 }
 
-/// Converts a box whose voxels stand in `bytes`, `strides[k]` voxels apart along axis `k`.
+/// Converts a box whose voxels stand in `bytes` (so that counts and strides are those of memory), `strides[k]` voxels apart along axis `k`.
 ///
 /// `plan.out_first` counts from the start of `out`.
 pub(crate) fn place<O: Element>(

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use crate::array::{Buffer, Element, HostArray, StoredArray};
 use crate::convert::Conversion;
-use crate::core::shape::voxels;
+use crate::core::shape::elements;
 use crate::dtype::{ByteOrder, DType};
 use crate::error::{Error, Result};
 use crate::float::{ComplexFloat, Float};
@@ -236,7 +236,7 @@ fn convert_array<T: Element, O: Element>(
     selection: &Selection,
 ) -> Result<HostArray<O>> {
     let shape = selection.shape();
-    let mut buffer = Buffer::zeroed(voxels(&shape)? as usize)?;
+    let mut buffer = Buffer::zeroed(elements::<O>(&shape)?)?;
     convert_bytes(
         conversion,
         bytemuck::cast_slice(array.as_slice()),

@@ -4,14 +4,17 @@
 use std::mem;
 use std::ops::Range;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
 
 use rayon::prelude::*;
 
-use super::host::PIECE_BYTES;
 use crate::array::Element;
 use crate::convert::kernels::Kernel;
 use crate::error::{Error, ErrorKind, Result};
 use crate::source::gzip::{Chunks, GzipSource};
+
+/// Output bytes that one thread takes at a time, at most: they stay in its cache.
+pub(super) const PIECE_BYTES: u64 = 1 << 20;
 
 /// Voxels that are not worth a round of all threads.
 const FEW_VOXELS: usize = 16 << 10;
@@ -59,7 +62,12 @@ impl<O: Element> WholeRead<'_, O> {
 
     /// Inflated byte behind the last voxel.
     fn end(&self, out: &[O]) -> u64 {
-        self.offset + (out.len() * self.item()) as u64
+        self.offset + self.stored_bytes(out.len())
+    }
+
+    /// Stored bytes of so many voxels; where they are larger than their values, that may be more than memory has.
+    fn stored_bytes(&self, voxels: usize) -> u64 {
+        voxels as u64 * self.item() as u64
     }
 
     /// Converts voxels that stand together, the first being stored voxel `first`.
@@ -155,20 +163,20 @@ impl<O: Element> WholeRead<'_, O> {
             });
     }
 
-    /// Inflates on one thread and converts on another.
+    /// Inflates on one thread and converts on another, or on one where there is no other.
     fn piece_by_piece(&self, out: &mut [O]) -> Result<()> {
         let (full, arriving) = sync_channel::<Vec<u8>>(PIECES);
         let (empty, returned) = sync_channel::<Vec<u8>>(PIECES);
         let end = self.end(out);
-        std::thread::scope(|scope| {
-            let inflating = scope.spawn(move || self.inflate_pieces(end, &full, &returned));
-            let mut rest = out;
-            let mut first = 0;
+        thread::scope(|scope| {
+            let inflate = move || self.inflate_pieces(end, &full, &returned);
+            // A browser has no threads to give, and a system may have no more.
+            let Ok(inflating) = thread::Builder::new().spawn_scoped(scope, inflate) else {
+                return self.on_one_thread(out);
+            };
+            let mut rest = Rest::new(out);
             for bytes in arriving {
-                let (places, behind) = rest.split_at_mut(rest.len().min(bytes.len() / self.item()));
-                self.convert(&bytes, places, first);
-                first += places.len() as u64;
-                rest = behind;
+                rest.convert(self, &bytes);
                 // The inflating thread may have ended meanwhile.
                 let _ = empty.try_send(bytes);
             }
@@ -189,6 +197,16 @@ impl<O: Element> WholeRead<'_, O> {
             // The converting thread goes away only when it panicked, which ends this one too.
             full.send(bytes).map_err(|_| stopped())?;
             Ok(returned.try_recv().unwrap_or_default())
+        })
+    }
+
+    /// Inflates and converts by turns.
+    fn on_one_thread(&self, out: &mut [O]) -> Result<()> {
+        let end = self.end(out);
+        let mut rest = Rest::new(out);
+        self.gzip.pieces(self.offset, end, STREAM_BYTES, |bytes| {
+            rest.convert(self, &bytes);
+            Ok(bytes)
         })
     }
 
@@ -233,10 +251,11 @@ impl<O: Element> WholeRead<'_, O> {
     fn convert_chunk(&self, at: u64, bytes: &[u8], place: (usize, &mut [O])) -> [Edge; 2] {
         let (first, out) = place;
         let length = bytes.len() as u64;
-        let voxels_at = (self.offset + (first * self.item()) as u64)
+        let voxels_at = (self.offset + self.stored_bytes(first))
             .saturating_sub(at)
             .min(length);
-        let voxels_end = (voxels_at + (out.len() * self.item()) as u64).min(length);
+        let voxels_end = (voxels_at + self.stored_bytes(out.len())).min(length);
+        // Neither is beyond the end of the bytes.
         let (front, rest) = bytes.split_at(voxels_at as usize);
         let (voxels, back) = rest.split_at((voxels_end - voxels_at) as usize);
         self.convert(voxels, out, first as u64);
@@ -278,6 +297,32 @@ impl<O: Element> WholeRead<'_, O> {
                 self.convert(&voxel[..item], place.unwrap_or_default(), number);
             }
         }
+    }
+}
+
+/// What of an output has not been converted yet, of pieces that come in their order.
+struct Rest<'o, O> {
+    places: &'o mut [O],
+    /// The voxel that it begins with.
+    first: u64,
+}
+
+impl<'o, O: Element> Rest<'o, O> {
+    fn new(out: &'o mut [O]) -> Self {
+        Self {
+            places: out,
+            first: 0,
+        }
+    }
+
+    /// Converts the next voxels.
+    fn convert(&mut self, read: &WholeRead<'_, O>, bytes: &[u8]) {
+        let places = mem::take(&mut self.places);
+        let count = places.len().min(bytes.len() / read.item());
+        let (now, later) = places.split_at_mut(count);
+        read.convert(bytes, now, self.first);
+        self.first += count as u64;
+        self.places = later;
     }
 }
 
@@ -326,4 +371,78 @@ type Edge = (u64, Vec<u8>);
 
 fn stopped() -> Error {
     ErrorKind::Usage("the converting thread stopped".to_owned()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+    use crate::convert::Conversion;
+    use crate::core::dtype::{ByteOrder, DType};
+    use crate::core::limits::Limits;
+    use crate::core::scaling::Scaling;
+    use crate::source::Source;
+    use crate::source::memory::MemorySource;
+
+    const OFFSET: usize = 352;
+
+    fn voxels() -> Vec<i16> {
+        (0..900_000i64)
+            .map(|n| (n * 7919 % 65_521 - 32_768) as i16)
+            .collect()
+    }
+
+    fn gzipped(voxels: &[i16]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(&[0; OFFSET]).unwrap();
+        for voxel in voxels {
+            encoder.write_all(&voxel.to_le_bytes()).unwrap();
+        }
+        encoder.finish().unwrap()
+    }
+
+    /// What one way of reading makes of a file.
+    fn read(
+        file: Vec<u8>,
+        way: impl Fn(&WholeRead<'_, f32>, &mut [f32]) -> Result<()>,
+    ) -> Result<Vec<f32>> {
+        let source = Source::Memory(MemorySource::new(file));
+        let gzip = GzipSource::new(source, None, None, Limits::default());
+        let scaling = Scaling::linear(0.1, -3.0);
+        let conversion =
+            Conversion::new(DType::I16, ByteOrder::Little, &scaling, DType::F32).unwrap();
+        let whole = WholeRead {
+            kernel: &Kernel::new(&conversion).unwrap(),
+            gzip: &gzip,
+            offset: OFFSET as u64,
+        };
+        let mut out = vec![f32::NAN; voxels().len()];
+        way(&whole, &mut out)?;
+        Ok(out)
+    }
+
+    #[test]
+    fn one_thread_reads_what_two_read() {
+        let voxels = voxels();
+        let file = gzipped(&voxels);
+        let want: Vec<f32> = voxels
+            .iter()
+            .map(|&voxel| (f64::from(voxel) * 0.1 + -3.0) as f32)
+            .collect();
+        let one = read(file.clone(), |whole, out| whole.on_one_thread(out)).unwrap();
+        let two = read(file, |whole, out| whole.piece_by_piece(out)).unwrap();
+        assert!(one == want && two == want);
+    }
+
+    #[test]
+    fn damage_is_found_on_one_thread_as_on_two() {
+        let mut file = gzipped(&voxels());
+        let crc = file.len() - 8;
+        file[crc] ^= 1;
+        let one = read(file.clone(), |whole, out| whole.on_one_thread(out)).unwrap_err();
+        let two = read(file, |whole, out| whole.piece_by_piece(out)).unwrap_err();
+        assert_eq!(one.kind(), two.kind());
+        assert!(matches!(one.kind(), ErrorKind::Integrity { .. }));
+    }
 }

@@ -3,17 +3,23 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use super::{BLOCK_BYTES, LANES};
+use super::{BLOCK, BLOCK_BYTES, LANE_WORDS, LANES, SERIES_WORDS};
+use crate::convert::wgsl;
 use crate::device::Gpu;
 use crate::device::grid;
 use crate::dtype::DType;
 use crate::error::{ErrorKind, Result};
 
-const SHADER: &str = concat!(
-    include_str!("../../../../shaders/double.wgsl"),
-    include_str!("../../../../shaders/decode.wgsl"),
-    include_str!("../../../../shaders/statistics.wgsl"),
-);
+/// The shader, with the sizes that it shares with the CPU's side.
+fn shader() -> String {
+    wgsl::statistics(&format!(
+        "const LANES = {LANES}u;
+const BLOCK = {BLOCK}u;
+const LANE_WORDS = {LANE_WORDS}u;
+const SERIES_WORDS = {SERIES_WORDS}u;
+"
+    ))
+}
 
 /// What a pipeline does with values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -106,7 +112,7 @@ impl Reducer {
         });
         let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
             label: Some("voxload statistics"),
-            source: wgpu::ShaderSource::Wgsl(SHADER.into()),
+            source: wgpu::ShaderSource::Wgsl(shader().into()),
         });
         let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
             label: Some("voxload statistics"),
@@ -114,7 +120,7 @@ impl Reducer {
             module: &module,
             entry_point: Some(job.entry_point()),
             compilation_options: wgpu::PipelineCompilationOptions {
-                constants: &[("OUTPUT", f64::from(values as u32))],
+                constants: &[("OUTPUT", wgsl::dtype_code(values).into())],
                 ..Default::default()
             },
             cache: None,
