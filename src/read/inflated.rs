@@ -235,7 +235,7 @@ impl<O: Element> WholeRead<'_, O> {
     fn side_by_side(&self, out: &mut [O]) -> Result<bool> {
         let need = self.end(out);
         let mut places = Places::new(self, out);
-        let edges = self.gzip.side_by_side(
+        let edges = self.gzip.parallel(
             need,
             |range| places.within(range),
             |at, bytes, place| self.convert_chunk(at, bytes, place),

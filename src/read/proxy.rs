@@ -304,10 +304,10 @@ impl ArrayProxy {
         &self.source
     }
 
-    /// The same voxels for a reader that goes forwards ([`Source::apart`]).
-    pub(crate) fn apart(&self) -> Self {
+    /// The same voxels for one reader that goes forwards ([`Source::with_own_cursor`]).
+    pub(crate) fn with_own_cursor(&self) -> Self {
         Self {
-            source: self.source.apart(),
+            source: self.source.with_own_cursor(),
             ..self.clone()
         }
     }
@@ -356,7 +356,7 @@ impl ArrayProxy {
     pub(crate) fn check_length(&self, plan: &Plan) -> Result<()> {
         let item = self.spec.dtype.size_bytes() as u64;
         let need = self.spec.offset + (plan.stored_first + plan.stored_span()) * item;
-        let Some(most) = self.source.most_bytes()?.filter(|_| !plan.empty) else {
+        let Some(most) = self.source.max_len()?.filter(|_| !plan.empty) else {
             return Ok(());
         };
         let checked = match self.source.len()? {

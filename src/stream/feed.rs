@@ -44,9 +44,9 @@ impl Feed {
             }
         }
         Ok(Self {
-            // Nobody else's reads send a forward stream back to the start of a gzip file.
+            // Other reads must not send a forward stream back to the start of a gzip file.
             proxy: if turns.forwards() {
-                proxy.apart()
+                proxy.with_own_cursor()
             } else {
                 proxy.clone()
             },
