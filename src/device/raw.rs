@@ -5,7 +5,8 @@ use std::fmt;
 use super::raw_wgsl as wgsl;
 pub use super::raw_wgsl::ShaderNames;
 
-use super::Gpu;
+use super::context::Context;
+use super::gpu::Gpu;
 use crate::convert::Conversion;
 use crate::dtype::DType;
 use crate::error::{Error, ErrorKind, Result};
@@ -106,14 +107,14 @@ impl fmt::Debug for RawVolume {
     }
 }
 
-impl Gpu {
+impl RawVolume {
     /// Room for stored voxels and tables, and the word at which the tables begin.
     ///
     /// # Errors
     /// [`ErrorKind::LimitExceeded`] when it is above what a shader can bind or count, [`ErrorKind::GpuOutOfMemory`],
     /// [`ErrorKind::DeviceLost`].
-    pub(crate) fn raw_buffer(
-        &self,
+    pub(crate) async fn room(
+        context: &Context,
         shape: &[usize],
         conversion: &Conversion,
         plan: &Plan,
@@ -125,7 +126,7 @@ impl Gpu {
             .map(|t| t.len() as u64)
             .sum::<u64>();
         let needed = tables.saturating_mul(4).saturating_add(table_bytes);
-        let allowed = self.limits().max_storage_buffer_binding_size;
+        let allowed = context.limits().max_storage_buffer_binding_size;
         // Shaders count voxels in u32, and with tables stored positions too.
         let counted = match conversion.block {
             0 => voxels,
@@ -147,15 +148,16 @@ impl Gpu {
         let usage = wgpu::BufferUsages::STORAGE
             | wgpu::BufferUsages::COPY_SRC
             | wgpu::BufferUsages::COPY_DST;
-        Ok((self.buffer("voxload raw", needed, usage, false)?, tables))
+        let buffer = context.buffer("voxload raw", needed, usage, false);
+        Ok((buffer.await?, tables))
     }
 
     /// Copies the tables of a conversion to where they belong in the buffer; visible to what is submitted later.
     ///
     /// # Errors
     /// [`ErrorKind::GpuOutOfMemory`], [`ErrorKind::DeviceLost`], [`ErrorKind::Gpu`].
-    pub(crate) fn write_tables(
-        &self,
+    pub(crate) async fn write_tables(
+        context: &Context,
         buffer: &wgpu::Buffer,
         tables: u64,
         conversion: &Conversion,
@@ -168,9 +170,10 @@ impl Gpu {
             return Ok(());
         }
         let bytes: &[u8] = bytemuck::cast_slice(&words);
-        self.guarded(bytes.len() as u64, || {
-            self.queue().write_buffer(buffer, 4 * tables, bytes);
-        })
+        let write = context.guarded(bytes.len() as u64, || {
+            context.queue().write_buffer(buffer, 4 * tables, bytes);
+        });
+        write.await
     }
 }
 
