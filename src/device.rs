@@ -1,19 +1,25 @@
 //! Devices: the context, uploads and downloads, kernels, textures and stored voxels in device memory.
+//!
+//! From the bottom up: [`context`] is a device with its faults and the drivers; [`pipelines`], [`staging`] and
+//! [`download`] stand on it. [`kernel`], [`table`], [`trial`] and [`choice`] say which kernel a conversion takes. [`gpu`]
+//! is what users hold. [`engine`] uploads what a producer fills into staging slots; [`load`] makes packets of plans for
+//! it, and [`proxy`] plans of what users ask for.
 
 pub(crate) mod array;
 mod choice;
-mod cut;
-pub(crate) mod dispatch;
+pub(crate) mod context;
+pub(crate) mod cut;
 pub(crate) mod download;
+pub(crate) mod engine;
 pub(crate) mod gpu;
 #[cfg(test)]
 mod gpu_tests;
-mod kernel;
+pub(crate) mod kernel;
+pub(crate) mod load;
+pub(crate) mod pipelines;
 pub(crate) mod proxy;
-mod proxy_raw;
-mod proxy_texture;
-pub(crate) mod raw;
-mod slot;
+mod raw;
+pub(crate) mod staging;
 mod table;
 mod target;
 #[cfg(test)]
@@ -21,19 +27,17 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 pub(crate) mod texture;
-pub(crate) mod timer;
+#[cfg(not(target_family = "wasm"))]
+mod ticker;
+mod timer;
 mod trial;
-pub(crate) mod upload;
 
 pub use crate::read::trace::Trace;
 pub use array::DeviceArray;
-pub(crate) use array::whole_words;
-pub use choice::{KernelChoice, KernelMethod, KernelRate, KernelReport};
-pub(crate) use cut::{Cut, binding_align};
-pub(crate) use dispatch::*;
-pub use gpu::*;
-pub(crate) use kernel::{Kernel, Kernels};
+pub use choice::{KernelChoice, KernelRate, KernelReport};
+pub use gpu::{AdapterDescription, Gpu};
+pub use kernel::KernelMethod;
 pub use raw::{RawVolume, ShaderNames};
+pub use staging::StagingOptions;
 pub use target::BufferTarget;
 pub use texture::{Texture3d, TextureOptions};
-pub use upload::StagingOptions;

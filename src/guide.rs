@@ -14,7 +14,7 @@
 //!
 //! let gpu = Gpu::from_device(&device, &queue);
 //! let told = gpu.clone();
-//! device.set_device_lost_callback(move |_, _| told.device_lost());
+//! device.set_device_lost_callback(move |_, _| told.mark_lost());
 //!
 //! // Voxels to the right, anterior, superior, whatever the file has; nothing is read yet.
 //! let volume = voxload::load("t1.nii.gz")?.as_closest_canonical()?;

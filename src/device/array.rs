@@ -5,9 +5,11 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::upload::{self, StagingOptions};
-use super::{Gpu, download};
+use super::gpu::Gpu;
+use super::staging::StagingOptions;
+use super::{download, load};
 use crate::array::{Buffer, HostArray};
+use crate::dtype::DType;
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::{Error, Result};
@@ -34,12 +36,30 @@ impl<T: Float> DeviceArray<T> {
     /// # Errors
     /// [`ErrorKind::LimitExceeded`] when it is above the largest buffer, [`ErrorKind::GpuOutOfMemory`],
     /// [`ErrorKind::DeviceLost`].
+    #[cfg(not(target_family = "wasm"))]
     pub fn zeroed(gpu: &Gpu, shape: &[usize]) -> Result<Self> {
+        gpu.context().block_on(Self::new(gpu, shape))
+    }
+
+    /// [`DeviceArray::zeroed`], awaited.
+    ///
+    /// # Errors
+    /// As [`DeviceArray::zeroed`].
+    pub async fn zeroed_async(gpu: &Gpu, shape: &[usize]) -> Result<Self> {
+        gpu.context().drive(Self::new(gpu, shape)).await
+    }
+
+    /// Room for an array, for a future that is driven.
+    ///
+    /// # Errors
+    /// As [`DeviceArray::zeroed`].
+    pub(crate) async fn new(gpu: &Gpu, shape: &[usize]) -> Result<Self> {
         // A length that does not fit is above every limit.
         let len = shape.iter().fold(1usize, |len, &n| len.saturating_mul(n));
         let bytes = (len as u64).saturating_mul(size_of::<T>() as u64);
-        let buffer = gpu.buffer("voxload array", whole_words(bytes), Self::USAGE, false)?;
-        Ok(Self::over(gpu, buffer, shape))
+        let context = gpu.context();
+        let buffer = context.buffer("voxload array", whole_words(bytes), Self::USAGE, false);
+        Ok(Self::over(gpu, buffer.await?, shape))
     }
 
     /// The usage of an array's buffer.
@@ -72,7 +92,25 @@ impl<T: Float> DeviceArray<T> {
     /// # Errors
     /// [`ErrorKind::Shape`] when the number of values is not that of the shape, [`ErrorKind::LimitExceeded`],
     /// [`ErrorKind::GpuOutOfMemory`], [`ErrorKind::DeviceLost`].
+    #[cfg(not(target_family = "wasm"))]
     pub fn from_slice(gpu: &Gpu, shape: &[usize], values: &[T]) -> Result<Self> {
+        gpu.context().block_on(Self::uploaded(gpu, shape, values))
+    }
+
+    /// [`DeviceArray::from_slice`], awaited. The values are copied to staging memory in the polls of the future.
+    ///
+    /// # Errors
+    /// As [`DeviceArray::from_slice`].
+    pub async fn from_slice_async(gpu: &Gpu, shape: &[usize], values: &[T]) -> Result<Self> {
+        let upload = Self::uploaded(gpu, shape, values);
+        gpu.context().drive(upload).await
+    }
+
+    /// An array of these values, for a future that is driven.
+    ///
+    /// # Errors
+    /// As [`DeviceArray::from_slice`].
+    pub(crate) async fn uploaded(gpu: &Gpu, shape: &[usize], values: &[T]) -> Result<Self> {
         let wanted = shape.iter().try_fold(1usize, |len, &n| len.checked_mul(n));
         if wanted != Some(values.len()) {
             return Err(Error::shape(
@@ -80,9 +118,9 @@ impl<T: Float> DeviceArray<T> {
                 format_args!("the shape of {} values", values.len()),
             ));
         }
-        let array = Self::zeroed(gpu, shape)?;
+        let array = Self::new(gpu, shape).await?;
         let bytes = bytemuck::cast_slice(values);
-        upload::copy_bytes(gpu, bytes, array.buffer(), &StagingOptions::default())?;
+        load::copy_bytes(gpu, bytes, array.buffer(), &StagingOptions::default()).await?;
         Ok(array)
     }
 
@@ -149,21 +187,39 @@ impl<T: Float> DeviceArray<T> {
         self.0.modified.store(false, Ordering::Release);
     }
 
-    /// Waits until the device has done what it was given before.
-    ///
-    /// # Errors
-    /// As [`Self::download_into`].
-    pub(crate) fn wait(&self) -> Result<()> {
-        download::copy_bytes(&self.0.gpu, &self.0.buffer, 0, &mut [0; 4])
+    /// The same without its type.
+    pub(crate) fn untyped(&self) -> UntypedArray {
+        UntypedArray {
+            dtype: T::DTYPE,
+            inner: Arc::clone(&self.0),
+        }
     }
 
     /// Waits for the device and copies all elements to an array on the host.
     ///
     /// # Errors
     /// As [`Self::download_into`], and [`ErrorKind::OutOfMemory`].
+    #[cfg(not(target_family = "wasm"))]
     pub fn download(&self) -> Result<HostArray<T>> {
+        self.0.gpu.context().block_on(self.downloaded())
+    }
+
+    /// [`Self::download`], awaited.
+    ///
+    /// # Errors
+    /// As [`Self::download`].
+    pub async fn download_async(&self) -> Result<HostArray<T>> {
+        self.0.gpu.context().drive(self.downloaded()).await
+    }
+
+    /// All elements, for a future that is driven, maybe on another device.
+    ///
+    /// # Errors
+    /// As [`Self::download`].
+    pub(crate) async fn downloaded(&self) -> Result<HostArray<T>> {
         let mut buffer = Buffer::zeroed(self.len())?;
-        self.download_into(buffer.as_mut_slice()?)?;
+        let copy = self.copy_into(buffer.as_mut_slice()?);
+        self.0.gpu.context().drive_inner(copy).await?;
         HostArray::from_buffer(self.shape(), buffer)
     }
 
@@ -173,19 +229,61 @@ impl<T: Float> DeviceArray<T> {
     /// # Errors
     /// [`ErrorKind::Shape`] when `out` has another length, [`ErrorKind::DeviceLost`],
     /// [`ErrorKind::GpuOutOfMemory`].
+    #[cfg(not(target_family = "wasm"))]
     pub fn download_into(&self, out: &mut [T]) -> Result<()> {
+        self.0.gpu.context().block_on(self.copy_into(out))
+    }
+
+    /// [`Self::download_into`], awaited.
+    ///
+    /// # Errors
+    /// As [`Self::download_into`].
+    pub async fn download_into_async(&self, out: &mut [T]) -> Result<()> {
+        self.0.gpu.context().drive(self.copy_into(out)).await
+    }
+
+    async fn copy_into(&self, out: &mut [T]) -> Result<()> {
         if out.len() != self.len() {
             return Err(Error::shape(
                 out.len(),
                 format_args!("{} elements", self.len()),
             ));
         }
-        download::copy_bytes(
-            &self.0.gpu,
-            &self.0.buffer,
-            0,
-            bytemuck::cast_slice_mut(out),
-        )
+        let bytes = bytemuck::cast_slice_mut(out);
+        download::copy_bytes(self.0.gpu.context(), &self.0.buffer, 0, bytes).await
+    }
+}
+
+/// A [`DeviceArray`] of a type that is known at run time.
+#[derive(Debug, Clone)]
+pub(crate) struct UntypedArray {
+    dtype: DType,
+    inner: Arc<Inner>,
+}
+
+impl UntypedArray {
+    pub fn dtype(&self) -> DType {
+        self.dtype
+    }
+
+    /// The array, when it is of this type.
+    pub fn typed<T: Float>(&self) -> Option<DeviceArray<T>> {
+        (self.dtype == T::DTYPE).then(|| DeviceArray(Arc::clone(&self.inner), PhantomData))
+    }
+
+    pub fn is_modified(&self) -> bool {
+        self.inner.modified.load(Ordering::Acquire)
+    }
+
+    /// Bytes of the buffer.
+    pub fn size_bytes(&self) -> u64 {
+        self.inner.buffer.size()
+    }
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} on {:?}", self.shape, self.gpu)
     }
 }
 

@@ -1,12 +1,78 @@
-//! How a load is cut into packets that fit the staging slots and the device.
+//! How a load is cut into packets that fit the staging slots and the device, and whether the device can do it at all.
 
-use super::dispatch::MIN_BINDING;
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::context::Context;
 use super::kernel::workgroup;
+use super::staging::{self, Purpose, StagingOptions};
 use crate::convert::Conversion;
-use crate::convert::packet::{self, Packet};
-use crate::device::Gpu;
-use crate::device::upload::{self, Purpose, StagingOptions};
-use crate::plan::Plan;
+use crate::convert::packet::{self, MAX_STEPS, Packet};
+use crate::dtype::DType;
+use crate::error::{ErrorKind, Result};
+use crate::plan::{Plan, Tiles};
+
+/// The smallest binding that a load can be cut down to.
+const MIN_BINDING: u64 = 4096;
+
+/// Checks that there is a kernel for this conversion and the device can run it.
+///
+/// # Errors
+/// [`ErrorKind::DType`] for stored types without a kernel, [`ErrorKind::GpuUnsupported`] for a device without compute
+/// shaders or with limits too small for any.
+pub(crate) fn check_convertible(context: &Context, conversion: &Conversion) -> Result<()> {
+    let has_kernel = matches!(conversion.output, DType::F16 | DType::F32 | DType::F64)
+        || conversion.window.is_some()
+        || conversion.is_copy();
+    if conversion.stored.is_complex() || conversion.stored.is_colour() || !has_kernel {
+        return Err(ErrorKind::DType {
+            stored: conversion.stored.to_string(),
+            wanted: format!("{} on the GPU", conversion.output),
+        }
+        .into());
+    }
+    if conversion.steps.len() > MAX_STEPS {
+        let found = format!("{} steps of scaling", conversion.steps.len());
+        return Err(ErrorKind::GpuUnsupported(found).into());
+    }
+    let limits = context.limits();
+    let binding = context.max_binding();
+    if limits.max_storage_buffers_per_shader_stage < 2
+        || limits.max_bind_groups < 1
+        || limits.max_compute_workgroups_per_dimension < 1
+        || workgroup(context) < 1
+    {
+        return Err(ErrorKind::GpuUnsupported("compute shaders".to_owned()).into());
+    }
+    if binding < MIN_BINDING {
+        let found = format!("a storage binding of {binding} bytes, {MIN_BINDING} are needed");
+        return Err(ErrorKind::GpuUnsupported(found).into());
+    }
+    Ok(())
+}
+
+/// The same for a kernel that reports lost values.
+///
+/// # Errors
+/// Those of [`check_convertible`].
+pub(crate) fn check_watchable(context: &Context, conversion: &Conversion) -> Result<()> {
+    check_convertible(context, conversion)?;
+    match context.limits().max_storage_buffers_per_shader_stage {
+        0..3 => Err(ErrorKind::GpuUnsupported("three storage buffers".to_owned()).into()),
+        _ => Ok(()),
+    }
+}
+
+/// Whether the device can run the kernel: `false` when it is too weak.
+///
+/// # Errors
+/// The other errors of a check: there is no kernel.
+pub(crate) fn is_supported(checked: Result<()>) -> Result<bool> {
+    match checked {
+        Err(error) if matches!(error.kind(), ErrorKind::GpuUnsupported(_)) => Ok(false),
+        other => other.map(|()| true),
+    }
+}
 
 /// How a load is cut into packets that fit the slots and the device.
 pub(crate) struct Cut {
@@ -23,16 +89,29 @@ pub(crate) struct Cut {
     table_words: u64,
     /// Bindings begin at multiples of this many bytes.
     align: u64,
+    /// Whether each packet is written to the start of the output.
+    is_rebased: bool,
+}
+
+/// A packet, and the range of the plan's output that it writes.
+pub(crate) struct CutPacket {
+    pub packet: Packet,
+    pub range: Range<u64>,
 }
 
 /// Where bindings may begin: at multiples of this many bytes.
-pub(crate) fn binding_align(gpu: &Gpu) -> u64 {
-    u64::from(gpu.limits().min_storage_buffer_offset_alignment).max(8)
+pub(crate) fn binding_align(context: &Context) -> u64 {
+    u64::from(context.limits().min_storage_buffer_offset_alignment).max(8)
 }
 
 impl Cut {
-    pub fn new(gpu: &Gpu, conversion: &Conversion, plan: &Plan, options: &StagingOptions) -> Self {
-        let limits = gpu.limits();
+    pub fn new(
+        context: &Context,
+        conversion: &Conversion,
+        plan: &Plan,
+        options: &StagingOptions,
+    ) -> Self {
+        let limits = context.limits();
         let stored = conversion.stored.size_bytes() as u64;
         let output = conversion.output.size_bytes() as u64;
         let plan = plan.coalesced(0);
@@ -42,13 +121,16 @@ impl Cut {
         // Room for the heads, and for tables a third of the slot.
         let table_share = if tabled { bytes / 2 + 4096 } else { 0 };
         let wanted = head.saturating_add(bytes).saturating_add(table_share);
-        let slot_bytes = upload::slot_bytes(gpu, Purpose::Bind, options, wanted.max(MIN_BINDING));
+        let wanted_bytes = wanted.max(MIN_BINDING);
+        let slot_bytes = staging::slot_bytes(context, Purpose::Bind, options, wanted_bytes);
         let table_bytes = if tabled { slot_bytes / 3 } else { 0 };
         let room = slot_bytes.saturating_sub(head + table_bytes);
         // One dispatch is one grid, however few workgroups a side may have.
         let side = u64::from(limits.max_compute_workgroups_per_dimension);
-        let grid = side.saturating_pow(3).saturating_mul(workgroup(gpu).into());
-        let align = binding_align(gpu);
+        let grid = side
+            .saturating_pow(3)
+            .saturating_mul(workgroup(context).into());
+        let align = binding_align(context);
         let binding = limits.max_storage_buffer_binding_size.min(1 << 31);
         Self {
             conversion: conversion.clone(),
@@ -58,6 +140,7 @@ impl Cut {
             out_span: (binding & !3).saturating_sub(align) / output,
             table_words: table_bytes / 4,
             align,
+            is_rebased: false,
             plan,
         }
     }
@@ -67,26 +150,33 @@ impl Cut {
         self.plan.is_dense()
     }
 
-    /// The same with at most this many voxels of the output in a packet.
+    /// The same with at most this many voxels of the output in a packet, each of which is written to the start of the
+    /// output.
     pub fn with_parts_of(mut self, most: u64) -> Self {
         self.out_span = self.out_span.min(most);
+        self.is_rebased = true;
         self
     }
 
-    pub fn packets(&self) -> impl Iterator<Item = Packet> + Send + '_ {
-        self.tiles().map(|tile| self.packet(tile))
-    }
-
-    /// The packet of one of the tiles.
-    pub fn packet(&self, tile: Plan) -> Packet {
-        packet::packet(&self.conversion, tile, self.align)
-    }
-
-    pub fn tiles(&self) -> impl Iterator<Item = Plan> + Send + '_ {
+    /// The packets, ascending in the file.
+    pub fn packets(self: Arc<Self>) -> CutPackets {
         let stored = self.conversion.stored.size_bytes() as u64;
-        self.plan
-            .tiles(stored, self.gathered, self.out_span)
-            .flat_map(|tile| self.with_tables_that_fit(tile))
+        CutPackets {
+            tiles: self.plan.tiles(stored, self.gathered, self.out_span),
+            parts: Vec::new().into_iter(),
+            cut: self,
+        }
+    }
+
+    fn packet(&self, mut tile: Plan) -> CutPacket {
+        let range = tile.out_range();
+        if self.is_rebased {
+            tile.out_first -= range.start;
+        }
+        CutPacket {
+            packet: packet::packet(&self.conversion, tile, self.align),
+            range,
+        }
     }
 
     /// The tile, halved until the table entries of each part fit its head.
@@ -104,5 +194,26 @@ impl Cut {
             }
         }
         parts
+    }
+}
+
+/// The packets of [`Cut::packets`], each made when it is asked for.
+pub(crate) struct CutPackets {
+    cut: Arc<Cut>,
+    tiles: Tiles,
+    parts: std::vec::IntoIter<Plan>,
+}
+
+impl Iterator for CutPackets {
+    type Item = CutPacket;
+
+    fn next(&mut self) -> Option<CutPacket> {
+        loop {
+            if let Some(tile) = self.parts.next() {
+                return Some(self.cut.packet(tile));
+            }
+            let tile = self.tiles.next()?;
+            self.parts = self.cut.with_tables_that_fit(tile).into_iter();
+        }
     }
 }

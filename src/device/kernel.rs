@@ -1,15 +1,39 @@
-//! The kernel's variants: one pipeline for each kind of conversion, made once for each device.
+//! The kernel's variants: one pipeline for each kind of conversion.
 
-use std::borrow::Cow;
-use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::fmt;
 
-use super::choice::{Choices, KernelMethod};
+use super::context::Context;
+use super::pipelines::{Pipeline, Pipelines, Program, STORAGE, STORAGE_READ};
 use super::table::Tables;
 use crate::convert::Conversion;
 use crate::convert::wgsl::{self, Specialization};
-use crate::device::Gpu;
 use crate::error::Result;
+
+/// How a kernel computes: all ways give the same bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum KernelMethod {
+    /// Doubles in integers: exact on every device, with no optional feature.
+    Integers,
+    /// The device's own doubles (features `SHADER_F64` and `SHADER_INT64`).
+    NativeF64,
+    /// A table of all results, for 8- and 16-bit stored types; made by the CPU.
+    Table,
+}
+
+impl KernelMethod {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Integers, Self::NativeF64, Self::Table];
+}
+
+impl fmt::Display for KernelMethod {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Integers => "exact integers",
+            Self::NativeF64 => "native f64",
+            Self::Table => "table",
+        })
+    }
+}
 
 /// The shader of each way to compute: all share the packets, the places and the entry points.
 fn source(method: KernelMethod) -> &'static str {
@@ -50,50 +74,86 @@ impl Variant {
     }
 }
 
-/// The pipelines that a device has made so far, and which of them is for what.
-#[derive(Default)]
-pub(crate) struct Kernels {
-    made: Mutex<Made>,
-    tables: Tables,
-    pub(super) choices: Choices,
-    /// A text of the shader of native f64 to replace, for tests of the self-test.
-    #[cfg(test)]
-    pub(super) altered: Mutex<Option<(&'static str, &'static str)>>,
+impl Variant {
+    /// The program of this variant.
+    fn program(&self, context: &Context) -> Program {
+        let mut bindings = vec![(0, STORAGE_READ), (1, STORAGE)];
+        if self.fixed.watch {
+            bindings.push((2, STORAGE));
+        }
+        if self.method == KernelMethod::Table {
+            bindings.push((3, STORAGE_READ));
+        }
+        Program {
+            label: "voxload convert",
+            shader: match self.method {
+                KernelMethod::Integers => "convert in integers",
+                KernelMethod::NativeF64 => NATIVE,
+                KernelMethod::Table => "convert by table",
+            },
+            source: source(self.method),
+            entry_point: self.entry_point(),
+            constants: self.constants(workgroup(context)).to_vec(),
+            bindings,
+        }
+    }
 }
 
-#[derive(Default)]
-struct Made {
-    /// For each way to compute, and whether lost values are reported.
-    bases: HashMap<(KernelMethod, bool), Base>,
-    pipelines: HashMap<Variant, Pipeline>,
-}
+/// The name of the shader of native f64.
+pub(super) const NATIVE: &str = "convert in native f64";
 
-#[derive(Clone)]
-struct Base {
-    module: wgpu::ShaderModule,
-    bindings: wgpu::BindGroupLayout,
-    layout: wgpu::PipelineLayout,
-}
-
-#[derive(Clone)]
-struct Pipeline {
-    pipeline: wgpu::ComputePipeline,
-    bindings: wgpu::BindGroupLayout,
-}
-
-/// A pipeline, and what it is bound by and to.
+/// A pipeline, and what else it needs.
 #[derive(Clone)]
 pub(crate) struct Kernel {
-    pub pipeline: wgpu::ComputePipeline,
-    bindings: wgpu::BindGroupLayout,
+    pub pipeline: Pipeline,
     pub(super) table: Option<wgpu::Buffer>,
 }
 
 impl Kernel {
+    /// The kernel that does a conversion in this way, of boxes that are dense or not.
+    ///
+    /// # Errors
+    /// As [`Pipelines::get`] and [`Tables::get`].
+    pub async fn new(
+        context: &Context,
+        pipelines: &Pipelines,
+        tables: &Tables,
+        conversion: &Conversion,
+        dense: bool,
+        method: KernelMethod,
+    ) -> Result<Self> {
+        let program = Variant::of(conversion, dense, method).program(context);
+        Ok(Self {
+            pipeline: pipelines.get(context, &program).await?,
+            table: match method {
+                KernelMethod::Table => Some(tables.get(context, conversion).await?),
+                _ => None,
+            },
+        })
+    }
+
+    /// The kernel that also reports lost values; it computes in integers.
+    ///
+    /// # Errors
+    /// As [`Pipelines::get`].
+    pub async fn watching(
+        context: &Context,
+        pipelines: &Pipelines,
+        conversion: &Conversion,
+        dense: bool,
+    ) -> Result<Self> {
+        let variant = Variant::of(conversion, dense, KernelMethod::Integers).watching();
+        let program = variant.program(context);
+        Ok(Self {
+            pipeline: pipelines.get(context, &program).await?,
+            table: None,
+        })
+    }
+
     /// Binds it to a packet, a window of the output, and where it is to report losses.
     pub fn bind(
         &self,
-        gpu: &Gpu,
+        context: &Context,
         packet: &wgpu::Buffer,
         window: wgpu::BufferBinding<'_>,
         losses: Option<&wgpu::Buffer>,
@@ -109,154 +169,13 @@ impl Kernel {
         if let Some(table) = &self.table {
             entries.push(entry(3, table.as_entire_binding()));
         }
-        gpu.device().create_bind_group(&wgpu::BindGroupDescriptor {
-            label: Some("voxload convert"),
-            layout: &self.bindings,
-            entries: &entries,
-        })
-    }
-}
-
-impl Kernels {
-    /// The kernel that does a conversion in this way, of boxes that are dense or not; its pipeline is made once.
-    pub fn get_by(
-        &self,
-        gpu: &Gpu,
-        conversion: &Conversion,
-        dense: bool,
-        method: KernelMethod,
-    ) -> Result<Kernel> {
-        let Pipeline { pipeline, bindings } =
-            self.pipeline(gpu, &Variant::of(conversion, dense, method))?;
-        let table = match method {
-            KernelMethod::Table => Some(self.tables.get(gpu, conversion)?),
-            _ => None,
-        };
-        Ok(Kernel {
-            pipeline,
-            bindings,
-            table,
-        })
-    }
-
-    /// The kernel that also reports lost values; it computes in integers.
-    pub fn watching(&self, gpu: &Gpu, conversion: &Conversion, dense: bool) -> Result<Kernel> {
-        let variant = Variant::of(conversion, dense, KernelMethod::Integers).watching();
-        let Pipeline { pipeline, bindings } = self.pipeline(gpu, &variant)?;
-        Ok(Kernel {
-            pipeline,
-            bindings,
-            table: None,
-        })
-    }
-
-    fn pipeline(&self, gpu: &Gpu, variant: &Variant) -> Result<Pipeline> {
-        let mut made = self.made();
-        if let Some(pipeline) = made.pipelines.get(variant) {
-            return Ok(pipeline.clone());
-        }
-        let key = (variant.method, variant.fixed.watch);
-        let base = match made.bases.get(&key) {
-            Some(base) => base.clone(),
-            None => {
-                let base = Base::new(gpu, variant, &self.source(variant.method))?;
-                made.bases.insert(key, base.clone());
-                base
-            }
-        };
-        let pipeline = gpu.guarded(0, || Pipeline {
-            pipeline: gpu
-                .device()
-                .create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-                    label: Some("voxload convert"),
-                    layout: Some(&base.layout),
-                    module: &base.module,
-                    entry_point: Some(variant.entry_point()),
-                    compilation_options: wgpu::PipelineCompilationOptions {
-                        constants: &variant.constants(workgroup(gpu)),
-                        ..Default::default()
-                    },
-                    cache: None,
-                }),
-            bindings: base.bindings,
-        })?;
-        made.pipelines.insert(*variant, pipeline.clone());
-        Ok(pipeline)
-    }
-
-    fn source(&self, method: KernelMethod) -> Cow<'static, str> {
-        #[cfg(test)]
-        if method == KernelMethod::NativeF64
-            && let Some((from, to)) = *self.altered.lock().unwrap()
-        {
-            return source(method).replace(from, to).into();
-        }
-        source(method).into()
-    }
-
-    /// Whether the table of a conversion is on the device already.
-    pub(super) fn has_table(&self, conversion: &Conversion) -> bool {
-        self.tables.has(conversion)
-    }
-
-    fn made(&self) -> MutexGuard<'_, Made> {
-        // Only whole pipelines are ever put in.
-        self.made.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Base {
-    fn new(gpu: &Gpu, variant: &Variant, source: &str) -> Result<Self> {
-        let storage = |binding, read_only| wgpu::BindGroupLayoutEntry {
-            binding,
-            visibility: wgpu::ShaderStages::COMPUTE,
-            ty: wgpu::BindingType::Buffer {
-                ty: wgpu::BufferBindingType::Storage { read_only },
-                has_dynamic_offset: false,
-                min_binding_size: None,
-            },
-            count: None,
-        };
-        let mut entries = vec![storage(0, true), storage(1, false)];
-        if variant.fixed.watch {
-            entries.push(storage(2, false));
-        }
-        if variant.method == KernelMethod::Table {
-            entries.push(storage(3, true));
-        }
-        let device = gpu.device();
-        gpu.guarded(0, || {
-            let bindings = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
-                label: Some("voxload convert"),
-                entries: &entries,
-            });
-            Self {
-                module: device.create_shader_module(wgpu::ShaderModuleDescriptor {
-                    label: Some("voxload convert"),
-                    source: wgpu::ShaderSource::Wgsl(source.into()),
-                }),
-                layout: device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-                    label: Some("voxload convert"),
-                    bind_group_layouts: &[Some(&bindings)],
-                    immediate_size: 0,
-                }),
-                bindings,
-            }
-        })
+        self.pipeline.bind(context, "voxload convert", &entries)
     }
 }
 
 /// Invocations of a workgroup.
-pub(crate) fn workgroup(gpu: &Gpu) -> u32 {
-    let limits = gpu.limits();
+pub(crate) fn workgroup(context: &Context) -> u32 {
+    let limits = context.limits();
     64.min(limits.max_compute_workgroup_size_x)
         .min(limits.max_compute_invocations_per_workgroup)
-}
-
-#[cfg(test)]
-impl Kernels {
-    /// How many pipelines there are.
-    pub fn count(&self) -> usize {
-        self.made().pipelines.len()
-    }
 }

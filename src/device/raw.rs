@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::Gpu;
+use super::context::Context;
+use super::gpu::Gpu;
 use crate::convert::Conversion;
 pub(crate) use crate::convert::wgsl::Code;
 pub use crate::convert::wgsl::ShaderNames;
@@ -94,14 +95,14 @@ impl fmt::Debug for RawVolume {
     }
 }
 
-impl Gpu {
+impl RawVolume {
     /// Room for stored voxels and tables, and the word at which the tables begin.
     ///
     /// # Errors
     /// [`ErrorKind::LimitExceeded`] when it is above what a shader can bind or count, [`ErrorKind::GpuOutOfMemory`],
     /// [`ErrorKind::DeviceLost`].
-    pub(crate) fn raw_buffer(
-        &self,
+    pub(crate) async fn room(
+        context: &Context,
         shape: &[usize],
         conversion: &Conversion,
         plan: &Plan,
@@ -111,7 +112,7 @@ impl Gpu {
         let tables = voxels.saturating_mul(item).div_ceil(4).max(1);
         let table_bytes = 4 * table_word_count(conversion);
         let needed = tables.saturating_mul(4).saturating_add(table_bytes);
-        let allowed = self.limits().max_storage_buffer_binding_size;
+        let allowed = context.limits().max_storage_buffer_binding_size;
         // Shaders count voxels in u32, and with tables stored positions too.
         let counted = match conversion.block {
             0 => voxels,
@@ -133,15 +134,16 @@ impl Gpu {
         let usage = wgpu::BufferUsages::STORAGE
             | wgpu::BufferUsages::COPY_SRC
             | wgpu::BufferUsages::COPY_DST;
-        Ok((self.buffer("voxload raw", needed, usage, false)?, tables))
+        let buffer = context.buffer("voxload raw", needed, usage, false);
+        Ok((buffer.await?, tables))
     }
 
     /// Copies the tables of a conversion to where they belong in the buffer; visible to what is submitted later.
     ///
     /// # Errors
     /// [`ErrorKind::GpuOutOfMemory`], [`ErrorKind::DeviceLost`], [`ErrorKind::Gpu`].
-    pub(crate) fn write_tables(
-        &self,
+    pub(crate) async fn write_tables(
+        context: &Context,
         buffer: &wgpu::Buffer,
         tables: u64,
         conversion: &Conversion,
@@ -151,9 +153,10 @@ impl Gpu {
             return Ok(());
         }
         let bytes: &[u8] = bytemuck::cast_slice(&words);
-        self.guarded(bytes.len() as u64, || {
-            self.queue().write_buffer(buffer, 4 * tables, bytes);
-        })
+        let write = context.guarded(bytes.len() as u64, || {
+            context.queue().write_buffer(buffer, 4 * tables, bytes);
+        });
+        write.await
     }
 }
 

@@ -2,17 +2,17 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::context::Context;
 use crate::array::Element;
 use crate::convert::Conversion;
 use crate::convert::packet;
-use crate::device::Gpu;
 use crate::dtype::{ByteOrder, DType};
 use crate::error::Result;
 use crate::plan::{Axis, Plan};
 use crate::read::host as cpu;
 
 /// Tables that a device keeps: a series of volumes has one scaling, or a few.
-const MOST_KEPT: usize = 4;
+const MAX_TABLES: usize = 4;
 
 /// Patterns of a stored type that has few enough for a table of them.
 pub(super) fn patterns(stored: DType) -> Option<u32> {
@@ -32,7 +32,7 @@ pub(super) fn table_bytes(conversion: &Conversion) -> Option<u64> {
 
 /// The tables on a device, the one used last at the end.
 #[derive(Default)]
-pub(super) struct Tables(Mutex<Vec<(Key, wgpu::Buffer)>>);
+pub(crate) struct Tables(Mutex<Vec<(Key, wgpu::Buffer)>>);
 
 /// What a table depends on; numbers are compared by their bits, since -0 is not 0 here.
 #[derive(PartialEq)]
@@ -61,7 +61,10 @@ impl Tables {
     }
 
     /// The table of a conversion, made and uploaded unless it is there.
-    pub fn get(&self, gpu: &Gpu, conversion: &Conversion) -> Result<wgpu::Buffer> {
+    ///
+    /// # Errors
+    /// As [`Context::buffer`].
+    pub async fn get(&self, context: &Context, conversion: &Conversion) -> Result<wgpu::Buffer> {
         let key = Key::of(conversion);
         {
             let mut kept = self.kept();
@@ -70,9 +73,13 @@ impl Tables {
                 return Ok(kept[kept.len() - 1].1.clone());
             }
         }
-        let buffer = upload(gpu, conversion)?;
+        let buffer = upload(context, conversion).await?;
         let mut kept = self.kept();
-        if kept.len() >= MOST_KEPT {
+        // Another load may have been faster.
+        if let Some((_, first)) = kept.iter().find(|(kept, _)| *kept == key) {
+            return Ok(first.clone());
+        }
+        if kept.len() >= MAX_TABLES {
             kept.remove(0);
         }
         kept.push((key, buffer.clone()));
@@ -84,7 +91,7 @@ impl Tables {
     }
 }
 
-fn upload(gpu: &Gpu, conversion: &Conversion) -> Result<wgpu::Buffer> {
+async fn upload(context: &Context, conversion: &Conversion) -> Result<wgpu::Buffer> {
     let patterns = patterns(conversion.stored).unwrap_or_default();
     let stored: Vec<u8> = match conversion.stored.size_bytes() {
         1 => (0..=u8::MAX).collect(),
@@ -92,9 +99,11 @@ fn upload(gpu: &Gpu, conversion: &Conversion) -> Result<wgpu::Buffer> {
     };
     let answers = converted(conversion, &stored, patterns.into())?;
     let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
-    let buffer = gpu.buffer("voxload table", answers.len() as u64, usage, false)?;
+    let buffer = context.buffer("voxload table", answers.len() as u64, usage, false);
+    let buffer = buffer.await?;
     // Small, and once: not worth a staging ring.
-    gpu.guarded(0, || gpu.queue().write_buffer(&buffer, 0, &answers))?;
+    let write = context.guarded(0, || context.queue().write_buffer(&buffer, 0, &answers));
+    write.await?;
     Ok(buffer)
 }
 

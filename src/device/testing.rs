@@ -21,7 +21,8 @@ pub(crate) fn plain_device(
     change: impl FnOnce(&mut wgpu::Limits),
 ) -> Option<(wgpu::Device, wgpu::Queue)> {
     gpu_or_skip(test)?;
-    let adapter = super::gpu::sorted_adapters().into_iter().next()?;
+    let adapters = pollster::block_on(super::gpu::sorted_adapters());
+    let adapter = adapters.into_iter().next()?;
     let mut limits = wgpu::Limits::default();
     change(&mut limits);
     let request = adapter.request_device(&wgpu::DeviceDescriptor {
@@ -30,4 +31,26 @@ pub(crate) fn plain_device(
         ..Default::default()
     });
     Some(pollster::block_on(request).expect("a device with default limits"))
+}
+
+/// Both ways of the tests to work with a device: blocking through mapped memory, and awaited as in browsers.
+pub(crate) const IS_BROWSER_LIKE: [bool; 2] = [false, true];
+
+/// The best device in both ways, as far as there is one ([`gpu_or_skip`]).
+pub(crate) fn both_ways(test: &str) -> Vec<Gpu> {
+    let open = |is_browser_like| {
+        let gpu = gpu_or_skip(test)?;
+        gpu.set_browser_like(is_browser_like);
+        Some(gpu)
+    };
+    IS_BROWSER_LIKE.into_iter().filter_map(open).collect()
+}
+
+/// Waits for a future: by the blocking driver, or for browser-like devices by the asynchronous one in an executor.
+pub(crate) fn wait<F: Future>(gpu: &Gpu, future: F) -> F::Output {
+    let context = gpu.context();
+    match context.is_browser_like() {
+        true => pollster::block_on(context.drive(future)),
+        false => context.block_on(future),
+    }
 }

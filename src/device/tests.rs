@@ -8,10 +8,12 @@ mod model;
 mod speed;
 mod values;
 
+use super::cut::check_convertible;
+use super::kernel::Kernel;
+use super::load::{Feeder, Load};
+use super::testing::{IS_BROWSER_LIKE, both_ways, gpu_or_skip, plain_device, wait};
 use super::*;
 use crate::convert::Conversion;
-use crate::device::testing::{gpu_or_skip, plain_device};
-use crate::device::upload::{Purpose, Ring};
 use crate::dtype::{ByteOrder, DType};
 use crate::error::{Error, ErrorKind, Result};
 use crate::float::Float;

@@ -3,9 +3,10 @@
 //! Kernels cannot write these formats. They write texels to a buffer in rows of multiples of 256 bytes, which is then
 //! copied to the texture: in slabs of whole slices when it would be large.
 
-use super::{Gpu, download};
+use super::context::Context;
+use super::download;
+use super::load::Target;
 use crate::convert::texel::Texels;
-use crate::device::Target;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::index::Index;
 
@@ -82,28 +83,28 @@ pub(crate) fn texture_shape(shape: &[usize]) -> Result<[usize; 3]> {
     Ok(texels)
 }
 
-impl Gpu {
+impl Texture3d {
     /// Makes an empty texture for a volume, or says why the device cannot have it.
     ///
     /// # Errors
     /// [`ErrorKind::LimitExceeded`] for a side above `max_texture_dimension_3d`, [`ErrorKind::GpuUnsupported`] for
     /// 16-bit unorm texels without their feature, [`ErrorKind::GpuOutOfMemory`], [`ErrorKind::DeviceLost`],
     /// [`ErrorKind::Gpu`].
-    pub(crate) fn new_texture(
-        &self,
+    pub(crate) async fn new(
+        context: &Context,
         shape: [usize; 3],
         options: &TextureOptions,
-    ) -> Result<Texture3d> {
-        self.can_hold(shape, options.texels)?;
-        self.check_lost()?;
+    ) -> Result<Self> {
+        check_size(context, shape, options.texels)?;
+        context.check_lost()?;
         let format = options.texels.format();
         let [width, height, depth] = shape.map(|side| side as u32);
         let usage = wgpu::TextureUsages::TEXTURE_BINDING
             | wgpu::TextureUsages::COPY_SRC
             | wgpu::TextureUsages::COPY_DST;
-        let bytes = shape.iter().product::<usize>() * options.texels.size_bytes();
-        self.guarded(bytes as u64, || {
-            let texture = self.device().create_texture(&wgpu::TextureDescriptor {
+        let bytes = texel_bytes(shape, options.texels);
+        let make = context.guarded(bytes, || {
+            let texture = context.device().create_texture(&wgpu::TextureDescriptor {
                 label: Some("voxload volume"),
                 size: wgpu::Extent3d {
                     width,
@@ -117,7 +118,7 @@ impl Gpu {
                 usage: usage | options.usage.unwrap_or(wgpu::TextureUsages::empty()),
                 view_formats: &[],
             });
-            Texture3d {
+            Self {
                 view: texture.create_view(&wgpu::TextureViewDescriptor::default()),
                 texture,
                 shape,
@@ -125,62 +126,60 @@ impl Gpu {
                 format,
                 exact: true,
             }
-        })
-    }
-
-    fn can_hold(&self, shape: [usize; 3], texels: Texels) -> Result<()> {
-        let allowed = self.limits().max_texture_dimension_3d;
-        for side in shape {
-            if side > allowed as usize {
-                return Err(ErrorKind::LimitExceeded {
-                    limit: "max_texture_dimension_3d",
-                    needed: side as u64,
-                    allowed: allowed.into(),
-                }
-                .into());
-            }
-        }
-        let norm16 = wgpu::Features::TEXTURE_FORMAT_16BIT_NORM;
-        if matches!(texels, Texels::R16Unorm(_)) && !self.device().features().contains(norm16) {
-            let missing = "16-bit unorm texels (TEXTURE_FORMAT_16BIT_NORM)".to_owned();
-            return Err(ErrorKind::GpuUnsupported(missing).into());
-        }
-        Ok(())
+        });
+        make.await
     }
 }
 
-impl Gpu {
-    /// Writes all texels of a texture, first axis fastest and without gaps.
-    ///
-    /// # Errors
-    /// [`ErrorKind::GpuOutOfMemory`], [`ErrorKind::DeviceLost`], [`ErrorKind::Gpu`].
-    pub(crate) fn write_texels(
-        &self,
-        texture: &wgpu::Texture,
-        bytes: &[u8],
-        texels: Texels,
-    ) -> Result<()> {
-        self.check_lost()?;
-        let size = texture.size();
-        self.guarded(bytes.len() as u64, || {
-            self.queue().write_texture(
-                texture.as_image_copy(),
-                bytes,
-                wgpu::TexelCopyBufferLayout {
-                    offset: 0,
-                    bytes_per_row: Some(size.width * texels.size_bytes() as u32),
-                    rows_per_image: Some(size.height),
-                },
-                size,
-            );
-            self.queue().submit([]);
-        })?;
-        if self.answers() {
-            return Ok(());
+fn texel_bytes(shape: [usize; 3], texels: Texels) -> u64 {
+    let sides = shape.iter().map(|&side| side as u64);
+    // Sides are at most those of a texture: nothing overflows.
+    sides.product::<u64>() * texels.size_bytes() as u64
+}
+
+fn check_size(context: &Context, shape: [usize; 3], texels: Texels) -> Result<()> {
+    let allowed = context.limits().max_texture_dimension_3d;
+    for side in shape {
+        if side > allowed as usize {
+            return Err(ErrorKind::LimitExceeded {
+                limit: "max_texture_dimension_3d",
+                needed: side as u64,
+                allowed: allowed.into(),
+            }
+            .into());
         }
-        self.device_lost();
-        Err(ErrorKind::DeviceLost.into())
     }
+    let norm16 = wgpu::Features::TEXTURE_FORMAT_16BIT_NORM;
+    if matches!(texels, Texels::R16Unorm(_)) && !context.features().contains(norm16) {
+        let missing = "16-bit unorm texels (TEXTURE_FORMAT_16BIT_NORM)".to_owned();
+        return Err(ErrorKind::GpuUnsupported(missing).into());
+    }
+    Ok(())
+}
+
+/// Writes all texels of a texture, first axis fastest and without gaps.
+///
+/// # Errors
+/// [`ErrorKind::GpuOutOfMemory`], [`ErrorKind::DeviceLost`], [`ErrorKind::Gpu`].
+pub(crate) async fn write_texels(
+    context: &Context,
+    texture: &wgpu::Texture,
+    bytes: &[u8],
+    texels: Texels,
+) -> Result<()> {
+    context.check_lost()?;
+    let (queue, size) = (context.queue(), texture.size());
+    let write = context.guarded(bytes.len() as u64, || {
+        let layout = wgpu::TexelCopyBufferLayout {
+            offset: 0,
+            bytes_per_row: Some(size.width * texels.size_bytes() as u32),
+            rows_per_image: Some(size.height),
+        };
+        queue.write_texture(texture.as_image_copy(), bytes, layout, size);
+        queue.submit([]);
+    });
+    write.await?;
+    context.answer().await
 }
 
 /// Checks that a texture of the caller's can take a volume of this shape.
@@ -228,29 +227,35 @@ pub(crate) struct Slab {
 }
 
 impl Slab {
-    /// Room for as many slices of a texture as fit `most_bytes`, at least one, at most all.
+    /// Room for as many slices of a texture as fit `max_bytes`, at least one, at most all.
     ///
     /// # Errors
     /// [`ErrorKind::LimitExceeded`] when a single slice is above the largest buffer, [`ErrorKind::GpuOutOfMemory`],
     /// [`ErrorKind::DeviceLost`].
-    pub fn new(gpu: &Gpu, shape: [usize; 3], texels: Texels, most_bytes: u64) -> Result<Self> {
+    pub async fn new(
+        context: &Context,
+        shape: [usize; 3],
+        texels: Texels,
+        max_bytes: u64,
+    ) -> Result<Self> {
         let item = texels.size_bytes() as u64;
         let bytes_per_row = (shape[0] as u64 * item).next_multiple_of(ROW_ALIGN);
         // Sides are at most those of a texture: nothing overflows.
         let slice = bytes_per_row * shape[1] as u64;
-        let most_bytes = most_bytes.min(gpu.limits().max_buffer_size);
-        let slices = (most_bytes / slice).clamp(1, shape[2] as u64);
+        let max_bytes = max_bytes.min(context.limits().max_buffer_size);
+        let slices = (max_bytes / slice).clamp(1, shape[2] as u64);
         let usage = wgpu::BufferUsages::STORAGE
             | wgpu::BufferUsages::COPY_SRC
             | wgpu::BufferUsages::COPY_DST;
-        let losses = gpu.buffer("voxload losses", 4, usage, false)?;
+        let losses = context.buffer("voxload losses", 4, usage, false).await?;
+        let buffer = context.buffer("voxload texels", slice * slices, usage, false);
         Ok(Self {
             shape,
             bytes_per_row,
             strides: [1, bytes_per_row / item, slice / item].map(|stride| stride as i64),
             slices: slices as usize,
             target: Target {
-                buffer: gpu.buffer("voxload texels", slice * slices, usage, false)?,
+                buffer: buffer.await?,
                 losses: Some(losses.clone()),
             },
             losses,
@@ -306,27 +311,13 @@ impl Slab {
         );
     }
 
-    /// Submits the copy of the slab to these slices of a texture.
-    pub fn copy(
-        &self,
-        gpu: &Gpu,
-        slices: &std::ops::Range<usize>,
-        texture: &wgpu::Texture,
-    ) -> Result<()> {
-        gpu.guarded(0, || {
-            let mut encoder = gpu.device().create_command_encoder(&Default::default());
-            self.record_copy(slices, texture, &mut encoder);
-            gpu.queue().submit([encoder.finish()]);
-        })
-    }
-
     /// Waits for all that was submitted, and tells whether nothing was lost since the last reset.
     ///
     /// # Errors
     /// [`ErrorKind::DeviceLost`], [`ErrorKind::Gpu`].
-    pub fn wait(&self, gpu: &Gpu) -> Result<bool> {
+    pub async fn is_exact(&self, context: &Context) -> Result<bool> {
         let mut losses = [0; 4];
-        download::copy_bytes(gpu, &self.losses, 0, &mut losses)?;
+        download::copy_bytes(context, &self.losses, 0, &mut losses).await?;
         Ok(losses == [0; 4])
     }
 

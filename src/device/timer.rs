@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::Gpu;
+use super::context::Context;
 use crate::error::Result;
 use crate::read::trace::Tracer;
 
@@ -30,34 +30,41 @@ impl Timer {
     /// A timer for so many slots, where the device has timestamps.
     ///
     /// # Errors
-    /// As [`Gpu::buffer`].
-    pub fn new(gpu: &Gpu, slots: usize, tracer: &Arc<Tracer>) -> Result<Option<Self>> {
-        let features = gpu.device().features();
-        if !features.contains(wgpu::Features::TIMESTAMP_QUERY) {
+    /// As [`Context::buffer`].
+    pub async fn new(
+        context: &Context,
+        slots: usize,
+        tracer: &Arc<Tracer>,
+    ) -> Result<Option<Self>> {
+        if !context.features().contains(wgpu::Features::TIMESTAMP_QUERY) {
             return Ok(None);
         }
-        let set = gpu.guarded(0, || {
-            gpu.device().create_query_set(&wgpu::QuerySetDescriptor {
+        let device = context.device();
+        let set = context.guarded(0, || {
+            device.create_query_set(&wgpu::QuerySetDescriptor {
                 label: Some("voxload timestamps"),
                 ty: wgpu::QueryType::Timestamp,
                 count: 2 * slots as u32,
             })
-        })?;
+        });
+        let set = set.await?;
         let resolve = wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC;
         let read = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
         let size = slots as u64 * wgpu::QUERY_RESOLVE_BUFFER_ALIGNMENT;
-        let reading = |_| {
-            Ok(Reading {
-                buffer: gpu.buffer("voxload timestamps", PAIR_BYTES, read, false)?,
+        let buffer = |size, usage| context.buffer("voxload timestamps", size, usage, false);
+        let mut readings = Vec::new();
+        for _ in 0..slots {
+            readings.push(Reading {
+                buffer: buffer(PAIR_BYTES, read).await?,
                 under_way: Arc::default(),
-            })
-        };
+            });
+        }
         tracer.device_is_timed();
         Ok(Some(Self {
             set,
-            resolved: gpu.buffer("voxload timestamps", size, resolve, false)?,
-            slots: (0..slots).map(reading).collect::<Result<_>>()?,
-            nanos_per_tick: gpu.queue().get_timestamp_period().into(),
+            resolved: buffer(size, resolve).await?,
+            slots: readings,
+            nanos_per_tick: context.queue().get_timestamp_period().into(),
             tracer: Arc::clone(tracer),
         }))
     }

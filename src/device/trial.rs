@@ -1,26 +1,34 @@
 //! A kernel tried on bytes made up for it: are the bits right, and how fast do they come?
 
-use std::time::Instant;
-
 use half::f16;
+use web_time::Instant;
 
-use super::choice::KernelMethod;
-use super::kernel::workgroup;
-use super::{grid, table};
+use super::context::Context;
+use super::download;
+use super::kernel::{Kernel, KernelMethod, workgroup};
+use super::pipelines::{Pipelines, grid};
+use super::table::{self, Tables};
 use crate::convert::Conversion;
 use crate::convert::packet;
-use crate::device::{DeviceArray, Gpu};
 use crate::dtype::DType;
 use crate::error::{ErrorKind, Result};
 use crate::scaling::{Factor, Step};
 
+/// A device, and the pipelines and tables that kernels are made of.
+#[derive(Clone, Copy)]
+pub(super) struct Bench<'a> {
+    pub context: &'a Context,
+    pub pipelines: &'a Pipelines,
+    pub tables: &'a Tables,
+}
+
 /// Voxels of a trial; fewer where bindings are smaller.
 const VOXELS: u64 = 1 << 18;
 
-/// How long a turn of a race is at least, in seconds: long against the ticks of waiting.
+/// How long a turn of a measurement is at least, in seconds: long against the ticks of waiting.
 const LONG_ENOUGH: f64 = 0.004;
 
-/// Turns of a race.
+/// Turns of a measurement.
 const TURNS: usize = 4;
 
 /// Pairs of slope and inter, each of which shows what a device can get wrong.
@@ -43,11 +51,13 @@ const DANGERS: [(f64, f64); 7] = [
 ///
 /// # Errors
 /// [`ErrorKind::DeviceLost`], [`ErrorKind::GpuOutOfMemory`].
-pub(super) fn passes(gpu: &Gpu, conversion: &Conversion, method: KernelMethod) -> Result<bool> {
+pub(super) async fn passes(
+    bench: Bench<'_>,
+    conversion: &Conversion,
+    method: KernelMethod,
+) -> Result<bool> {
     for (slope, inter) in DANGERS {
-        match Trial::new(gpu, &with_numbers(conversion, slope, inter), method)
-            .and_then(|trial| trial.is_exact())
-        {
+        match is_exact(bench, with_numbers(conversion, slope, inter), method).await {
             Ok(true) => {}
             Ok(false) => return Ok(false),
             // A driver that refuses a shader has not passed.
@@ -67,25 +77,25 @@ pub(super) fn passes(gpu: &Gpu, conversion: &Conversion, method: KernelMethod) -
 ///
 /// # Errors
 /// [`ErrorKind::DeviceLost`], [`ErrorKind::GpuOutOfMemory`], [`ErrorKind::Gpu`].
-pub(super) fn rates(
-    gpu: &Gpu,
+pub(super) async fn rates(
+    bench: Bench<'_>,
     conversion: &Conversion,
     methods: &[KernelMethod],
 ) -> Result<Vec<f64>> {
     let conversion = with_numbers(conversion, 0.1, -7.3);
     let mut runners = Vec::new();
     for &method in methods {
-        let trial = Trial::new(gpu, &conversion, method)?;
+        let trial = Trial::new(bench, conversion.clone(), method).await?;
         let mut repeats = 1;
         // This also makes everything warm.
-        while trial.run(repeats)? < LONG_ENOUGH && repeats < 1 << 12 {
+        while trial.run(repeats).await? < LONG_ENOUGH && repeats < 1 << 12 {
             repeats *= 4;
         }
         runners.push((trial, repeats, f64::INFINITY));
     }
     for _ in 0..TURNS {
         for (trial, repeats, best) in &mut runners {
-            *best = best.min(trial.run(*repeats)?);
+            *best = best.min(trial.run(*repeats).await?);
         }
     }
     let rate = |(trial, repeats, best): &(Trial<'_>, u32, f64)| {
@@ -112,82 +122,90 @@ fn with_numbers(conversion: &Conversion, slope: f64, inter: f64) -> Conversion {
     }
 }
 
+async fn is_exact(bench: Bench<'_>, conversion: Conversion, method: KernelMethod) -> Result<bool> {
+    let trial = Trial::new(bench, conversion, method).await?;
+    trial.is_exact().await
+}
+
 struct Trial<'a> {
-    gpu: &'a Gpu,
+    context: &'a Context,
     conversion: Conversion,
     voxels: u64,
     stored: Vec<u8>,
-    kernel: super::Kernel,
+    kernel: Kernel,
     bindings: wgpu::BindGroup,
     groups: [u32; 3],
-    /// The answers, as words.
-    output: DeviceArray<f32>,
+    output: wgpu::Buffer,
 }
 
 impl<'a> Trial<'a> {
-    fn new(gpu: &'a Gpu, conversion: &Conversion, method: KernelMethod) -> Result<Self> {
-        let limits = gpu.limits();
-        let binding = limits
-            .max_storage_buffer_binding_size
-            .min(limits.max_buffer_size);
-        let side = u64::from(limits.max_compute_workgroups_per_dimension);
-        let grid_voxels = side.saturating_pow(3) * u64::from(workgroup(gpu));
-        let voxels = VOXELS.min((binding - 1024) / 8).min(grid_voxels) & !63;
+    async fn new(bench: Bench<'a>, conversion: Conversion, method: KernelMethod) -> Result<Self> {
+        let Bench {
+            context,
+            pipelines,
+            tables,
+        } = bench;
+        let side = context.limits().max_compute_workgroups_per_dimension;
+        let grid_voxels = u64::from(side).saturating_pow(3) * u64::from(workgroup(context));
+        let fitting = (context.max_binding() - 1024) / 8;
+        let voxels = VOXELS.min(fitting).min(grid_voxels) & !63;
         let item = conversion.stored.size_bytes();
         let stored = made_up(conversion.stored, voxels as usize * item);
-        let packet = packet::packet(conversion, table::line(voxels), 8);
+        let packet = packet::packet(&conversion, table::line(voxels), 8);
         let mut bytes: Vec<u8> = bytemuck::cast_slice(&packet.head).to_vec();
         bytes.extend(&stored);
-        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
-        let raw = gpu.buffer("voxload trial", bytes.len() as u64, usage, false)?;
-        gpu.guarded(0, || gpu.queue().write_buffer(&raw, 0, &bytes))?;
-        let words = voxels as usize * conversion.output.size_bytes() / 4;
-        let output = DeviceArray::<f32>::zeroed(gpu, &[words])?;
-        let kernel = gpu.kernels().get_by(gpu, conversion, true, method)?;
-        let bindings = gpu.guarded(0, || {
-            kernel.bind(gpu, &raw, output.buffer().as_entire_buffer_binding(), None)
-        })?;
+        let storage = wgpu::BufferUsages::STORAGE;
+        let usage = storage | wgpu::BufferUsages::COPY_DST;
+        let raw = context.buffer("voxload trial", bytes.len() as u64, usage, false);
+        let raw = raw.await?;
+        let write = context.guarded(0, || context.queue().write_buffer(&raw, 0, &bytes));
+        write.await?;
+        let size = voxels * conversion.output.size_bytes() as u64;
+        let usage = storage | wgpu::BufferUsages::COPY_SRC;
+        let output = context.buffer("voxload trial", size, usage, false).await?;
+        let kernel = Kernel::new(context, pipelines, tables, &conversion, true, method).await?;
+        let bind = context.guarded(0, || {
+            kernel.bind(context, &raw, output.as_entire_buffer_binding(), None)
+        });
+        let bindings = bind.await?;
         Ok(Self {
-            gpu,
-            conversion: conversion.clone(),
+            context,
+            conversion,
             voxels,
             stored,
             kernel,
             bindings,
-            groups: grid(
-                packet.invocations.div_ceil(workgroup(gpu)),
-                limits.max_compute_workgroups_per_dimension,
-            ),
+            groups: grid(packet.invocations.div_ceil(workgroup(context)), side),
             output,
         })
     }
 
     /// Runs it so often; returns the seconds until a word of the answer has come back.
-    fn run(&self, repeats: u32) -> Result<f64> {
+    async fn run(&self, repeats: u32) -> Result<f64> {
         let start = Instant::now();
-        self.gpu.guarded(0, || {
-            let mut encoder = self
-                .gpu
-                .device()
-                .create_command_encoder(&Default::default());
+        let context = self.context;
+        let work = context.guarded(0, || {
+            let device = context.device();
+            let mut encoder = device.create_command_encoder(&Default::default());
             let mut pass = encoder.begin_compute_pass(&Default::default());
-            pass.set_pipeline(&self.kernel.pipeline);
+            pass.set_pipeline(&self.kernel.pipeline.pipeline);
             pass.set_bind_group(0, &self.bindings, &[]);
             let [x, y, z] = self.groups;
             (0..repeats).for_each(|_| pass.dispatch_workgroups(x, y, z));
             drop(pass);
-            self.gpu.queue().submit([encoder.finish()]);
-        })?;
-        self.output.wait()?;
+            context.queue().submit([encoder.finish()]);
+        });
+        work.await?;
+        download::copy_bytes(context, &self.output, 0, &mut [0; 4]).await?;
         Ok(start.elapsed().as_secs_f64())
     }
 
-    fn is_exact(&self) -> Result<bool> {
-        self.run(1)?;
-        let answers = self.output.download()?;
-        let got: &[u8] = bytemuck::cast_slice(answers.as_slice());
-        let want = table::converted(&self.conversion, &self.stored, self.voxels)?;
+    async fn is_exact(&self) -> Result<bool> {
+        self.run(1).await?;
         let size = self.conversion.output.size_bytes();
+        let mut got = vec![0; self.voxels as usize * size];
+        download::copy_bytes(self.context, &self.output, 0, &mut got).await?;
+        let want = table::converted(&self.conversion, &self.stored, self.voxels)?;
         Ok(got.len() == want.len()
             && got
                 .chunks_exact(size)

@@ -1,4 +1,4 @@
-//! `get_fdata` and the caches: the table of spec 1.2.
+//! `get_fdata` and the caches.
 
 use std::sync::PoisonError;
 
@@ -67,7 +67,7 @@ impl DataobjImage {
     }
 
     /// The values of `T`, if they are in memory: kept (with their edits) or the image's own; else the file.
-    pub(crate) fn values_at_hand<T: Float>(&self) -> Result<AtHand<'_, T>> {
+    pub(crate) fn values_at_hand<T: Float>(&self) -> Result<AtHand<T>> {
         #[cfg(feature = "gpu")]
         if let Some(newer) = self.download_newer(Caching::Unchanged)? {
             return Ok(AtHand::Values(newer));
@@ -75,7 +75,7 @@ impl DataobjImage {
         let kept = self.cache().host::<T>();
         Ok(match (kept, &self.dataobj) {
             (Some(kept), Dataobj::Proxy(_)) => AtHand::Values(kept),
-            (None, Dataobj::Proxy(proxy)) => AtHand::File(proxy),
+            (None, Dataobj::Proxy(proxy)) => AtHand::File(proxy.clone()),
             (_, Dataobj::Array(_)) => AtHand::Values(self.get_fdata(Caching::Unchanged)?),
         })
     }
@@ -94,27 +94,41 @@ impl DataobjImage {
         caching: Caching,
         compute: impl FnOnce(&Dataobj) -> Result<HostArray<T>>,
     ) -> Result<HostArray<T>> {
-        // An array image's own type is only kept here when it was edited on a device.
-        if let Some(kept) = self.cache().host::<T>() {
-            return Ok(kept);
-        }
-        if let Dataobj::Array(array) = &self.dataobj
-            && let Some(own) = array.get::<T>()
-        {
-            return Ok(own.clone());
+        if let Some(there) = self.array_in_memory() {
+            return Ok(there);
         }
         // Not under the lock: reading uses all threads, and one of them may ask this image for something.
         self.cache().budget().miss();
-        let computed = compute(&self.dataobj)?;
+        Ok(self.keep_host(caching, compute(&self.dataobj)?))
+    }
+
+    /// The array of `T` that is kept, or the image's own.
+    pub(super) fn array_in_memory<T: Element>(&self) -> Option<HostArray<T>> {
+        // An array image's own type is only kept here when it was edited on a device.
+        if let Some(kept) = self.cache().host::<T>() {
+            return Some(kept);
+        }
+        match &self.dataobj {
+            Dataobj::Array(array) => array.get::<T>().cloned(),
+            Dataobj::Proxy(_) => None,
+        }
+    }
+
+    /// Keeps what was computed, when `caching` says so; gives the array that is kept from then on.
+    pub(super) fn keep_host<T: Element>(
+        &self,
+        caching: Caching,
+        computed: HostArray<T>,
+    ) -> HostArray<T> {
         if caching == Caching::Unchanged {
-            return Ok(computed);
+            return computed;
         }
         let mut cache = self.cache();
-        // Somebody may have been faster; there is one kept array, so take theirs.
-        if let Some(theirs) = cache.host::<T>() {
-            return Ok(theirs);
+        // Another thread may have been faster; there is one kept array, so take that.
+        if let Some(first) = cache.host::<T>() {
+            return first;
         }
         cache.fill_host(computed.clone());
-        Ok(computed)
+        computed
     }
 }

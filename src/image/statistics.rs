@@ -103,17 +103,21 @@ fn passes<T: Float>(
         None => {
             // Refused before the work is done.
             Histogram::new::<T>(bins, (0.0, 1.0))?;
-            let moments = pass(None)?;
-            match moments.finite {
-                // As numpy has it of no values.
-                0 => (0.0, 1.0),
-                _ => (moments.min, moments.max),
-            }
+            window_of(&pass(None)?)
         }
     };
     let mut histogram = Histogram::new::<T>(bins, window)?;
     let moments = pass(Some(&mut histogram))?;
     Ok(Statistics::new(moments, Some(histogram)))
+}
+
+/// The window of a histogram of all values.
+fn window_of(moments: &Moments) -> (f64, f64) {
+    match moments.finite {
+        // As numpy has it of no values.
+        0 => (0.0, 1.0),
+        _ => (moments.min, moments.max),
+    }
 }
 
 /// One pass over all values.
@@ -165,12 +169,7 @@ impl DataobjImage {
     /// As [`crate::ArrayProxy::read`]; [`crate::ErrorKind::Usage`] for a histogram of no bins or too many, or over a
     /// window that is not finite.
     pub fn statistics<T: Float>(&self, options: &StatisticsOptions) -> Result<Statistics> {
-        match self.values_at_hand::<T>()? {
-            AtHand::Values(values) => statistics_of(options, values.as_slice()),
-            AtHand::File(proxy) => {
-                passes::<T>(options, |histogram| Pass::<T>::new(histogram).read(proxy))
-            }
-        }
+        self.values_at_hand::<T>()?.statistics(options)
     }
 
     /// Mean, standard deviation and temporal signal-to-noise ratio of each voxel over the last axis, on the CPU; of the
@@ -181,16 +180,37 @@ impl DataobjImage {
     /// # Errors
     /// As [`crate::ArrayProxy::read`]; [`crate::ErrorKind::Usage`] for fewer than two axes.
     pub fn temporal_statistics<T: Float>(&self) -> Result<TemporalStatistics<T>> {
-        let (frame, frames) = frame_shape(self.shape())?;
+        self.values_at_hand::<T>()?.over_time(self.shape())
+    }
+}
+
+/// Where an image's values are to be had.
+pub(crate) enum AtHand<T> {
+    /// In memory: kept, edited, or the image's own.
+    Values(HostArray<T>),
+    /// In a file.
+    File(ArrayProxy),
+}
+
+impl<T: Float> AtHand<T> {
+    fn statistics(&self, options: &StatisticsOptions) -> Result<Statistics> {
+        passes::<T>(options, |histogram| match self {
+            Self::Values(values) => Ok(Pass::new(histogram).all(values.as_slice())),
+            Self::File(proxy) => Pass::<T>::new(histogram).read(proxy),
+        })
+    }
+
+    fn over_time(&self, shape: &[usize]) -> Result<TemporalStatistics<T>> {
+        let (frame, frames) = frame_shape(shape)?;
         let mut over_time = TemporalAccumulator::new(&frame)?;
         let voxels = over_time.voxels();
-        match self.values_at_hand::<T>()? {
-            AtHand::Values(values) => {
+        match self {
+            Self::Values(values) => {
                 for t in 0..frames {
                     over_time.take(&values.as_slice()[t * voxels..][..voxels])?;
                 }
             }
-            AtHand::File(proxy) => {
+            Self::File(proxy) => {
                 let mut values = Buffer::<T>::zeroed(voxels)?;
                 for t in 0..frames {
                     let frame = values.as_mut_slice()?;
@@ -202,18 +222,6 @@ impl DataobjImage {
         }
         over_time.statistics()
     }
-}
-
-/// Where an image's values are to be had.
-pub(crate) enum AtHand<'a, T> {
-    /// In memory: kept, edited, or the image's own.
-    Values(HostArray<T>),
-    /// In a file.
-    File(&'a ArrayProxy),
-}
-
-fn statistics_of<T: Float>(options: &StatisticsOptions, values: &[T]) -> Result<Statistics> {
-    passes::<T>(options, |histogram| Ok(Pass::new(histogram).all(values)))
 }
 
 /// The shape of a frame, and how many there are.

@@ -12,7 +12,7 @@ use crate::float::Float;
 use crate::image::dataobj::Dataobj;
 use crate::read::proxy::ArrayProxy;
 use crate::stream::feed::{Feed, proxy_of};
-use crate::stream::turns::Turns;
+use crate::stream::order::FrameOrder;
 use crate::stream::{FrameOptions, Frames};
 #[cfg(feature = "gpu")]
 use crate::stream::{FrameStream, StreamOptions};
@@ -93,16 +93,34 @@ impl DataobjImage {
     /// a frame (or its rows padded for a texture) above the device's largest buffer, [`crate::ErrorKind::GpuOutOfMemory`],
     /// [`crate::ErrorKind::DeviceLost`], [`crate::ErrorKind::Gpu`]; [`crate::ErrorKind::Usage`] and
     /// [`crate::ErrorKind::Shape`] for a target that does not serve.
-    #[cfg(feature = "gpu")]
+    #[cfg(all(feature = "gpu", not(target_family = "wasm")))]
     pub fn stream<T: Float>(&self, gpu: &Gpu, options: StreamOptions) -> Result<FrameStream<T>> {
+        gpu.context().block_on(self.new_stream(gpu, &options))
+    }
+
+    /// [`Self::stream`], awaited. Later items are awaited by [`FrameStream::next_async`].
+    ///
+    /// # Errors
+    /// As [`Self::stream`].
+    #[cfg(feature = "gpu")]
+    pub async fn stream_async<T: Float>(
+        &self,
+        gpu: &Gpu,
+        options: StreamOptions,
+    ) -> Result<FrameStream<T>> {
+        gpu.context().drive(self.new_stream(gpu, &options)).await
+    }
+
+    #[cfg(feature = "gpu")]
+    async fn new_stream<T: Float>(
+        &self,
+        gpu: &Gpu,
+        options: &StreamOptions,
+    ) -> Result<FrameStream<T>> {
         if let (Dataobj::Proxy(proxy), true) = (&self.dataobj, options.makes_texels()) {
-            let turns = Turns::new(self.shape(), options.frame_options())?;
-            return FrameStream::new(
-                gpu,
-                Feed::new(proxy, turns, size_of::<T>())?,
-                None,
-                &options,
-            );
+            let order = FrameOrder::new(self.shape(), options.frame_options())?;
+            let feed = Feed::new(proxy, order, size_of::<T>())?;
+            return FrameStream::new(gpu, feed, None, options).await;
         }
         if let Dataobj::Array(array) = &self.dataobj
             && options.makes_texels()
@@ -113,14 +131,14 @@ impl DataobjImage {
             return Err(ErrorKind::GpuUnsupported(what).into());
         }
         let feed = self.feed::<T>(options.frame_options())?;
-        let kept = self.cache().clean_device::<T>(gpu);
-        FrameStream::new(gpu, feed, kept, &options)
+        let cached = self.cache().clean_device::<T>(gpu);
+        FrameStream::new(gpu, feed, cached, options).await
     }
 
     /// What a stream of `T` reads.
     fn feed<T: Float>(&self, options: &FrameOptions) -> Result<Feed> {
-        let turns = Turns::new(self.shape(), options)?;
-        Feed::new(&self.unedited::<T>()?, turns, size_of::<T>())
+        let order = FrameOrder::new(self.shape(), options)?;
+        Feed::new(&self.unedited::<T>()?, order, size_of::<T>())
     }
 
     /// The voxels as the file has them: a clean kept array of `T`, or the file.

@@ -5,12 +5,13 @@ use half::f16;
 use super::DataobjImage;
 use crate::array::HostArray;
 use crate::convert::texel::Texels;
-use crate::device::texture::{check_texture, texture_shape};
+use crate::device::texture::{check_texture, texture_shape, write_texels};
 use crate::device::{Gpu, Texture3d, TextureOptions};
 use crate::error::Result;
 use crate::float::Float;
 use crate::image::dataobj::Dataobj;
 use crate::plan::index::Index;
+use crate::read::wait::Site;
 
 impl DataobjImage {
     /// A frame of the image as a new 3-D texture: the scaled values of the file, narrowed on the device. An edited copy
@@ -35,8 +36,17 @@ impl DataobjImage {
     /// println!("{:?}, lossless: {}", volume.shape, volume.exact);
     /// # Ok(()) }
     /// ```
+    #[cfg(not(target_family = "wasm"))]
     pub fn texture(&self, gpu: &Gpu, options: &TextureOptions) -> Result<Texture3d> {
         self.dataobj.texture(gpu, options)
+    }
+
+    /// [`Self::texture`], awaited.
+    ///
+    /// # Errors
+    /// As [`Self::texture`].
+    pub async fn texture_async(&self, gpu: &Gpu, options: &TextureOptions) -> Result<Texture3d> {
+        self.dataobj.texture_async(gpu, options).await
     }
 
     /// The same into a texture of the caller's; tells whether nothing was lost ([`Texture3d::exact`]).
@@ -44,6 +54,7 @@ impl DataobjImage {
     /// # Errors
     /// As [`Self::texture`]; [`crate::ErrorKind::Shape`] for a texture of another size, [`crate::ErrorKind::Usage`] for
     /// one of another format or without `COPY_DST`. After an error the texture holds an unspecified part of the volume.
+    #[cfg(not(target_family = "wasm"))]
     pub fn texture_into(
         &self,
         gpu: &Gpu,
@@ -52,6 +63,20 @@ impl DataobjImage {
     ) -> Result<bool> {
         self.dataobj.texture_into(gpu, texture, options)
     }
+
+    /// [`Self::texture_into`], awaited.
+    ///
+    /// # Errors
+    /// As [`Self::texture_into`].
+    pub async fn texture_into_async(
+        &self,
+        gpu: &Gpu,
+        texture: &wgpu::Texture,
+        options: &TextureOptions,
+    ) -> Result<bool> {
+        let dataobj = &self.dataobj;
+        dataobj.texture_into_async(gpu, texture, options).await
+    }
 }
 
 impl Dataobj {
@@ -59,13 +84,35 @@ impl Dataobj {
     ///
     /// # Errors
     /// As [`DataobjImage::texture`].
+    #[cfg(not(target_family = "wasm"))]
     pub fn texture(&self, gpu: &Gpu, options: &TextureOptions) -> Result<Texture3d> {
+        let texture = self.new_texture(gpu, options, Site::Caller);
+        gpu.context().block_on(texture)
+    }
+
+    /// [`Self::texture`], awaited.
+    ///
+    /// # Errors
+    /// As [`DataobjImage::texture`].
+    pub async fn texture_async(&self, gpu: &Gpu, options: &TextureOptions) -> Result<Texture3d> {
+        let texture = self.new_texture(gpu, options, gpu.context().background());
+        gpu.context().drive(texture).await
+    }
+
+    async fn new_texture(
+        &self,
+        gpu: &Gpu,
+        options: &TextureOptions,
+        site: Site,
+    ) -> Result<Texture3d> {
         let shape = self.select(&options.index_of(self.ndim()))?.shape();
         if let Self::Proxy(proxy) = self {
             proxy.texel_conversion(gpu, options.texels)?;
         }
-        let mut made = gpu.new_texture(texture_shape(&shape)?, options)?;
-        made.exact = self.texture_into(gpu, &made.texture, options)?;
+        let made = Texture3d::new(gpu.context(), texture_shape(&shape)?, options);
+        let mut made = made.await?;
+        let load = self.load_texture(gpu, &made.texture, options, site);
+        made.exact = load.await?;
         Ok(made)
     }
 
@@ -73,20 +120,50 @@ impl Dataobj {
     ///
     /// # Errors
     /// As [`DataobjImage::texture_into`].
+    #[cfg(not(target_family = "wasm"))]
     pub fn texture_into(
         &self,
         gpu: &Gpu,
         texture: &wgpu::Texture,
         options: &TextureOptions,
     ) -> Result<bool> {
-        let index = options.index_of(self.ndim());
-        let selection = self.select(&index)?;
-        check_texture(texture, texture_shape(&selection.shape())?, options.texels)?;
+        let load = self.load_texture(gpu, texture, options, Site::Caller);
+        gpu.context().block_on(load)
+    }
+
+    /// [`Self::texture_into`], awaited.
+    ///
+    /// # Errors
+    /// As [`DataobjImage::texture_into`].
+    pub async fn texture_into_async(
+        &self,
+        gpu: &Gpu,
+        texture: &wgpu::Texture,
+        options: &TextureOptions,
+    ) -> Result<bool> {
+        let load = self.load_texture(gpu, texture, options, gpu.context().background());
+        gpu.context().drive(load).await
+    }
+
+    async fn load_texture(
+        &self,
+        gpu: &Gpu,
+        texture: &wgpu::Texture,
+        options: &TextureOptions,
+        site: Site,
+    ) -> Result<bool> {
+        let selection = self.select(&options.index_of(self.ndim()))?;
+        let texels = options.texels;
+        check_texture(texture, texture_shape(&selection.shape())?, texels)?;
         match self {
-            Self::Proxy(proxy) => proxy.load_texture(gpu, &selection, options.texels, texture),
+            Self::Proxy(proxy) => {
+                let load = proxy.load_texture(gpu, &selection, texels, texture, site);
+                load.await
+            }
             Self::Array(_) => {
-                let (bytes, exact) = self.texels(options)?;
-                gpu.write_texels(texture, &bytes, options.texels)?;
+                let (dataobj, options) = (self.clone(), options.clone());
+                let (bytes, exact) = site.run(move || dataobj.texels(&options)).await??;
+                write_texels(gpu.context(), texture, &bytes, texels).await?;
                 Ok(exact)
             }
         }

@@ -1,7 +1,9 @@
 //! Where the time of loads and streams goes, stage by stage.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use web_time::Instant;
 
 /// The time that each stage of a load or a stream was busy. The stages overlap: the slowest of them says how long the
 /// whole must take at least.

@@ -3,14 +3,14 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::ahead::Wanted;
-use super::turns::Turns;
+use super::order::FrameOrder;
 use crate::array::StoredArray;
 use crate::dtype::ByteOrder;
 use crate::error::Result;
 use crate::header::Layout;
 use crate::plan::Plan;
 use crate::plan::selection::Selection;
+use crate::read::ahead::Cancel;
 use crate::read::proxy::{ArrayProxy, ProxySpec};
 use crate::scaling::Scaling;
 use crate::source::{Access, ByteSource, Source, memory};
@@ -25,7 +25,7 @@ pub(super) const READ_AHEAD_BYTES: u64 = 4 << 20;
 #[derive(Debug)]
 pub(crate) struct Feed {
     proxy: ArrayProxy,
-    turns: Turns,
+    order: FrameOrder,
     /// How far a sequential source has been read.
     reached: u64,
 }
@@ -36,21 +36,21 @@ impl Feed {
     /// # Errors
     /// [`crate::ErrorKind::Truncated`] when the source cannot hold the last frame, [`crate::ErrorKind::Limit`] for a
     /// block of frames above the limit.
-    pub fn new(proxy: &ArrayProxy, turns: Turns, item: usize) -> Result<Self> {
-        for block in [0, turns.blocks().saturating_sub(1)] {
-            if block < turns.blocks() {
-                let selection = proxy.select(&turns.index(block))?;
+    pub fn new(proxy: &ArrayProxy, order: FrameOrder, item: usize) -> Result<Self> {
+        for block in [0, order.blocks().saturating_sub(1)] {
+            if block < order.blocks() {
+                let selection = proxy.select(&order.index(block))?;
                 proxy.check_output(&proxy.plan(&selection), item)?;
             }
         }
         Ok(Self {
             // Other reads must not send a forward stream back to the start of a gzip file.
-            proxy: if turns.forwards() {
+            proxy: if order.forwards() {
                 proxy.with_own_cursor()
             } else {
                 proxy.clone()
             },
-            turns,
+            order,
             reached: 0,
         })
     }
@@ -59,24 +59,24 @@ impl Feed {
         &self.proxy
     }
 
-    pub fn turns(&self) -> &Turns {
-        &self.turns
+    pub fn order(&self) -> &FrameOrder {
+        &self.order
     }
 
     /// What a block takes of the stored voxels. The block exists.
     ///
     /// # Errors
-    /// None for a block of [`Turns`].
+    /// None for a block of [`FrameOrder`].
     pub fn selection(&self, block: usize) -> Result<Selection> {
-        self.proxy.select(&self.turns.index(block))
+        self.proxy.select(&self.order.index(block))
     }
 
-    /// Brings a sequential source to where a box begins, step by step, for as long as it is wanted.
+    /// Brings a sequential source to where a box begins, step by step, until it is cancelled.
     ///
     /// # Errors
     /// What reading gives.
-    pub fn skip_to(&mut self, plan: &Plan, wanted: &Wanted) -> Result<()> {
-        wanted.check()?;
+    pub fn skip_to(&mut self, plan: &Plan, cancel: &Cancel) -> Result<()> {
+        cancel.check()?;
         if self.proxy.source().access() != Access::Sequential {
             return Ok(());
         }
@@ -88,7 +88,7 @@ impl Feed {
         while self.reached + SKIP_BYTES < start {
             self.reached += SKIP_BYTES;
             session.read_at(self.reached, &mut [0])?;
-            wanted.check()?;
+            cancel.check()?;
         }
         self.reached = end;
         session.end()
@@ -99,7 +99,7 @@ impl Feed {
     /// # Errors
     /// As [`ArrayProxy::check_to_end`].
     pub fn end_of_pass(&self) -> Result<()> {
-        if self.turns.reaches_end() {
+        if self.order.reaches_end() {
             self.proxy.check_to_end()?;
         }
         Ok(())

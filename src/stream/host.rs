@@ -4,22 +4,27 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
+#[cfg(not(target_family = "wasm"))]
 use std::time::Duration;
 
 use ndarray::{ArrayViewD, IxDyn, ShapeBuilder};
 
-use super::ahead::{Ahead, Event, Producer, Rooms, Wanted};
 use super::feed::{Feed, READ_AHEAD_BYTES};
-use super::turns::Turns;
+use super::order::FrameOrder;
 use crate::array::Buffer;
 use crate::convert::Conversion;
 use crate::core::shape::voxels;
 use crate::error::{Error, ErrorKind, Result};
 use crate::float::Float;
 use crate::plan::selection::Selection;
+use crate::read::ahead::{Ahead, Cancel, Event, Filled, Pool, Producer};
+#[cfg(not(target_family = "wasm"))]
+use crate::read::wait;
+use crate::read::wait::Site;
 
 /// How long a blocking call waits before it looks again.
+#[cfg(not(target_family = "wasm"))]
 const TICK: Duration = Duration::from_millis(100);
 
 /// Frames of an image in host memory, computed ahead on a thread; made by [`crate::DataobjImage::frames`].
@@ -30,24 +35,24 @@ const TICK: Duration = Duration::from_millis(100);
 /// [`Self::seek`]. Frames show the file, never an edited copy. Dropping the stream ends its thread.
 pub struct Frames<T: Float> {
     ahead: Ahead<Converter<T>>,
-    place: Place,
+    position: Position,
     held: Arc<AtomicUsize>,
     host_bytes: u64,
 }
 
 /// Where the caller is in a stream.
-pub(super) struct Place {
-    pub turns: Turns,
+pub(super) struct Position {
+    pub order: FrameOrder,
     /// The turn of the next item.
     pub next: usize,
     /// Whether there are no more items.
     pub over: bool,
 }
 
-impl Place {
-    pub fn new(turns: Turns) -> Self {
+impl Position {
+    pub fn new(order: FrameOrder) -> Self {
         Self {
-            turns,
+            order,
             next: 0,
             over: false,
         }
@@ -55,20 +60,20 @@ impl Place {
 
     /// Whether another frame is to come, as far as the order of frames says.
     pub fn has_next(&self) -> bool {
-        !self.over && self.turns.block(self.next).is_some()
+        !self.over && self.order.block(self.next).is_some()
     }
 }
 
 impl<T: Float> Frames<T> {
     pub(crate) fn new(feed: Feed) -> Result<Self> {
         let conversion = feed.proxy().conversion(T::DTYPE)?;
-        let turns = feed.turns().clone();
+        let order = feed.order().clone();
         // The first block is the largest.
-        let len = match turns.block(0) {
+        let len = match order.block(0) {
             Some(_) => voxels(&feed.selection(0)?.shape())? as usize,
             None => 0,
         };
-        let rooms = (0..turns.slots())
+        let memory = (0..order.slots())
             .map(|_| Buffer::zeroed(len))
             .collect::<Result<Vec<_>>>()?;
         let converter = Converter {
@@ -76,10 +81,10 @@ impl<T: Float> Frames<T> {
             conversion,
             element: PhantomData,
         };
-        let host_bytes = (len * size_of::<T>() * turns.slots()) as u64 + READ_AHEAD_BYTES;
+        let host_bytes = (len * size_of::<T>() * order.slots()) as u64 + READ_AHEAD_BYTES;
         Ok(Self {
-            ahead: Ahead::start(converter, turns.clone(), rooms)?,
-            place: Place::new(turns),
+            ahead: Ahead::start(Site::BACKGROUND, converter, memory)?.joined(),
+            position: Position::new(order),
             held: Arc::default(),
             host_bytes,
         })
@@ -87,7 +92,7 @@ impl<T: Float> Frames<T> {
 
     /// The next frame, if it is there already: never waits.
     pub fn try_next(&mut self) -> Poll<Option<Result<HostFrame<T>>>> {
-        self.poll(Duration::ZERO)
+        self.poll_next(&Context::from_waker(Waker::noop()))
     }
 
     /// Goes on with the block that has this frame; what was computed ahead is thrown away.
@@ -95,10 +100,10 @@ impl<T: Float> Frames<T> {
     /// # Errors
     /// [`ErrorKind::Index`] for a frame that the options leave out.
     pub fn seek(&mut self, frame: usize) -> Result<()> {
-        let turn = self.place.turns.turn_of(frame)?;
+        let turn = self.position.order.turn_of(frame)?;
         self.ahead.seek(turn);
-        self.place.next = turn;
-        self.place.over = false;
+        self.position.next = turn;
+        self.position.over = false;
         Ok(())
     }
 
@@ -107,37 +112,66 @@ impl<T: Float> Frames<T> {
         self.host_bytes
     }
 
-    fn poll(&mut self, wait: Duration) -> Poll<Option<Result<HostFrame<T>>>> {
-        if self.place.over {
+    fn poll_next(&mut self, cx: &Context<'_>) -> Poll<Option<Result<HostFrame<T>>>> {
+        if self.position.over {
             return Poll::Ready(None);
         }
-        match self.ahead.next_event(wait) {
-            Ok(Some(Event::Filled {
+        match self.ahead.poll_event(cx) {
+            Poll::Ready(Ok(Event::Filled(Filled {
                 block,
                 task,
-                room,
+                memory,
                 last,
-            })) => {
-                self.place.next += usize::from(last);
+            }))) => {
+                self.position.next += usize::from(last);
                 self.held.fetch_add(1, Ordering::AcqRel);
                 Poll::Ready(Some(Ok(HostFrame {
-                    frames: self.place.turns.frames(block).collect(),
+                    frames: self.position.order.frames(block).collect(),
                     shape: task.shape(),
-                    buffer: Some(room),
-                    rooms: self.ahead.rooms().clone(),
+                    buffer: Some(memory),
+                    pool: self.ahead.pool().clone(),
                     held: Arc::clone(&self.held),
                 })))
             }
-            Ok(Some(Event::End)) => {
-                self.place.over = true;
+            Poll::Ready(Ok(Event::End)) => {
+                self.position.over = true;
                 Poll::Ready(None)
             }
-            Ok(Some(Event::Failed(error))) | Err(error) => {
-                self.place.over = true;
+            Poll::Ready(Ok(Event::Failed(error)) | Err(error)) => {
+                self.position.over = true;
                 Poll::Ready(Some(Err(error)))
             }
-            Ok(None) => Poll::Pending,
+            Poll::Pending => Poll::Pending,
         }
+    }
+
+    /// The next item, or that the caller holds all frames.
+    fn poll_or_held(&mut self, cx: &Context<'_>) -> Poll<Option<Result<HostFrame<T>>>> {
+        let polled = self.poll_next(cx);
+        let slots = self.position.order.slots();
+        let all_held = self.held.load(Ordering::Acquire) >= slots;
+        if polled.is_pending() && self.position.has_next() && all_held {
+            return Poll::Ready(Some(Err(ErrorKind::FramesHeld(slots).into())));
+        }
+        polled
+    }
+
+    /// Without threads frames are computed when they are asked for: there is none only when all are held.
+    #[cfg(target_family = "wasm")]
+    fn wait_for_next(&mut self) -> Option<Result<HostFrame<T>>> {
+        match self.poll_or_held(&Context::from_waker(Waker::noop())) {
+            Poll::Ready(item) => item,
+            Poll::Pending => {
+                let slots = self.position.order.slots();
+                Some(Err(ErrorKind::FramesHeld(slots).into()))
+            }
+        }
+    }
+
+    #[cfg(not(target_family = "wasm"))]
+    fn wait_for_next(&mut self) -> Option<Result<HostFrame<T>>> {
+        let next = std::future::poll_fn(|cx| self.poll_or_held(cx));
+        wait::block_on(next, TICK, || {})
     }
 }
 
@@ -146,24 +180,13 @@ impl<T: Float> Iterator for Frames<T> {
 
     /// Waits for the next frame. `Err(FramesHeld)` when the caller holds all of them.
     fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            if let Poll::Ready(item) = self.poll(Duration::ZERO) {
-                return item;
-            }
-            let slots = self.place.turns.slots();
-            if self.place.has_next() && self.held.load(Ordering::Acquire) >= slots {
-                return Some(Err(ErrorKind::FramesHeld(slots).into()));
-            }
-            if let Poll::Ready(item) = self.poll(TICK) {
-                return item;
-            }
-        }
+        self.wait_for_next()
     }
 }
 
 impl<T: Float> fmt::Debug for Frames<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Frames<{}> at turn {}", T::DTYPE, self.place.next)
+        write!(f, "Frames<{}> at turn {}", T::DTYPE, self.position.next)
     }
 }
 
@@ -172,7 +195,7 @@ pub struct HostFrame<T: Float> {
     frames: Vec<usize>,
     shape: Vec<usize>,
     buffer: Option<Buffer<T>>,
-    rooms: Rooms<Buffer<T>>,
+    pool: Pool<Buffer<T>>,
     held: Arc<AtomicUsize>,
 }
 
@@ -209,7 +232,7 @@ impl<T: Float> HostFrame<T> {
 impl<T: Float> Drop for HostFrame<T> {
     fn drop(&mut self) {
         if let Some(buffer) = self.buffer.take() {
-            self.rooms.give(buffer);
+            self.pool.give(buffer);
             self.held.fetch_sub(1, Ordering::AcqRel);
         }
     }
@@ -229,26 +252,30 @@ struct Converter<T> {
 }
 
 impl<T: Float> Producer for Converter<T> {
-    type Room = Buffer<T>;
+    type Memory = Buffer<T>;
     type Task = Selection;
+    type Tasks = std::option::IntoIter<Selection>;
 
-    fn tasks(&mut self, block: usize) -> Result<Vec<Self::Task>> {
-        Ok(vec![self.feed.selection(block)?])
+    fn begin(&mut self, turn: usize) -> Result<Option<(usize, Self::Tasks)>> {
+        if self.feed.order().ends_pass_before(turn) {
+            self.feed.end_of_pass()?;
+        }
+        let Some(block) = self.feed.order().block(turn) else {
+            return Ok(None);
+        };
+        let selection = self.feed.selection(block)?;
+        Ok(Some((block, Some(selection).into_iter())))
     }
 
-    fn fill(&mut self, task: &Self::Task, room: &mut Buffer<T>, wanted: &Wanted) -> Result<()> {
+    fn fill(&mut self, task: &Selection, memory: &mut Buffer<T>, cancel: &Cancel) -> Result<()> {
         let plan = self.feed.proxy().plan(task);
-        self.feed.skip_to(&plan, wanted)?;
+        self.feed.skip_to(&plan, cancel)?;
         let len = voxels(&task.shape())? as usize;
-        let out = room.as_mut_slice()?;
-        let room_for = out.len();
+        let out = memory.as_mut_slice()?;
+        let most = out.len();
         let out = out
             .get_mut(..len)
-            .ok_or_else(|| Error::shape(len, format_args!("at most {room_for} elements")))?;
+            .ok_or_else(|| Error::shape(len, format_args!("at most {most} elements")))?;
         self.feed.proxy().fetch_into(&self.conversion, task, out)
-    }
-
-    fn end_of_pass(&mut self) -> Result<()> {
-        self.feed.end_of_pass()
     }
 }

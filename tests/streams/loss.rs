@@ -177,7 +177,7 @@ fn a_notice_of_loss_ends_a_stream() {
     let options = StreamOptions::new().frames(FrameOptions::new().looping());
     let mut stream = image.stream::<f32>(&gpu, options).expect("a stream");
     stream.next().expect("an item").expect("a frame");
-    gpu.device_lost();
+    gpu.mark_lost();
     let error = stream.next().expect("an item").expect_err("it was told");
     assert_eq!(error.kind(), &ErrorKind::DeviceLost);
     assert!(stream.next().is_none());

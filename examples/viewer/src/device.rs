@@ -40,7 +40,7 @@ impl Device {
         let gpu = Gpu::from_device(&device, &queue);
         // voxload installs nothing on a device of ours: it has to be told.
         let told = gpu.clone();
-        device.set_device_lost_callback(move |_, _| told.device_lost());
+        device.set_device_lost_callback(move |_, _| told.mark_lost());
         let fault = Arc::new(OnceLock::new());
         let complaint = Arc::clone(&fault);
         device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {

@@ -91,7 +91,10 @@ pub(super) fn random_boxes(gpu: &Gpu, seed: u64, count: usize) {
 fn boxes_of_any_stride() {
     let methods = &KernelMethod::ALL;
     with_each_method("boxes_of_any_stride", methods, |gpu| {
-        random_boxes(gpu, 3, 400)
+        for is_browser_like in IS_BROWSER_LIKE {
+            gpu.set_browser_like(is_browser_like);
+            random_boxes(gpu, 3, 400);
+        }
     });
 }
 
@@ -100,8 +103,12 @@ fn a_callers_device_with_default_limits() {
     let test = "a_callers_device_with_default_limits";
     if let Some((device, queue)) = plain_device(test, |_| {}) {
         let gpu = Gpu::from_device(&device, &queue);
-        assert!(!gpu.maps_primary(), "no feature was asked for");
-        random_boxes(&gpu, 4, 100);
+        let maps_primary = gpu.context().maps_primary();
+        assert!(!maps_primary, "no feature was asked for");
+        for is_browser_like in IS_BROWSER_LIKE {
+            gpu.set_browser_like(is_browser_like);
+            random_boxes(&gpu, 4, 100);
+        }
     }
 }
 
@@ -115,7 +122,11 @@ fn devices_with_tiny_limits() {
             return;
         };
         let gpu = Gpu::from_device(&device, &queue);
-        random_boxes(&gpu, 5, 60);
+        for is_browser_like in IS_BROWSER_LIKE {
+            gpu.set_browser_like(is_browser_like);
+            random_boxes(&gpu, 5, 60);
+        }
+        gpu.set_browser_like(side == 2);
         // Many tiles, some with many table entries.
         let mut random = Random(6);
         let counts = [31, 23, 29];
@@ -147,9 +158,12 @@ fn devices_with_tiny_limits() {
 
 #[test]
 fn a_callers_buffer_keeps_its_other_elements() {
-    let Some(gpu) = gpu_or_skip("a_callers_buffer_keeps_its_other_elements") else {
-        return;
-    };
+    for gpu in both_ways("a_callers_buffer_keeps_its_other_elements") {
+        a_callers_buffer_keeps_its_other_elements_on(&gpu);
+    }
+}
+
+fn a_callers_buffer_keeps_its_other_elements_on(gpu: &Gpu) {
     let mut random = Random(7);
     for _ in 0..60 {
         let (mut plan, voxels) = random_plan(&mut random);
@@ -164,22 +178,19 @@ fn a_callers_buffer_keeps_its_other_elements() {
             let scaling = Scaling::linear(0.5, 0.25);
             let conversion =
                 Conversion::new(DType::U8, ByteOrder::Little, &scaling, output).unwrap();
-            check_in_place(
-                &gpu,
-                &conversion,
-                &plan,
-                &memory,
-                &StagingOptions::default(),
-            );
+            check_in_place(gpu, &conversion, &plan, &memory, &StagingOptions::default());
         }
     }
 }
 
 #[test]
 fn what_is_stored_as_it_is_wanted_is_copied_anywhere() {
-    let Some(gpu) = gpu_or_skip("what_is_stored_as_it_is_wanted_is_copied_anywhere") else {
-        return;
-    };
+    for gpu in both_ways("what_is_stored_as_it_is_wanted_is_copied_anywhere") {
+        what_is_stored_as_it_is_wanted_is_copied_anywhere_on(&gpu);
+    }
+}
+
+fn what_is_stored_as_it_is_wanted_is_copied_anywhere_on(gpu: &Gpu) {
     let mut random = Random(8);
     for _ in 0..60 {
         // Runs that begin and end in the middle of a word too, in one slot and in several.
@@ -198,7 +209,7 @@ fn what_is_stored_as_it_is_wanted_is_copied_anywhere() {
             let memory = random_volume(output, first + count, &mut random);
             for order in ORDERS {
                 let conversion = Conversion::new(output, order, &Scaling::none(), output).unwrap();
-                check_in_place(&gpu, &conversion, &plan, &memory, &options);
+                check_in_place(gpu, &conversion, &plan, &memory, &options);
             }
         }
     }
@@ -215,11 +226,11 @@ fn check_in_place(
     let output = conversion.output;
     let len = (plan.out_range().end + 5) as usize * output.size_bytes() / 2;
     // Any bytes do for poison, so long as no result looks like them.
-    let poison = DeviceArray::from_slice(gpu, &[len], &vec![f16::from_bits(0xabcd); len]);
+    let poison = upload(gpu, &[len], &vec![f16::from_bits(0xabcd); len]);
     let target = poison.unwrap();
     load_into(gpu, conversion, plan, memory, target.buffer(), options).unwrap();
     let mut got = vec![f16::ZERO; len];
-    target.download_into(&mut got).unwrap();
+    download_into(&target, &mut got).unwrap();
     let mut got: Vec<u8> = bytemuck::cast_slice(&got).to_vec();
     check_bytes(conversion, plan, memory, &got);
     let size = output.size_bytes();

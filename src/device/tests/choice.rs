@@ -39,32 +39,52 @@ fn small_types_have_a_table_and_others_do_not() {
 }
 
 #[test]
-fn a_race_is_run_once_for_a_class() {
-    let Some(gpu) = gpu_or_skip("a_race_is_run_once_for_a_class") else {
+fn a_self_test_is_run_once_for_a_class() {
+    let Some(gpu) = gpu_or_skip("a_self_test_is_run_once_for_a_class") else {
         return;
     };
     let conversion = scaled(DType::U16, DType::F32);
-    let kernels = gpu.kernels();
-    let tests = || kernels.self_tests(KernelMethod::Table).0;
-    kernels.get_for(&gpu, &conversion, true, 1000).unwrap();
-    assert_eq!(tests(), 0, "a small load is no reason for a race");
-    kernels.get_for(&gpu, &conversion, true, 1 << 30).unwrap();
+    let tests = || gpu.kernels().self_tests(KernelMethod::Table).0;
+    kernel(&gpu, &conversion, true, 1000);
+    assert_eq!(tests(), 0, "a small load is no reason for a table");
+    let large = kernel(&gpu, &conversion, true, 1 << 30);
+    assert!(large.table.is_some(), "a large one is");
     assert_eq!(tests(), 1);
-    let made = kernels.count();
+    let made = gpu.pipelines().count();
     let other = Conversion::new(
         DType::U16,
         ByteOrder::Little,
         &Scaling::linear(3.0, 1.0),
         DType::F32,
     );
-    kernels
-        .get_for(&gpu, &other.unwrap(), true, 1 << 30)
-        .unwrap();
+    kernel(&gpu, &other.unwrap(), true, 1 << 30);
     assert_eq!(
-        (tests(), kernels.count()),
+        (tests(), gpu.pipelines().count()),
         (1, made),
         "other numbers are no other class"
     );
+    // Nothing was measured: only those that were asked for it take native f64.
+    let native = gpu.kernels().self_tests(KernelMethod::NativeF64);
+    assert_eq!(native, (0, 0));
+    let wide = kernel(&gpu, &scaled(DType::F64, DType::F32), true, 1 << 30);
+    assert!(wide.table.is_none());
+    assert_eq!(gpu.kernels().self_tests(KernelMethod::NativeF64), (0, 0));
+}
+
+/// What was measured is kept for the class, whatever the rule says.
+#[test]
+fn loads_take_what_was_measured() {
+    let Some(gpu) = gpu_or_skip("loads_take_what_was_measured") else {
+        return;
+    };
+    let scaling = Scaling::linear(0.1, -7.3);
+    let report = gpu.kernel_rates(DType::I16, &scaling, DType::F32).unwrap();
+    let conversion = scaled(DType::I16, DType::F32);
+    let tests = gpu.kernels().self_tests(KernelMethod::Table);
+    let taken = kernel(&gpu, &conversion, true, 1 << 20);
+    let is_table = report.chosen == KernelMethod::Table;
+    assert_eq!(taken.table.is_some(), is_table, "{report:?}");
+    assert_eq!(gpu.kernels().self_tests(KernelMethod::Table), tests);
 }
 
 #[test]
@@ -100,12 +120,7 @@ fn a_table_with_a_wrong_entry_fails_the_comparison() {
     let conversion = scaled(DType::U8, DType::F32);
     let memory = random_volume(DType::U8, 4096, &mut Random(32));
     check(&gpu, &conversion, &line(4096), &memory);
-    let table = gpu
-        .kernels()
-        .get(&gpu, &conversion, true)
-        .unwrap()
-        .table
-        .unwrap();
+    let table = kernel(&gpu, &conversion, true, 4096).table.unwrap();
     gpu.queue()
         .write_buffer(&table, 4 * 77, &1.0f32.to_bits().to_le_bytes());
     let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
@@ -165,13 +180,13 @@ fn the_self_test_catches_what_devices_get_wrong() {
             return;
         }
         gpu.set_kernel_choice(KernelChoice::Only(KernelMethod::NativeF64));
-        *gpu.kernels().altered.lock().unwrap() = Some((from, to));
+        *gpu.pipelines().altered.lock().unwrap() = Some((kernel::NATIVE, from, to));
         let conversion = scaled(DType::F64, DType::F64);
-        gpu.kernels().get(&gpu, &conversion, true).unwrap();
+        kernel(&gpu, &conversion, true, 4096);
         let passed = gpu.kernels().self_tests(KernelMethod::NativeF64).0 == 1;
         assert_eq!(passed, what == "nothing", "altered: {what}");
         // Whatever fails is not used.
-        *gpu.kernels().altered.lock().unwrap() = None;
+        *gpu.pipelines().altered.lock().unwrap() = None;
         let memory = random_volume(DType::F64, 4096, &mut Random(33));
         if !passed {
             check(&gpu, &conversion, &line(4096), &memory);

@@ -11,18 +11,27 @@ fn refusals_are_typed() {
     }) else {
         return;
     };
-    let gpu = Gpu::from_device(&device, &queue);
+    for is_browser_like in IS_BROWSER_LIKE {
+        let gpu = Gpu::from_device(&device, &queue);
+        gpu.set_browser_like(is_browser_like);
+        refusals_are_typed_on(&gpu);
+    }
+}
+
+fn refusals_are_typed_on(gpu: &Gpu) {
     let complex =
         Conversion::new(DType::C64, ByteOrder::Little, &Scaling::none(), DType::F32).unwrap();
     assert!(matches!(
-        gpu.can_convert(&complex).unwrap_err().kind(),
+        check_convertible(gpu.context(), &complex)
+            .unwrap_err()
+            .kind(),
         ErrorKind::DType { .. }
     ));
     let conversion =
         Conversion::new(DType::U8, ByteOrder::Little, &Scaling::none(), DType::F32).unwrap();
     let memory = random_volume(DType::U8, 300_000, &mut Random(8));
     let too_large = load::<f32>(
-        &gpu,
+        gpu,
         &conversion,
         &line(300_000),
         &memory,
@@ -38,7 +47,7 @@ fn refusals_are_typed() {
         }
     );
     // The device is as good as before.
-    check(&gpu, &conversion, &line(200_000), &memory);
+    check(gpu, &conversion, &line(200_000), &memory);
     let short = Memory {
         bytes: memory.bytes[..10].to_vec(),
         ..memory
@@ -51,7 +60,7 @@ fn refusals_are_typed() {
         }
     }
     let options = StagingOptions::default();
-    let truncated = load::<f32>(&gpu, &conversion, &line(20), &Short(short), &[20], &options);
+    let truncated = load::<f32>(gpu, &conversion, &line(20), &Short(short), &[20], &options);
     assert!(matches!(
         truncated.unwrap_err().kind(),
         ErrorKind::Truncated {
@@ -64,9 +73,6 @@ fn refusals_are_typed() {
 
 #[test]
 fn a_failing_reader_leaves_the_device_as_it_was() {
-    let Some(gpu) = gpu_or_skip("a_failing_reader_leaves_the_device_as_it_was") else {
-        return;
-    };
     struct Failing(Memory, std::sync::atomic::AtomicI64);
     impl TileReader for Failing {
         fn read_tile(&self, tile: &Plan, sink: &mut dyn FnMut(&[u8])) -> Result<()> {
@@ -82,37 +88,42 @@ fn a_failing_reader_leaves_the_device_as_it_was() {
         slot_bytes: 4096,
         ..StagingOptions::default()
     };
-    for after in [0, 1, 3, 10] {
-        let memory = random_volume(DType::U8, 50_000, &mut Random(14));
-        let reader = Failing(memory, i64::into(after));
-        let result = load::<f32>(
-            &gpu,
-            &conversion,
-            &line(50_000),
-            &reader,
-            &[50_000],
-            &options,
-        );
-        assert_eq!(result.unwrap_err().kind(), &ErrorKind::Empty);
-        check(&gpu, &conversion, &line(50_000), &reader.0);
+    for gpu in both_ways("a_failing_reader_leaves_the_device_as_it_was") {
+        for after in [0, 1, 3, 10] {
+            let memory = random_volume(DType::U8, 50_000, &mut Random(14));
+            let reader = Failing(memory, i64::into(after));
+            let result = load::<f32>(
+                &gpu,
+                &conversion,
+                &line(50_000),
+                &reader,
+                &[50_000],
+                &options,
+            );
+            assert_eq!(result.unwrap_err().kind(), &ErrorKind::Empty);
+            check(&gpu, &conversion, &line(50_000), &reader.0);
+        }
     }
 }
 
 #[test]
 fn a_target_that_cannot_serve() {
-    let Some(gpu) = gpu_or_skip("a_target_that_cannot_serve") else {
-        return;
-    };
+    for gpu in both_ways("a_target_that_cannot_serve") {
+        a_target_that_cannot_serve_on(&gpu);
+    }
+}
+
+fn a_target_that_cannot_serve_on(gpu: &Gpu) {
     let conversion =
         Conversion::new(DType::U8, ByteOrder::Little, &Scaling::none(), DType::F32).unwrap();
     let memory = random_volume(DType::U8, 100, &mut Random(15));
     let options = StagingOptions::default();
     let try_with = |size, usage, destroyed: bool| {
-        let target = gpu.buffer("target", size, usage, false).unwrap();
+        let target = wait(gpu, gpu.context().buffer("target", size, usage, false)).unwrap();
         if destroyed {
             target.destroy();
         }
-        let result = load_into(&gpu, &conversion, &line(100), &memory, &target, &options);
+        let result = load_into(gpu, &conversion, &line(100), &memory, &target, &options);
         result.unwrap_err().kind().clone()
     };
     let storage = wgpu::BufferUsages::STORAGE;
@@ -122,20 +133,19 @@ fn a_target_that_cannot_serve() {
     assert!(matches!(small, ErrorKind::Shape { .. }), "{small:?}");
     let destroyed = try_with(400, storage, true);
     assert!(matches!(destroyed, ErrorKind::Gpu(_)), "{destroyed:?}");
-    check(&gpu, &conversion, &line(100), &memory);
+    check(gpu, &conversion, &line(100), &memory);
 }
 
 #[test]
 fn many_threads_one_device() {
-    let Some(gpu) = gpu_or_skip("many_threads_one_device") else {
-        return;
-    };
-    std::thread::scope(|scope| {
-        for seed in 0..4 {
-            let gpu = gpu.clone();
-            scope.spawn(move || super::boxes::random_boxes(&gpu, 20 + seed, 40));
-        }
-    });
+    for gpu in both_ways("many_threads_one_device") {
+        std::thread::scope(|scope| {
+            for seed in 0..4 {
+                let gpu = gpu.clone();
+                scope.spawn(move || super::boxes::random_boxes(&gpu, 20 + seed, 40));
+            }
+        });
+    }
 }
 
 #[test]
@@ -171,12 +181,8 @@ fn a_callers_callbacks_stay() {
 
 fn random_boxes_and_refusals(gpu: &Gpu) {
     super::boxes::random_boxes(gpu, 30, 10);
-    let wrong = gpu.buffer(
-        "wrong",
-        4,
-        wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::MAP_WRITE,
-        false,
-    );
+    let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::MAP_WRITE;
+    let wrong = wait(gpu, gpu.context().buffer("wrong", 4, usage, false));
     assert!(matches!(wrong.unwrap_err().kind(), ErrorKind::Gpu(_)));
     let large = DeviceArray::<f64>::zeroed(gpu, &[usize::MAX, 3]);
     assert!(matches!(
@@ -188,9 +194,12 @@ fn random_boxes_and_refusals(gpu: &Gpu) {
 
 #[test]
 fn staging_is_kept_once_and_given_back() {
-    let Some(gpu) = gpu_or_skip("staging_is_kept_once_and_given_back") else {
-        return;
-    };
+    for gpu in both_ways("staging_is_kept_once_and_given_back") {
+        staging_is_kept_once_and_given_back_on(&gpu);
+    }
+}
+
+fn staging_is_kept_once_and_given_back_on(gpu: &Gpu) {
     let allocated = || {
         gpu.device()
             .generate_allocator_report()
@@ -204,12 +213,12 @@ fn staging_is_kept_once_and_given_back() {
         slot_bytes: 1 << 20,
         ..StagingOptions::default()
     };
-    let target = DeviceArray::<half::f16>::zeroed(&gpu, &[count as usize]).unwrap();
+    let target = DeviceArray::<half::f16>::zeroed(gpu, &[count as usize]).unwrap();
     let before = allocated();
     let mut during = Vec::new();
     for _ in 0..5 {
         let plan = line(count);
-        load_into(&gpu, &conversion, &plan, &memory, target.buffer(), &options).unwrap();
+        load_into(gpu, &conversion, &plan, &memory, target.buffer(), &options).unwrap();
         during.push(allocated() as i64 - before as i64);
     }
     // wgpu itself keeps a few hundred bytes more or less.
@@ -263,7 +272,7 @@ fn out_of_device_memory() {
     if gpu_or_skip("out_of_device_memory").is_none_or(|gpu| !gpu.is_software()) {
         return;
     }
-    let child = "convert::gpu::tests::faults::out_of_device_memory_child";
+    let child = "device::tests::faults::out_of_device_memory_child";
     let test = std::env::current_exe().unwrap();
     let output = std::process::Command::new("sh")
         .args([

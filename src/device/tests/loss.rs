@@ -30,11 +30,15 @@ fn a_destroyed_device_is_never_ok() {
     let count = 100_000;
     let plan = line(count);
     // The load is 25 tiles.
-    for after in [-1, 0, 1, 2, 5, 11, 17, 23, 24] {
+    for (after, is_browser_like) in [-1, 0, 1, 2, 5, 11, 17, 23, 24]
+        .into_iter()
+        .flat_map(|after| IS_BROWSER_LIKE.map(|is_browser_like| (after, is_browser_like)))
+    {
         let Some((device, queue)) = plain_device("a_destroyed_device_is_never_ok", |_| {}) else {
             return;
         };
         let gpu = Gpu::from_device(&device, &queue);
+        gpu.set_browser_like(is_browser_like);
         let reader = Destroyer {
             memory: random_volume(DType::I16, count, &mut Random(9)),
             device: device.clone(),
@@ -52,26 +56,34 @@ fn a_destroyed_device_is_never_ok() {
             &options,
         );
         let error = result.expect_err("the device was destroyed");
-        assert_eq!(error.kind(), &ErrorKind::DeviceLost, "after {after}");
+        let way = if is_browser_like {
+            "as in browsers"
+        } else {
+            "mapped"
+        };
+        assert_eq!(error.kind(), &ErrorKind::DeviceLost, "after {after}, {way}");
     }
 }
 
 #[test]
 fn a_device_destroyed_later_gives_no_download() {
     let test = "a_device_destroyed_later_gives_no_download";
-    let Some((device, queue)) = plain_device(test, |_| {}) else {
-        return;
-    };
-    let gpu = Gpu::from_device(&device, &queue);
-    let array = DeviceArray::from_slice(&gpu, &[3], &[1.0f32, 2.0, 3.0]).unwrap();
-    let mut out = [0.0; 3];
-    array.download_into(&mut out).unwrap();
-    assert_eq!(out, [1.0, 2.0, 3.0]);
-    device.destroy();
-    let error = array.download_into(&mut out).unwrap_err();
-    assert_eq!(error.kind(), &ErrorKind::DeviceLost);
-    let error = DeviceArray::from_slice(&gpu, &[3], &out).unwrap_err();
-    assert_eq!(error.kind(), &ErrorKind::DeviceLost);
+    for is_browser_like in IS_BROWSER_LIKE {
+        let Some((device, queue)) = plain_device(test, |_| {}) else {
+            return;
+        };
+        let gpu = Gpu::from_device(&device, &queue);
+        gpu.set_browser_like(is_browser_like);
+        let array = upload(&gpu, &[3], &[1.0f32, 2.0, 3.0]).unwrap();
+        let mut out = [0.0; 3];
+        download_into(&array, &mut out).unwrap();
+        assert_eq!(out, [1.0, 2.0, 3.0]);
+        device.destroy();
+        let error = download_into(&array, &mut out).unwrap_err();
+        assert_eq!(error.kind(), &ErrorKind::DeviceLost);
+        let error = upload(&gpu, &[3], &out).unwrap_err();
+        assert_eq!(error.kind(), &ErrorKind::DeviceLost);
+    }
 }
 
 #[test]
@@ -85,13 +97,14 @@ fn a_device_destroyed_at_any_time_is_never_ok_and_wrong() {
     let count = 200_000;
     let memory = random_volume(DType::I16, count, &mut Random(11));
     let mut random = Random(12);
-    let mut lost = 0;
-    for _ in 0..200 {
+    let mut lost = [0; 2];
+    for round in 0..400 {
         let test = "a_device_destroyed_at_any_time_is_never_ok_and_wrong";
         let Some((device, queue)) = plain_device(test, |_| {}) else {
             return;
         };
         let gpu = Gpu::from_device(&device, &queue);
+        gpu.set_browser_like(round % 2 == 1);
         let delay = std::time::Duration::from_micros(random.below(40_000));
         let outcome = std::thread::scope(|scope| {
             scope.spawn(|| {
@@ -107,7 +120,7 @@ fn a_device_destroyed_at_any_time_is_never_ok_and_wrong() {
                 &options,
             )?;
             let mut out = vec![0.0; count as usize];
-            array.download_into(&mut out)?;
+            download_into(&array, &mut out)?;
             Ok::<_, Error>(out)
         });
         match outcome {
@@ -119,31 +132,31 @@ fn a_device_destroyed_at_any_time_is_never_ok_and_wrong() {
             ),
             Err(error) => {
                 assert_eq!(error.kind(), &ErrorKind::DeviceLost);
-                lost += 1;
+                lost[round % 2] += 1;
             }
         }
     }
-    println!("{lost} of 200 loads met the loss");
-    assert!(lost > 20, "{lost}: the device was destroyed too late");
+    println!("{lost:?} of 200 loads each met the loss");
+    let enough = lost.iter().all(|&lost| lost > 20);
+    assert!(enough, "{lost:?}: the device was destroyed too late");
 }
 
 #[test]
 fn a_notice_of_loss_ends_a_load() {
-    let Some(gpu) = gpu_or_skip("a_notice_of_loss_ends_a_load") else {
-        return;
-    };
     struct Notice(Memory, Gpu);
     impl TileReader for Notice {
         fn read_tile(&self, tile: &Plan, sink: &mut dyn FnMut(&[u8])) -> Result<()> {
-            self.1.device_lost();
+            self.1.mark_lost();
             self.0.read_tile(tile, sink)
         }
     }
-    let memory = random_volume(DType::U8, 1000, &mut Random(13));
-    let reader = Notice(memory, gpu.clone());
-    let conversion =
-        Conversion::new(DType::U8, ByteOrder::Little, &Scaling::none(), DType::F32).unwrap();
-    let options = StagingOptions::default();
-    let result = load::<f32>(&gpu, &conversion, &line(1000), &reader, &[1000], &options);
-    assert_eq!(result.unwrap_err().kind(), &ErrorKind::DeviceLost);
+    for gpu in both_ways("a_notice_of_loss_ends_a_load") {
+        let memory = random_volume(DType::U8, 1000, &mut Random(13));
+        let reader = Notice(memory, gpu.clone());
+        let conversion =
+            Conversion::new(DType::U8, ByteOrder::Little, &Scaling::none(), DType::F32).unwrap();
+        let options = StagingOptions::default();
+        let result = load::<f32>(&gpu, &conversion, &line(1000), &reader, &[1000], &options);
+        assert_eq!(result.unwrap_err().kind(), &ErrorKind::DeviceLost);
+    }
 }

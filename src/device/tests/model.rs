@@ -29,6 +29,10 @@ pub(super) struct Memory {
 }
 
 impl TileReader for Memory {
+    fn is_random(&self) -> bool {
+        true
+    }
+
     fn read_tile(&self, tile: &Plan, sink: &mut dyn FnMut(&[u8])) -> Result<()> {
         let gather = tile.gather(self.item as u64);
         for start in gather.run_starts() {
@@ -124,6 +128,57 @@ pub(super) fn is_nan(output: DType, bits: u64) -> bool {
     }
 }
 
+/// Loads into the start of a buffer.
+pub(super) fn load_into(
+    gpu: &Gpu,
+    conversion: &Conversion,
+    plan: &Plan,
+    reader: &impl TileReader,
+    target: &wgpu::Buffer,
+    options: &StagingOptions,
+) -> Result<()> {
+    let load = Load {
+        gpu,
+        conversion,
+        plans: std::slice::from_ref(plan),
+        target: target.into(),
+        options,
+        max_part: None,
+    };
+    wait(gpu, load.run(Feeder::in_caller(reader), |_, _| {}))
+}
+
+/// Loads the whole of an array of this shape.
+pub(super) fn load<T: Float>(
+    gpu: &Gpu,
+    conversion: &Conversion,
+    plan: &Plan,
+    reader: &impl TileReader,
+    shape: &[usize],
+    options: &StagingOptions,
+) -> Result<DeviceArray<T>> {
+    assert_eq!(conversion.output, T::DTYPE);
+    let array = wait(gpu, DeviceArray::<T>::new(gpu, shape))?;
+    load_into(gpu, conversion, plan, reader, array.buffer(), options)?;
+    Ok(array)
+}
+
+/// The kernel that a load of so many voxels takes.
+pub(super) fn kernel(gpu: &Gpu, conversion: &Conversion, dense: bool, voxels: u64) -> Kernel {
+    wait(gpu, gpu.kernels().get(conversion, dense, voxels)).unwrap()
+}
+
+pub(super) fn upload<T: Float>(gpu: &Gpu, shape: &[usize], values: &[T]) -> Result<DeviceArray<T>> {
+    wait(gpu, DeviceArray::uploaded(gpu, shape, values))
+}
+
+pub(super) fn download_into<T: Float>(array: &DeviceArray<T>, out: &mut [T]) -> Result<()> {
+    match array.gpu().context().is_browser_like() {
+        true => pollster::block_on(array.download_into_async(out)),
+        false => array.download_into(out),
+    }
+}
+
 /// All bytes of a buffer.
 pub(super) fn download(
     gpu: &Gpu,
@@ -135,7 +190,7 @@ pub(super) fn download(
     let options = StagingOptions::default();
     fn get<T: Float>(array: &DeviceArray<T>) -> Vec<u8> {
         let mut out = vec![T::from_f64(0.0); array.len()];
-        array.download_into(&mut out).unwrap();
+        download_into(array, &mut out).unwrap();
         bytemuck::cast_slice(&out).to_vec()
     }
     match conversion.output {

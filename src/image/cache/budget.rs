@@ -4,9 +4,9 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-#[cfg(feature = "gpu")]
-use super::device::OnDevice;
 use crate::array::StoredArray;
+#[cfg(feature = "gpu")]
+use crate::device::array::UntypedArray;
 
 /// How many bytes of computed values the images that share it may keep, on the host and on devices.
 ///
@@ -57,7 +57,7 @@ pub(crate) enum Content {
     Edited(u64),
     /// Values on a device.
     #[cfg(feature = "gpu")]
-    Device(OnDevice),
+    Device(UntypedArray),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,27 +1,28 @@
 //! Statistics on a device: the kernel converts a part into scratch memory, a second one reduces it there. Only what is
 //! kept of blocks, bins and series comes back.
 
-mod reducer;
-
 use std::ops::Range;
+use std::sync::LazyLock;
 
 use rayon::prelude::*;
 
-pub(crate) use reducer::Reducers;
-use reducer::{Job, Reducer};
-
 use super::moments::{BLOCK, LANES, Lane, Moments};
 use super::temporal::{self, Series, TemporalStatistics};
-use super::{
-    AtHand, Histogram, RUN, Statistics, StatisticsOptions, frame_shape, passes, statistics_of,
-};
+use super::{AtHand, Histogram, RUN, Statistics, StatisticsOptions, frame_shape, window_of};
+use crate::convert::wgsl;
+use crate::device::context::Context;
+use crate::device::cut::check_convertible;
+use crate::device::pipelines::{Pipeline, Program, STORAGE, STORAGE_READ};
+use crate::device::proxy::Parts;
 use crate::device::{DeviceArray, Gpu};
+use crate::dtype::DType;
 use crate::error::{ErrorKind, Result};
 use crate::float::Float;
 use crate::image::DataobjImage;
 use crate::plan::Plan;
 use crate::plan::index::Index;
 use crate::read::proxy::ArrayProxy;
+use crate::read::wait::Site;
 
 /// Values that are converted and reduced at a time.
 const PART: u64 = 1 << 22;
@@ -35,6 +36,17 @@ const SERIES_WORDS: usize = 7;
 /// Counters of a histogram with all its copies, about.
 const COUNTERS: usize = 4096;
 
+/// The shader, with the sizes that it shares with the CPU's side.
+static SHADER: LazyLock<String> = LazyLock::new(|| {
+    wgsl::statistics(&format!(
+        "const LANES = {LANES}u;
+const BLOCK = {BLOCK}u;
+const LANE_WORDS = {LANE_WORDS}u;
+const SERIES_WORDS = {SERIES_WORDS}u;
+"
+    ))
+});
+
 impl DataobjImage {
     /// The same as [`Self::statistics`], to the bit, computed on a device while the file streams through it: in parts
     /// of at most 4 Mi values, of which the host sees only sums. Values that are in memory already, and those that the
@@ -43,17 +55,45 @@ impl DataobjImage {
     /// # Errors
     /// As [`Self::statistics`]; [`ErrorKind::DType`] for complex numbers and colours, which have no kernel;
     /// [`ErrorKind::GpuOutOfMemory`], [`ErrorKind::DeviceLost`], [`ErrorKind::Gpu`].
+    #[cfg(not(target_family = "wasm"))]
     pub fn statistics_gpu<T: Float>(
         &self,
         gpu: &Gpu,
         options: &StatisticsOptions,
     ) -> Result<Statistics> {
-        let proxy = match self.values_at_hand::<T>()? {
-            AtHand::Values(values) => return statistics_of(options, values.as_slice()),
-            AtHand::File(proxy) => proxy,
-        };
-        let outcome = passes::<T>(options, |histogram| pass::<T>(gpu, proxy, histogram));
-        or_on_cpu(outcome, || self.statistics::<T>(options))
+        let statistics = self.statistics_on::<T>(gpu, options, Site::Caller);
+        gpu.context().block_on(statistics)
+    }
+
+    /// [`Self::statistics_gpu`], awaited.
+    ///
+    /// # Errors
+    /// As [`Self::statistics_gpu`].
+    pub async fn statistics_gpu_async<T: Float>(
+        &self,
+        gpu: &Gpu,
+        options: &StatisticsOptions,
+    ) -> Result<Statistics> {
+        let site = gpu.context().background();
+        let statistics = self.statistics_on::<T>(gpu, options, site);
+        gpu.context().drive(statistics).await
+    }
+
+    async fn statistics_on<T: Float>(
+        &self,
+        gpu: &Gpu,
+        options: &StatisticsOptions,
+        site: Site,
+    ) -> Result<Statistics> {
+        let values = self.values_for_device::<T>(site).await?;
+        if let AtHand::File(proxy) = &values {
+            let statistics = passes::<T>(gpu, proxy, options, site).await;
+            if !is_unsupported(&statistics) {
+                return statistics;
+            }
+        }
+        let options = *options;
+        site.run(move || values.statistics(&options)).await?
     }
 
     /// The same as [`Self::temporal_statistics`], to the bit, computed on a device: frame by frame, in bands of at most
@@ -62,28 +102,74 @@ impl DataobjImage {
     ///
     /// # Errors
     /// As [`Self::temporal_statistics`] and [`Self::statistics_gpu`].
+    #[cfg(not(target_family = "wasm"))]
     pub fn temporal_statistics_gpu<T: Float>(&self, gpu: &Gpu) -> Result<TemporalStatistics<T>> {
-        match self.values_at_hand::<T>()? {
-            AtHand::Values(_) => self.temporal_statistics(),
-            AtHand::File(proxy) => or_on_cpu(over_time(gpu, proxy), || self.temporal_statistics()),
+        let statistics = self.temporal_statistics_on(gpu, Site::Caller);
+        gpu.context().block_on(statistics)
+    }
+
+    /// [`Self::temporal_statistics_gpu`], awaited.
+    ///
+    /// # Errors
+    /// As [`Self::temporal_statistics_gpu`].
+    pub async fn temporal_statistics_gpu_async<T: Float>(
+        &self,
+        gpu: &Gpu,
+    ) -> Result<TemporalStatistics<T>> {
+        let statistics = self.temporal_statistics_on(gpu, gpu.context().background());
+        gpu.context().drive(statistics).await
+    }
+
+    async fn temporal_statistics_on<T: Float>(
+        &self,
+        gpu: &Gpu,
+        site: Site,
+    ) -> Result<TemporalStatistics<T>> {
+        let values = self.values_for_device::<T>(site).await?;
+        if let AtHand::File(proxy) = &values {
+            let statistics = over_time(gpu, proxy, site).await;
+            if !is_unsupported(&statistics) {
+                return statistics;
+            }
         }
+        let shape = self.shape().to_vec();
+        site.run(move || values.over_time(&shape)).await?
     }
 }
 
-/// What a device cannot do at all is done on the CPU.
-fn or_on_cpu<R>(outcome: Result<R>, on_cpu: impl FnOnce() -> Result<R>) -> Result<R> {
-    match outcome {
-        Err(error) if matches!(error.kind(), ErrorKind::GpuUnsupported(_)) => on_cpu(),
-        outcome => outcome,
-    }
+/// Whether the device cannot do it at all: then the CPU does.
+fn is_unsupported<R>(outcome: &Result<R>) -> bool {
+    let error = outcome.as_ref().err();
+    error.is_some_and(|error| matches!(error.kind(), ErrorKind::GpuUnsupported(_)))
+}
+
+/// Two passes where the histogram's window is that of the values, else one.
+async fn passes<T: Float>(
+    gpu: &Gpu,
+    proxy: &ArrayProxy,
+    options: &StatisticsOptions,
+    site: Site,
+) -> Result<Statistics> {
+    let Some(bins) = options.bins else {
+        let moments = pass::<T>(gpu, proxy, None, site).await?;
+        return Ok(Statistics::new(moments, None));
+    };
+    let window = match options.window {
+        Some(window) => window,
+        None => {
+            // Refused before the work is done.
+            Histogram::new::<T>(bins, (0.0, 1.0))?;
+            window_of(&pass::<T>(gpu, proxy, None, site).await?)
+        }
+    };
+    let mut histogram = Histogram::new::<T>(bins, window)?;
+    let moments = pass::<T>(gpu, proxy, Some(&mut histogram), site).await?;
+    Ok(Statistics::new(moments, Some(histogram)))
 }
 
 /// The most values of a part on this device.
-fn part_size(gpu: &Gpu, item: u64) -> Result<u64> {
-    let limits = gpu.limits();
-    let binding = limits
-        .max_storage_buffer_binding_size
-        .min(limits.max_buffer_size);
+fn part_size(context: &Context, item: u64) -> Result<u64> {
+    let (limits, binding) = (context.limits(), context.max_binding());
     let side = u64::from(limits.max_compute_workgroups_per_dimension);
     // A part can begin and end within blocks: it has two more ends than blocks.
     let blocks = (binding / BLOCK_BYTES).min(side.saturating_pow(3));
@@ -98,15 +184,17 @@ fn part_size(gpu: &Gpu, item: u64) -> Result<u64> {
 }
 
 /// One pass over all values.
-fn pass<T: Float>(
+async fn pass<T: Float>(
     gpu: &Gpu,
     proxy: &ArrayProxy,
     mut histogram: Option<&mut Histogram>,
+    site: Site,
 ) -> Result<Moments> {
+    let context = gpu.context();
     let conversion = proxy.conversion(T::DTYPE)?;
-    gpu.can_convert(&conversion)?;
-    let part = part_size(gpu, size_of::<T>() as u64)?;
-    let reducer = gpu.reducers().get(gpu, Job::Reduce, T::DTYPE)?;
+    check_convertible(context, &conversion)?;
+    let part = part_size(context, size_of::<T>() as u64)?;
+    let reducer = reducer(gpu, "reduce", T::DTYPE).await?;
     let all = proxy.len() as u64;
     let blocks = all.min(RUN).div_ceil(BLOCK as u64);
     let edges = match &histogram {
@@ -115,35 +203,41 @@ fn pass<T: Float>(
     };
     let bins = histogram.as_ref().map_or(0, |found| found.counts.len());
     let copies = (COUNTERS / bins.max(1)).clamp(1, 64);
-    let scratch = DeviceArray::<T>::zeroed(gpu, &[all.min(part) as usize])?;
+    let scratch = DeviceArray::<T>::new(gpu, &[all.min(part) as usize]).await?;
     let work = Work {
-        gpu,
+        context,
         reducer: &reducer,
         values: scratch.buffer(),
-        state: words(gpu, blocks as usize * LANE_WORDS * LANES)?,
-        edges: words_of(gpu, &edges)?,
-        counts: words(gpu, bins * copies)?,
-        params: params(gpu)?,
+        state: words(gpu, blocks as usize * LANE_WORDS * LANES).await?,
+        edges: words_of(gpu, &edges).await?,
+        counts: words(gpu, bins * copies).await?,
+        params: params(context).await?,
         counted: [bins as u32, copies as u32],
     };
     let mut moments = Moments::default();
     for run in proxy.in_stored_order(RUN)? {
-        work.clear()?;
+        work.clear().await?;
         let blocks = run.len().div_ceil(BLOCK as u64) as usize;
         let plans = [Plan {
             out_first: 0,
             ..run
         }];
-        let reduce = |_, range, encoder: &mut _| work.reduce(range, encoder);
-        proxy.for_each_part(gpu, &conversion, &plans, part, scratch.buffer(), reduce)?;
-        moments = of_blocks(&download(&work.state)?, blocks)
+        let parts = Parts {
+            conversion: &conversion,
+            plans: &plans,
+            max_voxels: part,
+            scratch: scratch.buffer(),
+        };
+        let reduce = |range, encoder: &mut _| work.reduce(range, encoder);
+        proxy.convert_parts(gpu, parts, site, reduce).await?;
+        moments = of_blocks(&download(&work.state).await?, blocks)
             .into_iter()
             .fold(moments, Moments::merged);
         if let Some(histogram) = &mut histogram {
-            add_counts(histogram, &download(&work.counts)?);
+            add_counts(histogram, &download(&work.counts).await?);
         }
     }
-    proxy.check_end_if_whole()?;
+    check_end(proxy, site).await?;
     Ok(moments)
 }
 
@@ -165,8 +259,8 @@ fn add_counts(histogram: &mut Histogram, counts: &[u32]) {
 
 /// What the second kernel works with.
 struct Work<'a> {
-    gpu: &'a Gpu,
-    reducer: &'a Reducer,
+    context: &'a Context,
+    reducer: &'a Pipeline,
     values: &'a wgpu::Buffer,
     state: DeviceArray<f32>,
     edges: DeviceArray<f32>,
@@ -177,16 +271,15 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn clear(&self) -> Result<()> {
-        self.gpu.guarded(0, || {
-            let mut encoder = self
-                .gpu
-                .device()
-                .create_command_encoder(&Default::default());
+    async fn clear(&self) -> Result<()> {
+        let clear = self.context.guarded(0, || {
+            let device = self.context.device();
+            let mut encoder = device.create_command_encoder(&Default::default());
             encoder.clear_buffer(self.state.buffer(), 0, None);
             encoder.clear_buffer(self.counts.buffer(), 0, None);
-            self.gpu.queue().submit([encoder.finish()]);
-        })
+            self.context.queue().submit([encoder.finish()]);
+        });
+        clear.await
     }
 
     /// Records the reduction of a range of a run.
@@ -216,57 +309,98 @@ impl Work<'_> {
         // Parts are far below 2^32 values. What is written here is there before the next submission, which this is in.
         let params = [first as u32, (range.end - range.start) as u32];
         let params = [params, self.counted].concat();
-        self.gpu
-            .queue()
-            .write_buffer(&self.params, 0, bytemuck::cast_slice(&params));
+        let queue = self.context.queue();
+        queue.write_buffer(&self.params, 0, bytemuck::cast_slice(&params));
         let state = wgpu::BufferBinding {
             buffer: self.state.buffer(),
             offset: window.start,
             size: wgpu::BufferSize::new(window.end - window.start),
         };
-        self.reducer.record(
-            self.gpu,
-            [
-                self.values.as_entire_binding(),
-                wgpu::BindingResource::Buffer(state),
-                self.edges.buffer().as_entire_binding(),
-                self.counts.buffer().as_entire_binding(),
-                self.params.as_entire_binding(),
-            ],
-            groups as u32,
-            encoder,
-        );
+        let resources = [
+            self.values.as_entire_binding(),
+            wgpu::BindingResource::Buffer(state),
+            self.edges.buffer().as_entire_binding(),
+            self.counts.buffer().as_entire_binding(),
+            self.params.as_entire_binding(),
+        ];
+        let entries: Vec<wgpu::BindGroupEntry<'_>> = (0..)
+            .zip(resources)
+            .map(|(binding, resource)| wgpu::BindGroupEntry { binding, resource })
+            .collect();
+        let bound = (self.reducer).bind(self.context, "voxload statistics", &entries);
+        (self.reducer).record(self.context, &bound, groups as u32, encoder);
     }
 }
 
+/// The pipeline that reduces values of this type.
+///
+/// # Errors
+/// [`ErrorKind::GpuUnsupported`] for a device with limits too small for it, [`ErrorKind::Gpu`],
+/// [`ErrorKind::DeviceLost`].
+async fn reducer(gpu: &Gpu, entry_point: &'static str, values: DType) -> Result<Pipeline> {
+    let limits = gpu.limits();
+    let lanes = LANES as u32;
+    let enough = limits.max_storage_buffers_per_shader_stage >= 4
+        && limits.max_uniform_buffers_per_shader_stage >= 1
+        && limits.max_compute_workgroup_size_x >= lanes
+        && limits.max_compute_invocations_per_workgroup >= lanes
+        && BLOCK_BYTES.is_multiple_of(limits.min_storage_buffer_offset_alignment.into());
+    if !enough {
+        return Err(ErrorKind::GpuUnsupported("kernels of statistics".to_owned()).into());
+    }
+    let program = Program {
+        label: "voxload statistics",
+        shader: "statistics",
+        source: &SHADER,
+        entry_point,
+        constants: vec![("OUTPUT", wgsl::dtype_code(values).into())],
+        bindings: vec![
+            (0, STORAGE_READ),
+            (1, STORAGE),
+            (2, STORAGE_READ),
+            (3, STORAGE),
+            (4, wgpu::BufferBindingType::Uniform),
+        ],
+    };
+    gpu.pipelines().get(gpu.context(), &program).await
+}
+
+/// Does what a whole read does at its end.
+async fn check_end(proxy: &ArrayProxy, site: Site) -> Result<()> {
+    let proxy = proxy.clone();
+    site.run(move || proxy.check_end_if_whole()).await?
+}
+
 /// Statistics over time of what a proxy shows.
-fn over_time<T: Float>(gpu: &Gpu, proxy: &ArrayProxy) -> Result<TemporalStatistics<T>> {
+async fn over_time<T: Float>(
+    gpu: &Gpu,
+    proxy: &ArrayProxy,
+    site: Site,
+) -> Result<TemporalStatistics<T>> {
+    let context = gpu.context();
     let (frame, frames) = frame_shape(proxy.shape())?;
     let conversion = proxy.conversion(T::DTYPE)?;
-    gpu.can_convert(&conversion)?;
-    let part = part_size(gpu, size_of::<T>() as u64)?;
-    let reducer = gpu.reducers().get(gpu, Job::OverTime, T::DTYPE)?;
-    let limits = gpu.limits();
-    let binding = limits
-        .max_storage_buffer_binding_size
-        .min(limits.max_buffer_size);
-    let most = BAND.min(binding / (4 * SERIES_WORDS as u64)).max(1);
+    check_convertible(context, &conversion)?;
+    let part = part_size(context, size_of::<T>() as u64)?;
+    let reducer = reducer(gpu, "over_time", T::DTYPE).await?;
+    let fitting = context.max_binding() / (4 * SERIES_WORDS as u64);
+    let most = BAND.min(fitting).max(1);
     let plans = frame_plans(proxy, frames)?;
     let mut series = super::room_for(&frame)?;
     let Some(first) = plans.first().filter(|plan| !plan.empty) else {
         return temporal::summarised(&series, &frame, frames as u64);
     };
     let item = conversion.stored.size_bytes() as u64;
-    let scratch = DeviceArray::<T>::zeroed(gpu, &[first.len().min(part) as usize])?;
+    let scratch = DeviceArray::<T>::new(gpu, &[first.len().min(part) as usize]).await?;
     for band in first.in_stored_order().tiles(item, most, most) {
         let work = Work {
-            gpu,
+            context,
             reducer: &reducer,
             values: scratch.buffer(),
-            state: words(gpu, band.len() as usize * SERIES_WORDS)?,
-            edges: words(gpu, 0)?,
-            counts: words(gpu, 0)?,
-            params: params(gpu)?,
+            state: words(gpu, band.len() as usize * SERIES_WORDS).await?,
+            edges: words(gpu, 0).await?,
+            counts: words(gpu, 0).await?,
+            params: params(context).await?,
             counted: [0, 1],
         };
         let of_frame = |plan: &Plan| Plan {
@@ -275,23 +409,21 @@ fn over_time<T: Float>(gpu: &Gpu, proxy: &ArrayProxy) -> Result<TemporalStatisti
             ..band.clone()
         };
         let bands: Vec<Plan> = plans.iter().map(of_frame).collect();
-        proxy.for_each_part(
-            gpu,
-            &conversion,
-            &bands,
-            part,
-            scratch.buffer(),
-            |_, range, encoder| {
-                work.over_time(range, encoder);
-            },
-        )?;
-        let state = download(&work.state)?;
+        let parts = Parts {
+            conversion: &conversion,
+            plans: &bands,
+            max_voxels: part,
+            scratch: scratch.buffer(),
+        };
+        let reduce = |range, encoder: &mut _| work.over_time(range, encoder);
+        proxy.convert_parts(gpu, parts, site, reduce).await?;
+        let state = download(&work.state).await?;
         let places = series.iter_mut().skip(band.out_first as usize);
         for (place, words) in places.zip(state.chunks_exact(SERIES_WORDS)) {
             *place = one_series(words);
         }
     }
-    proxy.check_end_if_whole()?;
+    check_end(proxy, site).await?;
     temporal::summarised(&in_place(first, series), &frame, frames as u64)
 }
 
@@ -367,24 +499,27 @@ fn ordered(edges: &[f64]) -> Vec<u32> {
 }
 
 /// Room for words on the device, all zero; at least one.
-fn words(gpu: &Gpu, count: usize) -> Result<DeviceArray<f32>> {
-    DeviceArray::zeroed(gpu, &[count.max(2)])
+async fn words(gpu: &Gpu, count: usize) -> Result<DeviceArray<f32>> {
+    DeviceArray::new(gpu, &[count.max(2)]).await
 }
 
-fn words_of(gpu: &Gpu, values: &[u32]) -> Result<DeviceArray<f32>> {
-    let array = words(gpu, values.len())?;
-    gpu.guarded(0, || {
-        gpu.queue()
-            .write_buffer(array.buffer(), 0, bytemuck::cast_slice(values));
-    })?;
+async fn words_of(gpu: &Gpu, values: &[u32]) -> Result<DeviceArray<f32>> {
+    let array = words(gpu, values.len()).await?;
+    let context = gpu.context();
+    let write = context.guarded(0, || {
+        let bytes = bytemuck::cast_slice(values);
+        context.queue().write_buffer(array.buffer(), 0, bytes);
+    });
+    write.await?;
     Ok(array)
 }
 
-fn params(gpu: &Gpu) -> Result<wgpu::Buffer> {
+async fn params(context: &Context) -> Result<wgpu::Buffer> {
     let usage = wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST;
-    gpu.buffer("voxload statistics", 16, usage, false)
+    context.buffer("voxload statistics", 16, usage, false).await
 }
 
-fn download(array: &DeviceArray<f32>) -> Result<Vec<u32>> {
-    Ok(bytemuck::cast_slice(array.download()?.as_slice()).to_vec())
+async fn download(array: &DeviceArray<f32>) -> Result<Vec<u32>> {
+    let values = array.downloaded().await?;
+    Ok(bytemuck::cast_slice(values.as_slice()).to_vec())
 }

@@ -1,10 +1,11 @@
-//! The way out to a texture of the caller's: frames are converted to a slab of padded rows, and copied from there.
+//! A texture of the caller's as the target of a stream: frames are converted to a slab of padded rows, and copied from
+//! there.
 
-use super::StreamTarget;
 use crate::convert::Conversion;
 use crate::convert::texel::Texels;
-use crate::device::Gpu;
-use crate::device::Target;
+use crate::device::context::Context;
+use crate::device::cut::check_watchable;
+use crate::device::load::Target;
 use crate::device::texture::{Slab, check_texture, texture_shape};
 use crate::error::{Error, ErrorKind, Result};
 use crate::float::Float;
@@ -13,25 +14,27 @@ use crate::stream::feed::Feed;
 
 /// A texture of the caller's, and what frames pass through on their way to it.
 #[derive(Clone)]
-pub(super) struct Outlet {
+pub(super) struct TextureTarget {
     pub texture: wgpu::Texture,
     slab: Slab,
     texels: Texels,
     /// Where the host reads whether values were lost: mapped between two frames.
-    probe: wgpu::Buffer,
+    pub probe: wgpu::Buffer,
 }
 
-impl Outlet {
-    /// The outlet that a target asks for; `None` for buffers.
+impl TextureTarget {
+    /// Checks the texture, and makes what frames pass through.
     ///
     /// # Errors
     /// [`ErrorKind::Shape`] and [`ErrorKind::Usage`] for a texture that does not serve, or texels that are not made of
     /// `T`; [`ErrorKind::GpuUnsupported`] for a device that cannot run the kernel; [`ErrorKind::LimitExceeded`] for a
     /// frame whose padded rows are above the largest buffer; as [`Slab::new`].
-    pub fn new<T: Float>(gpu: &Gpu, feed: &Feed, target: &StreamTarget) -> Result<Option<Self>> {
-        let StreamTarget::Texture { texture, texels } = target else {
-            return Ok(None);
-        };
+    pub async fn new<T: Float>(
+        context: &Context,
+        feed: &Feed,
+        texture: &wgpu::Texture,
+        texels: Texels,
+    ) -> Result<Self> {
         if texels.values() != T::DTYPE {
             return Err(Error::usage(format_args!(
                 "a stream of {:?} texels is one of {}, not of {}",
@@ -42,30 +45,32 @@ impl Outlet {
         }
         let mut shape = feed.proxy().shape();
         if let Some((_, frame)) = shape.split_last().filter(|_| shape.len() > 3) {
-            if feed.turns().are_blocked() {
+            if feed.order().are_blocked() {
                 return Err(Error::usage("a stream in blocks does not go to a texture"));
             }
             shape = frame;
         }
         let shape = texture_shape(shape)?;
-        check_texture(texture, shape, *texels)?;
-        gpu.can_convert_watched(&texels.conversion(feed.proxy().conversion(T::DTYPE)?))?;
-        let slab = Slab::new(gpu, shape, *texels, u64::MAX)?;
+        check_texture(texture, shape, texels)?;
+        let conversion = texels.conversion(feed.proxy().conversion(T::DTYPE)?);
+        check_watchable(context, &conversion)?;
+        let slab = Slab::new(context, shape, texels, u64::MAX).await?;
         if slab.ranges().count() > 1 {
             return Err(ErrorKind::LimitExceeded {
                 limit: "max_buffer_size",
                 needed: slab.frame_bytes(),
-                allowed: gpu.limits().max_buffer_size,
+                allowed: context.limits().max_buffer_size,
             }
             .into());
         }
         let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
-        Ok(Some(Self {
+        let probe = context.buffer("voxload probe of losses", 4, usage, true);
+        Ok(Self {
             texture: texture.clone(),
             slab,
-            texels: *texels,
-            probe: gpu.buffer("voxload probe of losses", 4, usage, true)?,
-        }))
+            texels,
+            probe: probe.await?,
+        })
     }
 
     /// What packets write to.
@@ -98,24 +103,12 @@ impl Outlet {
         encoder.clear_buffer(self.slab.losses(), 0, None);
     }
 
-    /// Records what comes behind the last packet of a frame: the frame is then in the texture.
+    /// Records what comes after the last packet of a frame: the frame is then in the texture, and the word that tells of
+    /// losses in the probe.
     pub fn record_end(&self, encoder: &mut wgpu::CommandEncoder) {
         let depth = self.texture.size().depth_or_array_layers as usize;
         self.probe.unmap();
         self.slab.record_copy(&(0..depth), &self.texture, encoder);
         encoder.copy_buffer_to_buffer(self.slab.losses(), 0, &self.probe, 0, 4);
-    }
-
-    /// Asks, behind the submission with [`Self::record_end`], whether nothing was lost. `None` is told when the device
-    /// was.
-    pub fn ask(&self, tell: impl FnOnce(Option<bool>) + Send + 'static) {
-        let probe = self.probe.clone();
-        (self.probe).map_async(wgpu::MapMode::Read, .., move |result| {
-            let exact = result.ok().and_then(|()| {
-                let losses = probe.get_mapped_range(..).ok()?;
-                Some(losses.iter().all(|&byte| byte == 0))
-            });
-            tell(exact);
-        });
     }
 }

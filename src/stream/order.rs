@@ -18,7 +18,7 @@ use crate::plan::index::Index;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FrameOptions {
     first: usize,
-    behind: Option<usize>,
+    end: Option<usize>,
     step: usize,
     block: Option<usize>,
     reverse: bool,
@@ -30,7 +30,7 @@ impl Default for FrameOptions {
     fn default() -> Self {
         Self {
             first: 0,
-            behind: None,
+            end: None,
             step: 1,
             block: None,
             reverse: false,
@@ -53,9 +53,9 @@ impl FrameOptions {
             Bound::Excluded(&before) => before.saturating_add(1),
             Bound::Unbounded => 0,
         };
-        self.behind = match range.end_bound() {
+        self.end = match range.end_bound() {
             Bound::Included(&last) => Some(last.saturating_add(1)),
-            Bound::Excluded(&behind) => Some(behind),
+            Bound::Excluded(&end) => Some(end),
             Bound::Unbounded => None,
         };
         self
@@ -94,7 +94,7 @@ impl FrameOptions {
 
 /// The blocks of a stream, in the order in which they are to come: turn 0, turn 1, ...
 #[derive(Debug, Clone)]
-pub(crate) struct Turns {
+pub(crate) struct FrameOrder {
     options: FrameOptions,
     /// Frames that are selected.
     count: usize,
@@ -104,7 +104,7 @@ pub(crate) struct Turns {
     series: bool,
 }
 
-impl Turns {
+impl FrameOrder {
     /// # Errors
     /// [`crate::ErrorKind::Usage`] for a step, a block or slots of 0.
     pub fn new(shape: &[usize], options: &FrameOptions) -> Result<Self> {
@@ -118,9 +118,9 @@ impl Turns {
             Some(&frames) if series => frames,
             _ => 1,
         };
-        let behind = options.behind.map_or(all, |behind| behind.min(all));
+        let end = options.end.map_or(all, |end| end.min(all));
         Ok(Self {
-            count: behind.saturating_sub(options.first).div_ceil(options.step),
+            count: end.saturating_sub(options.first).div_ceil(options.step),
             options: options.clone(),
             all,
             series,
@@ -159,9 +159,9 @@ impl Turns {
         })
     }
 
-    /// Whether a pass over all blocks ends with this turn.
-    pub fn ends_pass(&self, turn: usize) -> bool {
-        (turn + 1).is_multiple_of(self.blocks().max(1))
+    /// Whether a pass over all blocks has ended when this turn begins.
+    pub fn ends_pass_before(&self, turn: usize) -> bool {
+        turn > 0 && turn.is_multiple_of(self.blocks().max(1))
     }
 
     /// Whether a pass reads the file forwards up to its last frame.

@@ -1,0 +1,413 @@
+//! The engine under every upload: it submits filled slots, takes back what the device has finished, and finds out what
+//! went wrong. It is polled and never waits; three thin drivers stand on it: blocking calls ([`Context::block_on`]),
+//! futures ([`Context::drive`]), and `pump` of streams.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{self, Poll};
+
+use web_time::Instant;
+
+use super::context::{Context, PATIENCE, Scope, no_answer, outcome};
+use super::staging::{Ring, Slot, SlotMemory};
+use super::timer::Timer;
+use crate::error::{ErrorKind, Result};
+use crate::read::ahead::{Ahead, Event, Filled, Producer};
+use crate::read::trace::Tracer;
+use crate::read::wait::{Mailbox, MaybeSend};
+
+/// Submits work for the device and waits for it. `K` says what a piece of work belongs to.
+pub(crate) struct Engine<K> {
+    context: Context,
+    ring: Ring,
+    timer: Option<Timer>,
+    tracer: Option<Arc<Tracer>>,
+    returned: Arc<Mailbox<Returned<K>>>,
+    /// Pieces of work that the device has not finished.
+    on_device: usize,
+    /// What the device may have against earlier calls.
+    scopes: Vec<Scope>,
+    last_sign: Instant,
+}
+
+/// A piece of work that the device has finished, or lost.
+pub(crate) struct Returned<K> {
+    pub key: K,
+    /// The slot's memory, to be filled again.
+    pub memory: Option<SlotMemory>,
+    /// A word that was asked for.
+    pub word: Option<u32>,
+    is_mapped: bool,
+}
+
+impl<K: MaybeSend + 'static> Engine<K> {
+    /// Timestamps are taken for the tracer when `timed`, where the device has them.
+    ///
+    /// # Errors
+    /// As [`Timer::new`].
+    pub async fn new(
+        context: &Context,
+        ring: Ring,
+        tracer: Option<Arc<Tracer>>,
+        timed: bool,
+    ) -> Result<Self> {
+        let timer = match &tracer {
+            Some(tracer) if timed => Timer::new(context, ring.slots().len(), tracer).await?,
+            _ => None,
+        };
+        Ok(Self {
+            context: context.clone(),
+            ring,
+            timer,
+            tracer,
+            returned: Arc::default(),
+            on_device: 0,
+            scopes: Vec::new(),
+            last_sign: Instant::now(),
+        })
+    }
+
+    pub fn ring(&self) -> &Ring {
+        &self.ring
+    }
+
+    /// Makes one submission of what `record` records, of so many staged bytes.
+    ///
+    /// # Errors
+    /// What the device has against it, as far as that is known at once; those of `record`.
+    pub fn submit(
+        &mut self,
+        bytes: u64,
+        record: impl FnOnce(&mut Recorder<'_, K>) -> Result<()>,
+    ) -> Result<()> {
+        let (context, tracer) = (self.context.clone(), self.tracer.clone());
+        let send = || {
+            context.scope(bytes, || {
+                let encoder = context.device().create_command_encoder(&Default::default());
+                let mut recorder = Recorder {
+                    engine: self,
+                    encoder,
+                    proofs: Vec::new(),
+                };
+                record(&mut recorder)?;
+                let Recorder {
+                    encoder, proofs, ..
+                } = recorder;
+                context.queue().submit([encoder.finish()]);
+                self.on_device += proofs.len();
+                for proof in proofs {
+                    self.ask(proof);
+                }
+                Ok(())
+            })
+        };
+        let (recorded, scope) = match tracer {
+            Some(tracer) => tracer.submission(bytes, send),
+            None => send(),
+        };
+        self.last_sign = Instant::now();
+        self.watch(scope)?;
+        recorded
+    }
+
+    /// Asks for the map that proves that a piece of work was done.
+    fn ask(&self, proof: Proof<K>) {
+        let Proof {
+            buffer,
+            mode,
+            mut returned,
+            has_word,
+            timed,
+        } = proof;
+        if let (Some(slot), Some(timer)) = (timed, &self.timer) {
+            timer.read(slot);
+        }
+        let mailbox = Arc::clone(&self.returned);
+        let Some(buffer) = buffer else {
+            // There was nothing to do.
+            returned.is_mapped = true;
+            return mailbox.put(returned);
+        };
+        let kept = buffer.clone();
+        buffer.map_async(mode, .., move |result| {
+            returned.is_mapped = result.is_ok();
+            if has_word && returned.is_mapped {
+                returned.word = word(&kept);
+                returned.is_mapped = returned.word.is_some();
+            }
+            mailbox.put(returned);
+        });
+    }
+
+    /// Looks at the outcome of a scope whenever the engine is polled; the first time at once.
+    ///
+    /// # Errors
+    /// The outcome.
+    pub fn watch(&mut self, scope: Scope) -> Result<()> {
+        self.scopes.push(scope);
+        self.check_scopes(&mut task::Context::from_waker(task::Waker::noop()))
+    }
+
+    fn check_scopes(&mut self, cx: &mut task::Context<'_>) -> Result<()> {
+        let mut result = Ok(());
+        self.scopes.retain_mut(|scope| match outcome(scope, cx) {
+            Some(outcome) => {
+                if result.is_ok() {
+                    result = outcome;
+                }
+                false
+            }
+            None => true,
+        });
+        result
+    }
+
+    /// The next piece of work that the device has finished.
+    ///
+    /// # Errors
+    /// [`ErrorKind::DeviceLost`]; what the device has against an earlier submission.
+    pub fn poll_returned(&mut self, cx: &mut task::Context<'_>) -> Poll<Result<Returned<K>>> {
+        self.check_scopes(cx)?;
+        self.context.check_lost()?;
+        match self.returned.poll_take(cx) {
+            Poll::Ready(Some(returned)) if returned.is_mapped => {
+                self.last_sign = Instant::now();
+                self.on_device -= 1;
+                Poll::Ready(Ok(returned))
+            }
+            Poll::Ready(_) => Poll::Ready(Err(ErrorKind::DeviceLost.into())),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    /// Whether the device has finished everything, without complaint.
+    pub fn is_idle(&self) -> bool {
+        self.on_device == 0 && self.scopes.is_empty()
+    }
+
+    /// An error when the device has work and has finished none of it for a minute. Nothing may be left to be taken by
+    /// [`Self::poll_returned`].
+    ///
+    /// # Errors
+    /// [`ErrorKind::Gpu`], [`ErrorKind::DeviceLost`].
+    pub fn check_patience(&mut self) -> Result<()> {
+        if self.on_device > 0 && self.last_sign.elapsed() > PATIENCE {
+            // The sign may wait for a poll, if this process was stopped or its caller was elsewhere for long.
+            self.context.poll()?;
+            if self.returned.is_empty() {
+                return Err(no_answer());
+            }
+            self.last_sign = Instant::now();
+        }
+        Ok(())
+    }
+}
+
+/// The word in a mapped buffer.
+fn word(buffer: &wgpu::Buffer) -> Option<u32> {
+    let view = buffer.get_mapped_range(..).ok()?;
+    Some(u32::from_le_bytes(view.get(..4)?.try_into().ok()?))
+}
+
+/// Records the work of one submission.
+pub(crate) struct Recorder<'a, K> {
+    engine: &'a Engine<K>,
+    encoder: wgpu::CommandEncoder,
+    proofs: Vec<Proof<K>>,
+}
+
+/// A map that proves that a piece of work was done.
+struct Proof<K> {
+    buffer: Option<wgpu::Buffer>,
+    mode: wgpu::MapMode,
+    returned: Returned<K>,
+    has_word: bool,
+    /// The slot whose timestamps are to be read.
+    timed: Option<usize>,
+}
+
+impl<K> Recorder<'_, K> {
+    /// Records what the device does with a filled slot.
+    ///
+    /// # Errors
+    /// Those of `work`.
+    pub fn slot(
+        &mut self,
+        memory: SlotMemory,
+        key: K,
+        work: impl FnOnce(&Slot, u64, &mut wgpu::CommandEncoder) -> Result<()>,
+    ) -> Result<()> {
+        let engine = self.engine;
+        let Some(slot) = engine.ring.slots().get(memory.slot) else {
+            return Ok(());
+        };
+        slot.send(&memory, &engine.context);
+        let used = memory.used;
+        let timed = self.timed(memory.slot, |encoder| work(slot, used, encoder))?;
+        if slot.is_written() {
+            slot.record_probe(slot.bytes()?, &mut self.encoder);
+        }
+        self.prove(slot.proof(), Some(memory), key, timed);
+        Ok(())
+    }
+
+    /// Records work within the device, of which a copy from `from` is a part. Where there is nothing to do, no work is
+    /// recorded. The slot's memory stays as it is.
+    ///
+    /// # Errors
+    /// Those of `work`.
+    pub fn copies(
+        &mut self,
+        memory: SlotMemory,
+        key: K,
+        from: Option<&wgpu::Buffer>,
+        work: impl FnOnce(&mut wgpu::CommandEncoder) -> Result<()>,
+    ) -> Result<()> {
+        let engine = self.engine;
+        let slot = engine.ring.slots().get(memory.slot);
+        let Some((slot, from)) = slot.zip(from) else {
+            self.prove(None, Some(memory), key, None);
+            return Ok(());
+        };
+        let timed = self.timed(memory.slot, work)?;
+        slot.record_probe(from, &mut self.encoder);
+        self.prove(slot.probe_proof(), Some(memory), key, timed);
+        Ok(())
+    }
+
+    /// Has the word in a probe come back, that something was copied to.
+    pub fn word(&mut self, probe: &wgpu::Buffer, key: K) {
+        self.prove(Some((probe, wgpu::MapMode::Read)), None, key, None);
+        if let Some(proof) = self.proofs.last_mut() {
+            proof.has_word = true;
+        }
+    }
+
+    fn timed(
+        &mut self,
+        slot: usize,
+        work: impl FnOnce(&mut wgpu::CommandEncoder) -> Result<()>,
+    ) -> Result<Option<usize>> {
+        match &self.engine.timer {
+            Some(timer) => {
+                let mut recorded = Ok(());
+                let record = |encoder: &mut wgpu::CommandEncoder| recorded = work(encoder);
+                let timed = timer.around(slot, &mut self.encoder, record);
+                recorded.map(|()| timed.then_some(slot))
+            }
+            None => work(&mut self.encoder).map(|()| None),
+        }
+    }
+
+    fn prove(
+        &mut self,
+        proof: Option<(&wgpu::Buffer, wgpu::MapMode)>,
+        memory: Option<SlotMemory>,
+        key: K,
+        timed: Option<usize>,
+    ) {
+        self.proofs.push(Proof {
+            buffer: proof.map(|(buffer, _)| buffer.clone()),
+            mode: proof.map_or(wgpu::MapMode::Read, |(_, mode)| mode),
+            returned: Returned {
+                key,
+                memory,
+                word: None,
+                is_mapped: false,
+            },
+            has_word: false,
+            timed,
+        });
+    }
+}
+
+/// A part of a block whose bytes are in a slot.
+pub(crate) struct Part<'a, T> {
+    pub block: usize,
+    pub task: &'a T,
+    /// Whether it is the last of its block.
+    pub is_last: bool,
+}
+
+/// Uploads all that a producer has: each filled slot is one submission, in which `record` says what the device does with
+/// it. Done when the device has finished the last of them; gives the ring, for the next upload.
+///
+/// # Errors
+/// The first error of the producer, of `record` or of the device; [`ErrorKind::Gpu`] when the device does not finish its
+/// work within a minute.
+pub(crate) async fn upload<P: Producer<Memory = SlotMemory>>(
+    mut engine: Engine<()>,
+    mut ahead: Ahead<P>,
+    mut record: impl FnMut(&Part<'_, P::Task>, &Slot, u64, &mut wgpu::CommandEncoder) -> Result<()>,
+) -> Result<Ring> {
+    let mut is_ended = false;
+    loop {
+        let filled = poll_fn(|cx| next_filled(&mut engine, &mut ahead, &mut is_ended, cx)).await;
+        let submitted = match filled {
+            Ok(None) => return Ok(engine.ring),
+            Ok(Some(Filled {
+                block,
+                task,
+                memory,
+                last,
+            })) => {
+                let part = Part {
+                    block,
+                    task: &task,
+                    is_last: last,
+                };
+                engine.submit(memory.used, |recorder| {
+                    let work =
+                        |slot: &Slot, used, encoder: &mut _| record(&part, slot, used, encoder);
+                    recorder.slot(memory, (), work)
+                })
+            }
+            Err(error) => Err(error),
+        };
+        if let Err(error) = submitted {
+            return Err(engine.context.diagnose(error).await);
+        }
+        // The device is polled, and an executor has its turn, between two submissions.
+        yield_once().await;
+    }
+}
+
+/// The next filled slot; `None` when there are no more and the device has finished all of them.
+fn next_filled<P: Producer<Memory = SlotMemory>>(
+    engine: &mut Engine<()>,
+    ahead: &mut Ahead<P>,
+    is_ended: &mut bool,
+    cx: &mut task::Context<'_>,
+) -> Poll<Result<Option<Filled<P>>>> {
+    while let Poll::Ready(returned) = engine.poll_returned(cx)? {
+        if let Some(memory) = returned.memory {
+            ahead.pool().give(memory);
+        }
+    }
+    if !*is_ended {
+        match ahead.poll_event(cx)? {
+            Poll::Ready(Event::Filled(filled)) => return Poll::Ready(Ok(Some(filled))),
+            Poll::Ready(Event::Failed(error)) => return Poll::Ready(Err(error)),
+            Poll::Ready(Event::End) => *is_ended = true,
+            Poll::Pending => {}
+        }
+    }
+    if *is_ended && engine.is_idle() {
+        return Poll::Ready(Ok(None));
+    }
+    engine.check_patience()?;
+    Poll::Pending
+}
+
+/// Gives the driver a turn.
+async fn yield_once() {
+    let mut is_first = true;
+    poll_fn(|cx| match std::mem::replace(&mut is_first, false) {
+        true => {
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        }
+        false => Poll::Ready(()),
+    })
+    .await;
+}

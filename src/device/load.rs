@@ -1,0 +1,363 @@
+//! Loads: plans cut into packets, read into staging slots and converted on the device; and plain bytes that are copied.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::context::Context;
+use super::cut::{Cut, CutPacket, CutPackets, check_convertible};
+use super::engine::{Engine, Part, upload};
+use super::gpu::Gpu;
+use super::kernel::{Kernel, workgroup};
+use super::staging::{self, Purpose, Ring, Slot, SlotMemory, StagingOptions, Writer};
+use crate::convert::Conversion;
+use crate::convert::packet::Packet;
+#[cfg(doc)]
+use crate::error::ErrorKind;
+use crate::error::{Error, Result};
+use crate::plan::Plan;
+use crate::read::ahead::{Ahead, Cancel, Producer};
+use crate::read::tiles::TileReader;
+use crate::read::wait::{MaybeSend, Site};
+use crate::source::truncated;
+
+/// Where values go.
+#[derive(Debug, Clone)]
+pub(crate) struct Target {
+    /// A buffer that has room for all that the plans write; nothing else in it is changed.
+    pub buffer: wgpu::Buffer,
+    /// A word that becomes 1 when a value was not to be represented exactly; 0 before.
+    pub losses: Option<wgpu::Buffer>,
+}
+
+impl From<&wgpu::Buffer> for Target {
+    fn from(buffer: &wgpu::Buffer) -> Self {
+        Self {
+            buffer: buffer.clone(),
+            losses: None,
+        }
+    }
+}
+
+/// What reads a load's bytes, and where.
+pub(crate) struct Feeder<R: TileReader> {
+    reader: R,
+    start: Start<R>,
+}
+
+type Start<R> = fn(Packets<R>, Vec<SlotMemory>) -> Result<Ahead<Packets<R>>>;
+
+impl<R: TileReader> Feeder<R> {
+    /// A reader that works in the caller, and may borrow.
+    #[cfg(test)]
+    pub fn in_caller(reader: R) -> Self {
+        Self {
+            reader,
+            start: |packets, memory| Ok(Ahead::in_caller(packets, memory)),
+        }
+    }
+
+    /// A reader that works there.
+    pub fn at(site: Site, reader: R) -> Self
+    where
+        R: MaybeSend + 'static,
+    {
+        Self {
+            reader,
+            start: match site {
+                Site::Caller => |packets, memory| Ok(Ahead::in_caller(packets, memory)),
+                #[cfg(not(target_family = "wasm"))]
+                Site::Thread => |packets, memory| Ahead::start(Site::Thread, packets, memory),
+            },
+        }
+    }
+}
+
+/// A conversion of stored voxels on a device. Each plan is a block, all go to one target.
+pub(crate) struct Load<'a> {
+    pub gpu: &'a Gpu,
+    pub conversion: &'a Conversion,
+    pub plans: &'a [Plan],
+    pub target: Target,
+    pub options: &'a StagingOptions,
+    /// When set, no packet has more voxels, and each is written to the start of the target.
+    pub max_part: Option<u64>,
+}
+
+/// A packet on the device: which plan it is of, and which range of that plan's output it has written.
+pub(crate) type Converted<'a> = Part<'a, CutPacket>;
+
+impl Load<'_> {
+    /// Reads and converts all plans. `after` records what is to be done with a packet when it was converted.
+    ///
+    /// # Errors
+    /// Those of [`check_convertible`] and of the reader, [`ErrorKind::LimitExceeded`], [`ErrorKind::GpuOutOfMemory`],
+    /// [`ErrorKind::DeviceLost`], [`ErrorKind::Gpu`]; [`ErrorKind::Usage`] for a buffer without `STORAGE`,
+    /// [`ErrorKind::Shape`] for one too small.
+    pub async fn run<R: TileReader>(
+        self,
+        feeder: Feeder<R>,
+        mut after: impl FnMut(&Converted<'_>, &mut wgpu::CommandEncoder),
+    ) -> Result<()> {
+        let (gpu, context) = (self.gpu, self.gpu.context());
+        check_convertible(context, self.conversion)?;
+        context.check_lost()?;
+        if self.plans.iter().all(|plan| plan.empty) {
+            return Ok(());
+        }
+        self.check_target()?;
+        let cuts: Vec<Arc<Cut>> = self.plans.iter().map(|plan| self.cut(plan)).collect();
+        let kernel = self.kernel(&cuts).await?;
+        let slot_bytes = cuts.iter().map(|cut| cut.slot_bytes).max().unwrap_or(0);
+        let bytes = cuts.iter().map(|cut| cut.bytes).sum();
+        let spare = gpu.spare_rings();
+        let ring = Ring::take(
+            context,
+            spare,
+            Purpose::Bind,
+            self.options,
+            slot_bytes,
+            bytes,
+        );
+        let (ring, tracer) = (ring.await?, feeder.reader.tracer().cloned());
+        let memory = ring.memory()?;
+        let engine = Engine::new(context, ring, tracer, true).await?;
+        let packets = Packets {
+            cuts: cuts.into(),
+            reader: feeder.reader,
+            workers: self.options.workers,
+        };
+        let ahead = (feeder.start)(packets, memory)?;
+        let record = |part: &Converted<'_>, slot: &Slot, used, encoder: &mut _| {
+            let dispatch = Dispatch {
+                context,
+                kernel: &kernel,
+                packet: &part.task.packet,
+                target: &self.target,
+                shift: 0,
+            };
+            dispatch.record(slot, used, encoder)?;
+            after(part, encoder);
+            Ok(())
+        };
+        let ring = upload(engine, ahead, record).await?;
+        gpu.spare_rings().keep(ring);
+        Ok(())
+    }
+
+    fn cut(&self, plan: &Plan) -> Arc<Cut> {
+        let cut = Cut::new(self.gpu.context(), self.conversion, plan, self.options);
+        Arc::new(match self.max_part {
+            Some(most) => cut.with_parts_of(most),
+            None => cut,
+        })
+    }
+
+    async fn kernel(&self, cuts: &[Arc<Cut>]) -> Result<Kernel> {
+        let (kernels, dense) = (self.gpu.kernels(), cuts.iter().all(|cut| cut.is_dense()));
+        if self.target.losses.is_some() {
+            return kernels.watching(self.conversion, dense).await;
+        }
+        let voxels = self.plans.iter().map(Plan::len).sum();
+        kernels.get(self.conversion, dense, voxels).await
+    }
+
+    fn check_target(&self) -> Result<()> {
+        let target = &self.target.buffer;
+        if !target.usage().contains(wgpu::BufferUsages::STORAGE) {
+            return Err(Error::usage("the buffer to load into lacks usage STORAGE"));
+        }
+        let item = self.conversion.output.size_bytes() as u64;
+        let ends = self.plans.iter().map(|plan| match self.max_part {
+            Some(most) => most.min(plan.len()),
+            None => plan.out_range().end,
+        });
+        // Whole words are written, or read and merged.
+        let end = ends.max().unwrap_or(0);
+        let needed = end.saturating_mul(item).saturating_add(3) & !3;
+        if needed > target.size() {
+            return Err(Error::shape(
+                format_args!("a buffer of {} bytes", target.size()),
+                format_args!("at least {needed} bytes"),
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// The packets of a load, block by block.
+pub(crate) struct Packets<R> {
+    cuts: VecDeque<Arc<Cut>>,
+    reader: R,
+    workers: usize,
+}
+
+impl<R: TileReader> Producer for Packets<R> {
+    type Memory = SlotMemory;
+    type Task = CutPacket;
+    type Tasks = CutPackets;
+
+    fn begin(&mut self, turn: usize) -> Result<Option<(usize, CutPackets)>> {
+        match self.cuts.pop_front() {
+            Some(cut) => Ok(Some((turn, cut.packets()))),
+            None => self.reader.finish().map(|()| None),
+        }
+    }
+
+    fn fill(&mut self, task: &CutPacket, memory: &mut SlotMemory, cancel: &Cancel) -> Result<()> {
+        cancel.check()?;
+        memory.fill(|writer| fill(&task.packet, &self.reader, self.workers, writer))
+    }
+}
+
+/// Writes the head and the stored bytes, with at most so many threads.
+///
+/// # Errors
+/// Those of the reader, and [`ErrorKind::Truncated`] when it gives too little.
+pub(crate) fn fill(
+    packet: &Packet,
+    reader: &impl TileReader,
+    workers: usize,
+    writer: &mut Writer<'_>,
+) -> Result<()> {
+    writer.push(bytemuck::cast_slice(&packet.head))?;
+    let tile = &packet.tile;
+    let bytes = usize::try_from(packet.bytes)
+        .map_err(|_| Error::shape(packet.bytes, "bytes that memory has addresses for"))?;
+    if !reader.is_random() {
+        return read_into(writer, bytes, |sink| reader.read_tile(tile, sink));
+    }
+    writer.push_parallel(bytes, workers, |range, writer| {
+        let part = range.start as u64..range.end as u64;
+        read_into(writer, range.len(), |sink| {
+            reader.read_part(tile, part, sink)
+        })
+    })
+}
+
+/// Writes so many bytes that are read.
+fn read_into(
+    writer: &mut Writer<'_>,
+    need: usize,
+    read: impl FnOnce(&mut dyn FnMut(&[u8])) -> Result<()>,
+) -> Result<()> {
+    let start = writer.used();
+    let mut outcome = Ok(());
+    read(&mut |bytes| {
+        if outcome.is_ok() {
+            outcome = writer.push(bytes);
+        }
+    })?;
+    outcome?;
+    match writer.used() - start {
+        have if have == need => Ok(()),
+        // What an earlier packet left in the slot must not pass for voxels.
+        have => Err(truncated("voxel data", have as u64, need as u64)),
+    }
+}
+
+/// The kernel for one packet, or the copy that does as well.
+pub(crate) struct Dispatch<'a> {
+    pub context: &'a Context,
+    pub kernel: &'a Kernel,
+    pub packet: &'a Packet,
+    pub target: &'a Target,
+    /// Bytes by which the packet's window lies further on in the target; a binding may begin there.
+    pub shift: u64,
+}
+
+impl Dispatch<'_> {
+    /// Records it, with what makes the slot's bytes readable.
+    ///
+    /// # Errors
+    /// As [`Slot::bytes`].
+    pub fn record(&self, slot: &Slot, used: u64, encoder: &mut wgpu::CommandEncoder) -> Result<()> {
+        let (context, packet) = (self.context, self.packet);
+        let target = &self.target.buffer;
+        if let Some(place) = &packet.copy
+            && target.usage().contains(wgpu::BufferUsages::COPY_DST)
+        {
+            // No kernel is as fast, and on a discrete device the bytes cross the bus to where they are wanted.
+            let data = 4 * packet.head.len() as u64;
+            let (start, length) = (self.shift + place.start, place.end - place.start);
+            encoder.copy_buffer_to_buffer(slot.bytes()?, data, target, start, length);
+            return Ok(());
+        }
+        let raw = slot.bindable(used, encoder)?;
+        let window = wgpu::BufferBinding {
+            buffer: target,
+            offset: self.shift + packet.window.start,
+            size: wgpu::BufferSize::new(packet.window.end - packet.window.start),
+        };
+        let losses = self.target.losses.as_ref();
+        let bindings = self.kernel.bind(context, raw, window, losses);
+        let groups = packet.invocations.div_ceil(workgroup(context));
+        let pipeline = &self.kernel.pipeline;
+        pipeline.record(context, &bindings, groups, encoder);
+        Ok(())
+    }
+}
+
+/// Copies `bytes` to the start of a buffer of at least that size in whole words.
+///
+/// # Errors
+/// [`ErrorKind::GpuOutOfMemory`], [`ErrorKind::DeviceLost`], [`ErrorKind::Gpu`].
+pub(crate) async fn copy_bytes(
+    gpu: &Gpu,
+    bytes: &[u8],
+    target: &wgpu::Buffer,
+    options: &StagingOptions,
+) -> Result<()> {
+    let context = gpu.context();
+    if bytes.is_empty() {
+        return context.check_lost();
+    }
+    let total = bytes.len() as u64;
+    let slot_bytes = staging::slot_bytes(context, Purpose::Copy, options, total);
+    let spare = gpu.spare_rings();
+    let ring = Ring::take(context, spare, Purpose::Copy, options, slot_bytes, total).await?;
+    let pieces = Pieces {
+        bytes,
+        piece: slot_bytes as usize,
+        workers: options.workers,
+    };
+    let ahead = Ahead::in_caller(pieces, ring.memory()?);
+    let engine = Engine::new(context, ring, None, false).await?;
+    let record = |part: &Part<'_, usize>, slot: &Slot, used, encoder: &mut wgpu::CommandEncoder| {
+        encoder.copy_buffer_to_buffer(slot.bytes()?, 0, target, *part.task as u64, used);
+        Ok(())
+    };
+    let ring = upload(engine, ahead, record).await?;
+    gpu.spare_rings().keep(ring);
+    Ok(())
+}
+
+/// Bytes in memory, cut into pieces: each task is the start of one.
+struct Pieces<'a> {
+    bytes: &'a [u8],
+    piece: usize,
+    workers: usize,
+}
+
+impl Producer for Pieces<'_> {
+    type Memory = SlotMemory;
+    type Task = usize;
+    type Tasks = std::iter::StepBy<std::ops::Range<usize>>;
+
+    fn begin(&mut self, turn: usize) -> Result<Option<(usize, Self::Tasks)>> {
+        let starts = (0..self.bytes.len()).step_by(self.piece);
+        Ok((turn == 0).then_some((turn, starts)))
+    }
+
+    fn fill(&mut self, &start: &usize, memory: &mut SlotMemory, _: &Cancel) -> Result<()> {
+        let end = self.bytes.len().min(start.saturating_add(self.piece));
+        let bytes = self.bytes.get(start..end).unwrap_or_default();
+        memory.fill(|writer| {
+            writer.push_parallel(bytes.len(), self.workers, |range, writer| {
+                writer.push(bytes.get(range).unwrap_or_default())
+            })?;
+            let padding = bytes.len().next_multiple_of(4) - bytes.len();
+            // Copies are of whole words: the padding is zero.
+            writer.push([0; 3].get(..padding).unwrap_or_default())
+        })
+    }
+}

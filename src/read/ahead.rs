@@ -1,0 +1,384 @@
+//! Reading ahead: a [`Producer`] cuts blocks into tasks and fills memory with each, on a thread of its own or in the
+//! caller; memory comes back to it when it is free again.
+
+use std::iter::Peekable;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::task::{Context, Poll};
+#[cfg(not(target_family = "wasm"))]
+use std::thread::JoinHandle;
+
+use crate::error::{Error, Result};
+#[cfg(not(target_family = "wasm"))]
+use crate::read::wait::{self, Closer, Mailbox};
+use crate::read::wait::{MaybeSend, Site};
+
+/// What there is to read, in blocks (a frame, a slab), each cut into tasks that fit the memory.
+pub(crate) trait Producer {
+    /// Memory that a task fills. There is a fixed number of pieces.
+    type Memory;
+    /// A part of a block.
+    type Task;
+    /// The parts of a block, in the order in which they are to be done.
+    type Tasks: Iterator<Item = Self::Task>;
+
+    /// The block of a turn, and its parts; `None` after the last turn.
+    fn begin(&mut self, turn: usize) -> Result<Option<(usize, Self::Tasks)>>;
+
+    /// Does one of the parts. What may take long asks now and then whether it was cancelled.
+    fn fill(&mut self, task: &Self::Task, memory: &mut Self::Memory, cancel: &Cancel)
+    -> Result<()>;
+}
+
+/// Tells a producer whether the reader has gone elsewhere.
+pub(crate) struct Cancel {
+    current: Arc<AtomicU64>,
+    epoch: u64,
+}
+
+impl Cancel {
+    /// An error once what is being read is no longer wanted. It is not shown to anyone.
+    pub fn check(&self) -> Result<()> {
+        if self.current.load(Ordering::Acquire) == self.epoch {
+            Ok(())
+        } else {
+            Err(Error::usage("the stream went elsewhere"))
+        }
+    }
+}
+
+enum Command<M> {
+    Memory(M),
+    Seek {
+        epoch: u64,
+        turn: usize,
+    },
+    #[cfg(not(target_family = "wasm"))]
+    Stop,
+}
+
+/// Memory that a task has filled.
+pub(crate) struct Filled<P: Producer> {
+    pub block: usize,
+    pub task: P::Task,
+    pub memory: P::Memory,
+    /// Whether it is the last part of its block.
+    pub last: bool,
+}
+
+/// What a producer has done.
+pub(crate) enum Event<P: Producer> {
+    Filled(Filled<P>),
+    /// It could not go on, and does nothing until a seek.
+    Failed(Error),
+    /// There are no more blocks.
+    End,
+}
+
+/// Gives memory back to the producer, from anywhere.
+pub(crate) struct Pool<M>(Sender<Command<M>>);
+
+impl<M> Clone for Pool<M> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<M> Pool<M> {
+    pub fn give(&self, memory: M) {
+        // A producer that has ended needs no memory.
+        let _ = self.0.send(Command::Memory(memory));
+    }
+}
+
+/// The reader's end of a producer. Dropping it stops the producer's thread.
+pub(crate) struct Ahead<P: Producer> {
+    pool: Pool<P::Memory>,
+    current: Arc<AtomicU64>,
+    epoch: u64,
+    side: Side<P>,
+}
+
+enum Side<P: Producer> {
+    Caller(Box<Worker<P>>),
+    #[cfg(not(target_family = "wasm"))]
+    Thread {
+        events: Arc<Mailbox<(u64, Event<P>)>>,
+        thread: Option<JoinHandle<()>>,
+        /// Whether dropping waits for the thread: at most for the step it is in.
+        is_joined: bool,
+    },
+}
+
+impl<P: Producer> Ahead<P> {
+    /// A producer that works whenever it is asked for an event.
+    pub fn in_caller(producer: P, memory: impl IntoIterator<Item = P::Memory>) -> Self {
+        let (pool, current, worker) = Worker::new(producer, memory);
+        Self {
+            pool,
+            current,
+            epoch: 0,
+            side: Side::Caller(Box::new(worker)),
+        }
+    }
+
+    /// A producer that works ahead where there are threads, and else whenever it is asked. A thread begins at once.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Io`] when the system gives no thread.
+    pub fn start(
+        site: Site,
+        producer: P,
+        memory: impl IntoIterator<Item = P::Memory>,
+    ) -> Result<Self>
+    where
+        P: MaybeSend + 'static,
+        P::Memory: MaybeSend,
+        P::Task: MaybeSend,
+        P::Tasks: MaybeSend,
+    {
+        match site {
+            Site::Caller => Ok(Self::in_caller(producer, memory)),
+            #[cfg(not(target_family = "wasm"))]
+            Site::Thread => {
+                let (pool, current, worker) = Worker::new(producer, memory);
+                let events = Arc::new(Mailbox::default());
+                let closer = Closer(Arc::clone(&events));
+                let thread = wait::spawn("voxload stream", move || worker.run(&closer.0))?;
+                Ok(Self {
+                    pool,
+                    current,
+                    epoch: 0,
+                    side: Side::Thread {
+                        events,
+                        thread: Some(thread),
+                        is_joined: false,
+                    },
+                })
+            }
+        }
+    }
+
+    /// The same, waiting for the thread when it is dropped.
+    pub fn joined(mut self) -> Self {
+        #[cfg(not(target_family = "wasm"))]
+        if let Side::Thread { is_joined, .. } = &mut self.side {
+            *is_joined = true;
+        }
+        #[cfg(target_family = "wasm")]
+        let _ = &mut self;
+        self
+    }
+
+    /// A way for memory to come back.
+    pub fn pool(&self) -> &Pool<P::Memory> {
+        &self.pool
+    }
+
+    /// Goes on with another turn; what was produced before is forgotten.
+    pub fn seek(&mut self, turn: usize) {
+        self.epoch += 1;
+        self.current.store(self.epoch, Ordering::Release);
+        let epoch = self.epoch;
+        // That a thread has ended by a panic is found by `poll_event`.
+        let _ = self.pool.0.send(Command::Seek { epoch, turn });
+    }
+
+    /// The next event. A producer in the caller fills memory for it, as long as there is some.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Usage`] when the producer's thread has panicked, in a source of the caller's.
+    pub fn poll_event(&mut self, cx: &Context<'_>) -> Poll<Result<Event<P>>> {
+        match &mut self.side {
+            Side::Caller(worker) => match worker.next_event() {
+                Some(event) => Poll::Ready(Ok(event)),
+                // Memory that comes back wakes the caller.
+                None => Poll::Pending,
+            },
+            #[cfg(not(target_family = "wasm"))]
+            Side::Thread { events, .. } => loop {
+                return match events.poll_take(cx) {
+                    Poll::Ready(Some((epoch, event))) if epoch == self.epoch => {
+                        Poll::Ready(Ok(event))
+                    }
+                    Poll::Ready(Some((_, Event::Filled(filled)))) => {
+                        self.pool.give(filled.memory);
+                        continue;
+                    }
+                    Poll::Ready(Some((_, Event::Failed(_) | Event::End))) => continue,
+                    Poll::Ready(None) => Poll::Ready(Err(Error::usage(
+                        "the thread that reads ahead has panicked",
+                    ))),
+                    Poll::Pending => Poll::Pending,
+                };
+            },
+        }
+    }
+
+    /// Whether asking for an event makes the caller read.
+    pub fn is_in_caller(&self) -> bool {
+        matches!(self.side, Side::Caller(_))
+    }
+}
+
+impl<P: Producer> Drop for Ahead<P> {
+    fn drop(&mut self) {
+        self.current.store(u64::MAX, Ordering::Release);
+        #[cfg(not(target_family = "wasm"))]
+        if let Side::Thread {
+            thread, is_joined, ..
+        } = &mut self.side
+        {
+            let _ = self.pool.0.send(Command::Stop);
+            if let Some(thread) = thread.take().filter(|_| *is_joined) {
+                // A panic of the thread was reported by `poll_event`.
+                let _ = thread.join();
+            }
+        }
+    }
+}
+
+/// The producer's side.
+struct Worker<P: Producer> {
+    producer: P,
+    commands: Receiver<Command<P::Memory>>,
+    memory: Vec<P::Memory>,
+    cancel: Cancel,
+    /// The next turn to begin; `None` when there is nothing to do until a seek.
+    turn: Option<usize>,
+    /// The block that the tasks are of.
+    block: usize,
+    tasks: Option<Peekable<P::Tasks>>,
+}
+
+/// What became of a step.
+enum Step<P: Producer> {
+    Event(Event<P>),
+    /// There is more to do.
+    Done,
+    /// Nothing can be done before a command comes.
+    Idle,
+}
+
+impl<P: Producer> Worker<P> {
+    fn new(
+        producer: P,
+        memory: impl IntoIterator<Item = P::Memory>,
+    ) -> (Pool<P::Memory>, Arc<AtomicU64>, Self) {
+        let (sender, commands) = mpsc::channel();
+        let current = Arc::new(AtomicU64::new(0));
+        let worker = Self {
+            producer,
+            commands,
+            memory: memory.into_iter().collect(),
+            cancel: Cancel {
+                current: Arc::clone(&current),
+                epoch: 0,
+            },
+            turn: Some(0),
+            block: 0,
+            tasks: None,
+        };
+        (Pool(sender), current, worker)
+    }
+
+    #[cfg(not(target_family = "wasm"))]
+    fn run(mut self, events: &Mailbox<(u64, Event<P>)>) {
+        loop {
+            let command = match self.commands.try_recv() {
+                Ok(command) => command,
+                Err(mpsc::TryRecvError::Disconnected) => return,
+                Err(mpsc::TryRecvError::Empty) => match self.step() {
+                    Step::Event(event) => {
+                        events.put((self.cancel.epoch, event));
+                        continue;
+                    }
+                    Step::Done => continue,
+                    Step::Idle => match self.commands.recv() {
+                        Ok(command) => command,
+                        Err(_) => return,
+                    },
+                },
+            };
+            if matches!(command, Command::Stop) {
+                return;
+            }
+            self.obey(command);
+        }
+    }
+
+    fn next_event(&mut self) -> Option<Event<P>> {
+        loop {
+            while let Ok(command) = self.commands.try_recv() {
+                self.obey(command);
+            }
+            match self.step() {
+                Step::Event(event) => return Some(event),
+                Step::Done => {}
+                Step::Idle => return None,
+            }
+        }
+    }
+
+    fn obey(&mut self, command: Command<P::Memory>) {
+        match command {
+            Command::Memory(memory) => self.memory.push(memory),
+            Command::Seek { epoch, turn } => {
+                self.cancel.epoch = epoch;
+                self.turn = Some(turn);
+                self.tasks = None;
+            }
+            #[cfg(not(target_family = "wasm"))]
+            Command::Stop => {}
+        }
+    }
+
+    fn step(&mut self) -> Step<P> {
+        self.try_step().unwrap_or_else(|error| {
+            self.turn = None;
+            self.tasks = None;
+            Step::Event(Event::Failed(error))
+        })
+    }
+
+    /// Begins a block, or does a task.
+    fn try_step(&mut self) -> Result<Step<P>> {
+        if let Some(tasks) = &mut self.tasks
+            && tasks.peek().is_some()
+        {
+            let Some(mut memory) = self.memory.pop() else {
+                return Ok(Step::Idle);
+            };
+            let Some(task) = tasks.next() else {
+                return Ok(Step::Done);
+            };
+            if let Err(error) = self.producer.fill(&task, &mut memory, &self.cancel) {
+                self.memory.push(memory);
+                return Err(error);
+            }
+            return Ok(Step::Event(Event::Filled(Filled {
+                block: self.block,
+                last: tasks.peek().is_none(),
+                task,
+                memory,
+            })));
+        }
+        let Some(turn) = self.turn else {
+            return Ok(Step::Idle);
+        };
+        match self.producer.begin(turn)? {
+            Some((block, tasks)) => {
+                self.turn = Some(turn + 1);
+                self.block = block;
+                self.tasks = Some(tasks.peekable());
+                Ok(Step::Done)
+            }
+            None => {
+                self.turn = None;
+                self.tasks = None;
+                Ok(Step::Event(Event::End))
+            }
+        }
+    }
+}

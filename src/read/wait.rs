@@ -1,0 +1,204 @@
+//! Waiting: mailboxes that wake a future, the loop that blocks on a future, work done on a thread.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use crate::error::{Error, Result};
+
+/// `Send`, but on wasm32, where wgpu's types are not `Send` and there are no threads.
+#[cfg(not(target_family = "wasm"))]
+pub(crate) trait MaybeSend: Send {}
+#[cfg(not(target_family = "wasm"))]
+impl<T: Send> MaybeSend for T {}
+#[cfg(target_family = "wasm")]
+pub(crate) trait MaybeSend {}
+#[cfg(target_family = "wasm")]
+impl<T> MaybeSend for T {}
+
+/// Where reading, inflating and converting on the CPU happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Site {
+    /// In the call, or in the poll of the future, that wants it.
+    Caller,
+    /// On a thread of its own.
+    #[cfg(not(target_family = "wasm"))]
+    Thread,
+}
+
+impl Site {
+    /// Where it does not hold up an executor, as far as there are threads.
+    #[cfg(not(target_family = "wasm"))]
+    pub const BACKGROUND: Self = Self::Thread;
+    #[cfg(target_family = "wasm")]
+    pub const BACKGROUND: Self = Self::Caller;
+
+    /// Does some work there.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Io`] when the system gives no thread.
+    pub async fn run<R: MaybeSend + 'static>(
+        self,
+        work: impl FnOnce() -> R + MaybeSend + 'static,
+    ) -> Result<R> {
+        match self {
+            Self::Caller => Ok(work()),
+            #[cfg(not(target_family = "wasm"))]
+            Self::Thread => on_thread(work).await,
+        }
+    }
+}
+
+#[cfg(not(target_family = "wasm"))]
+async fn on_thread<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> Result<R> {
+    let done = Arc::new(Mailbox::default());
+    let closer = Closer(Arc::clone(&done));
+    let thread = spawn("voxload work", move || closer.0.put(work()))?;
+    match std::future::poll_fn(|cx| done.poll_take(cx)).await {
+        Some(result) => Ok(result),
+        // Closed without a result: the work has panicked.
+        None => match thread.join() {
+            Err(panic) => std::panic::resume_unwind(panic),
+            Ok(()) => Err(Error::usage("a thread ended without a result")),
+        },
+    }
+}
+
+/// Starts a thread.
+///
+/// # Errors
+/// [`crate::ErrorKind::Io`] when the system gives none.
+#[cfg(not(target_family = "wasm"))]
+pub(crate) fn spawn(
+    name: &str,
+    work: impl FnOnce() + Send + 'static,
+) -> Result<std::thread::JoinHandle<()>> {
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(work)
+        .map_err(|error| Error::io(&error, 0))
+}
+
+/// What one side sends and the other waits for, asleep or as a future.
+#[derive(Debug)]
+pub(crate) struct Mailbox<T>(Mutex<State<T>>);
+
+#[derive(Debug)]
+struct State<T> {
+    items: VecDeque<T>,
+    closed: bool,
+    waker: Option<Waker>,
+}
+
+impl<T> Default for Mailbox<T> {
+    fn default() -> Self {
+        Self(Mutex::new(State {
+            items: VecDeque::new(),
+            closed: false,
+            waker: None,
+        }))
+    }
+}
+
+impl<T> Mailbox<T> {
+    /// Adds an item, and wakes who waits for it.
+    pub fn put(&self, item: T) {
+        self.change(|state| state.items.push_back(item));
+    }
+
+    /// Says that no more items come.
+    pub fn close(&self) {
+        self.change(|state| state.closed = true);
+    }
+
+    /// The next item, if there is one.
+    pub fn try_take(&self) -> Option<T> {
+        self.state().items.pop_front()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.state().items.is_empty()
+    }
+
+    /// The next item; `None` when the mailbox is empty and closed.
+    pub fn poll_take(&self, cx: &Context<'_>) -> Poll<Option<T>> {
+        let mut state = self.state();
+        match state.items.pop_front() {
+            Some(item) => Poll::Ready(Some(item)),
+            None if state.closed => Poll::Ready(None),
+            None => {
+                state.waker = Some(cx.waker().clone());
+                Poll::Pending
+            }
+        }
+    }
+
+    fn change(&self, action: impl FnOnce(&mut State<T>)) {
+        let waker = {
+            let mut state = self.state();
+            action(&mut state);
+            state.waker.take()
+        };
+        // Not under the lock: a waker may run anything.
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State<T>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Closes a mailbox when it is dropped, so that a panic is noticed by the other side.
+pub(crate) struct Closer<T>(pub Arc<Mailbox<T>>);
+
+impl<T> Drop for Closer<T> {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
+/// Blocks on a future. After each poll that gave nothing `between` is called; then the thread sleeps until it is woken,
+/// or for `tick`.
+#[cfg(not(target_family = "wasm"))]
+pub(crate) fn block_on<F: Future>(
+    future: F,
+    tick: std::time::Duration,
+    mut between: impl FnMut(),
+) -> F::Output {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::task::Wake;
+    use std::thread::{self, Thread};
+
+    struct Unpark {
+        thread: Thread,
+        woken: AtomicBool,
+    }
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.wake_by_ref();
+        }
+        fn wake_by_ref(self: &Arc<Self>) {
+            self.woken.store(true, Ordering::Release);
+            self.thread.unpark();
+        }
+    }
+
+    let unpark = Arc::new(Unpark {
+        thread: thread::current(),
+        woken: AtomicBool::new(false),
+    });
+    let waker = Waker::from(Arc::clone(&unpark));
+    let mut future = std::pin::pin!(future);
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return output;
+        }
+        between();
+        if !unpark.woken.swap(false, Ordering::AcqRel) {
+            thread::park_timeout(tick);
+            unpark.woken.store(false, Ordering::Release);
+        }
+    }
+}
