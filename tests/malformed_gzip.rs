@@ -80,7 +80,7 @@ fn every_flipped_bit_of_a_small_file() {
             flipped[bit / 8] ^= 1 << (bit % 8);
             let found = read(flipped, &sound);
             assert_ne!(found, "WRONG VALUES", "level {level}, bit {bit}");
-            // Nobody reads time, system, effort, and whether it is text.
+            // No reader looks at time, system, compression level, and whether it is text.
             let ignored = matches!(bit / 8, 4..=9) || bit / 8 == 3 && bit % 8 == 0;
             if ignored {
                 assert_eq!(found, "Ok", "bit {bit}");
@@ -105,7 +105,7 @@ fn silent_flips_are_found_by_the_checksum() {
     let zipped = gz(&bytes, 0);
     let mut rng = Rng::new(66);
     for _ in 0..1000 {
-        // Behind the gzip header, the block's header and the NIfTI header.
+        // After the gzip header, the block's header and the NIfTI header.
         let at = 10 + 5 + 544 + rng.below(30_000);
         let mut flipped = zipped.clone();
         flipped[at] ^= 1 << rng.below(8);
@@ -137,7 +137,7 @@ fn lying_trailers() {
     assert_eq!(with(&|_| ()), "Ok");
 }
 
-/// A member with these flags, header fields and deflated data behind them, and a trailer that would fit.
+/// A member with these flags, header fields and deflated data after them, and a trailer that would fit.
 fn framed(flags: u8, fields: &[u8], deflated: &[u8], bytes: &[u8]) -> Vec<u8> {
     let mut member = vec![0x1f, 0x8b, 8, flags, 0, 0, 0, 0, 0, 3];
     member.extend([fields, deflated].concat());
@@ -243,26 +243,26 @@ fn framing_by_name() {
         "Integrity",
     );
     row("two members of it", two(zipped.clone()), "Ok");
-    row("an empty member behind", two(gz(b"", 6)), "Ok");
-    row("zeros behind", two(vec![0; 77]), "Ok");
-    row("text behind", two(b"behind".to_vec()), "Ok");
+    row("an empty member after it", two(gz(b"", 6)), "Ok");
+    row("zeros after it", two(vec![0; 77]), "Ok");
+    row("text after it", two(b"behind".to_vec()), "Ok");
     row(
-        "a magic behind",
+        "a magic after it",
         two(vec![0x1f, 0x8b]),
         "Truncated(gzip header)",
     );
     row(
-        "half a header behind",
+        "half a header after it",
         two(zipped[..7].to_vec()),
         "Truncated(gzip header)",
     );
     row(
-        "half a member behind",
+        "half a member after it",
         two(zipped[..60].to_vec()),
         "Truncated(gzip data)",
     );
     row(
-        "a member without its trailer behind",
+        "a member without its trailer after it",
         two(zipped[..zipped.len() - 8].to_vec()),
         "Truncated(gzip trailer)",
     );
@@ -270,7 +270,7 @@ fn framing_by_name() {
         let mut second = zipped.clone();
         second[at] = 0xff;
         row(
-            &format!("a member of a wrong {name} behind"),
+            &format!("a member of a wrong {name} after it"),
             two(second),
             "Integrity",
         );
@@ -360,7 +360,7 @@ fn legal_streams() {
 
 /// "other trailing bytes are a warning"
 #[test]
-fn garbage_behind_the_stream_is_noted() {
+fn garbage_after_the_stream_is_noted() {
     let (bytes, sound) = volume(5000);
     for garbage in [&b"garbage"[..], &[1], &[0x1f, 0x00], &[0, 0, 7, 7]] {
         let zipped = [gz(&bytes, 6), garbage.to_vec()].concat();

@@ -73,7 +73,7 @@ fn trailers_of_every_kind_of_file() {
     ];
     for (kind, file) in kinds.iter().enumerate() {
         assert!(read(file.clone()).is_ok(), "kind {kind}");
-        // The last trailer, and the first of several, found by the header behind it.
+        // The last trailer, and the first of several, found by the header after it.
         let mut ends = vec![file.len()];
         let second = (20..file.len() - 20)
             .find(|&at| file[at..].starts_with(&[0x1f, 0x8b, 8]) && matches!(file[at + 3], 0 | 4));
@@ -153,7 +153,7 @@ pub fn mutate(file: &mut Vec<u8>, rng: &mut Rng) {
     }
 }
 
-/// Found by fuzzing: behind an empty member, one whose damaged header hid it had the trailer of both.
+/// Found by fuzzing: after an empty member, a member that its damaged header hid had the same trailer.
 #[test]
 fn a_damaged_header_between_equal_members() {
     let bytes = scan(DType::I16, &[9, 8, 7], 3).single();

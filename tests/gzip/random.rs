@@ -81,7 +81,7 @@ fn each_chunk_is_inflated_once() {
     assert_eq!(touch(100), 0, "every chunk is there");
 }
 
-/// Damage behind the back of an index is found by the chunk's checksum: the file keeps its length, and its time
+/// Damage that an index does not know of is found by the chunk's checksum: the file keeps its length, and its time
 /// of modification is put back.
 #[test]
 fn damage_after_the_index_was_made() {

@@ -195,8 +195,8 @@ impl Stream {
     }
 
     /// Goes on to the end of the file after a read of voxels that end at byte `end`; `after_each` is called after each
-    /// step. A tail that only a bomb has is an error; one that the file's last trailer announces is so early, but other
-    /// bytes may stand where a trailer would, so some of the tail must have been seen.
+    /// step. A tail so long that only a bomb has it is an error. The file's last trailer may announce one; as any bytes can
+    /// stand there, it is believed once some of the tail has been seen.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Limit`] for too long a tail, and those of [`Decoder::read`].
