@@ -9,11 +9,12 @@ mod temporal;
 pub use histogram::Histogram;
 pub use temporal::{TemporalAccumulator, TemporalStatistics};
 
-use crate::array::{Buffer, HostArray};
+use crate::array::Buffer;
 use crate::core::shape::elements;
 use crate::error::{Error, ErrorKind, Result};
 use crate::float::Float;
 use crate::image::DataobjImage;
+use crate::image::fdata::AtHand;
 use crate::plan::index::Index;
 use crate::read::proxy::ArrayProxy;
 use moments::{Collector, Moments};
@@ -202,14 +203,6 @@ impl DataobjImage {
         }
         over_time.statistics()
     }
-}
-
-/// Where an image's values are to be had.
-pub(crate) enum AtHand<'a, T> {
-    /// In memory: kept, edited, or the image's own.
-    Values(HostArray<T>),
-    /// In a file.
-    File(&'a ArrayProxy),
 }
 
 fn statistics_of<T: Float>(options: &StatisticsOptions, values: &[T]) -> Result<Statistics> {
