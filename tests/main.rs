@@ -33,4 +33,5 @@ mod support;
 mod unsafe_code;
 #[cfg(all(feature = "cli", feature = "gpu"))]
 mod users;
+mod values_page;
 mod writing;
