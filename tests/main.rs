@@ -15,6 +15,7 @@ mod faults;
 mod files;
 mod formats;
 mod gzip;
+mod layers;
 mod malformed;
 mod malformed_files;
 mod malformed_gzip;
