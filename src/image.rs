@@ -4,7 +4,7 @@ pub(crate) mod cache;
 pub(crate) mod dataobj;
 #[cfg(feature = "gpu")]
 mod device;
-mod fdata;
+pub(crate) mod fdata;
 mod files;
 pub(crate) mod nifti_writer;
 mod open;

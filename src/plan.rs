@@ -59,7 +59,7 @@ impl Plan {
         matches!(self.axes[..], [axis] if axis.stored == 1 && axis.out == 1)
     }
 
-    /// Stored voxels from the first to behind the last.
+    /// Stored voxels from the first to the last, both included.
     pub fn stored_span(&self) -> u64 {
         if self.empty {
             return 0;

@@ -105,7 +105,7 @@ impl<T: Pod> HostArray<T> {
         Arc::ptr_eq(&self.buffer, &other.buffer)
     }
 
-    /// The elements for editing; copied first when somebody else holds a handle on them.
+    /// The elements for editing; copied first when there is another handle on them.
     ///
     /// # Errors
     /// [`crate::ErrorKind::OutOfMemory`] when there is no memory for the copy, and

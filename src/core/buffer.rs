@@ -110,7 +110,7 @@ pub(crate) enum Pages {
 }
 
 impl Mapping {
-    /// These bytes of a mapping; whoever made the pages promised that the file does not change.
+    /// These bytes of a mapping, whose maker promised that the file does not change.
     pub fn new(pages: Pages, bytes: Range<usize>) -> Self {
         Self { pages, bytes }
     }

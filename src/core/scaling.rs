@@ -1,7 +1,7 @@
 //! Scaling: the short list of steps that turns a stored number into the value it stands for.
 //!
 //! The list, not the values in it, says what is skipped: a NIfTI slope of 1 makes no step, an AFNI factor of 1
-//! does. Arithmetic is in f64 and each step is rounded (spec sections 3.1 to 3.4).
+//! does. Arithmetic is in f64 and each step is rounded; doc/VALUES.md has the rules.
 
 use std::sync::Arc;
 
@@ -63,7 +63,7 @@ pub enum Step {
     Multiply(Factor),
     /// Adds, rounding to f64.
     Add(Factor),
-    /// Rounds to f32 and goes on from there: what makes the f32 arithmetic of SPM99 (spec 3.4).
+    /// Rounds to f32 and goes on from there: what makes the f32 arithmetic of SPM99.
     RoundToF32,
 }
 
@@ -98,7 +98,7 @@ pub enum Arithmetic {
     /// f64 for everything.
     #[default]
     F64,
-    /// SPM99: f32 for f32 and smaller types, unless f64 is asked for (spec 3.4).
+    /// SPM99: f32 for f32 and smaller types, unless f64 is asked for.
     Spm99,
 }
 

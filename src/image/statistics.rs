@@ -9,11 +9,12 @@ mod temporal;
 pub use histogram::Histogram;
 pub use temporal::{TemporalAccumulator, TemporalStatistics};
 
-use crate::array::{Buffer, HostArray};
+use crate::array::Buffer;
 use crate::core::shape::elements;
 use crate::error::{Error, ErrorKind, Result};
 use crate::float::Float;
 use crate::image::DataobjImage;
+use crate::image::fdata::AtHand;
 use crate::plan::index::Index;
 use crate::read::proxy::ArrayProxy;
 use moments::{Collector, Moments};
@@ -182,14 +183,6 @@ impl DataobjImage {
     pub fn temporal_statistics<T: Float>(&self) -> Result<TemporalStatistics<T>> {
         self.values_at_hand::<T>()?.over_time(self.shape())
     }
-}
-
-/// Where an image's values are to be had.
-pub(crate) enum AtHand<T> {
-    /// In memory: kept, edited, or the image's own.
-    Values(HostArray<T>),
-    /// In a file.
-    File(ArrayProxy),
 }
 
 impl<T: Float> AtHand<T> {

@@ -10,6 +10,7 @@ use rayon::prelude::*;
 
 use crate::array::Element;
 use crate::convert::kernels::Kernel;
+use crate::dtype::DType;
 use crate::error::{Error, ErrorKind, Result};
 use crate::source::gzip::{Chunks, GzipSource};
 
@@ -25,11 +26,8 @@ const STREAM_BYTES: usize = 512 << 10;
 /// Pieces on their way from the inflating thread to the converting one.
 const PIECES: usize = 4;
 
-/// Bytes behind the voxels that still let the file be inflated in one shot.
-const MOST_BEHIND: usize = 1 << 20;
-
-/// The largest stored voxel.
-const MOST_ITEM_BYTES: usize = 16;
+/// Bytes after the voxels that still let the file be inflated in one shot.
+const MAX_TAIL_BYTES: usize = 1 << 20;
 
 /// A whole read: `out` has a place for each voxel, in stored order.
 pub(super) struct WholeRead<'a, O> {
@@ -60,7 +58,7 @@ impl<O: Element> WholeRead<'_, O> {
         self.kernel.item()
     }
 
-    /// Inflated byte behind the last voxel.
+    /// Inflated byte at which the voxels end.
     fn end(&self, out: &[O]) -> u64 {
         self.offset + self.stored_bytes(out.len())
     }
@@ -82,9 +80,9 @@ impl<O: Element> WholeRead<'_, O> {
             let run = usize::try_from(block - first % block).unwrap_or(usize::MAX);
             let run = run.min(out.len());
             let (row, rest) = out.split_at_mut(run);
-            let (from, behind) = bytes.split_at(run * self.item());
+            let (from, more) = bytes.split_at(run * self.item());
             self.kernel.row(from, row, first);
-            (bytes, out, first) = (behind, rest, first + run as u64);
+            (bytes, out, first) = (more, rest, first + run as u64);
         }
     }
 
@@ -110,7 +108,7 @@ impl<O: Element> WholeRead<'_, O> {
             return Ok(false);
         };
         let bytes_out = size_of_val(out);
-        if start + out.len() * self.item() + MOST_BEHIND < bytes_out {
+        if start + out.len() * self.item() + MAX_TAIL_BYTES < bytes_out {
             return Ok(false);
         }
         self.unfold(start, out);
@@ -131,11 +129,11 @@ impl<O: Element> WholeRead<'_, O> {
             if free < done + FEW_VOXELS {
                 break;
             }
-            let (before, behind) = out.split_at_mut(free);
-            let behind: &[u8] = bytemuck::cast_slice(behind);
+            let (before, after) = out.split_at_mut(free);
+            let after: &[u8] = bytemuck::cast_slice(after);
             let from = unread - free * size_of::<O>();
             let places = before.get_mut(done..).unwrap_or_default();
-            let stored = behind
+            let stored = after
                 .get(from..from + places.len() * item)
                 .unwrap_or_default();
             self.convert_shared(stored, places, done as u64);
@@ -259,9 +257,9 @@ impl<O: Element> WholeRead<'_, O> {
         let (front, rest) = bytes.split_at(voxels_at as usize);
         let (voxels, back) = rest.split_at((voxels_end - voxels_at) as usize);
         self.convert(voxels, out, first as u64);
-        let front_from = front.len().saturating_sub(MOST_ITEM_BYTES);
+        let front_from = front.len().saturating_sub(DType::MAX_SIZE_BYTES);
         let edge = |at: u64, bytes: &[u8]| {
-            let bytes: Vec<_> = bytes.iter().take(MOST_ITEM_BYTES).copied().collect();
+            let bytes: Vec<_> = bytes.iter().take(DType::MAX_SIZE_BYTES).copied().collect();
             (at, bytes)
         };
         [
@@ -276,7 +274,7 @@ impl<O: Element> WholeRead<'_, O> {
     /// Converts the voxels that lie in two or more chunks, from their bytes in ascending order.
     fn convert_edges<'e>(&self, edges: impl Iterator<Item = &'e Edge>, need: u64, out: &mut [O]) {
         let item = self.item();
-        let mut voxel = [0; MOST_ITEM_BYTES];
+        let mut voxel = [0; DType::MAX_SIZE_BYTES];
         let mut have = 0;
         for (at, byte) in edges.flat_map(|(at, bytes)| (*at..).zip(bytes)) {
             if !(self.offset..need).contains(&at) {
@@ -358,10 +356,10 @@ impl<'o, O: Element> Places<'o, O> {
         };
         let start = chunk.start.saturating_sub(self.offset);
         let first = voxel(start.next_multiple_of(item)).max(self.at);
-        let behind = voxel(chunk.end.saturating_sub(self.offset)).max(first);
+        let end = voxel(chunk.end.saturating_sub(self.offset)).max(first);
         let (_, from) = mem::take(&mut self.rest).split_at_mut(first - self.at);
-        let (place, left) = from.split_at_mut(behind - first);
-        (self.rest, self.at) = (left, behind);
+        let (place, left) = from.split_at_mut(end - first);
+        (self.rest, self.at) = (left, end);
         (first, place)
     }
 }
@@ -379,7 +377,7 @@ mod tests {
 
     use super::*;
     use crate::convert::Conversion;
-    use crate::core::dtype::{ByteOrder, DType};
+    use crate::core::dtype::ByteOrder;
     use crate::core::limits::Limits;
     use crate::core::scaling::Scaling;
     use crate::source::Source;

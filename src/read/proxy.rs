@@ -312,7 +312,7 @@ impl ArrayProxy {
         }
     }
 
-    /// The bytes of the source from a plan's first voxel to behind its last.
+    /// The bytes of the source from the start of a plan's first voxel to the end of its last.
     pub(crate) fn byte_range(&self, plan: &Plan) -> Range<u64> {
         let item = self.spec.dtype.size_bytes() as u64;
         let start = self.spec.offset + plan.stored_first * item;
@@ -334,7 +334,7 @@ impl ArrayProxy {
     }
 
     /// A proxy that shows what a selection takes of the stored voxels ([`Self::select`]).
-    pub(crate) fn showing(&self, selection: Selection) -> Self {
+    pub(crate) fn with_view(&self, selection: Selection) -> Self {
         let shape = selection.shape();
         Self {
             view: Some(Arc::new(View { selection, shape })),
