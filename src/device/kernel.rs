@@ -4,7 +4,6 @@ use std::fmt;
 
 use super::context::Context;
 use super::pipelines::{Pipeline, Pipelines, Program, STORAGE, STORAGE_READ};
-use super::table::Tables;
 use crate::convert::Conversion;
 use crate::convert::packet::MAX_STEPS;
 use crate::dtype::{ByteOrder, DType};
@@ -175,26 +174,22 @@ pub(crate) struct Kernel {
 }
 
 impl Kernel {
-    /// The kernel that does a conversion in this way, of boxes that are dense or not.
+    /// The kernel that does a conversion in this way, of boxes that are dense or not. `table` is that of the conversion,
+    /// for the way that needs it.
     ///
     /// # Errors
-    /// As [`Pipelines::get`] and [`Tables::get`].
+    /// As [`Pipelines::get`].
     pub async fn new(
         context: &Context,
         pipelines: &Pipelines,
-        tables: &Tables,
         conversion: &Conversion,
         dense: bool,
         method: KernelMethod,
+        table: Option<wgpu::Buffer>,
     ) -> Result<Self> {
         let program = Variant::of(conversion, dense, method).program(context);
-        Ok(Self {
-            pipeline: pipelines.get(context, &program).await?,
-            table: match method {
-                KernelMethod::Table => Some(tables.get(context, conversion).await?),
-                _ => None,
-            },
-        })
+        let pipeline = pipelines.get(context, &program).await?;
+        Ok(Self { pipeline, table })
     }
 
     /// The kernel that also reports lost values; it computes in integers.
