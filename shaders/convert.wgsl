@@ -2,15 +2,16 @@
 // decodes, scales, narrows, and writes it to its place.
 //
 // The answer for a voxel is `answer` of one of: steps.wgsl with integers.wgsl or native.wgsl, or table.wgsl.
-// What is done is fixed by the constants below when the pipeline is made; where, by the head of the packet, which
-// src/convert/gpu/packet.rs writes in front of the gathered bytes.
+// What is done is fixed by the constants below when the pipeline is made; where, by the head of the packet, which stands in
+// front of the gathered bytes. The words of the head, the kinds of steps (MULTIPLY, ADD, ..) and the numbers of types (U8,
+// I8, ..) are declared in src/convert/packet.rs and src/convert/wgsl.rs, and put in front of this text from there.
 
 override WORKGROUP: u32 = 64u;
 // The stored type (decode.wgsl), and whether its bytes are in the other order.
-override STORED: u32 = 3u;
+override STORED: u32 = I16;
 override SWAPPED: u32 = 0u;
 // The type to give out: F16, F32 or F64; U8 or U16 for texels seen through a window; any integer for a copy.
-override OUTPUT: u32 = 9u;
+override OUTPUT: u32 = F32;
 // The stored bits are the answer, NaNs and all.
 override COPY: u32 = 0u;
 // The steps in their order.
@@ -25,22 +26,6 @@ override DENSE: u32 = 0u;
 
 // Whether to find out if the texels give back the values they were made of.
 override WATCH: u32 = 0u;
-
-const MULTIPLY = 1u;
-const ADD = 2u;
-const CLIP = 3u;
-const ROUND_TO_F32 = 4u;
-
-// Words of the packet's head.
-const VOXELS = 0u; // Invocations that have something to do.
-const AXES = 1u; // How many axes there are.
-const DATA = 2u; // The word at which the gathered bytes begin.
-const OUT_FIRST = 3u; // The output element of voxel (0, 0, ..), counted from the start of the binding.
-const ENTRY_FIRST = 4u; // Stored voxels from the start of a table's first entry to voxel (0, 0, ..).
-const BLOCK = 5u; // Stored voxels to an entry.
-const WINDOW = 6u; // Where the window's numbers begin: minus its lower end, and its width.
-const STEPS = 8u; // For each step: where its numbers begin, and words from one entry to the next.
-const AXIS = 16u; // For each axis: count, and from one voxel to the next gathered, output and stored elements.
 
 @group(0) @binding(0) var<storage, read> packet: array<u32>;
 // The same buffer twice: parts of a word can belong to different invocations and are merged atomically.

@@ -56,20 +56,7 @@ fn swap_bytes(v: u32) -> u32 {
     return (pairs << 16u) | (pairs >> 16u);
 }
 
-// Stored types, in the order of DType::ALL.
-const U8 = 0u;
-const I8 = 1u;
-const U16 = 2u;
-const I16 = 3u;
-const U32 = 4u;
-const I32 = 5u;
-const U64 = 6u;
-const I64 = 7u;
-const F16 = 8u;
-const F32 = 9u;
-const F64 = 10u;
-
-// A stored number as a double, from its bits in native order (of 32 bits or fewer in the low word).
+// A stored number of one of the types U8, I8, .. as a double, from its bits in native order (of 32 bits or fewer in the low word).
 fn decode(stored: u32, bits: vec2<u32>) -> vec2<u32> {
     switch stored {
         case U8, U16, U32: { return from_u32(bits.x, 0u); }

@@ -1,6 +1,6 @@
 // IEEE double arithmetic in 32-bit integers: a double is vec2<u32>(low word, high word).
 // Integer WGSL has one meaning on every device, so these functions are exact everywhere.
-// The twin is `integer` in src/convert/double.rs; the two are kept line for line alike.
+// The twin is src/convert/double.rs; the two are kept line for line alike.
 
 const EXPONENT: u32 = 0x7ff00000u;
 const SIGN: u32 = 0x80000000u;

@@ -1,15 +1,10 @@
-// Statistics of converted values: the twin of src/statistics/moments.rs and temporal.rs, with doubles in integers, so
-// that every device sums in the same order to the same bits. Stands behind double.wgsl and decode.wgsl.
+// Statistics of converted values: the twin of src/image/statistics/moments.rs and temporal.rs, with doubles in integers, so
+// that every device sums in the same order to the same bits. Builds on double.wgsl and decode.wgsl. LANES, BLOCK (values of
+// a block), LANE_WORDS (words of a lane's state, which lie LANES words apart) and SERIES_WORDS (words of a series' state, which
+// lie together) are declared in Rust and put in front of this text.
 
 // The type of the values: F16, F32 or F64.
-override OUTPUT: u32 = 9u;
-
-const LANES = 64u;
-const BLOCK = 16384u;
-// Words of a lane's state, which lie LANES words apart.
-const LANE_WORDS = 12u;
-// Words of a series' state, which lie together.
-const SERIES_WORDS = 7u;
+override OUTPUT: u32 = F32;
 
 struct Params {
     // The number of the first value, counted from the start of `state`.
@@ -108,7 +103,7 @@ fn put(at: u32, apart: u32, v: vec2<u32>) {
 }
 
 // One workgroup takes what there is of one block, each invocation one lane of it.
-@compute @workgroup_size(64)
+@compute @workgroup_size(LANES)
 fn reduce(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,
@@ -158,7 +153,7 @@ fn reduce(
 }
 
 // Each invocation takes one voxel of a frame into its series.
-@compute @workgroup_size(64)
+@compute @workgroup_size(LANES)
 fn over_time(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(num_workgroups) groups: vec3<u32>,

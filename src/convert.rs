@@ -1,20 +1,25 @@
-//! Conversion: the only place where stored bytes become numbers. What to do is chosen once, as data; the CPU
-//! ([`cpu`]) and the GPU (`gpu`) each turn it into a kernel, and the two agree to the bit.
+//! Conversion: the only place where stored bytes become numbers, and numbers stored bytes. What to do is chosen once, as data
+//! ([`Conversion`]); the CPU ([`kernels`]) and the GPU (`wgsl`) each do it, and the two agree to the bit. The rules are in
+//! doc/VALUES.md.
 
-mod complex;
 #[cfg(test)]
-pub(crate) mod double;
+mod double;
 mod fused;
 pub(crate) mod kernels;
 #[cfg(feature = "gpu")]
 pub(crate) mod packet;
 pub(crate) mod place;
+mod rows;
 pub(crate) mod store;
 #[cfg(feature = "gpu")]
 pub(crate) mod texel;
+#[cfg(feature = "gpu")]
+pub(crate) mod wgsl;
 
 use crate::dtype::{ByteOrder, DType};
 use crate::error::{ErrorKind, Result};
+#[cfg(feature = "gpu")]
+use crate::scaling;
 use crate::scaling::{Scaling, Step};
 
 /// What is to be done to each stored voxel.
@@ -104,6 +109,12 @@ impl Conversion {
             output: same_size,
             window: None,
         }
+    }
+
+    /// The tables of the steps, in their order.
+    #[cfg(feature = "gpu")]
+    pub fn tables(&self) -> impl Iterator<Item = &std::sync::Arc<[f64]>> {
+        scaling::tables(&self.steps)
     }
 
     /// Whether the stored bits are the answer, but for their byte order.

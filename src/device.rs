@@ -19,7 +19,6 @@ pub(crate) mod load;
 pub(crate) mod pipelines;
 pub(crate) mod proxy;
 mod raw;
-mod raw_wgsl;
 pub(crate) mod staging;
 mod table;
 mod target;

@@ -18,7 +18,7 @@ mod voxels;
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::affine::Affine;
 use crate::array::StoredArray;
@@ -33,6 +33,7 @@ use crate::image::dataobj::Dataobj;
 use crate::options::LoadOptions;
 use crate::read::proxy::ArrayProxy;
 use crate::scaling::Scaling;
+use crate::source::memory::MemorySource;
 
 /// Facts that callers keep with an image; voxload does not look at them.
 pub type Extra = BTreeMap<String, String>;
@@ -91,12 +92,13 @@ impl DataobjImage {
         open::from_file_map(file_map, options)
     }
 
-    /// Loads a single-file image from memory, gzipped or not.
+    /// Loads a single-file image from memory, gzipped or not. Whatever owns the bytes (a `Vec`, an `Arc<[u8]>`) is kept as
+    /// it is and never copied.
     ///
     /// # Errors
     /// As [`Self::from_filename`].
-    pub fn from_bytes(bytes: impl Into<Arc<[u8]>>) -> Result<Self> {
-        open::from_bytes(bytes.into())
+    pub fn from_bytes(bytes: impl AsRef<[u8]> + Send + Sync + 'static) -> Result<Self> {
+        open::from_bytes(MemorySource::new(bytes))
     }
 
     /// Loads a single-file image from a stream, which is read to its end.

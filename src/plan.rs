@@ -1,12 +1,10 @@
 //! Plans: which stored voxels go to which places of the output, as pure data that both backends follow.
 
+pub(crate) mod gather;
 pub(crate) mod index;
 pub(crate) mod selection;
 
 use std::ops::Range;
-
-/// Gaps up to this many bytes are read and thrown away rather than skipped (spec 2.5).
-const GAP_BYTES: u64 = 256;
 
 /// One axis of a box of voxels, walked in stored order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,19 +28,6 @@ pub(crate) struct Plan {
     pub out_first: u64,
     /// No voxel at all.
     pub empty: bool,
-}
-
-/// The byte runs that hold a box, ascending, and how the box lies in them once they stand end to end.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Gather {
-    /// Stored voxels of one run (with the gaps inside it).
-    pub run: u64,
-    /// The axes along which runs repeat, fastest first: how many, and stored voxels between them.
-    pub outer: Vec<(u64, u64)>,
-    /// For each axis of the plan, gathered voxels from one to the next.
-    pub strides: Vec<u64>,
-    /// Voxels gathered in all.
-    pub total: u64,
 }
 
 impl Plan {
@@ -74,7 +59,7 @@ impl Plan {
         matches!(self.axes[..], [axis] if axis.stored == 1 && axis.out == 1)
     }
 
-    /// Stored voxels from the first to behind the last.
+    /// Stored voxels from the first to the last, both included.
     pub fn stored_span(&self) -> u64 {
         if self.empty {
             return 0;
@@ -160,31 +145,6 @@ impl Plan {
         })
     }
 
-    /// The runs to read for this box, for voxels of `item` bytes.
-    pub fn gather(&self, item: u64) -> Gather {
-        let mut run = 1;
-        let mut strides = Vec::with_capacity(self.axes.len());
-        let mut outer = Vec::new();
-        let mut total = 1;
-        for axis in &self.axes {
-            if outer.is_empty() && (axis.stored - run) * item <= GAP_BYTES {
-                run += (axis.count - 1) * axis.stored;
-                strides.push(axis.stored);
-                total = run;
-            } else {
-                strides.push(total);
-                total *= axis.count;
-                outer.push((axis.count, axis.stored));
-            }
-        }
-        Gather {
-            run,
-            outer,
-            strides,
-            total: if self.empty { 0 } else { total },
-        }
-    }
-
     /// The part of the box that has `range` of axis `k`.
     pub fn restrict(&self, k: usize, range: Range<u64>) -> Self {
         let axis = self.axes[k];
@@ -228,9 +188,8 @@ impl Plan {
                 Some(k) if len > elements.max(1) => {
                     let count = plan.axes[k].count;
                     let step = (elements / (len / count)).clamp(1, count.div_ceil(2));
-                    let mut pieces: Vec<_> = (0..count)
-                        .step_by(step as usize)
-                        .map(|start| plan.restrict(k, start..count.min(start + step)))
+                    let mut pieces: Vec<_> = (0..count.div_ceil(step))
+                        .map(|i| plan.restrict(k, i * step..count.min((i + 1) * step)))
                         .collect();
                     // The stack gives back the last one first: the one lowest in the output.
                     pieces.sort_by_key(|piece| std::cmp::Reverse(piece.out_range().start));
@@ -291,28 +250,5 @@ impl Iterator for Tiles {
             self.stack.push(plan.restrict(k, keep..count));
             self.stack.push(plan.restrict(k, 0..keep));
         }
-    }
-}
-
-impl Gather {
-    /// Stored positions (in voxels from the box's first) at which the runs begin, ascending.
-    pub fn run_starts(&self) -> impl Iterator<Item = u64> + '_ {
-        let mut index = vec![0; self.outer.len()];
-        let mut next = Some(0);
-        std::iter::from_fn(move || {
-            let current = next?;
-            let mut position = current;
-            next = None;
-            for (i, &(count, stride)) in index.iter_mut().zip(&self.outer) {
-                *i += 1;
-                if *i < count {
-                    next = Some(position + stride);
-                    break;
-                }
-                position -= (count - 1) * stride;
-                *i = 0;
-            }
-            Some(current)
-        })
     }
 }

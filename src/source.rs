@@ -1,18 +1,24 @@
-//! Where stored bytes come from: a mapped file, a file read by position, memory, a gzip stream, or anything
-//! of the caller's that can be read by position.
+//! Where stored bytes come from. Everything is read by position, whatever holds it:
+//! - [`mmap`], [`file`](mod@file), [`memory`]: bytes as they are, mapped, read from a file, or in memory;
+//! - [`gzip`]: gzip, with random access by a seek index;
+//! - [`codec`]: zlib, bzip2 and zstd, which are read forwards ([`forward`] is what all decoders share);
+//! - [`text`]: numbers written as text;
+//! - [`offset`], [`blocks`], [`joined`]: parts of other sources;
+//! - [`ByteSource`]: anything of the caller's.
+//!
+//! [`whole_file`] is for the seek index, and for saving: files that are written whole.
 
 pub(crate) mod blocks;
 pub(crate) mod codec;
 pub(crate) mod file;
+mod forward;
 pub(crate) mod gzip;
 pub(crate) mod joined;
 pub(crate) mod memory;
 pub(crate) mod mmap;
 pub(crate) mod offset;
 pub(crate) mod text;
-pub(crate) mod zlib;
-#[cfg(feature = "zst")]
-mod zst;
+pub(crate) mod whole_file;
 
 use std::fmt;
 use std::fs::File;
@@ -45,17 +51,17 @@ pub enum Access {
     reason = "the length may be unknown, and no caller asks for emptiness"
 )]
 pub trait ByteSource: Send + Sync + fmt::Debug {
-    /// Number of bytes; `None` when only reading to the end can tell.
+    /// Number of bytes; `None` when it is known only after reading to the end.
     ///
     /// # Errors
-    /// What the system says when it cannot tell.
+    /// Those of the system.
     fn len(&self) -> Result<Option<u64>>;
 
-    /// A bound on the number of bytes that can be told before any is read.
+    /// An upper bound of the number of bytes, known before any is read.
     ///
     /// # Errors
     /// As [`Self::len`].
-    fn most_bytes(&self) -> Result<Option<u64>> {
+    fn max_len(&self) -> Result<Option<u64>> {
         self.len()
     }
 
@@ -63,7 +69,7 @@ pub trait ByteSource: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     /// [`ErrorKind::Truncated`] when there are fewer bytes, [`ErrorKind::Io`] when reading fails,
-    /// [`ErrorKind::Integrity`] when what is read proves damaged.
+    /// [`ErrorKind::Integrity`] when what is read is damaged.
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<()>;
 
     /// How the source likes to be read.
@@ -71,19 +77,19 @@ pub trait ByteSource: Send + Sync + fmt::Debug {
         Access::Random
     }
 
-    /// Called after a read of the whole array, whose last byte stands before `end`: checks what only the end of the
-    /// stream can tell.
+    /// Called after a read of the whole array, which ends at byte `end`: checks what can only be known at the end of the
+    /// stream, such as a checksum.
     ///
     /// # Errors
-    /// [`ErrorKind::Integrity`] when a checksum or a length does not hold, [`ErrorKind::Limit`] for a stream that goes
-    /// on without end.
+    /// [`ErrorKind::Integrity`] when a checksum or a length is wrong, [`ErrorKind::Limit`] for a stream that goes on far
+    /// beyond the array.
     fn finish(&self, end: u64) -> Result<()> {
         let _ = end;
         Ok(())
     }
 }
 
-/// The sources that the proxy knows how to read best, and everybody else's.
+/// The sources that have fast ways of their own, and all others.
 #[derive(Debug, Clone)]
 pub(crate) enum Source {
     Mapped(Arc<MmapSource>),
@@ -91,7 +97,7 @@ pub(crate) enum Source {
     Memory(MemorySource),
     Gzip(Arc<GzipSource>),
     Custom(Arc<dyn ByteSource>),
-    /// The file of the voxels was not there when the header was read; using it is the error.
+    /// The file of the voxels was not there when the header was read; reading it is an error.
     Missing(Arc<Path>),
 }
 
@@ -124,15 +130,15 @@ impl Source {
         Ok(Session { reader })
     }
 
-    /// The same bytes for a reader that goes forwards: nobody else's reads move its place in a gzip file.
-    pub fn apart(&self) -> Self {
+    /// The same bytes for one reader that goes forwards: a gzip stream of its own, whose place other reads do not move.
+    pub fn with_own_cursor(&self) -> Self {
         match self {
-            Self::Gzip(source) => Self::Custom(Arc::new(source.forwards())),
+            Self::Gzip(source) => Self::Custom(Arc::new(source.with_own_cursor())),
             other => other.clone(),
         }
     }
 
-    /// Bytes that can be told of before reading.
+    /// Number of bytes, where it is known before reading.
     pub fn len(&self) -> Result<Option<u64>> {
         match self {
             Self::Mapped(source) => Ok(Some(source.len())),
@@ -155,7 +161,7 @@ impl Source {
         }
     }
 
-    /// Lets go of what reading the header opened, so that a loaded image holds no handle until its voxels are read
+    /// Closes what reading the header opened, so that a loaded image holds no handle until its voxels are read
     /// ([`crate::KeepFileOpen`]).
     pub fn release(&self) {
         match self {
@@ -166,16 +172,16 @@ impl Source {
         }
     }
 
-    /// A bound on the number of bytes that holds before anything is inflated.
-    pub fn most_bytes(&self) -> Result<Option<u64>> {
+    /// An upper bound of the number of bytes, known before anything is inflated.
+    pub fn max_len(&self) -> Result<Option<u64>> {
         match self {
-            Self::Gzip(source) => source.most_bytes().map(Some),
-            Self::Custom(source) => source.most_bytes(),
+            Self::Gzip(source) => source.max_len(),
+            Self::Custom(source) => source.max_len(),
             other => other.len(),
         }
     }
 
-    /// Bytes of something else found behind a gzip stream.
+    /// Bytes of something else that were found after a gzip stream.
     pub fn trailing(&self) -> u64 {
         match self {
             Self::Gzip(source) => source.trailing(),
@@ -183,7 +189,7 @@ impl Source {
         }
     }
 
-    /// Whether it is inflated, in whatever order it is read.
+    /// Whether it is gzip.
     #[cfg(feature = "gpu")]
     pub fn is_gzip(&self) -> bool {
         matches!(self, Self::Gzip(_))
@@ -220,7 +226,7 @@ impl Source {
         }
     }
 
-    /// The same where only reading to the end can tell how many bytes there are.
+    /// The same where the number of bytes is known only after reading to the end.
     fn prefix_of_unknown(&self, length: u64) -> Result<Vec<u8>> {
         let session = self.begin()?;
         let mut bytes = Vec::new();
@@ -228,16 +234,18 @@ impl Source {
             let old = bytes.len();
             let more = (length - old as u64).min(PREFIX_STEP) as usize;
             resize(&mut bytes, (old + more) as u64)?;
-            let Err(error) = session.read_at(old as u64, &mut bytes[old..]) else {
+            let place = bytes.get_mut(old..).unwrap_or_default();
+            let Err(error) = session.read_at(old as u64, place) else {
                 continue;
             };
             let ErrorKind::Truncated { have, .. } = *error.kind() else {
                 return Err(error);
             };
-            // The end: what there is can be read.
+            // The source ends here: what there is can be read.
             let rest = have.saturating_sub(old as u64).min(more as u64) as usize;
             bytes.truncate(old + rest);
-            session.read_at(old as u64, &mut bytes[old..])?;
+            let rest = bytes.get_mut(old..).unwrap_or_default();
+            session.read_at(old as u64, rest)?;
             break;
         }
         session.end()?;
@@ -264,7 +272,7 @@ impl Session<'_> {
         }
     }
 
-    /// Ends a read of the whole array, whose last byte stands before `end`: checks the end of the stream too.
+    /// Ends a read of the whole array, which ends at byte `end`: checks the end of the stream too.
     pub fn finish(self, end: u64) -> Result<()> {
         if let Reader::Other(source) = &self.reader {
             source.finish(end)?;
@@ -292,7 +300,7 @@ pub(crate) fn zeros(length: u64) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// An empty vector with room for as many bytes as a file says.
+/// An empty vector with room for so many bytes.
 ///
 /// # Errors
 /// [`ErrorKind::OutOfMemory`].
@@ -302,7 +310,7 @@ pub(crate) fn room(length: u64) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Makes a vector's length what a file says, with zeros at its end.
+/// Sets a vector's length, with zeros at its end where it grows.
 ///
 /// # Errors
 /// [`ErrorKind::OutOfMemory`].
@@ -312,7 +320,7 @@ pub(crate) fn resize(bytes: &mut Vec<u8>, length: u64) -> Result<()> {
     Ok(())
 }
 
-/// Makes room for a vector of this length, and gives it as one of memory.
+/// Makes room for a vector of this length; the length as a size in memory.
 fn reserve(bytes: &mut Vec<u8>, length: u64) -> Result<usize> {
     let out_of_memory = || ErrorKind::OutOfMemory { needed: length };
     let new = usize::try_from(length).map_err(|_| out_of_memory())?;
@@ -321,25 +329,25 @@ fn reserve(bytes: &mut Vec<u8>, length: u64) -> Result<usize> {
     Ok(new)
 }
 
-/// Inflated bytes behind the voxels that are checked on a whole read, unless the voxels are more: a file with a
+/// Inflated bytes after the voxels that a whole read checks, or as many as the voxels are if they are more: a file with a
 /// longer tail is a bomb.
-const MOST_TAIL: u64 = 256 << 20;
+const MAX_TAIL: u64 = 256 << 20;
 
-/// What these are in errors.
+/// What these are called in errors.
 const TAIL: &str = "inflated bytes behind the voxels";
 
-/// Inflated bytes behind voxels that end at `end` which a whole read goes through.
-pub(crate) fn most_tail(end: u64) -> u64 {
-    end.max(MOST_TAIL)
+/// Inflated bytes that may follow voxels that end at byte `end`.
+fn max_tail(end: u64) -> u64 {
+    end.max(MAX_TAIL)
 }
 
-/// Checks that a stream at `position` has not gone farther behind voxels that end at `end`.
+/// Checks that a stream at `position` has not gone farther beyond voxels that end at byte `end`.
 ///
 /// # Errors
 /// [`ErrorKind::Limit`].
-pub(crate) fn check_tail(position: u64, end: u64) -> Result<()> {
-    let behind = position.saturating_sub(end);
-    limits::check(TAIL, behind.into(), most_tail(end))
+fn check_tail(position: u64, end: u64) -> Result<()> {
+    let tail = position.saturating_sub(end);
+    limits::check(TAIL, tail.into(), max_tail(end))
 }
 
 /// The error of a source that has `have` bytes where `need` are wanted.

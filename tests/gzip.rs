@@ -1,5 +1,4 @@
-//! Promise: gzip files of every kind load bit-exact, whole and in slices, and nothing corrupt gets through
-//! (gzip-and-faults.md).
+//! Promise: gzip files of every kind load bit-exact, whole and in slices, and nothing corrupt gets through.
 
 mod codecs;
 mod damage;

@@ -15,6 +15,7 @@ mod faults;
 mod files;
 mod formats;
 mod gzip;
+mod layers;
 mod malformed;
 mod malformed_files;
 mod malformed_gzip;
@@ -33,4 +34,5 @@ mod support;
 mod unsafe_code;
 #[cfg(all(feature = "cli", feature = "gpu"))]
 mod users;
+mod values_page;
 mod writing;

@@ -273,7 +273,7 @@ fn truncation_at_every_byte() {
             let (bytes, offset) = (nifti.single(), nifti.data_offset());
             let header = offset - 4;
             for length in 0..bytes.len() {
-                let (load, read) = outcomes(DataobjImage::from_bytes(&bytes[..length]));
+                let (load, read) = outcomes(DataobjImage::from_bytes(bytes[..length].to_vec()));
                 let expected = match length {
                     0 => ("Empty", "-"),
                     length if length < header => ("Truncated(header)", "-"),

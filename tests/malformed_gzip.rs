@@ -1,4 +1,4 @@
-//! Promise: damage in gzip is always found on a whole read, and legal streams load (gzip-and-faults.md section 2).
+//! Promise: damage in gzip is always found on a whole read, and legal streams load.
 
 use voxload::{ByteOrder, Caching, DType, DataobjImage};
 

@@ -8,6 +8,8 @@
     reason = "kept comparable to the shader"
 )]
 
+use crate::core::float::{to_f16, words};
+
 type Words = [u32; 2];
 
 const EXPONENT: u32 = 0x7ff0_0000;
@@ -336,10 +338,6 @@ fn double(state: &mut u64) -> f64 {
     f64::from_bits((bits & 1 << 63) | field << 52 | fraction)
 }
 
-fn words(v: f64) -> Words {
-    [v.to_bits() as u32, (v.to_bits() >> 32) as u32]
-}
-
 fn same(got: Words, want: f64) -> bool {
     got == words(want) || (is_nan(got) && want.is_nan())
 }
@@ -359,7 +357,7 @@ fn arithmetic_is_that_of_the_processor() {
         let f32_same = f32_bits == (a as f32).to_bits() || a.is_nan();
         assert!(f32_same, "{a:e} to f32: {f32_bits:x}");
         let f16_bits = narrow(words(a), 10, 15) as u16;
-        let want = crate::float::to_f16(a.abs());
+        let want = to_f16(a.abs());
         let f16_same = f16_bits == want.to_bits() || a.is_nan();
         assert!(f16_same, "{a:e} to f16: {f16_bits:x}");
     }

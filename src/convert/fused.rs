@@ -1,21 +1,21 @@
 //! Small integers scaled to f32 by one fused multiply-add in f32, where that has the bits of f64 arithmetic.
 //!
-//! A voxel is `f32(f64(f64(stored * slope) + inter))` (spec 3.1). Where neither the product nor the sum needs more bits than
+//! A voxel is `f32(f64(f64(stored * slope) + inter))` (doc/VALUES.md). Where neither the product nor the sum needs more bits than
 //! an f64 has, only the last of the three steps rounds; a fused multiply-add in f32 rounds the same exact sum once, in the same
 //! way, subnormal numbers, overflow and the signs of zeros included. It takes a third of the instructions.
 
 use multiversion::multiversion;
 
-use super::kernels::{Decode, LinearRow, same};
-use crate::array::Element;
+use super::rows::Decode;
+use crate::core::array::LinearRow;
 use crate::dtype::DType;
 
-/// The row kernel for a stored type, an output and all of its slopes and inters, where they allow it.
-pub(super) fn fused_row<O: Element>(
+/// The row for a stored type and all of its slopes and inters, where they allow it.
+pub(super) fn fused_row(
     stored: DType,
     big: bool,
     factors: &[(f64, f64)],
-) -> Option<LinearRow<O>> {
+) -> Option<LinearRow<f32>> {
     macro_rules! row {
         ($type:ty) => {
             match big {
@@ -32,10 +32,7 @@ pub(super) fn fused_row<O: Element>(
         _ => return None,
     };
     let exact = |&(slope, inter): &(f64, f64)| is_exact(stored, slope, inter);
-    match O::DTYPE == DType::F32 && is_fast() && factors.iter().all(exact) {
-        true => same(row),
-        false => None,
-    }
+    (is_fast() && factors.iter().all(exact)).then_some(row)
 }
 
 /// Whether this processor fuses. Without, each multiply-add would be a call to a library.
@@ -93,7 +90,7 @@ fn fused<R: Decode, const BIG: bool>(bytes: &[u8], out: &mut [f32], slope: f64, 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::convert::kernels::float_row;
+    use crate::convert::rows::float_row;
     use crate::testing::Random;
 
     const TYPES: [DType; 4] = [DType::U8, DType::I8, DType::U16, DType::I16];
@@ -115,7 +112,7 @@ mod tests {
         let count = voxels.len() / stored.size_bytes();
         let (mut fused, mut steps) = (vec![f32::NAN; count], vec![f32::NAN; count]);
         // Which slopes and inters are exact is not asked here.
-        let row = fused_row::<f32>(stored, big, &[]).expect("this processor fuses");
+        let row = fused_row(stored, big, &[]).expect("this processor fuses");
         row(&voxels, &mut fused, slope, inter);
         float_row(stored, big).expect("a type that is read")(&voxels, &mut steps, slope, inter);
         let pairs = fused.iter().zip(&steps);

@@ -1,19 +1,80 @@
 //! Packets: what a dispatch of the kernel needs to know about one box of voxels, in front of its stored bytes.
-//!
-//! The layout is that of the constants at the top of `shaders/convert.wgsl`.
-
-use std::sync::Arc;
 
 use crate::convert::Conversion;
+use crate::core::float::words;
 use crate::plan::{Axis, Plan};
-use crate::scaling::{Factor, Step};
+use crate::scaling::Step;
 
 /// Steps that the kernel has places for.
 pub(crate) const MAX_STEPS: usize = 4;
 
-const WINDOW: usize = 6;
-const STEPS: usize = 8;
-const AXES: usize = 16;
+/// Numbers that Rust and the shaders share, written once: constants here, and the same ones as WGSL text.
+macro_rules! shared_with_shaders {
+    (
+        $(#[$about:meta])* $text:ident: $number:ty;
+        $($(#[$doc:meta])* $name:ident = $value:literal;)*
+    ) => {
+        $($(#[$doc])* const $name: $number = $value;)*
+        $(#[$about])*
+        pub(super) const $text: &str = concat!(
+            $("const ", stringify!($name), " = ", stringify!($value), "u;\n"),*
+        );
+    };
+}
+
+shared_with_shaders! {
+    /// The words of a packet's head, as WGSL.
+    HEAD_WGSL: usize;
+
+    /// Invocations that have something to do.
+    VOXELS = 0;
+    /// How many axes there are.
+    AXES = 1;
+    /// The word at which the gathered bytes begin.
+    DATA = 2;
+    /// The output element of voxel `(0, 0, ..)`, counted from the start of the binding.
+    OUT_FIRST = 3;
+    /// Stored voxels from the start of a table's first entry to voxel `(0, 0, ..)`.
+    ENTRY_FIRST = 4;
+    /// Stored voxels to an entry.
+    BLOCK = 5;
+    /// Where the window's numbers begin: minus its lower end, and its width.
+    WINDOW = 6;
+    /// For each step two words: where its numbers begin, and words from one entry of its table to the next.
+    STEPS = 8;
+    /// For each axis four words: count, and from one voxel to the next gathered, output and stored elements.
+    AXIS = 16;
+}
+
+shared_with_shaders! {
+    /// The kinds of steps, as WGSL; 0 is none.
+    STEP_KINDS_WGSL: u32;
+
+    MULTIPLY = 1;
+    ADD = 2;
+    CLIP = 3;
+    ROUND_TO_F32 = 4;
+}
+
+/// What a step is called in the kernel.
+fn kind(step: &Step) -> u32 {
+    match step {
+        Step::Multiply(_) => MULTIPLY,
+        Step::Add(_) => ADD,
+        Step::Clip { .. } => CLIP,
+        Step::RoundToF32 => ROUND_TO_F32,
+    }
+}
+
+/// The kinds of a conversion's steps in the kernel, 0 after the last.
+pub(super) fn kinds(steps: &[Step]) -> [u32; MAX_STEPS] {
+    let mut kinds = [0; MAX_STEPS];
+    for (place, step) in kinds.iter_mut().zip(steps) {
+        *place = kind(step);
+    }
+    kinds
+}
+
 /// Stored bytes begin at a multiple of this many words.
 const DATA_ALIGN: usize = 4;
 
@@ -62,22 +123,15 @@ fn entries(conversion: &Conversion, tile: &Plan) -> Entries {
 pub(crate) fn tables_fit(conversion: &Conversion, tile: &Plan, words: u64) -> bool {
     let entries = entries(conversion, tile);
     let positions = entries.offset.saturating_add(tile.stored_span());
-    let tables = tables(conversion).count() as u64;
+    let tables = conversion.tables().count() as u64;
     entries.count == 1 || (entries.count.saturating_mul(2 * tables) <= words && positions < 1 << 32)
-}
-
-fn tables(conversion: &Conversion) -> impl Iterator<Item = &Arc<[f64]>> {
-    conversion.steps.iter().filter_map(|step| match step {
-        Step::Multiply(Factor::Table(table)) | Step::Add(Factor::Table(table)) => Some(table),
-        _ => None,
-    })
 }
 
 /// Words of a head with this many axes, without what tables have beyond their first entry.
 pub(crate) fn head_words(axes: usize) -> usize {
     // One more axis: rows of small types need one even when the box has none that serves. Clip has the most numbers:
     // two, as has the window.
-    (AXES + 4 * (axes + 1) + 4 * (MAX_STEPS + 1)).next_multiple_of(DATA_ALIGN)
+    (AXIS + 4 * (axes + 1) + 4 * (MAX_STEPS + 1)).next_multiple_of(DATA_ALIGN)
 }
 
 /// The packet of a box. Bindings of the output begin at multiples of `align` bytes.
@@ -100,16 +154,16 @@ pub(crate) fn packet(conversion: &Conversion, tile: Plan, align: u64) -> Packet 
         voxels
     };
     let entries = entries(conversion, &tile);
-    let mut head = vec![0; AXES];
-    head[0] = invocations as u32;
-    head[1] = axes.len() as u32;
-    head[3] = (tile.out_first - start / item) as u32;
+    let mut head = vec![0; AXIS];
+    head[VOXELS] = invocations as u32;
+    head[AXES] = axes.len() as u32;
+    head[OUT_FIRST] = (tile.out_first - start / item) as u32;
     // With one entry the positions may exceed u32, and do not matter.
     if entries.count > 1 {
-        head[4] = entries.offset as u32;
-        head[5] = conversion.block as u32;
+        head[ENTRY_FIRST] = entries.offset as u32;
+        head[BLOCK] = conversion.block as u32;
     } else {
-        head[5] = u32::MAX;
+        head[BLOCK] = u32::MAX;
     }
     for (axis, gathered) in &axes {
         let stored = if entries.count > 1 { axis.stored } else { 0 };
@@ -123,7 +177,7 @@ pub(crate) fn packet(conversion: &Conversion, tile: Plan, align: u64) -> Packet 
     }
     push_numbers(&mut head, conversion, &entries);
     head.resize(head.len().next_multiple_of(DATA_ALIGN), 0);
-    head[2] = head.len() as u32;
+    head[DATA] = head.len() as u32;
     Packet {
         copy: copied(conversion, &tile),
         head,
@@ -160,47 +214,32 @@ fn row_first(axes: &mut Vec<(Axis, u64)>) -> u64 {
 }
 
 fn push_numbers(head: &mut Vec<u32>, conversion: &Conversion, entries: &Entries) {
+    // Tables have an entry for each block of the volume: `Scaling::validate` has compared the two.
+    let first = entries.first as usize;
     for (i, step) in conversion.steps.iter().enumerate().take(MAX_STEPS) {
         head[STEPS + 2 * i] = head.len() as u32;
-        match step {
-            Step::Multiply(Factor::Table(table)) | Step::Add(Factor::Table(table)) => {
+        let numbers = match step.table() {
+            Some(table) => {
                 head[STEPS + 2 * i + 1] = 2;
-                let first = entries.first as usize;
-                for value in &table[first..first + entries.count as usize] {
-                    head.extend(words(*value));
-                }
+                table[first..first + entries.count as usize].to_vec()
             }
-            Step::Multiply(Factor::One(value)) | Step::Add(Factor::One(value)) => {
-                head.extend(words(*value));
-            }
-            Step::Clip { lo, hi } => head.extend([words(*lo), words(*hi)].concat()),
-            Step::RoundToF32 => {}
-        }
+            None => step.numbers(0),
+        };
+        head.extend(numbers.into_iter().flat_map(words));
     }
     if let Some(window) = conversion.window {
         head[WINDOW] = head.len() as u32;
-        head.extend([words(-window.lo()), words(window.width())].concat());
+        head.extend([-window.lo(), window.width()].into_iter().flat_map(words));
     }
 }
 
 /// The kinds and numbers of all steps of a conversion without tables, for comparison.
 pub(crate) fn numbers(conversion: &Conversion) -> Vec<u32> {
-    let mut numbers = Vec::new();
-    for step in &conversion.steps {
-        match step {
-            Step::Multiply(factor) => numbers.extend([&[1], &words(factor.at(0))[..]].concat()),
-            Step::Add(factor) => numbers.extend([&[2], &words(factor.at(0))[..]].concat()),
-            Step::Clip { lo, hi } => {
-                numbers.extend([&[3], &[words(*lo), words(*hi)].concat()[..]].concat())
-            }
-            Step::RoundToF32 => numbers.push(4),
-        }
-    }
-    numbers
-}
-
-/// A double as the kernel has it: low word, high word.
-fn words(value: f64) -> [u32; 2] {
-    let bits = value.to_bits();
-    [bits as u32, (bits >> 32) as u32]
+    let of_step = |step: &Step| {
+        let numbers = step.numbers(0).into_iter().flat_map(words);
+        std::iter::once(kind(step))
+            .chain(numbers)
+            .collect::<Vec<_>>()
+    };
+    conversion.steps.iter().flat_map(of_step).collect()
 }

@@ -2,6 +2,7 @@
 
 use crate::array::Element;
 use crate::convert::kernels::Kernel;
+use crate::dtype::DType;
 use crate::plan::{Axis, Plan};
 
 /// Voxels that are gathered, converted and scattered at a time.
@@ -9,9 +10,6 @@ const TILE: usize = 8192;
 
 /// Rows of a tile where rows cross the stored order: as many voxels as a cache line holds bytes.
 const ROWS: usize = 32;
-
-/// The largest stored voxel.
-const MOST_ITEM_BYTES: usize = 16;
 
 /// An axis, and voxels in the bytes from one to the next along it.
 #[derive(Clone, Copy)]
@@ -50,9 +48,9 @@ impl Place {
     }
 }
 
-/// Converts a box whose voxels stand in `bytes`, `strides[k]` voxels apart along axis `k`.
+/// Converts a box whose voxels stand in `bytes`, `strides[k]` voxels from one to the next along axis `k`.
 ///
-/// `plan.out_first` counts from the start of `out`.
+/// `plan.out_first` counts from the start of `out`. All positions are within `bytes` or `out`, so they fit a `usize`.
 pub(crate) fn place<O: Element>(
     kernel: &Kernel<O>,
     bytes: &[u8],
@@ -128,7 +126,7 @@ impl<O: Element> Scratch<O> {
 
     /// Made only when it is needed: dense rows do without.
     fn make(&mut self) {
-        self.gathered.resize(TILE * MOST_ITEM_BYTES, 0);
+        self.gathered.resize(TILE * DType::MAX_SIZE_BYTES, 0);
         self.converted.resize(TILE, O::zeroed());
     }
 }
@@ -222,8 +220,8 @@ impl<O: Element> Sheet<'_, O> {
     }
 }
 
-/// Copies voxels of `item` bytes, `wide` of them `strides[0]` bytes apart for each of `high` rows `strides[1]` bytes
-/// apart, to rows without gaps.
+/// Copies voxels of `item` bytes, `wide` of them at steps of `strides[0]` bytes in each of `high` rows at steps of
+/// `strides[1]` bytes, to rows without gaps.
 fn gather(bytes: &[u8], strides: [usize; 2], size: [usize; 2], item: usize, gathered: &mut [u8]) {
     fn copy<const N: usize>(
         bytes: &[u8],

@@ -1,13 +1,11 @@
-//! The way back: values to stored numbers, with the slope and inter that nibabel would choose (its arraywriters).
-
-mod fit;
+//! The way back: values to stored numbers, with the slope and inter that nibabel would choose (its `arraywriters` module, of
+//! which this follows `SlopeInterArrayWriter`).
 
 use bytemuck::Pod;
 
 use crate::array::{HostArray, StoredArray, with_stored};
 use crate::dtype::{ByteOrder, DType};
-use crate::error::Result;
-pub(crate) use fit::Storing;
+use crate::error::{Error, ErrorKind, Result};
 
 /// What is known of all values before the first is stored.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -139,7 +137,86 @@ widen! {
     [u8; 4]: _v => Wide::Integer(0);
 }
 
+/// How values of one type are stored as another.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Storing {
+    from: DType,
+    to: DType,
+    rule: Rule,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+enum Rule {
+    /// The same numbers, perhaps rounded to another type.
+    Cast,
+    /// All zeros: there is nothing finite to store.
+    Zeros,
+    /// `(value - inter) / slope`, rounded and clipped.
+    Fit(Fit),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Fit {
+    slope: f32,
+    inter: f32,
+    /// Whether the arithmetic is in f64 rather than f32.
+    wide: bool,
+    low: f64,
+    high: f64,
+    /// What a NaN is stored as: zero, once read back.
+    nan: f64,
+}
+
 impl Storing {
+    /// Chooses how values of type `from` and this range are stored as `to`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::DType`] for complex numbers and colours that would become something else, and for ranges that no
+    /// finite slope and inter fits.
+    pub fn choose(from: DType, to: DType, range: &Range) -> Result<Self> {
+        let rule = rule(from, to, range)?;
+        Ok(Self { from, to, rule })
+    }
+
+    pub fn to(&self) -> DType {
+        self.to
+    }
+
+    /// Whether numbers of this type lose their fraction or their size: floats as integers.
+    pub fn loses(&self, from: DType) -> bool {
+        self.to.is_integer() && !from.is_integer() && !self.is_copy()
+    }
+
+    /// The slope and inter that give the values back.
+    pub fn slope_inter(&self) -> (f64, f64) {
+        match &self.rule {
+            Rule::Fit(fit) => (fit.slope.into(), fit.inter.into()),
+            Rule::Cast | Rule::Zeros => (1.0, 0.0),
+        }
+    }
+
+    fn is_copy(&self) -> bool {
+        self.from == self.to
+    }
+
+    fn check_type(&self, dtype: DType) -> Result<()> {
+        if dtype == self.from {
+            Ok(())
+        } else {
+            Err(cannot(dtype, self.from))
+        }
+    }
+
+    /// The stored integer of a value.
+    fn fitted(&self, value: Wide) -> i128 {
+        match (&self.rule, value) {
+            (Rule::Zeros, _) => 0,
+            (Rule::Fit(fit), value) => fit.store(value.real()) as i128,
+            (Rule::Cast, Wide::Integer(value)) => value,
+            (Rule::Cast, value) => value.real() as i128,
+        }
+    }
+
     /// Appends the stored bytes of these values.
     ///
     /// # Errors
@@ -188,5 +265,191 @@ fn push<T: Pod>(values: impl Iterator<Item = Wide>, out: &mut Vec<u8>, narrow: i
 fn swap(bytes: &mut [u8], part: usize) {
     if part > 1 {
         bytes.chunks_exact_mut(part).for_each(<[u8]>::reverse);
+    }
+}
+
+fn cannot(from: DType, to: DType) -> Error {
+    ErrorKind::DType {
+        stored: from.to_string(),
+        wanted: format!("stored {to}"),
+    }
+    .into()
+}
+
+fn rule(from: DType, to: DType, range: &Range) -> Result<Rule> {
+    if from == to {
+        return Ok(Rule::Cast);
+    }
+    // Floats of complex numbers are their real parts, as everywhere.
+    if from.is_colour() || to.is_colour() || from.is_complex() && to.is_integer() {
+        return Err(cannot(from, to));
+    }
+    let Some(limits) = integer_limits(to) else {
+        return Ok(Rule::Cast);
+    };
+    let fit = match (range.integers, range.finite) {
+        (None, None) => return Ok(Rule::Zeros),
+        (Some((low, high)), _) => {
+            if low >= limits.0 && high <= limits.1 {
+                return Ok(Rule::Cast);
+            }
+            integers_by_inter(low, high, to)
+                .or_else(|| by_range(low as f64, high as f64, to, range))
+        }
+        (None, Some((0.0, 0.0))) => return Ok(Rule::Zeros),
+        (None, Some((low, high))) => {
+            // A NaN is stored as zero, so zero has to fit as well.
+            let zero = |bound: f64, pick: fn(f64, f64) -> f64| match range.has_nan {
+                true => pick(bound, 0.0),
+                false => bound,
+            };
+            by_range(zero(low, f64::min), zero(high, f64::max), to, range)
+        }
+    };
+    let (slope, inter) = fit
+        .filter(|(slope, inter)| slope.is_finite() && inter.is_finite() && *slope != 0.0)
+        .ok_or_else(|| cannot(from, to))?;
+    Ok(Rule::Fit(Fit::new(from, to, slope, inter, range)))
+}
+
+/// Integers that fit when an f32 is subtracted, or when their sign is turned.
+fn integers_by_inter(low: i128, high: i128, to: DType) -> Option<(f32, f32)> {
+    let (out_low, out_high) = shared_range(to, false)?;
+    let (out_low, out_high) = (out_low as i128, out_high as i128);
+    let span = high - low;
+    if span <= out_high - out_low {
+        let start = match out_low {
+            0 => low,
+            // The middle goes to zero, rounded up: the lowest integer has no positive counterpart.
+            _ => low + (span + 1) / 2,
+        };
+        let inter = floor_f32(start);
+        if high - inter as i128 <= out_high {
+            return Some((1.0, inter));
+        }
+    }
+    (out_low == 0 && high <= 0 && -low <= out_high).then_some((-1.0, 0.0))
+}
+
+/// The slope and inter that spread `low..=high` over all of an integer type.
+fn by_range(low: f64, high: f64, to: DType, range: &Range) -> Option<(f32, f32)> {
+    if low == high {
+        return Some((1.0, low as f32));
+    }
+    let (out_low, out_high) = shared_range(to, false)?;
+    let slope = (high - low) / (out_high - out_low);
+    // Unsigned types are finest near zero: that end goes to the smaller values.
+    let (slope, inter) = if out_low == 0.0 && high.abs() < low.abs() {
+        (-slope, high + out_low * slope)
+    } else {
+        (slope, low - out_low * slope)
+    };
+    let (slope, mut inter) = (slope as f32, inter as f32);
+    if range.has_nan && (low == 0.0 || high == 0.0) {
+        let fill = -inter / slope;
+        let kept = f64::from(fill.round_ties_even()).clamp(out_low, out_high);
+        if kept != f64::from(fill.round_ties_even()) {
+            inter = -fill.clamp(out_low as f32, out_high as f32) * slope;
+        }
+    }
+    Some((slope, inter))
+}
+
+impl Fit {
+    fn new(from: DType, to: DType, slope: f32, inter: f32, range: &Range) -> Self {
+        let (low, high) = match (range.finite, from.integer_extremes()) {
+            (_, Some(extremes)) => extremes,
+            (Some(finite), None) => finite,
+            (None, None) => (0.0, 0.0),
+        };
+        let narrow = matches!(
+            from,
+            DType::U8 | DType::I8 | DType::U16 | DType::I16 | DType::F16 | DType::F32
+        );
+        let scaled = |value: f64, wide: bool| {
+            let fit = Self {
+                slope,
+                inter,
+                wide,
+                low: 0.0,
+                high: 0.0,
+                nan: 0.0,
+            };
+            fit.scale(value)
+        };
+        // As nibabel: f32 suffices for small types, unless their extremes overflow it.
+        let wide = !(narrow && scaled(low, false).is_finite() && scaled(high, false).is_finite());
+        let (out_low, out_high) = shared_range(to, wide).unwrap_or((0.0, 0.0));
+        let ends = [scaled(low, wide), scaled(high, wide)].map(f64::round_ties_even);
+        Self {
+            slope,
+            inter,
+            wide,
+            low: ends[0].min(ends[1]).max(out_low),
+            high: ends[0].max(ends[1]).min(out_high),
+            nan: scaled(0.0, wide).round_ties_even().clamp(out_low, out_high),
+        }
+    }
+
+    fn scale(&self, value: f64) -> f64 {
+        if self.wide {
+            (value - f64::from(self.inter)) / f64::from(self.slope)
+        } else {
+            ((value as f32 - self.inter) / self.slope).into()
+        }
+    }
+
+    fn store(&self, value: f64) -> f64 {
+        if value.is_nan() {
+            return self.nan;
+        }
+        let rounded = self.scale(value).round_ties_even();
+        // Not `clamp`: it panics on bounds in the wrong order.
+        rounded.max(self.low).min(self.high)
+    }
+}
+
+fn integer_limits(dtype: DType) -> Option<(i128, i128)> {
+    Some(match dtype {
+        DType::U8 => (0, u8::MAX.into()),
+        DType::I8 => (i8::MIN.into(), i8::MAX.into()),
+        DType::U16 => (0, u16::MAX.into()),
+        DType::I16 => (i16::MIN.into(), i16::MAX.into()),
+        DType::U32 => (0, u32::MAX.into()),
+        DType::I32 => (i32::MIN.into(), i32::MAX.into()),
+        DType::U64 => (0, u64::MAX.into()),
+        DType::I64 => (i64::MIN.into(), i64::MAX.into()),
+        _ => return None,
+    })
+}
+
+/// The largest range of an integer type whose ends a float type (f64 if `wide`, else f32) has exactly.
+fn shared_range(to: DType, wide: bool) -> Option<(f64, f64)> {
+    let (low, high) = integer_limits(to)?;
+    let high = if wide {
+        floor_f64(high)
+    } else {
+        floor_f32(high).into()
+    };
+    Some((low as f64, high))
+}
+
+/// The largest f32 that is not above an integer.
+fn floor_f32(value: i128) -> f32 {
+    let nearest = value as f32;
+    if nearest as i128 > value {
+        nearest.next_down()
+    } else {
+        nearest
+    }
+}
+
+/// The largest f64 that is not above an integer.
+fn floor_f64(value: i128) -> f64 {
+    let nearest = value as f64;
+    if nearest as i128 > value {
+        nearest.next_down()
+    } else {
+        nearest
     }
 }

@@ -10,7 +10,7 @@ use ndarray::{ArrayViewD, ArrayViewMutD, IxDyn, ShapeBuilder};
 pub(crate) use crate::core::buffer::Buffer;
 
 use crate::core::shape::voxels;
-use crate::dtype::DType;
+use crate::dtype::{DType, c128};
 use crate::error::{Error, Result};
 
 /// An array in host memory, column-major. Clones share the elements.
@@ -105,7 +105,7 @@ impl<T: Pod> HostArray<T> {
         Arc::ptr_eq(&self.buffer, &other.buffer)
     }
 
-    /// The elements for editing; copied first when somebody else holds a handle on them.
+    /// The elements for editing; copied first when there is another handle on them.
     ///
     /// # Errors
     /// [`crate::ErrorKind::OutOfMemory`] when there is no memory for the copy, and
@@ -138,8 +138,35 @@ pub type Rgb = [u8; 3];
 /// The colour of an RGBA32 voxel: red, green, blue, alpha.
 pub type Rgba = [u8; 4];
 
-/// An element type of [`StoredArray`].
-pub trait Element: Pod + Send + Sync + PartialEq + fmt::Debug {
+/// Makes values of the voxels in these bytes: each decoded, multiplied by the first number, the second one added, narrowed.
+pub type LinearRow<T> = fn(&[u8], &mut [T], f64, f64);
+
+/// Makes values of complex voxels or of voxels to be complex: their stored type, how a part becomes f64, and the steps.
+pub type ComplexRow<T> = fn(&[u8], &mut [T], DType, LinearRow<f64>, &dyn Fn(&mut c128));
+
+/// The ways to make a row of values of one type. Declared here so that every [`Element`] has them, and given by
+/// `convert::kernels`, which knows how; integers and colours are only ever copied, and have none.
+pub trait Rows: Sized {
+    /// Multiply and add in f64, for a stored type and whether it is big-endian.
+    fn linear(stored: DType, big: bool) -> Option<LinearRow<Self>> {
+        let _ = (stored, big);
+        None
+    }
+
+    /// The same faster, where all slopes and inters allow it.
+    fn fused(stored: DType, big: bool, factors: &[(f64, f64)]) -> Option<LinearRow<Self>> {
+        let _ = (stored, big, factors);
+        None
+    }
+
+    /// Any steps on complex numbers.
+    fn complex() -> Option<ComplexRow<Self>> {
+        None
+    }
+}
+
+/// An element type of [`StoredArray`]. It cannot be implemented outside this crate.
+pub trait Element: Rows + Pod + Send + Sync + PartialEq + fmt::Debug {
     /// The same type as a [`DType`].
     const DTYPE: DType;
     /// Wraps an array of this type.

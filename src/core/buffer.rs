@@ -4,18 +4,21 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 use bytemuck::Pod;
+use bytemuck::allocation::try_zeroed_vec;
 use memmap2::{Mmap, MmapMut};
 
 use crate::error::{Error, ErrorKind, Result};
 
 /// From this size on, memory comes from the system in huge pages: fresh pages cost as much as the conversion,
-/// and 2 MiB pages cost far less than 4 KiB ones (design.md section 5).
+/// and 2 MiB pages cost far less than 4 KiB ones.
+#[cfg(not(target_family = "wasm"))]
 const LARGE_BYTES: usize = 4 << 20;
 
 /// The elements of an array.
 pub(crate) enum Buffer<T> {
     Vec(Vec<T>),
     /// Anonymous memory; the system gives it zeroed.
+    #[cfg(not(target_family = "wasm"))]
     Pages {
         pages: MmapMut,
         len: usize,
@@ -42,35 +45,34 @@ impl<T: Pod> Buffer<T> {
     /// # Errors
     /// [`ErrorKind::OutOfMemory`] when the system does not give the memory.
     pub fn zeroed(len: usize) -> Result<Self> {
-        let bytes = len.checked_mul(size_of::<T>());
         let out_of_memory = || -> Error {
-            let needed = len as u64 * size_of::<T>() as u64;
+            let needed = (len as u64).saturating_mul(size_of::<T>() as u64);
             ErrorKind::OutOfMemory { needed }.into()
         };
-        let bytes = bytes.ok_or_else(out_of_memory)?;
-        if bytes < LARGE_BYTES {
-            let mut elements = Vec::new();
-            elements
-                .try_reserve_exact(len)
-                .map_err(|_| out_of_memory())?;
-            elements.resize(len, T::zeroed());
-            return Ok(Self::Vec(elements));
+        // There are no pages to ask for in a browser.
+        #[cfg(not(target_family = "wasm"))]
+        if let Some(bytes) = len.checked_mul(size_of::<T>())
+            && bytes >= LARGE_BYTES
+        {
+            let pages = MmapMut::map_anon(bytes).map_err(|_| out_of_memory())?;
+            // Only advice: without huge pages everything works, slower.
+            #[cfg(target_os = "linux")]
+            let _ = pages.advise(memmap2::Advice::HugePage);
+            return Ok(Self::Pages {
+                pages,
+                len,
+                element: PhantomData,
+            });
         }
-        let pages = MmapMut::map_anon(bytes).map_err(|_| out_of_memory())?;
-        // Only advice: without huge pages everything works, slower.
-        #[cfg(target_os = "linux")]
-        let _ = pages.advise(memmap2::Advice::HugePage);
-        Ok(Self::Pages {
-            pages,
-            len,
-            element: PhantomData,
-        })
+        let elements = try_zeroed_vec(len).map_err(|()| out_of_memory())?;
+        Ok(Self::Vec(elements))
     }
 
     pub fn as_slice(&self) -> &[T] {
         match self {
             Self::Vec(elements) => elements,
             // Pages begin at a page, so every element type is aligned.
+            #[cfg(not(target_family = "wasm"))]
             Self::Pages { pages, len, .. } => &bytemuck::cast_slice(pages)[..*len],
             Self::File(mapping, _) => mapping.elements(),
         }
@@ -81,6 +83,7 @@ impl<T: Pod> Buffer<T> {
     pub fn as_mut_slice(&mut self) -> Result<&mut [T]> {
         match self {
             Self::Vec(elements) => Ok(elements),
+            #[cfg(not(target_family = "wasm"))]
             Self::Pages { pages, len, .. } => Ok(&mut bytemuck::cast_slice_mut(pages)[..*len]),
             Self::File(mapping, _) => mapping.elements_mut(),
         }
@@ -107,7 +110,7 @@ pub(crate) enum Pages {
 }
 
 impl Mapping {
-    /// These bytes of a mapping; whoever made the pages promised that the file does not change.
+    /// These bytes of a mapping, whose maker promised that the file does not change.
     pub fn new(pages: Pages, bytes: Range<usize>) -> Self {
         Self { pages, bytes }
     }

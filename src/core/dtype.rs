@@ -75,6 +75,9 @@ impl DType {
         Self::Rgba32,
     ];
 
+    /// Bytes of a voxel of the largest type.
+    pub(crate) const MAX_SIZE_BYTES: usize = Self::C128.size_bytes();
+
     /// Bytes of one voxel.
     pub const fn size_bytes(self) -> usize {
         match self {

@@ -41,7 +41,7 @@ pub enum ErrorKind {
         /// The operating system's own words.
         message: String,
     },
-    /// The file was changed by somebody after it was loaded. Load it again; arrays that were read before stay as they
+    /// The file was changed after it was loaded. Load it again; arrays that were read before stay as they
     /// are.
     #[error("the file changed while it was in use: {what} was {was}, is {is}")]
     Changed {
@@ -156,7 +156,7 @@ pub enum ErrorKind {
         /// Bytes asked for.
         needed: u64,
     },
-    /// A size is above a limit of the device, told before anything was allocated. Request higher limits when the device
+    /// A size is above a limit of the device; found before anything was allocated. Request higher limits when the device
     /// is made, or load a part.
     #[error("{limit} of the device is {allowed}, {needed} were needed")]
     LimitExceeded {

@@ -79,6 +79,13 @@ impl ComplexFloat for c128 {
     }
 }
 
+/// A double as shaders have it: low word, high word.
+#[cfg(any(test, feature = "gpu"))]
+pub(crate) fn words(value: f64) -> [u32; 2] {
+    let bits = value.to_bits();
+    [bits as u32, (bits >> 32) as u32]
+}
+
 /// An f64 rounded once to f16: to nearest, ties to even, too large to infinity, NaN to a quiet NaN.
 ///
 /// Going through f32 would round twice, so the f32 in between is rounded to odd: its last bit remembers whether

@@ -2,12 +2,12 @@
 
 use crate::error::{ErrorKind, Result};
 
-/// Bounds on what a file may make voxload take, for files of strangers: [`crate::LoadOptions::limits`].
+/// Bounds on what a file may make voxload take, for untrusted files: [`crate::LoadOptions::limits`].
 ///
-/// Each is compared before memory is asked for; more is [`ErrorKind::Limit`]. The defaults stop no sound volume.
+/// Each is compared before memory is asked for; more is [`ErrorKind::Limit`]. The defaults accept every valid volume.
 /// Besides, and whatever the limits, a header that needs more bytes than its file has, or than its compression
 /// can hold, is refused before memory is asked for, as are 65 536 empty gzip members in a row and, on whole
-/// reads, more inflated bytes behind the voxels than the voxels are (and 256 MiB).
+/// reads, more inflated bytes after the voxels than the voxels are (and 256 MiB).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     pub(crate) output: Option<u64>,

@@ -137,8 +137,8 @@ impl LoadOptions {
     /// itself: no byte is copied, whatever the size.
     ///
     /// # Safety
-    /// Nobody may write to, shorten or replace the contents of the file while an array made this way lives:
-    /// the array would change under its readers, or reading it would raise a signal.
+    /// While an array made this way lives, the contents of the file must not be written to, shortened or replaced: the
+    /// array would change under its readers, or reading it would raise a signal.
     #[expect(
         unsafe_code,
         reason = "the one unsafe function of the public API: its contract is the caller's"

@@ -1,7 +1,7 @@
 //! Scaling: the short list of steps that turns a stored number into the value it stands for.
 //!
 //! The list, not the values in it, says what is skipped: a NIfTI slope of 1 makes no step, an AFNI factor of 1
-//! does. Arithmetic is in f64 and each step is rounded (spec sections 3.1 to 3.4).
+//! does. Arithmetic is in f64 and each step is rounded; doc/VALUES.md has the rules.
 
 use std::sync::Arc;
 
@@ -26,6 +26,14 @@ impl Factor {
             }
             Some(_) if block > 0 => Self::Table(values.into()),
             _ => Self::One(0.0),
+        }
+    }
+
+    /// The table, where there is one.
+    pub(crate) fn table(&self) -> Option<&Arc<[f64]>> {
+        match self {
+            Self::One(_) => None,
+            Self::Table(table) => Some(table),
         }
     }
 
@@ -55,8 +63,33 @@ pub enum Step {
     Multiply(Factor),
     /// Adds, rounding to f64.
     Add(Factor),
-    /// Rounds to f32 and goes on from there: what makes the f32 arithmetic of SPM99 (spec 3.4).
+    /// Rounds to f32 and goes on from there: what makes the f32 arithmetic of SPM99.
     RoundToF32,
+}
+
+impl Step {
+    /// The step's table, where it has one.
+    pub(crate) fn table(&self) -> Option<&Arc<[f64]>> {
+        match self {
+            Self::Multiply(factor) | Self::Add(factor) => factor.table(),
+            Self::Clip { .. } | Self::RoundToF32 => None,
+        }
+    }
+
+    /// The numbers of the step for a block of voxels: a factor, two limits, or none.
+    #[cfg(feature = "gpu")]
+    pub(crate) fn numbers(&self, entry: usize) -> Vec<f64> {
+        match self {
+            Self::Multiply(factor) | Self::Add(factor) => vec![factor.at(entry)],
+            Self::Clip { lo, hi } => vec![*lo, *hi],
+            Self::RoundToF32 => Vec::new(),
+        }
+    }
+}
+
+/// The tables of steps, in the order of the steps.
+pub(crate) fn tables(steps: &[Step]) -> impl Iterator<Item = &Arc<[f64]>> {
+    steps.iter().filter_map(Step::table)
 }
 
 /// In which precision the steps are done.
@@ -65,7 +98,7 @@ pub enum Arithmetic {
     /// f64 for everything.
     #[default]
     F64,
-    /// SPM99: f32 for f32 and smaller types, unless f64 is asked for (spec 3.4).
+    /// SPM99: f32 for f32 and smaller types, unless f64 is asked for.
     Spm99,
 }
 
@@ -128,7 +161,7 @@ impl Scaling {
 
     /// Whether any step has a table.
     pub fn has_table(&self) -> bool {
-        self.tables().next().is_some()
+        tables(&self.steps).next().is_some()
     }
 
     /// The slope, where one number is multiplied by; 1 where nothing is; `None` for a table.
@@ -174,7 +207,7 @@ impl Scaling {
 
     /// Checks that tables have an entry for each of a volume's blocks.
     pub(crate) fn validate(&self, voxels: u64) -> Result<()> {
-        for table in self.tables() {
+        for table in tables(&self.steps) {
             let entries = table.len() as u64;
             if self.block == 0 || self.block.checked_mul(entries) != Some(voxels) {
                 return Err(Error::header(
@@ -185,13 +218,6 @@ impl Scaling {
             }
         }
         Ok(())
-    }
-
-    fn tables(&self) -> impl Iterator<Item = &Arc<[f64]>> {
-        self.steps.iter().filter_map(|step| match step {
-            Step::Multiply(Factor::Table(table)) | Step::Add(Factor::Table(table)) => Some(table),
-            _ => None,
-        })
     }
 
     fn single<'a>(

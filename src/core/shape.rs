@@ -15,6 +15,16 @@ pub(crate) fn voxels(shape: &[usize]) -> Result<u64> {
     Ok(if shape.contains(&0) { 0 } else { product })
 }
 
+/// Number of elements of an array of this shape that is to be in memory.
+///
+/// # Errors
+/// Those of [`voxels`], and [`ErrorKind::OutOfMemory`] for more than memory has addresses.
+pub(crate) fn elements<T>(shape: &[usize]) -> Result<usize> {
+    let count = voxels(shape)?;
+    let needed = count.saturating_mul(size_of::<T>() as u64);
+    usize::try_from(count).map_err(|_| ErrorKind::OutOfMemory { needed }.into())
+}
+
 pub(crate) fn overflow(shape: &[usize]) -> Error {
     ErrorKind::Header {
         field: "dim",

@@ -1,14 +1,13 @@
 //! The kernel's variants: one pipeline for each kind of conversion.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use super::context::Context;
 use super::pipelines::{Pipeline, Pipelines, Program, STORAGE, STORAGE_READ};
 use crate::convert::Conversion;
-use crate::convert::packet::MAX_STEPS;
-use crate::dtype::{ByteOrder, DType};
+use crate::convert::wgsl::{self, Specialization};
 use crate::error::Result;
-use crate::scaling::{Factor, Step};
 
 /// How a kernel computes: all ways give the same bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -36,113 +35,50 @@ impl fmt::Display for KernelMethod {
     }
 }
 
-macro_rules! shader {
-    ($($name:literal),*) => {
-        concat!($(include_str!(concat!("../../shaders/", $name, ".wgsl"))),*)
-    };
-}
-
 /// The shader of each way to compute: all share the packets, the places and the entry points.
-fn source(method: KernelMethod) -> &'static str {
+fn source(method: KernelMethod) -> fn() -> Cow<'static, str> {
     match method {
-        KernelMethod::Integers => shader!("double", "decode", "integers", "steps", "convert"),
-        KernelMethod::NativeF64 => shader!("double", "decode", "native", "steps", "convert"),
-        KernelMethod::Table => shader!("double", "decode", "table", "convert"),
+        KernelMethod::Integers => || wgsl::by_integers().into(),
+        KernelMethod::NativeF64 => || wgsl::by_native_f64().into(),
+        KernelMethod::Table => || wgsl::by_table().into(),
     }
 }
 
-/// What makes one variant of the kernel different from another: the constants of `convert.wgsl`, and the shader.
+/// What makes one variant of the kernel different from another: the shader, and what is fixed in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Variant {
     method: KernelMethod,
-    stored: DType,
-    swapped: bool,
-    output: DType,
-    copy: bool,
-    steps: [u8; MAX_STEPS],
-    tables: bool,
-    dense: bool,
-    /// Whether lost values are reported.
-    watch: bool,
+    fixed: Specialization,
 }
 
 impl Variant {
     pub fn of(conversion: &Conversion, dense: bool, method: KernelMethod) -> Self {
-        let mut steps = [0; MAX_STEPS];
-        for (kind, step) in steps.iter_mut().zip(&conversion.steps) {
-            *kind = match step {
-                Step::Multiply(_) => 1,
-                Step::Add(_) => 2,
-                Step::Clip { .. } => 3,
-                Step::RoundToF32 => 4,
-            };
-        }
-        let table = |step: &Step| {
-            matches!(
-                step,
-                Step::Multiply(Factor::Table(_)) | Step::Add(Factor::Table(_))
-            )
-        };
-        let swapped = conversion.order != ByteOrder::NATIVE && conversion.stored.part_bytes() > 1;
-        Self {
-            method,
-            stored: conversion.stored,
-            // A table is made for the bytes as they lie.
-            swapped: swapped && method != KernelMethod::Table,
-            output: conversion.output,
-            copy: conversion.is_copy(),
-            steps,
-            tables: conversion.steps.iter().any(table),
-            dense,
-            watch: false,
-        }
+        let mut fixed = Specialization::of(conversion, dense);
+        // A table is made for the bytes as they lie.
+        fixed.swapped &= method != KernelMethod::Table;
+        Self { method, fixed }
     }
 
     /// The same, reporting lost values.
-    fn watching(self) -> Self {
-        Self {
-            watch: true,
-            ..self
-        }
+    fn watching(mut self) -> Self {
+        self.fixed.watch = true;
+        self
     }
 
     fn constants(&self, workgroup: u32) -> [(&'static str, f64); 12] {
-        [
-            ("WORKGROUP", workgroup.into()),
-            ("STORED", code(self.stored).into()),
-            ("SWAPPED", u32::from(self.swapped).into()),
-            ("OUTPUT", code(self.output).into()),
-            ("COPY", u32::from(self.copy).into()),
-            ("STEP0", self.steps[0].into()),
-            ("STEP1", self.steps[1].into()),
-            ("STEP2", self.steps[2].into()),
-            ("STEP3", self.steps[3].into()),
-            ("TABLES", u32::from(self.tables).into()),
-            ("DENSE", u32::from(self.dense).into()),
-            ("WATCH", u32::from(self.watch).into()),
-        ]
+        self.fixed.constants(workgroup)
     }
 
     fn entry_point(&self) -> &'static str {
-        match (self.output.size_bytes() < 4, self.watch) {
-            (true, false) => "convert_parts",
-            (false, false) => "convert_words",
-            (true, true) => "watch_parts",
-            (false, true) => "watch_words",
-        }
+        self.fixed.entry_point()
     }
-}
-
-/// The number of a stored type in the shaders: its place in [`DType::ALL`].
-fn code(dtype: DType) -> u32 {
-    dtype as u32
 }
 
 impl Variant {
     /// The program of this variant.
     fn program(&self, context: &Context) -> Program {
         let mut bindings = vec![(0, STORAGE_READ), (1, STORAGE)];
-        if self.watch {
+        if self.fixed.watch {
             bindings.push((2, STORAGE));
         }
         if self.method == KernelMethod::Table {

@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use super::raw_wgsl as wgsl;
-pub use super::raw_wgsl::ShaderNames;
-
 use super::context::Context;
 use super::gpu::Gpu;
 use crate::convert::Conversion;
+pub(crate) use crate::convert::wgsl::Code;
+pub use crate::convert::wgsl::ShaderNames;
+use crate::convert::wgsl::{table_word_count, table_words};
 use crate::dtype::DType;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::Plan;
@@ -24,18 +24,6 @@ pub struct RawVolume {
     pub(crate) buffer: wgpu::Buffer,
     pub(crate) shape: Vec<usize>,
     pub(crate) code: Code,
-}
-
-/// What the WGSL has to do, apart from names.
-#[derive(Debug, Clone)]
-pub(crate) struct Code {
-    /// The steps for f32 and for f64 values.
-    pub narrow: Conversion,
-    pub wide: Conversion,
-    /// From the number of a voxel to its stored position; used by tables.
-    pub plan: Plan,
-    /// The word of the buffer at which tables begin.
-    pub tables: u64,
 }
 
 impl RawVolume {
@@ -122,9 +110,7 @@ impl RawVolume {
         let voxels = crate::core::shape::voxels(shape)?;
         let item = conversion.stored.size_bytes() as u64;
         let tables = voxels.saturating_mul(item).div_ceil(4).max(1);
-        let table_bytes = 8 * wgsl::tables(conversion)
-            .map(|t| t.len() as u64)
-            .sum::<u64>();
+        let table_bytes = 4 * table_word_count(conversion);
         let needed = tables.saturating_mul(4).saturating_add(table_bytes);
         let allowed = context.limits().max_storage_buffer_binding_size;
         // Shaders count voxels in u32, and with tables stored positions too.
@@ -162,10 +148,7 @@ impl RawVolume {
         tables: u64,
         conversion: &Conversion,
     ) -> Result<()> {
-        let mut words: Vec<u32> = Vec::new();
-        for table in wgsl::tables(conversion) {
-            words.extend(table.iter().flat_map(|&value| wgsl::words(value)));
-        }
+        let words: Vec<u32> = table_words(conversion).collect();
         if words.is_empty() {
             return Ok(());
         }

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use crate::array::{Buffer, Element, HostArray, StoredArray};
 use crate::convert::Conversion;
-use crate::core::shape::voxels;
+use crate::core::shape::elements;
 use crate::dtype::{ByteOrder, DType};
 use crate::error::{Error, Result};
 use crate::float::{ComplexFloat, Float};
@@ -145,7 +145,7 @@ impl Dataobj {
     /// # Errors
     /// [`crate::ErrorKind::Index`] when the index does not fit the shape.
     pub fn sliced(&self, index: &Index) -> Result<Self> {
-        self.showing(self.select(index)?)
+        self.with_view(self.select(index)?)
     }
 
     /// What an index takes of the voxels.
@@ -157,9 +157,9 @@ impl Dataobj {
     }
 
     /// What a selection takes: of a file still read on demand, of an array copied.
-    pub(crate) fn showing(&self, selection: Selection) -> Result<Self> {
+    pub(crate) fn with_view(&self, selection: Selection) -> Result<Self> {
         Ok(match self {
-            Self::Proxy(proxy) => Self::Proxy(proxy.showing(selection)),
+            Self::Proxy(proxy) => Self::Proxy(proxy.with_view(selection)),
             Self::Array(array) => Self::Array(take_selection(array, &selection)?),
         })
     }
@@ -201,7 +201,7 @@ fn cast_whole<T: Element>(array: &StoredArray) -> Result<HostArray<T>> {
     }
 }
 
-/// An array's elements in another type: a direct cast, where a proxy would go through f64 (spec 1.2).
+/// An array's elements in another type: a direct cast as numpy's, where the values of a file go through f64.
 fn cast<T: Element>(array: &StoredArray) -> Result<HostArray<T>> {
     match (array, T::DTYPE) {
         (StoredArray::I64(whole), DType::F32) => rounded_once(whole, |value| value as f32),
@@ -236,7 +236,7 @@ fn convert_array<T: Element, O: Element>(
     selection: &Selection,
 ) -> Result<HostArray<O>> {
     let shape = selection.shape();
-    let mut buffer = Buffer::zeroed(voxels(&shape)? as usize)?;
+    let mut buffer = Buffer::zeroed(elements::<O>(&shape)?)?;
     convert_bytes(
         conversion,
         bytemuck::cast_slice(array.as_slice()),

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::float::Float;
 use crate::header::Layout;
 use crate::image::dataobj::Dataobj;
-use crate::image::statistics::AtHand;
+use crate::image::fdata::AtHand;
 use crate::plan::index::Index;
 use crate::plan::selection::Selection;
 use crate::read::proxy::ArrayProxy;

@@ -1,4 +1,9 @@
-//! `get_fdata` and the caches.
+//! `get_fdata` and the caches, as in nibabel.
+//!
+//! An image keeps one array of values. A kept array of the type asked for is given out itself; else the values are computed
+//! anew from the file, never from a kept array of another type. With [`Caching::Fill`] they then replace what was kept, with
+//! [`Caching::Unchanged`] nothing changes. An image of an array gives out that array for its own type and keeps at most one
+//! converted copy beside it.
 
 use std::sync::PoisonError;
 
@@ -9,7 +14,15 @@ use crate::array::{Element, HostArray};
 use crate::error::{Error, Result};
 use crate::float::{ComplexFloat, Float};
 use crate::image::dataobj::Dataobj;
-use crate::image::statistics::AtHand;
+use crate::read::proxy::ArrayProxy;
+
+/// Where an image's values are to be had.
+pub(crate) enum AtHand<T> {
+    /// In memory: kept, edited, or the image's own.
+    Values(HostArray<T>),
+    /// In a file.
+    File(ArrayProxy),
+}
 
 impl DataobjImage {
     /// The scaled values as an array of `T`, the first axis fastest.
@@ -124,9 +137,9 @@ impl DataobjImage {
             return computed;
         }
         let mut cache = self.cache();
-        // Another thread may have been faster; there is one kept array, so take that.
-        if let Some(first) = cache.host::<T>() {
-            return first;
+        // Another thread may have filled it meanwhile; there is one kept array.
+        if let Some(kept) = cache.host::<T>() {
+            return kept;
         }
         cache.fill_host(computed.clone());
         computed

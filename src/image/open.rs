@@ -11,7 +11,7 @@ use crate::format::{FileName, Format, FormatEntry, Need, Parsed, Place, detect};
 use crate::image::dataobj::Dataobj;
 use crate::options::{KeepFileOpen, LoadOptions, Mmap};
 use crate::read::proxy::{ArrayProxy, ProxySpec};
-use crate::source::codec::{self, Codec};
+use crate::source::codec::{self, ForwardCodec};
 use crate::source::file::{FileSource, Identity};
 use crate::source::gzip::{GzipSource, is_gzip};
 use crate::source::memory::MemorySource;
@@ -31,9 +31,9 @@ pub(super) fn from_filename(path: &Path, options: &LoadOptions) -> Result<Dataob
     from_file_map(files::file_map(path, options)?, options)
 }
 
-pub(super) fn from_bytes(bytes: Arc<[u8]>) -> Result<DataobjImage> {
+pub(super) fn from_bytes(bytes: MemorySource) -> Result<DataobjImage> {
     let options = LoadOptions::new();
-    let source = decompressed(Source::Memory(MemorySource::new(bytes)), None, &options)?;
+    let source = decompressed(Source::Memory(bytes), None, &options)?;
     let (_, mut parsed) = read_header(&source, None, &options)?;
     read_more(&mut parsed, &source, &FileMap::new(), &options)?;
     let source = voxels::source(&mut parsed, source, None, &options)?;
@@ -60,7 +60,7 @@ pub(super) fn from_file_map(file_map: FileMap, options: &LoadOptions) -> Result<
         match opened {
             // An image without voxels has an empty file.
             Err(error) if *error.kind() == ErrorKind::Empty && parsed.header.data_bytes()? == 0 => {
-                Source::Memory(MemorySource::new(Arc::<[u8]>::default()))
+                Source::Memory(MemorySource::new([]))
             }
             opened => opened?,
         }
@@ -178,21 +178,21 @@ fn decompressed(source: Source, path: Option<&Path>, options: &LoadOptions) -> R
         .as_ref()
         .map(|name| name.compression().to_ascii_lowercase())
         .unwrap_or_default();
-    let named = Codec::of_suffix(&suffix);
+    let named = ForwardCodec::of_suffix(&suffix);
     if codec::may_begin(&prefix) {
         prefix = source.prefix(codec::SNIFF_BYTES)?;
     }
-    if let Some(codec) = Codec::sniff(&prefix) {
+    if let Some(codec) = ForwardCodec::sniff(&prefix) {
         source.release();
-        let opened = codec.open(source, options.limits);
+        let opened = codec.open(source, 0, options.limits);
         let source = opened.map_err(|error| error.at_maybe(path))?;
         return Ok(Source::Custom(Arc::new(source)));
     }
     let (codec, begins) = match named {
         _ if suffix == ".gz" => ("gzip", "1f 8b"),
-        Some(Codec::Bzip2) => ("bzip2", "BZh"),
-        Some(Codec::Zstd) => ("zstd", "28 b5 2f fd"),
-        None => return Ok(source),
+        Some(ForwardCodec::Bzip2) => ("bzip2", "BZh"),
+        Some(ForwardCodec::Zstd) => ("zstd", "28 b5 2f fd"),
+        Some(ForwardCodec::Zlib) | None => return Ok(source),
     };
     let detail = format!("not a {codec} file: it does not begin with {begins}");
     Err(Error::from(ErrorKind::Integrity { codec, detail }).at_maybe(path))

@@ -38,7 +38,7 @@ impl DataobjImage {
             return Err(Error::index("the index takes nothing"));
         }
         let affine = self.affine.map(|affine| multiply(&affine, &sliced(&own)));
-        self.showing(index, |selection| selection, affine)
+        self.with_view(index, |selection| selection, affine)
     }
 
     /// The image with its voxel axes in the order and direction closest to right, anterior, superior; lazy as
@@ -54,7 +54,7 @@ impl DataobjImage {
         let orientation = Orientation::of(&affine)?;
         let inverse = orientation.inverse_affine(self.shape())?;
         let sources = orientation.canonical_axes()?;
-        self.showing(
+        self.with_view(
             &Index::new(),
             |selection| selection.reordered(&sources),
             Some(multiply(&affine, &inverse)),
@@ -79,21 +79,23 @@ impl DataobjImage {
         let affine = self
             .affine
             .map(|affine| multiply(&affine, &reordered(sources, self.shape())));
-        self.showing(
+        self.with_view(
             &Index::new(),
             |selection| selection.reordered(sources),
             affine,
         )
     }
 
-    fn showing(
+    fn with_view(
         &self,
         index: &Index,
         change: impl Fn(Selection) -> Selection,
         affine: Option<Affine>,
     ) -> Result<Self> {
         let own = change(index.select(self.shape())?);
-        let dataobj = self.dataobj.showing(change(self.dataobj.select(index)?))?;
+        let dataobj = self
+            .dataobj
+            .with_view(change(self.dataobj.select(index)?))?;
         let mut header = self.header.clone();
         header.affine = affine;
         header.shape = dataobj.shape().to_vec();

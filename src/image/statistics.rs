@@ -9,11 +9,12 @@ mod temporal;
 pub use histogram::Histogram;
 pub use temporal::{TemporalAccumulator, TemporalStatistics};
 
-use crate::array::HostArray;
-use crate::core::shape::voxels;
+use crate::array::Buffer;
+use crate::core::shape::elements;
 use crate::error::{Error, ErrorKind, Result};
 use crate::float::Float;
 use crate::image::DataobjImage;
+use crate::image::fdata::AtHand;
 use crate::plan::index::Index;
 use crate::read::proxy::ArrayProxy;
 use moments::{Collector, Moments};
@@ -184,14 +185,6 @@ impl DataobjImage {
     }
 }
 
-/// Where an image's values are to be had.
-pub(crate) enum AtHand<T> {
-    /// In memory: kept, edited, or the image's own.
-    Values(HostArray<T>),
-    /// In a file.
-    File(ArrayProxy),
-}
-
 impl<T: Float> AtHand<T> {
     fn statistics(&self, options: &StatisticsOptions) -> Result<Statistics> {
         passes::<T>(options, |histogram| match self {
@@ -211,10 +204,11 @@ impl<T: Float> AtHand<T> {
                 }
             }
             Self::File(proxy) => {
-                let mut values = vec![T::zeroed(); voxels];
+                let mut values = Buffer::<T>::zeroed(voxels)?;
                 for t in 0..frames {
-                    proxy.slice_into(&Index::new().ellipsis().at(t as i64), &mut values)?;
-                    over_time.take(&values)?;
+                    let frame = values.as_mut_slice()?;
+                    proxy.slice_into(&Index::new().ellipsis().at(t as i64), frame)?;
+                    over_time.take(frame)?;
                 }
                 proxy.check_end_if_whole()?;
             }
@@ -234,10 +228,9 @@ fn frame_shape(shape: &[usize]) -> Result<(Vec<usize>, usize)> {
 }
 
 fn room_for(frame: &[usize]) -> Result<Vec<Series>> {
-    let count = voxels(frame)?;
-    let needed = count.saturating_mul(size_of::<Series>() as u64);
+    let count = elements::<Series>(frame)?;
+    let needed = (count as u64).saturating_mul(size_of::<Series>() as u64);
     let mut series = Vec::new();
-    let count = usize::try_from(count).map_err(|_| ErrorKind::OutOfMemory { needed })?;
     series
         .try_reserve_exact(count)
         .map_err(|_| ErrorKind::OutOfMemory { needed })?;

@@ -9,11 +9,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::format::{Encoding, Parsed, Voxels};
 use crate::options::LoadOptions;
 use crate::source::blocks::BlockSource;
-use crate::source::codec::Codec;
+use crate::source::codec::ForwardCodec;
 use crate::source::gzip::{GzipSource, is_gzip};
 use crate::source::joined::JoinedSource;
 use crate::source::text::TextSource;
-use crate::source::zlib::ZlibSource;
 use crate::source::{Source, truncated, zeros};
 
 /// Bytes read at a time in search of the ends of lines.
@@ -131,12 +130,12 @@ fn part(
         Encoding::Zlib if is_gzip(&piece(&source, start..start.saturating_add(2))?) => {
             (gzip(source), skip)
         }
-        Encoding::Zlib => (
-            Source::Custom(Arc::new(ZlibSource::new(source, start, limits))),
-            skip,
-        ),
+        Encoding::Zlib => {
+            let inflated = ForwardCodec::Zlib.open(source, start, limits)?;
+            (Source::Custom(Arc::new(inflated)), skip)
+        }
         Encoding::Bzip2 => {
-            let inflated = Codec::Bzip2.open(behind(source, start), limits)?;
+            let inflated = ForwardCodec::Bzip2.open(source, start, limits)?;
             (Source::Custom(Arc::new(inflated)), skip)
         }
         Encoding::Text(notation) => {

@@ -17,7 +17,7 @@ pub enum IndexItem {
     Slice {
         /// The first position, from the end when negative.
         start: Option<i64>,
-        /// The position behind the last, from the end when negative.
+        /// The position after the last, from the end when negative.
         stop: Option<i64>,
         /// From one position to the next; 1 when absent.
         step: Option<i64>,

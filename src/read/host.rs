@@ -1,4 +1,4 @@
-//! The CPU kernel: chosen once for a [`Conversion`], then run over boxes of voxels by all threads.
+//! Reads into host memory: the CPU's kernel, chosen once for a [`Conversion`], then run over boxes of voxels by all threads.
 
 use std::ops::Range;
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -10,23 +10,18 @@ use crate::convert::kernels::Kernel;
 use crate::convert::{Conversion, place};
 use crate::error::Result;
 use crate::plan::Plan;
-use crate::read::inflated::WholeRead;
+use crate::plan::gather::{Bytes, READ_BYTES, StoredBytes, part};
+use crate::read::inflated::{PIECE_BYTES, WholeRead};
 use crate::source::{Access, Session, Source};
 
-/// Output bytes that one thread takes at a time, at most: they stay in its cache.
-pub(super) const PIECE_BYTES: u64 = 1 << 20;
-
-/// And at least: less is not worth a thread.
-const LEAST_PIECE_BYTES: u64 = 128 << 10;
+/// The least output bytes that are worth a thread; [`PIECE_BYTES`] are the most that one takes at a time.
+const MIN_PIECE_BYTES: u64 = 128 << 10;
 
 /// Pieces for each thread of an output of few pieces, so that none waits long for the last.
 const SHARES: u64 = 2;
 
 /// Voxels along the axis closest in the file that a piece should have.
 const CLOSEST: u64 = 32;
-
-/// Stored bytes that are read at a time where they have to be read.
-const READ_BYTES: u64 = 1 << 20;
 
 /// Where a volume's stored voxels are.
 #[derive(Debug, Clone, Copy)]
@@ -78,7 +73,7 @@ pub(crate) fn convert_into<O: Element>(
     } else if stored.source.access() == Access::Random {
         job.by_position(&session, &plan, out)?;
     } else {
-        job.in_order(&session, &plan, out)?;
+        job.tile_by_tile(&session, &plan, 0, out)?;
     }
     match extent {
         Extent::Whole => session.finish(job.byte_range(&plan).end),
@@ -116,18 +111,13 @@ impl<O: Element> Job<'_, O> {
     fn in_memory(&self, bytes: &[u8], plan: &Plan, out: &mut [O]) -> Result<()> {
         let strides: Vec<u64> = plan.axes.iter().map(|axis| axis.stored).collect();
         for_pieces(plan, out, shared_piece_bytes::<O>(plan), |piece, out| {
-            let range = self.byte_range(piece);
-            let have = bytes.len() as u64;
-            let need = range.end;
-            let part = bytes
-                .get(range.start as usize..range.end as usize)
-                .ok_or_else(|| crate::source::truncated("voxel data", have, need))?;
+            let bytes = part(bytes, &self.byte_range(piece))?;
             let strides = if piece.axes.len() == strides.len() {
                 strides.clone()
             } else {
                 piece.axes.iter().map(|axis| axis.stored).collect()
             };
-            place::place(self.kernel, part, &strides, piece, out);
+            place::place(self.kernel, bytes, &strides, piece, out);
             Ok(())
         })
     }
@@ -136,41 +126,30 @@ impl<O: Element> Job<'_, O> {
     fn by_position(&self, session: &Session<'_>, plan: &Plan, out: &mut [O]) -> Result<()> {
         // Pieces are as large for small outputs: each is a read.
         for_pieces(plan, out, PIECE_BYTES, |piece, out| {
-            let mut buffer = Vec::new();
-            for tile in piece.tiles(self.item, READ_BYTES / self.item, u64::MAX) {
-                self.read_and_place(session, &tile, piece.out_range().start, &mut buffer, out)?;
-            }
-            Ok(())
+            let base = piece.out_range().start;
+            self.tile_by_tile(session, piece, base, out)
         })
     }
 
-    /// From the start of the stream to its end.
-    fn in_order(&self, session: &Session<'_>, plan: &Plan, out: &mut [O]) -> Result<()> {
-        let mut buffer = Vec::new();
-        for tile in plan.tiles(self.item, READ_BYTES / self.item, u64::MAX) {
-            self.read_and_place(session, &tile, 0, &mut buffer, out)?;
-        }
-        Ok(())
-    }
-
-    fn read_and_place(
+    /// Reads and converts tiles in the order in which they are stored; `out` begins with output element `base`.
+    fn tile_by_tile(
         &self,
         session: &Session<'_>,
-        tile: &Plan,
-        out_base: u64,
-        buffer: &mut Vec<u8>,
+        plan: &Plan,
+        base: u64,
         out: &mut [O],
     ) -> Result<()> {
-        let gather = tile.gather(self.item);
-        let run_bytes = (gather.run * self.item) as usize;
-        buffer.resize((gather.total * self.item) as usize, 0);
-        for (start, run) in gather.run_starts().zip(buffer.chunks_exact_mut(run_bytes)) {
-            let at = self.offset + (tile.stored_first + start) * self.item;
-            session.read_at(at, run)?;
+        let stored = StoredBytes {
+            bytes: Bytes::Read(&|at, buffer| session.read_at(at, buffer)),
+            offset: self.offset,
+            item: self.item,
+        };
+        let mut buffer = Vec::new();
+        for mut tile in plan.tiles(self.item, READ_BYTES / self.item, u64::MAX) {
+            let gather = stored.read_into(&tile, &mut buffer)?;
+            tile.out_first -= base;
+            place::place(self.kernel, &buffer, &gather.strides, &tile, out);
         }
-        let mut tile = tile.clone();
-        tile.out_first -= out_base;
-        place::place(self.kernel, buffer, &gather.strides, &tile, out);
         Ok(())
     }
 
@@ -197,8 +176,8 @@ fn for_pieces<O: Element>(
     let mut places = Vec::with_capacity(pieces.len());
     for mut piece in pieces {
         let range = piece.out_range();
-        let (place, behind) = rest.split_at_mut((range.end - range.start) as usize);
-        rest = behind;
+        let (place, after) = rest.split_at_mut((range.end - range.start) as usize);
+        rest = after;
         piece.out_first -= range.start;
         places.push((piece, place));
     }
@@ -240,7 +219,7 @@ fn share_out<I: Send>(items: Vec<I>, work: impl Fn(I) -> Result<()> + Sync) -> R
 /// Output bytes of a piece where nothing but the threads' time depends on it.
 fn shared_piece_bytes<O>(plan: &Plan) -> u64 {
     let shares = SHARES * rayon::current_num_threads() as u64;
-    (plan.len() * size_of::<O>() as u64 / shares).clamp(LEAST_PIECE_BYTES, PIECE_BYTES)
+    (plan.len() * size_of::<O>() as u64 / shares).clamp(MIN_PIECE_BYTES, PIECE_BYTES)
 }
 
 /// Elements of the output in a piece, `elements` where they lie well. Where the axis closest in the file is the slowest of

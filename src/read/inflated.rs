@@ -4,14 +4,18 @@
 use std::mem;
 use std::ops::Range;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
 
 use rayon::prelude::*;
 
-use super::host::PIECE_BYTES;
 use crate::array::Element;
 use crate::convert::kernels::Kernel;
+use crate::dtype::DType;
 use crate::error::{Error, ErrorKind, Result};
 use crate::source::gzip::{Chunks, GzipSource};
+
+/// Output bytes that one thread takes at a time, at most: they stay in its cache.
+pub(super) const PIECE_BYTES: u64 = 1 << 20;
 
 /// Voxels that are not worth a round of all threads.
 const FEW_VOXELS: usize = 16 << 10;
@@ -22,11 +26,8 @@ const STREAM_BYTES: usize = 512 << 10;
 /// Pieces on their way from the inflating thread to the converting one.
 const PIECES: usize = 4;
 
-/// Bytes behind the voxels that still let the file be inflated in one shot.
-const MOST_BEHIND: usize = 1 << 20;
-
-/// The largest stored voxel.
-const MOST_ITEM_BYTES: usize = 16;
+/// Bytes after the voxels that still let the file be inflated in one shot.
+const MAX_TAIL_BYTES: usize = 1 << 20;
 
 /// A whole read: `out` has a place for each voxel, in stored order.
 pub(super) struct WholeRead<'a, O> {
@@ -57,9 +58,14 @@ impl<O: Element> WholeRead<'_, O> {
         self.kernel.item()
     }
 
-    /// Inflated byte behind the last voxel.
+    /// Inflated byte at which the voxels end.
     fn end(&self, out: &[O]) -> u64 {
-        self.offset + (out.len() * self.item()) as u64
+        self.offset + self.stored_bytes(out.len())
+    }
+
+    /// Stored bytes of so many voxels; where they are larger than their values, that may be more than memory has.
+    fn stored_bytes(&self, voxels: usize) -> u64 {
+        voxels as u64 * self.item() as u64
     }
 
     /// Converts voxels that stand together, the first being stored voxel `first`.
@@ -74,9 +80,9 @@ impl<O: Element> WholeRead<'_, O> {
             let run = usize::try_from(block - first % block).unwrap_or(usize::MAX);
             let run = run.min(out.len());
             let (row, rest) = out.split_at_mut(run);
-            let (from, behind) = bytes.split_at(run * self.item());
+            let (from, more) = bytes.split_at(run * self.item());
             self.kernel.row(from, row, first);
-            (bytes, out, first) = (behind, rest, first + run as u64);
+            (bytes, out, first) = (more, rest, first + run as u64);
         }
     }
 
@@ -102,7 +108,7 @@ impl<O: Element> WholeRead<'_, O> {
             return Ok(false);
         };
         let bytes_out = size_of_val(out);
-        if start + out.len() * self.item() + MOST_BEHIND < bytes_out {
+        if start + out.len() * self.item() + MAX_TAIL_BYTES < bytes_out {
             return Ok(false);
         }
         self.unfold(start, out);
@@ -123,11 +129,11 @@ impl<O: Element> WholeRead<'_, O> {
             if free < done + FEW_VOXELS {
                 break;
             }
-            let (before, behind) = out.split_at_mut(free);
-            let behind: &[u8] = bytemuck::cast_slice(behind);
+            let (before, after) = out.split_at_mut(free);
+            let after: &[u8] = bytemuck::cast_slice(after);
             let from = unread - free * size_of::<O>();
             let places = before.get_mut(done..).unwrap_or_default();
-            let stored = behind
+            let stored = after
                 .get(from..from + places.len() * item)
                 .unwrap_or_default();
             self.convert_shared(stored, places, done as u64);
@@ -155,20 +161,20 @@ impl<O: Element> WholeRead<'_, O> {
             });
     }
 
-    /// Inflates on one thread and converts on another.
+    /// Inflates on one thread and converts on another, or on one where there is no other.
     fn piece_by_piece(&self, out: &mut [O]) -> Result<()> {
         let (full, arriving) = sync_channel::<Vec<u8>>(PIECES);
         let (empty, returned) = sync_channel::<Vec<u8>>(PIECES);
         let end = self.end(out);
-        std::thread::scope(|scope| {
-            let inflating = scope.spawn(move || self.inflate_pieces(end, &full, &returned));
-            let mut rest = out;
-            let mut first = 0;
+        thread::scope(|scope| {
+            let inflate = move || self.inflate_pieces(end, &full, &returned);
+            // A browser has no threads to give, and a system may have no more.
+            let Ok(inflating) = thread::Builder::new().spawn_scoped(scope, inflate) else {
+                return self.on_one_thread(out);
+            };
+            let mut rest = Rest::new(out);
             for bytes in arriving {
-                let (places, behind) = rest.split_at_mut(rest.len().min(bytes.len() / self.item()));
-                self.convert(&bytes, places, first);
-                first += places.len() as u64;
-                rest = behind;
+                rest.convert(self, &bytes);
                 // The inflating thread may have ended meanwhile.
                 let _ = empty.try_send(bytes);
             }
@@ -189,6 +195,16 @@ impl<O: Element> WholeRead<'_, O> {
             // The converting thread goes away only when it panicked, which ends this one too.
             full.send(bytes).map_err(|_| stopped())?;
             Ok(returned.try_recv().unwrap_or_default())
+        })
+    }
+
+    /// Inflates and converts by turns.
+    fn on_one_thread(&self, out: &mut [O]) -> Result<()> {
+        let end = self.end(out);
+        let mut rest = Rest::new(out);
+        self.gzip.pieces(self.offset, end, STREAM_BYTES, |bytes| {
+            rest.convert(self, &bytes);
+            Ok(bytes)
         })
     }
 
@@ -217,7 +233,7 @@ impl<O: Element> WholeRead<'_, O> {
     fn side_by_side(&self, out: &mut [O]) -> Result<bool> {
         let need = self.end(out);
         let mut places = Places::new(self, out);
-        let edges = self.gzip.side_by_side(
+        let edges = self.gzip.parallel(
             need,
             |range| places.within(range),
             |at, bytes, place| self.convert_chunk(at, bytes, place),
@@ -233,16 +249,17 @@ impl<O: Element> WholeRead<'_, O> {
     fn convert_chunk(&self, at: u64, bytes: &[u8], place: (usize, &mut [O])) -> [Edge; 2] {
         let (first, out) = place;
         let length = bytes.len() as u64;
-        let voxels_at = (self.offset + (first * self.item()) as u64)
+        let voxels_at = (self.offset + self.stored_bytes(first))
             .saturating_sub(at)
             .min(length);
-        let voxels_end = (voxels_at + (out.len() * self.item()) as u64).min(length);
+        let voxels_end = (voxels_at + self.stored_bytes(out.len())).min(length);
+        // Neither is beyond the end of the bytes.
         let (front, rest) = bytes.split_at(voxels_at as usize);
         let (voxels, back) = rest.split_at((voxels_end - voxels_at) as usize);
         self.convert(voxels, out, first as u64);
-        let front_from = front.len().saturating_sub(MOST_ITEM_BYTES);
+        let front_from = front.len().saturating_sub(DType::MAX_SIZE_BYTES);
         let edge = |at: u64, bytes: &[u8]| {
-            let bytes: Vec<_> = bytes.iter().take(MOST_ITEM_BYTES).copied().collect();
+            let bytes: Vec<_> = bytes.iter().take(DType::MAX_SIZE_BYTES).copied().collect();
             (at, bytes)
         };
         [
@@ -257,7 +274,7 @@ impl<O: Element> WholeRead<'_, O> {
     /// Converts the voxels that lie in two or more chunks, from their bytes in ascending order.
     fn convert_edges<'e>(&self, edges: impl Iterator<Item = &'e Edge>, need: u64, out: &mut [O]) {
         let item = self.item();
-        let mut voxel = [0; MOST_ITEM_BYTES];
+        let mut voxel = [0; DType::MAX_SIZE_BYTES];
         let mut have = 0;
         for (at, byte) in edges.flat_map(|(at, bytes)| (*at..).zip(bytes)) {
             if !(self.offset..need).contains(&at) {
@@ -278,6 +295,32 @@ impl<O: Element> WholeRead<'_, O> {
                 self.convert(&voxel[..item], place.unwrap_or_default(), number);
             }
         }
+    }
+}
+
+/// What of an output has not been converted yet, of pieces that come in their order.
+struct Rest<'o, O> {
+    places: &'o mut [O],
+    /// The voxel that it begins with.
+    first: u64,
+}
+
+impl<'o, O: Element> Rest<'o, O> {
+    fn new(out: &'o mut [O]) -> Self {
+        Self {
+            places: out,
+            first: 0,
+        }
+    }
+
+    /// Converts the next voxels.
+    fn convert(&mut self, read: &WholeRead<'_, O>, bytes: &[u8]) {
+        let places = mem::take(&mut self.places);
+        let count = places.len().min(bytes.len() / read.item());
+        let (now, later) = places.split_at_mut(count);
+        read.convert(bytes, now, self.first);
+        self.first += count as u64;
+        self.places = later;
     }
 }
 
@@ -313,10 +356,10 @@ impl<'o, O: Element> Places<'o, O> {
         };
         let start = chunk.start.saturating_sub(self.offset);
         let first = voxel(start.next_multiple_of(item)).max(self.at);
-        let behind = voxel(chunk.end.saturating_sub(self.offset)).max(first);
+        let end = voxel(chunk.end.saturating_sub(self.offset)).max(first);
         let (_, from) = mem::take(&mut self.rest).split_at_mut(first - self.at);
-        let (place, left) = from.split_at_mut(behind - first);
-        (self.rest, self.at) = (left, behind);
+        let (place, left) = from.split_at_mut(end - first);
+        (self.rest, self.at) = (left, end);
         (first, place)
     }
 }
@@ -326,4 +369,78 @@ type Edge = (u64, Vec<u8>);
 
 fn stopped() -> Error {
     ErrorKind::Usage("the converting thread stopped".to_owned()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+    use crate::convert::Conversion;
+    use crate::core::dtype::ByteOrder;
+    use crate::core::limits::Limits;
+    use crate::core::scaling::Scaling;
+    use crate::source::Source;
+    use crate::source::memory::MemorySource;
+
+    const OFFSET: usize = 352;
+
+    fn voxels() -> Vec<i16> {
+        (0..900_000i64)
+            .map(|n| (n * 7919 % 65_521 - 32_768) as i16)
+            .collect()
+    }
+
+    fn gzipped(voxels: &[i16]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(&[0; OFFSET]).unwrap();
+        for voxel in voxels {
+            encoder.write_all(&voxel.to_le_bytes()).unwrap();
+        }
+        encoder.finish().unwrap()
+    }
+
+    /// What one way of reading makes of a file.
+    fn read(
+        file: Vec<u8>,
+        way: impl Fn(&WholeRead<'_, f32>, &mut [f32]) -> Result<()>,
+    ) -> Result<Vec<f32>> {
+        let source = Source::Memory(MemorySource::new(file));
+        let gzip = GzipSource::new(source, None, None, Limits::default());
+        let scaling = Scaling::linear(0.1, -3.0);
+        let conversion =
+            Conversion::new(DType::I16, ByteOrder::Little, &scaling, DType::F32).unwrap();
+        let whole = WholeRead {
+            kernel: &Kernel::new(&conversion).unwrap(),
+            gzip: &gzip,
+            offset: OFFSET as u64,
+        };
+        let mut out = vec![f32::NAN; voxels().len()];
+        way(&whole, &mut out)?;
+        Ok(out)
+    }
+
+    #[test]
+    fn one_thread_reads_what_two_read() {
+        let voxels = voxels();
+        let file = gzipped(&voxels);
+        let want: Vec<f32> = voxels
+            .iter()
+            .map(|&voxel| (f64::from(voxel) * 0.1 + -3.0) as f32)
+            .collect();
+        let one = read(file.clone(), |whole, out| whole.on_one_thread(out)).unwrap();
+        let two = read(file, |whole, out| whole.piece_by_piece(out)).unwrap();
+        assert!(one == want && two == want);
+    }
+
+    #[test]
+    fn damage_is_found_on_one_thread_as_on_two() {
+        let mut file = gzipped(&voxels());
+        let crc = file.len() - 8;
+        file[crc] ^= 1;
+        let one = read(file.clone(), |whole, out| whole.on_one_thread(out)).unwrap_err();
+        let two = read(file, |whole, out| whole.piece_by_piece(out)).unwrap_err();
+        assert_eq!(one.kind(), two.kind());
+        assert!(matches!(one.kind(), ErrorKind::Integrity { .. }));
+    }
 }

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use crate::array::{Buffer, Element, HostArray, StoredArray, with_dtype};
 use crate::convert::Conversion;
 use crate::core::limits::{self, Limits};
-use crate::core::shape::voxels;
+use crate::core::shape::{elements, voxels};
 use crate::dtype::{ByteOrder, DType};
-use crate::error::{Error, ErrorKind, Result};
+#[cfg(doc)]
+use crate::error::ErrorKind;
+use crate::error::{Error, Result};
 use crate::float::{ComplexFloat, Float};
 use crate::header::{Header, Layout};
 use crate::plan::Plan;
@@ -123,8 +125,13 @@ impl ArrayProxy {
 
     /// Number of voxels.
     pub fn len(&self) -> usize {
+        usize::try_from(self.voxels()).unwrap_or(usize::MAX)
+    }
+
+    /// The same, of volumes too that have more than memory has addresses.
+    fn voxels(&self) -> u64 {
         // Checked when the proxy was made.
-        voxels(self.shape()).unwrap_or_default() as usize
+        voxels(self.shape()).unwrap_or_default()
     }
 
     /// Whether there are no voxels.
@@ -284,7 +291,7 @@ impl ArrayProxy {
     /// # Errors
     /// [`ErrorKind::Integrity`] and [`ErrorKind::Truncated`] for a damaged stream.
     pub fn check_to_end(&self) -> Result<()> {
-        let bytes = self.len() as u64 * self.spec.dtype.size_bytes() as u64;
+        let bytes = self.voxels() * self.spec.dtype.size_bytes() as u64;
         self.source.begin()?.finish(self.spec.offset + bytes)
     }
 
@@ -297,15 +304,15 @@ impl ArrayProxy {
         &self.source
     }
 
-    /// The same voxels for a reader that goes forwards ([`Source::apart`]).
-    pub(crate) fn apart(&self) -> Self {
+    /// The same voxels for one reader that goes forwards ([`Source::with_own_cursor`]).
+    pub(crate) fn with_own_cursor(&self) -> Self {
         Self {
-            source: self.source.apart(),
+            source: self.source.with_own_cursor(),
             ..self.clone()
         }
     }
 
-    /// The bytes of the source from a plan's first voxel to behind its last.
+    /// The bytes of the source from the start of a plan's first voxel to the end of its last.
     pub(crate) fn byte_range(&self, plan: &Plan) -> Range<u64> {
         let item = self.spec.dtype.size_bytes() as u64;
         let start = self.spec.offset + plan.stored_first * item;
@@ -327,7 +334,7 @@ impl ArrayProxy {
     }
 
     /// A proxy that shows what a selection takes of the stored voxels ([`Self::select`]).
-    pub(crate) fn showing(&self, selection: Selection) -> Self {
+    pub(crate) fn with_view(&self, selection: Selection) -> Self {
         let shape = selection.shape();
         Self {
             view: Some(Arc::new(View { selection, shape })),
@@ -349,7 +356,7 @@ impl ArrayProxy {
     pub(crate) fn check_length(&self, plan: &Plan) -> Result<()> {
         let item = self.spec.dtype.size_bytes() as u64;
         let need = self.spec.offset + (plan.stored_first + plan.stored_span()) * item;
-        let Some(most) = self.source.most_bytes()?.filter(|_| !plan.empty) else {
+        let Some(most) = self.source.max_len()?.filter(|_| !plan.empty) else {
             return Ok(());
         };
         let checked = match self.source.len()? {
@@ -391,10 +398,8 @@ impl ArrayProxy {
         if let Some(mapped) = self.mapped_buffer(conversion, &plan)? {
             return HostArray::from_buffer(&shape, mapped);
         }
-        let length = usize::try_from(voxels(&shape)?)
-            .map_err(|_| ErrorKind::OutOfMemory { needed: u64::MAX })?;
-        let mut buffer = Buffer::zeroed(length)?;
-        self.fetch_into(conversion, selection, buffer.as_mut_slice()?)?;
+        let mut buffer = Buffer::zeroed(elements::<T>(&shape)?)?;
+        self.convert(conversion, &plan, buffer.as_mut_slice()?)?;
         HostArray::from_buffer(&shape, buffer)
     }
 
@@ -412,8 +417,12 @@ impl ArrayProxy {
         if !(whole && in_order && conversion.is_plain_copy()) {
             return Ok(None);
         }
-        let start = self.spec.offset as usize;
-        let mapping = source.zero_copy(start..start + self.len() * size_of::<T>())?;
+        let in_memory = |at: u64| usize::try_from(at).ok();
+        let range = self.byte_range(plan);
+        let Some((start, end)) = in_memory(range.start).zip(in_memory(range.end)) else {
+            return Ok(None);
+        };
+        let mapping = source.zero_copy(start..end)?;
         Ok(mapping.and_then(Buffer::from_mapping))
     }
 
@@ -425,15 +434,28 @@ impl ArrayProxy {
     ) -> Result<()> {
         let plan = self.plan(selection);
         self.check_length(&plan)?;
-        let extent = match self.is_whole(&plan) {
+        self.convert(conversion, &plan, out)
+    }
+
+    /// Converts a plan's voxels, whose bytes have been found to be there.
+    fn convert<T: Element>(
+        &self,
+        conversion: &Conversion,
+        plan: &Plan,
+        out: &mut [T],
+    ) -> Result<()> {
+        let extent = match self.is_whole(plan) {
             true => Extent::Whole,
             false => Extent::Part,
         };
-        let stored = Stored {
+        convert_into(conversion, self.stored(), plan, extent, out)
+    }
+
+    fn stored(&self) -> Stored<'_> {
+        Stored {
             source: &self.source,
             offset: self.spec.offset,
-        };
-        convert_into(conversion, stored, &plan, extent, out)
+        }
     }
 
     /// All voxels in stored order, in parts of at most `voxels`: each part's places in the output go on from those of
@@ -461,15 +483,11 @@ impl ArrayProxy {
         mut each: impl FnMut(&[T]),
     ) -> Result<()> {
         let conversion = self.conversion(T::DTYPE)?;
-        let stored = Stored {
-            source: &self.source,
-            offset: self.spec.offset,
-        };
         let mut values = Vec::new();
         for mut slab in part.tiles(conversion.stored.size_bytes() as u64, SLAB, SLAB) {
             slab.out_first = 0;
             values.resize(slab.len() as usize, T::zeroed());
-            convert_into(&conversion, stored, &slab, Extent::Part, &mut values)?;
+            convert_into(&conversion, self.stored(), &slab, Extent::Part, &mut values)?;
             each(&values);
         }
         Ok(())

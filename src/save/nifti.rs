@@ -4,7 +4,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::{Output, WholeFile};
+use super::Output;
 use crate::array::{Element, HostArray, StoredArray};
 use crate::convert::store::{Range, Storing};
 use crate::core::shape::voxels;
@@ -14,6 +14,7 @@ use crate::format::nifti::{Container, NiftiHeader, Target, Version};
 use crate::format::{Fields, FileName};
 use crate::header::Header;
 use crate::scaling::Scaling;
+use crate::source::whole_file::WholeFile;
 
 /// Values of a caller's that are copied at a time.
 const PIECE: usize = 1 << 18;

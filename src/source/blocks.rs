@@ -1,7 +1,7 @@
-//! A source whose blocks are stored elsewhere: apart, in another order, or backwards.
+//! A source whose blocks are stored elsewhere: scattered, in another order, or reversed.
 
-use super::{Access, ByteSource, Session, Source, truncated, zeros};
-use crate::error::Result;
+use super::{Access, ByteSource, Session, Source, memory, truncated, zeros};
+use crate::error::{ErrorKind, Result};
 
 /// Blocks of equal size of another source: the slices of a PAR/REC volume, the frames of an ECAT file.
 #[derive(Debug)]
@@ -13,19 +13,19 @@ pub(crate) struct BlockSource {
     pub bytes: u64,
     /// Where each block begins, counted from `offset`.
     pub starts: Vec<u64>,
-    /// Bytes of the units that a block holds in reverse order; 0 where it is in order.
+    /// Bytes of the units that a block holds in reverse order; 0 where blocks are in order.
     pub reversed: u64,
 }
 
 impl BlockSource {
-    /// Bytes that there are, given how many the inner source has: up to the first block that is cut.
+    /// Bytes that there are, given how many the inner source has: up to the first block that is cut off.
     fn have(&self, inner: u64) -> u64 {
         let inner = inner.saturating_sub(self.offset);
         let rest = |start: u64| inner.saturating_sub(start).min(self.bytes);
         let cut = self.starts.iter().position(|&s| rest(s) < self.bytes);
         let whole = |blocks: usize| blocks as u64 * self.bytes;
         match cut {
-            // What is there of a reversed block is its end.
+            // The part of a reversed block that is there is its end.
             Some(k) if self.reversed > 0 => whole(k),
             Some(k) => whole(k) + rest(self.starts[k]),
             None => whole(self.starts.len()),
@@ -47,13 +47,13 @@ impl BlockSource {
         let from = (self.bytes / unit).saturating_sub(end) * unit;
         session.read_at(block.saturating_add(from), &mut stored)?;
         let mut turned = zeros(stored.len() as u64)?;
-        let units = stored.chunks_exact(unit as usize).rev();
-        for (to, from) in turned.chunks_exact_mut(unit as usize).zip(units) {
+        let too_large = |_| ErrorKind::OutOfMemory { needed: unit };
+        let size = usize::try_from(unit).map_err(too_large)?;
+        let units = stored.chunks_exact(size).rev();
+        for (to, from) in turned.chunks_exact_mut(size).zip(units) {
             to.copy_from_slice(from);
         }
-        let skip = (within - first * unit) as usize;
-        buffer.copy_from_slice(&turned[skip..][..buffer.len()]);
-        Ok(())
+        memory::copy(&turned, within - first * unit, buffer)
     }
 }
 
@@ -62,8 +62,8 @@ impl ByteSource for BlockSource {
         Ok(self.inner.len()?.map(|inner| self.have(inner)))
     }
 
-    fn most_bytes(&self) -> Result<Option<u64>> {
-        Ok(self.inner.most_bytes()?.map(|inner| self.have(inner)))
+    fn max_len(&self) -> Result<Option<u64>> {
+        Ok(self.inner.max_len()?.map(|inner| self.have(inner)))
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
@@ -72,7 +72,7 @@ impl ByteSource for BlockSource {
         while !rest.is_empty() {
             let within = at % self.bytes;
             let run = (self.bytes - within).min(rest.len() as u64);
-            let (piece, behind) = rest.split_at_mut(run as usize);
+            let (piece, after) = rest.split_at_mut(run as usize);
             let start = usize::try_from(at / self.bytes)
                 .ok()
                 .and_then(|k| self.starts.get(k))
@@ -85,7 +85,7 @@ impl ByteSource for BlockSource {
                 0 => session.read_at(block.saturating_add(within), piece)?,
                 _ => self.read_reversed(&session, block, within, piece)?,
             }
-            (at, rest) = (at + run, behind);
+            (at, rest) = (at + run, after);
         }
         session.end()
     }

@@ -1,63 +1,50 @@
-//! bzip2 and zstd, streamed: forwards they inflate and skip, backwards they start again. Checksums that the
-//! formats have are compared; a whole read reaches the end of the file.
+//! zlib, bzip2 and zstd streams, read forwards. Whatever checksum the format has is compared: zlib's Adler-32, the
+//! CRC-32 of bzip2's blocks and streams, the XXH64 of zstd's frames.
 
-use std::fmt;
-use std::io::{self, Read};
-use std::sync::{Mutex, PoisonError};
+use std::io::{self, BufRead, BufReader, Read};
 
-use super::{Access, ByteSource, Source, check_tail, truncated};
+use flate2::{Decompress, FlushDecompress, Status};
+
+use super::forward::{Codec, Decoder, ForwardSource, SourceReader};
+use super::gzip::MAX_DEFLATE_RATIO;
+use super::{Source, truncated};
 use crate::error::{Error, ErrorKind, Result};
 use crate::options::Limits;
 
-/// Compressed bytes read at a time, and bytes inflated at a time when only the position matters.
-const STEP_BYTES: usize = 256 << 10;
+/// Compressed bytes read at a time.
+const INPUT_BYTES: usize = 256 << 10;
 
-/// Bytes by which a codec is told.
+/// Bytes by which a compression is recognised.
 pub(crate) const SNIFF_BYTES: u64 = 10;
 
-/// Whether content with these first two bytes may be compressed: [`SNIFF_BYTES`] tell.
+/// Whether content with these first two bytes may be bzip2 or zstd: [`SNIFF_BYTES`] settle it.
 pub(crate) fn may_begin(prefix: &[u8]) -> bool {
     matches!(prefix, [b'B', b'Z', ..] | [0x28, 0xb5, ..])
 }
 
-/// A compression that is streamed.
+/// A compression that is read forwards only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Codec {
+pub(crate) enum ForwardCodec {
+    /// One zlib stream (RFC 1950): MetaImage's `CompressedData`. What follows it is not looked at.
+    Zlib,
+    /// bzip2 streams, one after the other.
     Bzip2,
+    /// zstd frames, one after the other.
     Zstd,
 }
 
-impl Codec {
-    /// The compression that content begins with.
+impl ForwardCodec {
+    /// The compression that content begins with; zlib has no magic number.
     pub fn sniff(prefix: &[u8]) -> Option<Self> {
+        // The first block, or the end of a stream without blocks: digits of pi and of its square root.
+        const BLOCK: [u8; 6] = [0x31, 0x41, 0x59, 0x26, 0x53, 0x59];
+        const END: [u8; 6] = [0x17, 0x72, 0x45, 0x38, 0x50, 0x90];
         match prefix {
-            // A block, or the end of a stream of none: digits of pi and of its root.
-            [
-                b'B',
-                b'Z',
-                b'h',
-                b'1'..=b'9',
-                0x31,
-                0x41,
-                0x59,
-                0x26,
-                0x53,
-                0x59,
-                ..,
-            ]
-            | [
-                b'B',
-                b'Z',
-                b'h',
-                b'1'..=b'9',
-                0x17,
-                0x72,
-                0x45,
-                0x38,
-                0x50,
-                0x90,
-                ..,
-            ] => Some(Self::Bzip2),
+            [b'B', b'Z', b'h', b'1'..=b'9', rest @ ..]
+                if rest.starts_with(&BLOCK) || rest.starts_with(&END) =>
+            {
+                Some(Self::Bzip2)
+            }
             [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Self::Zstd),
             _ => None,
         }
@@ -72,44 +59,44 @@ impl Codec {
         }
     }
 
-    /// Bytes that one compressed byte can stand for: a block of 900 000 equal bytes takes some
-    /// 40 (bytes that repeat count 5 for 259), one of 128 KiB four.
-    fn reach(self) -> u64 {
-        match self {
-            Self::Bzip2 => 1_200_000,
-            Self::Zstd => 32 << 10,
-        }
-    }
-
     pub fn name(self) -> &'static str {
         match self {
+            Self::Zlib => "zlib",
             Self::Bzip2 => "bzip2",
             Self::Zstd => "zstd",
         }
     }
 
-    /// A source of what the compressed one inflates to.
-    ///
-    /// # Errors
-    /// [`ErrorKind::Unsupported`] when the crate was built without the codec.
-    pub fn open(self, compressed: Source, limits: Limits) -> Result<CodecSource> {
-        // Made once to know that it can be.
-        self.stream(compressed.clone())?;
-        Ok(CodecSource {
-            codec: self,
-            compressed,
-            limits,
-            stream: Mutex::default(),
-        })
+    /// What a stream that ends early is called in errors.
+    fn stream_name(self) -> &'static str {
+        match self {
+            Self::Zlib => "zlib stream",
+            Self::Bzip2 | Self::Zstd => "compressed data",
+        }
     }
 
-    fn stream(self, compressed: Source) -> Result<Box<dyn Read + Send>> {
-        let _input = io::BufReader::with_capacity(STEP_BYTES, Input::new(compressed));
+    /// A source of what the stream that begins at byte `start` of another source inflates to.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] when voxload was built without the codec.
+    pub fn open(
+        self,
+        compressed: Source,
+        start: u64,
+        limits: Limits,
+    ) -> Result<ForwardSource<Self>> {
+        // Made once to learn whether this build has it.
+        self.decoder(&compressed, start)?;
+        Ok(ForwardSource::new(self, compressed, start, limits))
+    }
+
+    fn reader(self, input: impl BufRead + Send + 'static) -> Result<Box<dyn Read + Send>> {
         match self {
+            Self::Zlib => Ok(Box::new(ZlibReader::new(input))),
             #[cfg(feature = "bz2")]
-            Self::Bzip2 => Ok(Box::new(bzip2::bufread::MultiBzDecoder::new(_input))),
+            Self::Bzip2 => Ok(Box::new(bzip2::bufread::MultiBzDecoder::new(input))),
             #[cfg(feature = "zst")]
-            Self::Zstd => Ok(Box::new(super::zst::Frames::new(_input))),
+            Self::Zstd => Ok(Box::new(zstd::FramesReader::new(input))),
             #[cfg(not(all(feature = "bz2", feature = "zst")))]
             other => Err(Error::unsupported(format!(
                 "{} compression: voxload was built without it",
@@ -119,64 +106,40 @@ impl Codec {
     }
 }
 
-/// What a compressed file inflates to.
-pub(crate) struct CodecSource {
-    codec: Codec,
-    compressed: Source,
-    limits: Limits,
-    stream: Mutex<Option<Stream>>,
+impl Codec for ForwardCodec {
+    type Decoder = ReaderDecoder;
+
+    fn decoder(&self, compressed: &Source, start: u64) -> Result<ReaderDecoder> {
+        let input = SourceReader::new(compressed.clone(), start);
+        Ok(ReaderDecoder {
+            codec: *self,
+            reader: self.reader(BufReader::with_capacity(INPUT_BYTES, input))?,
+            compressed: compressed.clone(),
+            position: 0,
+        })
+    }
+
+    fn max_ratio(&self) -> u64 {
+        match self {
+            Self::Zlib => MAX_DEFLATE_RATIO,
+            // A block of 900 000 equal bytes takes about 40; before that, five bytes stand for a run of up to 259.
+            Self::Bzip2 => 1_200_000,
+            // A block of 128 KiB equal bytes takes four.
+            Self::Zstd => 32 << 10,
+        }
+    }
 }
 
-struct Stream {
-    inner: Box<dyn Read + Send>,
+/// A decoder that is a reader of inflated bytes, with its errors made voxload's.
+pub(crate) struct ReaderDecoder {
+    codec: ForwardCodec,
+    reader: Box<dyn Read + Send>,
+    compressed: Source,
     position: u64,
 }
 
-impl CodecSource {
-    /// Runs `work` on the stream with its position at `offset`.
-    fn with_stream(&self, offset: u64, work: impl FnOnce(&mut Stream) -> Result<()>) -> Result<()> {
-        let mut slot = self.stream.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut stream = match slot.take() {
-            Some(stream) if stream.position <= offset => stream,
-            _ => Stream {
-                inner: self.codec.stream(self.compressed.clone())?,
-                position: 0,
-            },
-        };
-        // A stream that failed is not put back: the next read starts again.
-        self.skip_to(&mut stream, offset)
-            .and_then(|()| work(&mut stream))
-            .map_err(|error| error.at_maybe(self.compressed.path()))?;
-        *slot = Some(stream);
-        Ok(())
-    }
-
-    fn skip_to(&self, stream: &mut Stream, offset: u64) -> Result<()> {
-        let mut scratch = Vec::new();
-        while stream.position < offset {
-            let length = (offset - stream.position).min(STEP_BYTES as u64) as usize;
-            scratch.resize(length, 0);
-            if self.read(stream, &mut scratch)? == 0 {
-                return Err(truncated("voxel data", stream.position, offset));
-            }
-        }
-        Ok(())
-    }
-
-    fn read(&self, stream: &mut Stream, buffer: &mut [u8]) -> Result<usize> {
-        loop {
-            match stream.inner.read(buffer) {
-                Ok(read) => {
-                    stream.position += read as u64;
-                    return Ok(read);
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(self.error(error)),
-            }
-        }
-    }
-
-    /// What a decoder's error means: our own of reading the file, its early end, or damage.
+impl ReaderDecoder {
+    /// What a reader's error means: one of ours from reading the file, its early end, or damage.
     fn error(&self, error: io::Error) -> Error {
         let codec = self.codec.name();
         let early_end = error.kind() == io::ErrorKind::UnexpectedEof;
@@ -185,96 +148,256 @@ impl CodecSource {
             Ok(own) => own,
             Err(_) if early_end => {
                 let have = self.compressed.len().ok().flatten().unwrap_or_default();
-                truncated("compressed data", have, have.saturating_add(1))
+                truncated(self.codec.stream_name(), have, have.saturating_add(1))
             }
             Err(_) => ErrorKind::Integrity { codec, detail }.into(),
         }
     }
 }
 
-impl ByteSource for CodecSource {
-    fn len(&self) -> Result<Option<u64>> {
-        Ok(None)
-    }
-
-    fn most_bytes(&self) -> Result<Option<u64>> {
-        let compressed = self.compressed.len()?;
-        Ok(compressed.map(|length| self.limits.inflated(length, self.codec.reach())))
-    }
-
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
-        let need = offset.saturating_add(buffer.len() as u64);
-        self.with_stream(offset, |stream| {
-            let mut rest = buffer;
-            while !rest.is_empty() {
-                match self.read(stream, rest)? {
-                    0 => return Err(truncated("voxel data", stream.position, need)),
-                    read => rest = rest.get_mut(read..).unwrap_or_default(),
+impl Decoder for ReaderDecoder {
+    fn read(&mut self, out: &mut [u8]) -> Result<usize> {
+        loop {
+            match self.reader.read(out) {
+                Ok(read) => {
+                    self.position += read as u64;
+                    return Ok(read);
                 }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(self.error(error)),
             }
-            Ok(())
-        })
+        }
     }
 
-    fn access(&self) -> Access {
-        Access::Sequential
-    }
-
-    fn finish(&self, end: u64) -> Result<()> {
-        let position = {
-            let slot = self.stream.lock().unwrap_or_else(PoisonError::into_inner);
-            slot.as_ref().map_or(0, |stream| stream.position)
-        };
-        self.with_stream(position, |stream| {
-            let mut scratch = vec![0; STEP_BYTES];
-            while self.read(stream, &mut scratch)? > 0 {
-                check_tail(stream.position, end)?;
-            }
-            Ok(())
-        })
+    fn position(&self) -> u64 {
+        self.position
     }
 }
 
-impl fmt::Debug for CodecSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CodecSource")
-            .field("codec", &self.codec)
-            .field("compressed", &self.compressed)
-            .finish_non_exhaustive()
-    }
+/// One zlib stream, inflated and checked by flate2. [`flate2::bufread::ZlibDecoder`] takes the end of the input for the
+/// end of the stream; here it is an error.
+struct ZlibReader<R> {
+    input: R,
+    state: Decompress,
+    ended: bool,
 }
 
-/// The bytes of a source from the start on.
-pub(super) struct Input {
-    source: Source,
-    position: u64,
-}
-
-impl Input {
-    pub fn new(source: Source) -> Self {
+impl<R: BufRead> ZlibReader<R> {
+    fn new(input: R) -> Self {
+        let with_zlib_header = true;
         Self {
-            source,
-            position: 0,
+            input,
+            state: Decompress::new(with_zlib_header),
+            ended: false,
         }
     }
 }
 
-impl Read for Input {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut read = || -> Result<usize> {
-            let left = self
-                .source
-                .len()?
-                .unwrap_or(0)
-                .saturating_sub(self.position);
-            let length = left.min(buffer.len() as u64) as usize;
-            let buffer = buffer.get_mut(..length).unwrap_or_default();
-            let session = self.source.begin()?;
-            session.read_at(self.position, buffer)?;
-            session.end()?;
-            self.position += length as u64;
-            Ok(length)
-        };
-        read().map_err(io::Error::other)
+impl<R: BufRead> Read for ZlibReader<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        while !self.ended && !out.is_empty() {
+            let input = self.input.fill_buf()?;
+            let no_more = input.is_empty();
+            let (taken, made) = (self.state.total_in(), self.state.total_out());
+            let status = self
+                .state
+                .decompress(input, out, FlushDecompress::None)
+                .map_err(|error| io::Error::other(error.to_string()))?;
+            let taken = self.state.total_in() - taken;
+            let made = self.state.total_out() - made;
+            self.input.consume(taken as usize);
+            self.ended = status == Status::StreamEnd;
+            if made > 0 {
+                return Ok(made as usize);
+            }
+            if no_more && !self.ended {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+        Ok(0)
+    }
+}
+
+#[cfg(feature = "zst")]
+mod zstd {
+    //! zstd frames, by ruzstd.
+
+    use std::io::{self, BufRead, Read};
+
+    use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
+    use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
+
+    /// What all frames of a file inflate to, their checksums compared.
+    pub(super) struct FramesReader<R> {
+        input: R,
+        decoder: FrameDecoder,
+        /// Whether a frame was begun and has not ended.
+        inside: bool,
+    }
+
+    impl<R: BufRead> FramesReader<R> {
+        pub fn new(input: R) -> Self {
+            Self {
+                input,
+                decoder: FrameDecoder::new(),
+                inside: false,
+            }
+        }
+
+        /// Begins the next frame, or skips one that holds no data; `false` at the end of the file.
+        fn begin(&mut self) -> io::Result<bool> {
+            if self.input.fill_buf()?.is_empty() {
+                return Ok(false);
+            }
+            match self.decoder.reset(&mut self.input) {
+                Ok(()) => self.inside = true,
+                Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame {
+                    length,
+                    ..
+                })) => {
+                    let length = u64::from(length);
+                    if io::copy(&mut (&mut self.input).take(length), &mut io::sink())? < length {
+                        return Err(io::ErrorKind::UnexpectedEof.into());
+                    }
+                }
+                Err(error) => return Err(self.error(error)),
+            }
+            Ok(true)
+        }
+
+        /// Ends a frame all of whose bytes were read.
+        fn end(&mut self) -> io::Result<()> {
+            self.inside = false;
+            match self.decoder.get_checksum_from_data() {
+                Some(stored) if Some(stored) != self.decoder.get_calculated_checksum() => {
+                    Err(io::Error::other("the checksum of a frame is wrong"))
+                }
+                _ => Ok(()),
+            }
+        }
+
+        /// A decoder that fails at the end of the file wanted more of it.
+        fn error(&mut self, error: FrameDecoderError) -> io::Error {
+            match self.input.fill_buf() {
+                Ok([]) => io::ErrorKind::UnexpectedEof.into(),
+                Ok(_) => io::Error::other(error.to_string()),
+                Err(error) => error,
+            }
+        }
+    }
+
+    impl<R: BufRead> Read for FramesReader<R> {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            while !buffer.is_empty() && (self.inside || self.begin()?) {
+                if !self.inside {
+                    continue;
+                }
+                while self.decoder.can_collect() == 0 && !self.decoder.is_finished() {
+                    let block = BlockDecodingStrategy::UptoBlocks(1);
+                    if let Err(error) = self.decoder.decode_blocks(&mut self.input, block) {
+                        return Err(self.error(error));
+                    }
+                }
+                match self.decoder.read(buffer)? {
+                    0 => self.end()?,
+                    read => return Ok(read),
+                }
+            }
+            Ok(0)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::ZlibEncoder;
+
+    use super::*;
+    use crate::source::ByteSource;
+    use crate::source::memory::MemorySource;
+    use crate::testing::Random;
+
+    fn compressed(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = ZlibEncoder::new(Vec::new(), Compression::new(6));
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn open(file: Vec<u8>, start: u64) -> ForwardSource<ForwardCodec> {
+        let source = Source::Memory(MemorySource::new(file));
+        ForwardCodec::Zlib
+            .open(source, start, Limits::new())
+            .unwrap()
+    }
+
+    /// All bytes of a stream that holds `length`, checked to its end.
+    fn read(file: Vec<u8>, length: usize) -> Result<Vec<u8>> {
+        let source = open(file, 0);
+        let mut bytes = vec![0; length];
+        source.read_at(0, &mut bytes)?;
+        source.finish(length as u64)?;
+        Ok(bytes)
+    }
+
+    #[test]
+    fn zlib_is_read_by_position() {
+        let mut random = Random(3);
+        let bytes: Vec<u8> = (0..700_000).map(|_| random.below(50) as u8).collect();
+        let file = [b"header".as_slice(), &compressed(&bytes), b"more"].concat();
+        let source = open(file, 6);
+        assert_eq!(source.len().unwrap(), None);
+        for _ in 0..30 {
+            let at = random.below(bytes.len() as u64) as usize;
+            let length = random.below((bytes.len() - at) as u64 + 1) as usize;
+            let mut part = vec![0; length];
+            source.read_at(at as u64, &mut part).unwrap();
+            assert!(part == bytes[at..at + length], "{length} bytes at {at}");
+            source.finish(bytes.len() as u64).unwrap();
+        }
+        let beyond = source.read_at(bytes.len() as u64 + 9, &mut [0; 2]);
+        let expected = truncated("voxel data", 700_000, 700_011);
+        assert_eq!(beyond.unwrap_err().kind(), expected.kind());
+    }
+
+    #[test]
+    fn zlib_cut_anywhere_is_truncated() {
+        let bytes: Vec<u8> = (0..3000).map(|i| (i / 7) as u8).collect();
+        let file = compressed(&bytes);
+        for have in 0..file.len() {
+            let error = read(file[..have].to_vec(), bytes.len()).unwrap_err();
+            let expected = truncated("zlib stream", have as u64, have as u64 + 1);
+            assert_eq!(error.kind(), expected.kind());
+        }
+        assert_eq!(read(file, bytes.len()).unwrap(), bytes);
+    }
+
+    #[test]
+    fn damage_in_zlib_is_found() {
+        let bytes: Vec<u8> = (0..3000).map(|i| (i % 251 * i) as u8).collect();
+        let file = compressed(&bytes);
+        let mut harmless = 0;
+        for bit in 0..8 * file.len() {
+            let mut damaged = file.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            let in_checksum = bit / 8 >= file.len() - 4;
+            match read(damaged, bytes.len()) {
+                Ok(found) => {
+                    assert!(found == bytes && !in_checksum, "bit {bit}");
+                    harmless += 1;
+                }
+                Err(error) => assert!(
+                    matches!(
+                        error.kind(),
+                        ErrorKind::Integrity { codec: "zlib", .. } | ErrorKind::Truncated { .. }
+                    ),
+                    "bit {bit}: {error}"
+                ),
+            }
+        }
+        // Bits of the padding before the checksum.
+        assert!(harmless < 8, "{harmless}");
     }
 }

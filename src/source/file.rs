@@ -89,7 +89,7 @@ impl Identity {
     }
 }
 
-/// A file whose handle is kept from the first read on, or opened anew for each operation; while the header is read it is
+/// A file whose handle is kept from the first read on, or opened again for each operation; while the header is read it is
 /// kept in any case.
 #[derive(Debug)]
 pub(crate) struct FileSource {
@@ -136,7 +136,7 @@ impl FileSource {
         Ok(file)
     }
 
-    /// Bytes from the start. The handle serves the next operations, until it is let go.
+    /// Bytes from the start. The handle is kept for the next operations, until [`Self::release`].
     ///
     /// # Errors
     /// As [`Self::begin`] and [`Self::read_open`].
@@ -148,7 +148,7 @@ impl FileSource {
         Ok(())
     }
 
-    /// Lets go of the handle that was kept; the next operation opens the file again.
+    /// Closes the handle that was kept; the next operation opens the file again.
     pub fn release(&self) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         *kept = None;
@@ -187,7 +187,7 @@ impl ByteSource for FileSource {
     }
 }
 
-/// Fills `buffer` with a file's bytes from `offset` on, and moves no file position.
+/// Fills `buffer` with a file's bytes from `offset` on, whatever the position of the handle.
 #[cfg(unix)]
 pub(super) fn read_exact_at(file: &File, offset: u64, buffer: &mut [u8]) -> std::io::Result<()> {
     std::os::unix::fs::FileExt::read_exact_at(file, buffer, offset)
@@ -211,4 +211,10 @@ pub(super) fn read_exact_at(
         }
     }
     Ok(())
+}
+
+/// Targets without files that can be read by position; on those, images are loaded from bytes.
+#[cfg(not(any(unix, windows)))]
+pub(super) fn read_exact_at(_: &File, _: u64, _: &mut [u8]) -> std::io::Result<()> {
+    Err(std::io::ErrorKind::Unsupported.into())
 }

@@ -1,75 +1,65 @@
-//! A gzip file read by position.
+//! A gzip file (RFC 1952) of any number of members, read by position.
 //!
-//! Four ways lead through it. A whole read takes the fastest one that there is: chunks of an index on all threads
-//! ([`GzipSource::chunks`]), guessed parts of a large member on all threads ([`GzipSource::side_by_side`]), one shot by
-//! libdeflate ([`GzipSource::one_shot`]), or the stream in pieces ([`GzipSource::pieces`]), which also says what is wrong
-//! with a damaged file. Reads of a part grow a seek index as far as they need it and then inflate only the chunks they
-//! touch. Header reads stream.
+//! Which way a read takes, and the file that has it:
 //!
-//! Every member's CRC-32 and length are compared, members follow each other, zero padding behind the last one is
-//! fine, other bytes there are noted (gzip-and-faults.md section 2).
+//! | what is read | way | file |
+//! |---|---|---|
+//! | a header | inflated in order from the start, and kept | [`stream`] |
+//! | the whole array, with an index of the whole file | the chunks of the index, on all threads | [`random_access`] |
+//! | the whole array, one large member | parts cut at guessed blocks, on all threads | [`parallel`], [`block_finder`] |
+//! | the whole array, all that fits in the caller's output | one call of libdeflate for each member | [`one_shot`] |
+//! | the whole array, anything else | in order, piece by piece | [`stream`] |
+//! | a part | an index, grown as far as needed, then the chunks that are touched | [`random_access`] |
+//! | forwards with a cursor of its own | in order | [`stream`], by [`ForwardSource`] |
+//!
+//! The caller tries the ways to read a whole array in this order ([`GzipSource::chunks`], [`GzipSource::parallel`],
+//! [`GzipSource::one_shot`], [`GzipSource::pieces`]): a fast way gives up on whatever it does not understand, and the last
+//! one, [`stream`], says what is wrong with a damaged file.
+//!
+//! What they share:
+//! - [`member`]: the parser of member headers, the trailer, and the one place where a member's CRC-32 and length are
+//!   compared ([`member::Trailer::check`]).
+//! - [`chunk`]: chunks, parts of a member that inflate on their own, each checked by a CRC-32 of its own.
+//! - [`checkpoints`]: the index, a list of chunks, recorded while a stream is inflated or read from the headers of BGZF.
+//! - [`index_file`]: the index kept in a file, voxload's or indexed_gzip's.
+//!
+//! Members follow each other; zero padding after the last one is fine; other bytes there are noted
+//! ([`GzipSource::trailing`]); a missing or wrong trailer is an error. A read of the whole array goes on to the end of the
+//! file, so that all damage is found; a read of a part checks the chunks that it touches.
 
+mod block_finder;
+mod checkpoints;
 mod chunk;
-mod disk;
-mod forwards;
-mod framing;
-mod guess;
-mod gzidx;
-mod index;
+mod index_file;
 mod member;
-mod random;
-mod record;
-mod side_by_side;
-mod walk;
-mod whole;
+mod one_shot;
+mod parallel;
+mod random_access;
+mod stream;
 
 use std::fmt;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{ByteSource, Source, TAIL, check_tail, most_tail, truncated};
-use crate::core::limits::{self, Limits};
-use crate::error::{Error, ErrorKind, Result};
-use chunk::Inflater;
-pub use disk::write_gzip_index;
-use forwards::Forwards;
-pub(crate) use framing::is_gzip;
-use framing::{TRAILER_BYTES, Trailer};
-use index::{ChunkCache, Index};
-use member::Stream;
-pub(crate) use random::Chunks;
-
-/// Deflate cannot do better than about 1030 to 1, so a header that needs more than this is lying.
-pub(super) const MOST_RATIO: u64 = 1100;
-
-/// Bytes inflated at a time when only the position or the checksum matters.
-const SKIP_BYTES: usize = 256 << 10;
-
-/// Inflated bytes behind the voxels after which the last trailer is believed to be one.
-const SURE_TAIL: u64 = 4 << 20;
-
-/// Inflated chunks that are kept for the next slice, unless the options say otherwise.
-const CACHE_BYTES: usize = 32 << 20;
+use super::file::{FileSource, Identity};
+use super::forward::{Codec, Decoder, ForwardSource, SKIP_BYTES, read_exact, skip_to};
+use super::{Access, ByteSource, Source};
+use crate::error::{Error, Result};
+use crate::options::Limits;
+pub(super) use member::MAX_DEFLATE_RATIO;
+pub(crate) use member::is_gzip;
+pub(crate) use random_access::Chunks;
+use random_access::RandomAccess;
+use stream::GzipCodec;
 
 /// A gzip file of any number of members.
 pub(crate) struct GzipSource {
     compressed: Source,
-    /// Inflates from the start and records the index as far as it was needed.
-    stream: Mutex<Option<Stream>>,
-    index: RwLock<Arc<Index>>,
-    /// Whether an index that need not be made was looked for.
-    prepared: Mutex<bool>,
-    /// Whether the index was written, or need not be.
-    kept: Mutex<bool>,
-    cache: ChunkCache,
-    inflaters: Mutex<Vec<Inflater>>,
+    codec: GzipCodec,
+    random: RandomAccess,
+    /// The inflated bytes at the start that a header read has asked for.
     prefix: Mutex<Vec<u8>>,
-    /// Bytes of something else behind the last member, once the end has been seen.
-    trailing: Arc<AtomicU64>,
-    /// The file or folder in which the index is kept, where the options say so.
-    keep: Option<PathBuf>,
-    limits: Limits,
 }
 
 impl GzipSource {
@@ -77,22 +67,16 @@ impl GzipSource {
     pub fn new(
         compressed: Source,
         cache: Option<usize>,
-        keep: Option<PathBuf>,
+        index_place: Option<PathBuf>,
         limits: Limits,
     ) -> Self {
-        let cache = cache.unwrap_or(CACHE_BYTES);
+        let codec = GzipCodec::new(limits);
+        let random = RandomAccess::new(compressed.clone(), codec.clone(), cache, index_place);
         Self {
             compressed,
-            keep,
-            limits,
-            stream: Mutex::default(),
-            index: RwLock::default(),
-            prepared: Mutex::default(),
-            kept: Mutex::default(),
-            cache: ChunkCache::new(cache),
-            inflaters: Mutex::default(),
+            codec,
+            random,
             prefix: Mutex::default(),
-            trailing: Arc::default(),
         }
     }
 
@@ -101,58 +85,99 @@ impl GzipSource {
         self.compressed.path()
     }
 
-    /// A reader of the same file that nobody else moves.
-    pub fn forwards(&self) -> Forwards {
-        let (compressed, trailing) = (self.compressed.clone(), Arc::clone(&self.trailing));
-        Forwards::new(compressed, trailing, self.limits)
+    /// The same bytes for one reader that goes forwards, whatever others read meanwhile.
+    pub fn with_own_cursor(&self) -> ForwardSource<GzipCodec> {
+        let (codec, limits) = (self.codec.clone(), *self.codec.limits());
+        ForwardSource::new(codec, self.compressed.clone(), 0, limits)
     }
 
-    /// Lets go of the compressed file's handle.
+    /// Closes the compressed file.
     pub fn release(&self) {
         self.compressed.release();
     }
 
-    /// A bound on the inflated bytes, from the compressed ones alone.
-    pub fn most_bytes(&self) -> Result<u64> {
-        let compressed = self.compressed.len()?.unwrap_or(u64::MAX);
-        Ok(self.limits.inflated(compressed, MOST_RATIO))
-    }
-
-    /// Bytes of something else found behind the last member.
+    /// Bytes of something else that were found after the last member.
     pub fn trailing(&self) -> u64 {
-        self.trailing.load(Ordering::Relaxed)
+        self.codec.trailing()
     }
 
     /// Up to `length` inflated bytes from the start.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Truncated`] and [`crate::ErrorKind::Integrity`] for damaged files.
     pub fn prefix(&self, length: u64) -> Result<Vec<u8>> {
         let length = usize::try_from(length).unwrap_or(usize::MAX);
         let mut prefix = self.prefix.lock().unwrap_or_else(PoisonError::into_inner);
         if prefix.len() < length {
-            // Headers are short: a stream of their own, from the start.
-            let mut stream = self.stream();
+            // Headers are short, so that starting again costs next to nothing.
+            let mut stream = self.codec.stream(&self.compressed);
             let mut bytes = Vec::new();
             let mut piece = vec![0; length.min(SKIP_BYTES)];
             while bytes.len() < length {
                 let wanted = piece.len().min(length - bytes.len());
-                let read = stream
-                    .read(&mut piece[..wanted])
-                    .map_err(|error| self.named(error))?;
+                let piece = piece.get_mut(..wanted).unwrap_or_default();
+                let read = stream.read(piece).map_err(|error| self.named(error))?;
                 if read == 0 {
                     break;
                 }
-                bytes.extend_from_slice(&piece[..read]);
+                bytes.extend(piece.iter().take(read));
             }
             *prefix = bytes;
         }
-        Ok(prefix[..length.min(prefix.len())].to_vec())
+        Ok(prefix.get(..length).unwrap_or(&prefix).to_vec())
     }
 
-    /// Inflates the whole file in order: the bytes from `start` to `end` go to `sink` in full pieces of
-    /// `piece` bytes (the last one shorter), all others are only checked.
+    /// Every chunk of the file, when an index has them all and each thread can hold one.
     ///
     /// # Errors
-    /// [`ErrorKind::Truncated`] and [`ErrorKind::Integrity`] for damaged files, [`ErrorKind::Limit`] for
-    /// too long a tail, and what `sink` gives.
+    /// What reading the compressed file gives.
+    pub fn chunks(&self) -> Result<Option<Chunks>> {
+        self.random.chunks()
+    }
+
+    /// Inflates every chunk, on all threads, and hands each to `work` with its place in the file.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Integrity`] for a damaged chunk, and what reading the compressed file gives.
+    pub fn for_chunks<W: Send, R: Send>(
+        &self,
+        chunks: &Chunks,
+        places: Vec<W>,
+        work: impl Fn(u64, &[u8], W) -> R + Sync,
+    ) -> Result<Vec<R>> {
+        self.random.for_chunks(chunks, places, work)
+    }
+
+    /// Inflates a file of one large member on all threads: each part goes to `work` with its place in the inflated bytes
+    /// and with what `place`, called in their order, gave for it. The results are in that order. `None` when the file is
+    /// not suited or not as it should be; what was handed out may then be wrong. Voxels end at inflated byte `need`.
+    ///
+    /// # Errors
+    /// What reading the compressed file gives.
+    pub fn parallel<W: Send, R: Send>(
+        &self,
+        need: u64,
+        place: impl FnMut(&Range<u64>) -> W + Send,
+        work: impl Fn(u64, &[u8], W) -> R + Sync,
+    ) -> Result<Option<Vec<R>>> {
+        parallel::inflate(&self.compressed, need, place, work)
+    }
+
+    /// Inflates the whole file, `need` bytes or more, into the end of `room`: the byte of `room` at which the result
+    /// begins, or `None` when it does not fit or has to be read otherwise; `room` then holds anything.
+    ///
+    /// # Errors
+    /// What reading the compressed file gives.
+    pub fn one_shot(&self, need: u64, room: &mut [u8]) -> Result<Option<usize>> {
+        one_shot::inflate(&self.compressed, self.codec.limits(), need, room)
+    }
+
+    /// Inflates the whole file in order: the bytes from `start` to `end` go to `sink` in full pieces of `piece` bytes (the
+    /// last one shorter), all others are only checked.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Truncated`] and [`crate::ErrorKind::Integrity`] for damaged files, [`crate::ErrorKind::Limit`]
+    /// for too long a tail, and what `sink` gives.
     pub fn pieces(
         &self,
         start: u64,
@@ -160,109 +185,24 @@ impl GzipSource {
         piece: usize,
         mut sink: impl FnMut(Vec<u8>) -> Result<Vec<u8>>,
     ) -> Result<()> {
-        let mut stream = self.stream();
+        let mut stream = self.codec.stream(&self.compressed);
         let mut inflate = || -> Result<()> {
             let mut buffer = Vec::new();
-            skip_to(&mut stream, start, &mut buffer)?;
+            skip_to(&mut stream, start, end, &mut buffer)?;
             while stream.position() < end {
                 let length = (end - stream.position()).min(piece as u64) as usize;
                 buffer.resize(length, 0);
                 read_exact(&mut stream, &mut buffer, end)?;
                 buffer = sink(buffer)?;
             }
-            self.drain_behind(&mut stream, end, |_| ())
+            stream.drain_tail(end, |_| ())
         };
         inflate().map_err(|error| self.named(error))
-    }
-
-    /// Reads on from voxels that end at `end` to the end of the file. The last trailer may announce a tail that only a
-    /// bomb has; as other bytes may stand at the end of the file, it is believed once there is some of it.
-    fn drain_behind(
-        &self,
-        stream: &mut Stream,
-        end: u64,
-        mut each: impl FnMut(&mut Stream),
-    ) -> Result<()> {
-        let announced = self.announced()?.saturating_sub(end);
-        let bomb = announced > most_tail(end);
-        drain(stream, Some(end), |stream| {
-            each(stream);
-            match bomb && stream.position() > end.saturating_add(SURE_TAIL) {
-                true => limits::check(TAIL, announced.into(), most_tail(end)),
-                false => Ok(()),
-            }
-        })
-    }
-
-    /// The inflated bytes of the last member, or of all if there is one, modulo 2^32, if the file ends with a trailer.
-    fn announced(&self) -> Result<u64> {
-        let mut trailer = [0; TRAILER_BYTES];
-        let length = self.compressed.len()?.unwrap_or_default();
-        if let Some(at) = length.checked_sub(TRAILER_BYTES as u64) {
-            self.read_compressed(at, &mut trailer)?;
-        }
-        Ok(Trailer::parse(&trailer).length.into())
-    }
-
-    /// A stream from the start that records nothing.
-    fn stream(&self) -> Stream {
-        let (compressed, trailing) = (self.compressed.clone(), Arc::clone(&self.trailing));
-        Stream::new(compressed, trailing, self.limits)
     }
 
     fn named(&self, error: Error) -> Error {
         error.at_maybe(self.path())
     }
-
-    /// Bytes of the compressed file, if it is known and fits in memory.
-    fn compressed_length(&self) -> Result<Option<usize>> {
-        let length = self.compressed.len()?;
-        Ok(length.and_then(|length| usize::try_from(length).ok()))
-    }
-
-    fn read_compressed(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
-        let session = self.compressed.begin()?;
-        session.read_at(offset, buffer)?;
-        session.end()
-    }
-}
-
-fn skip_to(stream: &mut Stream, offset: u64, scratch: &mut Vec<u8>) -> Result<()> {
-    scratch.resize(SKIP_BYTES, 0);
-    while stream.position() < offset {
-        let wanted = (offset - stream.position()).min(SKIP_BYTES as u64) as usize;
-        if stream.read(&mut scratch[..wanted])? == 0 {
-            return Err(truncated("voxel data", stream.position(), offset));
-        }
-    }
-    Ok(())
-}
-
-fn read_exact(stream: &mut Stream, mut buffer: &mut [u8], need: u64) -> Result<()> {
-    while !buffer.is_empty() {
-        match stream.read(buffer)? {
-            0 => return Err(truncated("voxel data", stream.position(), need)),
-            n => buffer = buffer.get_mut(n..).unwrap_or_default(),
-        }
-    }
-    Ok(())
-}
-
-/// Reads on to the end of the file, but not much farther than voxels that end at `end` need; `each` is called on the
-/// way.
-fn drain(
-    stream: &mut Stream,
-    end: Option<u64>,
-    mut each: impl FnMut(&mut Stream) -> Result<()>,
-) -> Result<()> {
-    let mut scratch = vec![0; SKIP_BYTES];
-    while stream.read(&mut scratch)? > 0 {
-        each(stream)?;
-        if let Some(end) = end {
-            check_tail(stream.position(), end)?;
-        }
-    }
-    Ok(())
 }
 
 impl ByteSource for GzipSource {
@@ -270,20 +210,29 @@ impl ByteSource for GzipSource {
         Ok(None)
     }
 
+    fn max_len(&self) -> Result<Option<u64>> {
+        let compressed = self.compressed.len()?.unwrap_or(u64::MAX);
+        let max_ratio = self.codec.max_ratio();
+        Ok(Some(self.codec.limits().inflated(compressed, max_ratio)))
+    }
+
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
-        self.read_random(offset, buffer)
+        self.random
+            .read_at(offset, buffer)
             .map_err(|error| self.named(error))
     }
 
-    fn access(&self) -> super::Access {
-        match self.snapshot().complete {
-            true => super::Access::Random,
-            false => super::Access::Sequential,
+    fn access(&self) -> Access {
+        match self.random.is_complete() {
+            true => Access::Random,
+            false => Access::Sequential,
         }
     }
 
     fn finish(&self, end: u64) -> Result<()> {
-        self.check_to_end(end).map_err(|error| self.named(error))
+        self.random
+            .check_to_end(end)
+            .map_err(|error| self.named(error))
     }
 }
 
@@ -295,10 +244,19 @@ impl fmt::Debug for GzipSource {
     }
 }
 
-fn damaged(detail: impl Into<String>) -> Error {
-    ErrorKind::Integrity {
-        codec: "gzip",
-        detail: detail.into(),
-    }
-    .into()
+/// Writes the seek index of a gzip file, for [`crate::LoadOptions::gzip_index`]: in voxload's own format, or in
+/// indexed_gzip's (`GZIDX`) when its name ends in `.gzidx`. The gzip file is inflated once, and checked by that.
+///
+/// # Errors
+/// [`crate::ErrorKind::Integrity`] for a damaged file or one that is not gzip, [`crate::ErrorKind::Truncated`],
+/// [`crate::ErrorKind::Unsupported`] for an index that the format cannot hold or that would have too large
+/// chunks, and what opening, reading and writing give.
+pub fn write_gzip_index(file: impl AsRef<Path>, index: impl AsRef<Path>) -> Result<()> {
+    let file = file.as_ref();
+    let identity = Identity::of_path(file)?;
+    let compressed = Source::File(Arc::new(FileSource::new(file, identity, false)));
+    let gzip = GzipSource::new(compressed, None, None, Limits::default());
+    gzip.random
+        .write_index(index.as_ref())
+        .map_err(|error| error.at(file))
 }

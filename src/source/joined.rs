@@ -22,7 +22,7 @@ impl ByteSource for JoinedSource {
         while !rest.is_empty() {
             let within = at % self.bytes;
             let run = (self.bytes - within).min(rest.len() as u64);
-            let (piece, behind) = rest.split_at_mut(run as usize);
+            let (piece, after) = rest.split_at_mut(run as usize);
             let (source, start) = usize::try_from(at / self.bytes)
                 .ok()
                 .and_then(|k| self.parts.get(k))
@@ -35,7 +35,7 @@ impl ByteSource for JoinedSource {
                 .read_at(start.saturating_add(within), piece)
                 .map_err(|error| error.at_maybe(source.path()))?;
             session.end()?;
-            (at, rest) = (at + run, behind);
+            (at, rest) = (at + run, after);
         }
         Ok(())
     }

@@ -5,33 +5,33 @@ use std::sync::Arc;
 use super::{ByteSource, truncated};
 use crate::error::Result;
 
-/// Bytes in memory, shared.
+/// Bytes in memory, shared and never copied: whatever owns them is kept.
 #[derive(Clone)]
-pub(crate) struct MemorySource(Arc<[u8]>);
+pub(crate) struct MemorySource(Arc<dyn AsRef<[u8]> + Send + Sync>);
 
 impl MemorySource {
-    pub fn new(bytes: impl Into<Arc<[u8]>>) -> Self {
-        Self(bytes.into())
+    pub fn new(bytes: impl AsRef<[u8]> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(bytes))
     }
 
     pub fn bytes(&self) -> &[u8] {
-        &self.0
+        (*self.0).as_ref()
     }
 }
 
 impl ByteSource for MemorySource {
     fn len(&self) -> Result<Option<u64>> {
-        Ok(Some(self.0.len() as u64))
+        Ok(Some(self.bytes().len() as u64))
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
-        copy(&self.0, offset, buffer)
+        copy(self.bytes(), offset, buffer)
     }
 }
 
 impl std::fmt::Debug for MemorySource {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "MemorySource({} bytes)", self.0.len())
+        write!(f, "MemorySource({} bytes)", self.bytes().len())
     }
 }
 
@@ -44,4 +44,17 @@ pub(crate) fn copy(bytes: &[u8], offset: u64, buffer: &mut [u8]) -> Result<()> {
         .ok_or_else(|| truncated("voxel data", bytes.len() as u64, end))?;
     buffer.copy_from_slice(from);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_stay_where_they_are() {
+        let bytes = vec![7; 100_000];
+        let place = bytes.as_ptr();
+        let source = MemorySource::new(bytes);
+        assert_eq!(source.clone().bytes().as_ptr(), place);
+    }
 }

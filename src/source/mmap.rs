@@ -1,9 +1,11 @@
 //! Mapped files, and the only `unsafe` of the crate's sources.
 //!
-//! A mapping can change under its reader when somebody writes to the file, and reading past a shortened file's
-//! end is a signal that no library should catch. So a mapping never leaves this crate, except by
+//! A mapping can change under its reader when another process writes to the file, and reading past a shortened file's
+//! end raises a signal that no library should catch. So a mapping never leaves this crate, except by
 //! [`crate::LoadOptions::zero_copy`], which is `unsafe` and says so; every operation checks that the file is
 //! the one that was mapped, before and after; and [`crate::Mmap::Off`] reads by position instead.
+//!
+//! Where a target has no mappings, memmap2 compiles and gives an error of kind `Unsupported`.
 #![expect(
     unsafe_code,
     reason = "mapping a file is unsafe: see the module's text"
@@ -35,7 +37,7 @@ pub(crate) struct MmapSource {
 #[derive(Debug, Default)]
 struct State {
     map: Option<MapGuard>,
-    /// The handle: while the header is read, and for good with [`crate::KeepFileOpen::Yes`].
+    /// The handle: kept while the header is read, and with [`crate::KeepFileOpen::Yes`] as long as the mapping.
     kept: Option<File>,
 }
 
@@ -44,7 +46,7 @@ struct State {
 pub(crate) struct MapGuard(Arc<Mmap>);
 
 impl MapGuard {
-    /// The bytes of the file. Only for the time of one operation, and only inside this crate.
+    /// The bytes of the file, for the time of one operation, and only inside this crate.
     pub fn bytes(&self) -> &[u8] {
         &self.0
     }
@@ -69,7 +71,7 @@ impl MmapSource {
         self.identity.length()
     }
 
-    /// Maps the file, or takes the mapping there is, and checks that the file is still the one it was.
+    /// Maps the file, unless it is mapped already, and checks that it is still the one it was.
     pub fn begin(&self) -> Result<MapGuard> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(map) = &state.map {
@@ -92,8 +94,8 @@ impl MmapSource {
         Ok(guard)
     }
 
-    /// Bytes from the start, read by position where nothing is mapped yet: a header is not worth a mapping. The handle
-    /// serves the next call, until the file is mapped or let go.
+    /// Bytes from the start, read by position where nothing is mapped yet: a header is not worth a mapping. The handle is
+    /// kept for the next call, until the file is mapped or released.
     ///
     /// # Errors
     /// As [`Self::begin`], and [`crate::ErrorKind::Io`].
@@ -121,7 +123,7 @@ impl MmapSource {
         Ok(file)
     }
 
-    /// Lets go of the mapping and of the handle that was kept; the next operation opens the file again.
+    /// Drops the mapping and the handle that was kept; the next operation opens the file again.
     pub fn release(&self) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         *state = State::default();
@@ -143,7 +145,7 @@ impl MmapSource {
         };
         let file = self.open()?;
         // SAFETY: only reached through `LoadOptions::zero_copy`, an unsafe function whose caller promised that
-        // nobody changes the file while the array lives. A private mapping keeps edits from the file.
+        // the file does not change while the array lives. A private mapping keeps edits from the file.
         let pages = unsafe {
             if writable {
                 MmapOptions::new().map_copy(&file).map(Pages::Private)

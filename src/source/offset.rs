@@ -16,8 +16,8 @@ impl ByteSource for OffsetSource {
         Ok(whole.map(|length| length.saturating_sub(self.pos)))
     }
 
-    fn most_bytes(&self) -> Result<Option<u64>> {
-        let whole = self.inner.most_bytes()?;
+    fn max_len(&self) -> Result<Option<u64>> {
+        let whole = self.inner.max_len()?;
         Ok(whole.map(|length| length.saturating_sub(self.pos)))
     }
 

@@ -1,26 +1,26 @@
 //! Voxels written as text, numbers or hexadecimal bytes: NRRD's `text` and `hex`, MetaImage's `BinaryData = False`.
 //!
-//! Where a voxel is in a text is known only from all that comes before it: the first read decodes all of it, and the
-//! bytes are kept.
+//! Where a voxel is in a text depends on all that comes before it: the first read decodes all of it, and the bytes are
+//! kept.
 
 use std::fmt;
 use std::io::{BufRead, BufReader};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::codec::Input;
+use super::forward::SourceReader;
 use super::{ByteSource, Source, memory, room, truncated};
 use crate::dtype::DType;
 use crate::error::{Error, ErrorKind, Result};
 
-/// Characters of a number; more are something else.
-const MOST_CHARACTERS: usize = 4096;
+/// Characters of a number; longer words are not numbers.
+const MAX_CHARACTERS: usize = 4096;
 
 /// How voxels are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Notation {
     /// Two digits for each stored byte.
     Hexadecimal,
-    /// Decimal numbers of this type, apart by white space or commas; decoded in native byte order.
+    /// Decimal numbers of this type, separated by white space or commas; decoded in native byte order.
     Numbers(DType),
 }
 
@@ -29,7 +29,7 @@ pub(crate) struct TextSource {
     text: Source,
     notation: Notation,
     bytes: u64,
-    decoded: Mutex<Option<Arc<[u8]>>>,
+    decoded: Mutex<Option<Arc<Vec<u8>>>>,
 }
 
 impl TextSource {
@@ -61,7 +61,7 @@ impl TextSource {
     }
 
     fn decode(&self) -> Result<Vec<u8>> {
-        let mut text = BufReader::new(Input::new(self.text.clone()));
+        let mut text = BufReader::new(SourceReader::new(self.text.clone(), 0));
         let mut decoder = Decoder {
             notation: self.notation,
             word: Vec::new(),
@@ -128,7 +128,7 @@ impl Decoder {
             Notation::Numbers(_) => {
                 self.word.push(character);
                 match self.word.len() {
-                    0..=MOST_CHARACTERS => Ok(()),
+                    0..=MAX_CHARACTERS => Ok(()),
                     _ => Err(self.faulty()),
                 }
             }
@@ -187,7 +187,7 @@ impl ByteSource for TextSource {
         let mut decoded = self.decoded.lock().unwrap_or_else(PoisonError::into_inner);
         let bytes = match decoded.as_ref() {
             Some(bytes) => Arc::clone(bytes),
-            None => Arc::clone(decoded.insert(self.decode()?.into())),
+            None => Arc::clone(decoded.insert(Arc::new(self.decode()?))),
         };
         drop(decoded);
         memory::copy(&bytes, offset, buffer)

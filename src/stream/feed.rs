@@ -44,9 +44,9 @@ impl Feed {
             }
         }
         Ok(Self {
-            // With a place of its own in a gzip file, which other readers do not move.
+            // Other reads must not send a forward stream back to the start of a gzip file.
             proxy: if order.forwards() {
-                proxy.apart()
+                proxy.with_own_cursor()
             } else {
                 proxy.clone()
             },

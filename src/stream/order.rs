@@ -172,6 +172,7 @@ impl FrameOrder {
     }
 
     /// Whether it begins again after the last block.
+    #[cfg(feature = "gpu")]
     pub fn loops(&self) -> bool {
         self.options.looping
     }

@@ -11,7 +11,8 @@ use crate::support::rng::Rng;
 
 /// The error of a file cut to this length.
 fn error(bytes: &[u8]) -> ErrorKind {
-    let read = DataobjImage::from_bytes(bytes).and_then(|image| image.dataobj().read::<f32>());
+    let read =
+        DataobjImage::from_bytes(bytes.to_vec()).and_then(|image| image.dataobj().read::<f32>());
     read.expect_err("a cut file").kind().clone()
 }
 

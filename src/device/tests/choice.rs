@@ -139,6 +139,11 @@ fn the_self_test_catches_what_devices_get_wrong() {
     for (what, from, to) in [
         ("nothing", SUM, SUM),
         (
+            "the packet's head read as another layout",
+            "const DATA = 2u;",
+            "const DATA = 3u;",
+        ),
+        (
             "a product off by the last bit",
             "u32(bits) ^ zero",
             "u32(bits) ^ (zero + 1u)",

@@ -5,8 +5,8 @@ use rayon::prelude::*;
 use crate::error::{Error, Result};
 use crate::float::Float;
 
-/// More bins than anybody looks at, and few enough for every device.
-const MOST_BINS: usize = 1 << 16;
+/// More bins than a plot can show, and few enough for every device.
+const MAX_BINS: usize = 1 << 16;
 
 /// Values that one thread counts at a time.
 const PIECE: usize = 1 << 16;
@@ -27,9 +27,9 @@ impl Histogram {
     /// # Errors
     /// [`crate::ErrorKind::Usage`] for no bins or too many, and for a window that is not finite or upside down.
     pub(super) fn new<T: Float>(bins: usize, window: (f64, f64)) -> Result<Self> {
-        if bins == 0 || bins > MOST_BINS {
+        if bins == 0 || bins > MAX_BINS {
             return Err(Error::usage(format_args!(
-                "a histogram of {bins} bins: 1 to {MOST_BINS} are possible"
+                "a histogram of {bins} bins: 1 to {MAX_BINS} are possible"
             )));
         }
         let (mut low, mut high) = window;

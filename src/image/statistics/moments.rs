@@ -96,7 +96,7 @@ impl Moments {
         }
         let finite = self.finite + other.finite;
         let share = other.finite as f64 / finite as f64;
-        let apart = (other.pivot - self.pivot) + (other.offset - self.offset);
+        let distance = (other.pivot - self.pivot) + (other.offset - self.offset);
         let lower = self.min.total_cmp(&other.min).is_le();
         let higher = self.max.total_cmp(&other.max).is_ge();
         Self {
@@ -105,8 +105,10 @@ impl Moments {
             min: if lower { self.min } else { other.min },
             max: if higher { self.max } else { other.max },
             pivot: self.pivot,
-            offset: self.offset + apart * share,
-            squares: self.squares + other.squares + apart * apart * (self.finite as f64 * share),
+            offset: self.offset + distance * share,
+            squares: self.squares
+                + other.squares
+                + distance * distance * (self.finite as f64 * share),
         }
     }
 

@@ -1,9 +1,9 @@
-//! Chunks: parts of a member that inflate on their own.
+//! Chunks: parts of a member that inflate on their own, each with a checksum of its own.
 //!
-//! A chunk begins at a block of deflate, at any bit, and its first bytes may repeat up to 32 KiB before it (the
-//! window). libdeflate only inflates streams from their start, so a chunk is made one: a stored block with the
-//! window, empty blocks up to the chunk's bit of a byte, the chunk's own bits unchanged, an empty final block.
-//! Nothing is shifted: stored blocks inside the chunk keep their alignment.
+//! A chunk begins at a deflate block, at any bit of a byte, and may refer to up to 32 KiB before it (the window).
+//! libdeflate only inflates streams from their start, so a chunk is made one: a stored block with the window, empty blocks
+//! up to the chunk's bit of a byte, the chunk's own bits unchanged, an empty final block. Nothing is shifted: stored blocks
+//! inside the chunk keep their alignment.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -11,14 +11,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use libdeflater::Decompressor;
 
-use super::{MOST_RATIO, damaged};
+use super::member::{MAX_DEFLATE_RATIO, damaged};
 use crate::error::Result;
 use crate::source::resize;
 
-/// Compressed bytes that a chunk may have whatever it holds.
-const USUAL_BYTES: u64 = 1 << 20;
+/// Compressed bytes that a chunk may have however little it holds.
+const MIN_ALLOWANCE: u64 = 1 << 20;
 
-/// The farthest that deflate repeats.
+/// Inflated bytes of a chunk at most. Deflate's blocks can have any length, but those of real compressors stay far below.
+pub(super) const MAX_CHUNK: usize = 32 << 20;
+
+/// How far back deflate can refer.
 pub(super) const WINDOW_BYTES: usize = 32 << 10;
 
 /// An empty block of fixed codes that is not the last, ten bits.
@@ -40,26 +43,26 @@ pub(super) struct Chunk {
     pub out: Range<u64>,
     /// Its bits in the compressed file, from the lowest of each byte to the highest.
     pub bits: Range<u64>,
-    /// The inflated bytes before it that it may repeat; none at the start of a member.
+    /// The inflated bytes before it that it may refer to; none at the start of a member.
     pub window: Option<Window>,
-    /// The CRC-32 of its inflated bytes.
+    /// The CRC-32 of its inflated bytes. Where a chunk is a whole member, that of the member's trailer.
     pub crc: u32,
     /// Whether it ends with the last block of its member.
     pub ends_member: bool,
     /// Whether it has been inflated and its checksum was right.
-    pub seen: AtomicBool,
+    pub verified: AtomicBool,
 }
 
 /// The [`WINDOW_BYTES`] before a chunk.
 #[derive(Debug, Clone)]
 pub(super) enum Window {
     Plain(Arc<[u8]>),
-    /// Deflated, as in an index file: there may be thousands, of which few are used.
+    /// Deflated, as in an index file: there may be thousands, and few are used.
     Packed(Arc<[u8]>),
 }
 
 impl Window {
-    /// Writes the bytes to their place; `None` when they cannot be had.
+    /// Writes the bytes to their place; `None` for a damaged window.
     pub fn unpack(&self, place: &mut [u8], decompressor: &mut Decompressor) -> Option<()> {
         match self {
             Self::Plain(bytes) if bytes.len() == place.len() => place.copy_from_slice(bytes),
@@ -80,24 +83,26 @@ impl Chunk {
     }
 
     /// Whether it has been inflated and its checksum was right.
-    pub fn seen(&self) -> bool {
-        self.seen.load(Ordering::Relaxed)
+    pub fn is_verified(&self) -> bool {
+        self.verified.load(Ordering::Relaxed)
     }
 
-    /// Inflated bytes.
+    /// Inflated bytes, [`MAX_CHUNK`] at most.
     pub fn len(&self) -> usize {
         (self.out.end - self.out.start) as usize
     }
 }
 
-/// Whether so many bits of deflate can be a chunk of `length` bytes that somebody has written: blocks that hold
-/// nothing are few.
-pub(super) fn may_hold(bits: &Range<u64>, length: u64) -> bool {
+/// Whether a compressor can have made a chunk of `length` bytes of so many bits: not more than deflate can hold, and few
+/// blocks that hold nothing. What an index file or a header says is checked so before memory is reserved for it.
+pub(super) fn is_plausible(bits: &Range<u64>, length: u64) -> bool {
     let bytes = bits.end.saturating_sub(bits.start) / 8;
-    bits.start < bits.end && bytes <= 2 * length + USUAL_BYTES && length <= MOST_RATIO * (bytes + 1)
+    bits.start < bits.end
+        && bytes <= length.saturating_mul(2).saturating_add(MIN_ALLOWANCE)
+        && length <= MAX_DEFLATE_RATIO.saturating_mul(bytes + 1)
 }
 
-/// What inflating chunks needs, kept from one to the next.
+/// Inflates chunks, keeping its memory from one to the next.
 pub(super) struct Inflater {
     decompressor: Decompressor,
     input: Vec<u8>,
@@ -115,7 +120,7 @@ impl Default for Inflater {
 }
 
 impl Inflater {
-    /// Inflates a chunk whose compressed bytes `read` gives, and compares its checksum.
+    /// Inflates a chunk whose compressed bytes `read` gives, and compares its checksum with the one in the index.
     ///
     /// # Errors
     /// What `read` gives; [`crate::ErrorKind::Integrity`] when the chunk is damaged.
@@ -132,11 +137,11 @@ impl Inflater {
                 "bytes {start}..{end} do not inflate to what they should"
             ))
         })?;
-        chunk.seen.store(true, Ordering::Relaxed);
+        chunk.verified.store(true, Ordering::Relaxed);
         Ok(inflated)
     }
 
-    /// The same without a checksum; `None` when it does not inflate to its length.
+    /// The same without the checksum; `None` when it does not inflate to its length.
     ///
     /// # Errors
     /// What `read` gives.
@@ -157,14 +162,13 @@ impl Inflater {
         Ok(output.get(before..).filter(|_| made == Ok(total)))
     }
 
-    /// Makes the chunk's input a stream; `None` when its window cannot be had.
+    /// Makes the chunk's input a stream; `None` when its window is damaged.
     fn fill(
         &mut self,
         chunk: &Chunk,
         read: impl FnOnce(u64, &mut [u8]) -> Result<()>,
     ) -> Result<Option<()>> {
         let bytes = chunk.bytes();
-        let length = (bytes.end - bytes.start) as usize;
         self.input.clear();
         if let Some(window) = &chunk.window {
             let place = stored_block(&mut self.input);
@@ -175,7 +179,7 @@ impl Inflater {
         let bit = (chunk.bits.start % 8) as u32;
         let low = lead_in(bit, &mut self.input);
         let from = self.input.len();
-        resize(&mut self.input, (from + length) as u64)?;
+        resize(&mut self.input, from as u64 + (bytes.end - bytes.start))?;
         let place = self.input.get_mut(from..).unwrap_or_default();
         read(bytes.start, place)?;
         merge_first(place, low, bit);
@@ -197,8 +201,8 @@ pub(super) fn stored_block(input: &mut Vec<u8>) -> &mut [u8] {
     input.get_mut(from..).unwrap_or_default()
 }
 
-/// Writes empty blocks before a chunk that begins at bit `bit` of a byte: the whole bytes to `input`; the bits
-/// that share a byte with the chunk are returned.
+/// Writes empty blocks before a chunk that begins at bit `bit` of a byte: the whole bytes to `input`; the bits that share a
+/// byte with the chunk are returned.
 pub(super) fn lead_in(bit: u32, input: &mut Vec<u8>) -> u8 {
     let (mut bits, mut count) = (0u128, 0);
     if bit % 2 == 1 {
@@ -221,7 +225,7 @@ pub(super) fn merge_first(bytes: &mut [u8], low: u8, bit: u32) {
     }
 }
 
-/// What begins at bit `bit` of the first of these bytes, made a stream of its own.
+/// The deflate data that begins at bit `bit` of the first of these bytes, made a stream of its own.
 pub(super) fn stream_from(bit: u32, bytes: &[u8]) -> Vec<u8> {
     let mut input = Vec::with_capacity(bytes.len() + 16);
     let low = lead_in(bit, &mut input);
@@ -231,7 +235,7 @@ pub(super) fn stream_from(bit: u32, bytes: &[u8]) -> Vec<u8> {
     input
 }
 
-/// Ends a stream at bit `bit` of its last byte (0: behind it) with a final block.
+/// Ends a stream at bit `bit` of its last byte (0: after it) with a final block.
 pub(super) fn lead_out(bit: u32, block: u128, input: &mut Vec<u8>) {
     let mut tail = block;
     if bit != 0 {
@@ -272,7 +276,7 @@ mod tests {
     use super::*;
     use zlib_rs::{Inflate, InflateFlush};
 
-    /// Both decoders take the empty blocks, at every bit of a byte.
+    /// Both decoders accept the empty blocks, at every bit of a byte.
     #[test]
     fn lead_in_and_lead_out_make_no_bytes() {
         let window: Vec<u8> = (0..WINDOW_BYTES).map(|i| (i * 7 % 251) as u8).collect();

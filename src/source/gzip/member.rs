@@ -1,371 +1,243 @@
-//! The members of a gzip stream (RFC 1952), inflated one after the other.
+//! What surrounds the deflate data of a gzip member (RFC 1952): its header, and its trailer with the CRC-32.
+//!
+//! [`Header::read`] is the one parser of headers, [`Trailer::check`] the one comparison of a member's checksum and length,
+//! whichever way a file is read.
 
-use std::mem;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use crate::error::{Error, ErrorKind, Result};
+use crate::options::Limits;
+use crate::source::truncated;
 
-use zlib_rs::{Inflate, InflateFlush, Status};
+const MAGIC: [u8; 2] = [0x1f, 0x8b];
 
-use super::damaged;
-use super::framing::{FLAG_RESERVED, TRAILER_BYTES, Trailer, is_gzip};
-use super::record::{Finished, Recorder};
-use crate::core::limits::{self, Limits};
-use crate::error::{ErrorKind, Result};
-use crate::source::Source;
+/// Deflate reaches about 1030 to 1, so a header that needs more than this is lying.
+pub(in crate::source) const MAX_DEFLATE_RATIO: u64 = 1100;
 
-/// Compressed bytes read at a time.
-const INPUT_BYTES: u64 = 256 << 10;
+/// The compression method of deflate, the only one that was ever defined.
+const DEFLATE: u8 = 8;
 
-/// And at first: most headers are no longer, and often no more is wanted.
-const FIRST_BYTES: u64 = 4 << 10;
+// Flags of a header (section 2.3.1). Bit 0, "probably text", means nothing to a reader.
+const FLAG_HEADER_CRC: u8 = 1 << 1;
+const FLAG_EXTRA: u8 = 1 << 2;
+const FLAG_NAME: u8 = 1 << 3;
+const FLAG_COMMENT: u8 = 1 << 4;
+const FLAGS_RESERVED: u8 = 0xe0;
 
-/// Empty members in a row that are taken: a file with more is a bomb.
-pub(super) const MOST_EMPTY: u32 = 1 << 16;
+/// Bytes of a header without optional fields.
+pub(super) const FIXED_BYTES: usize = 10;
 
-/// With no more compressed bytes left than this, reading on to the end costs next to nothing.
-const LITTLE_LEFT: u64 = 64 << 10;
+/// Bytes of CRC-32 and length after a member's data.
+pub(super) const TRAILER_BYTES: usize = 8;
 
-/// The largest window of deflate, 2^15 bytes.
-const WINDOW_BITS: u8 = 15;
+/// Bytes of the shortest member: header, an empty block, trailer.
+const MIN_MEMBER_BYTES: usize = FIXED_BYTES + 2 + TRAILER_BYTES;
 
-const FLAG_HEADER_CRC: u8 = 2;
-const FLAG_EXTRA: u8 = 4;
-const FLAG_NAME: u8 = 8;
-const FLAG_COMMENT: u8 = 16;
+/// Empty members in a row that are accepted: a file with more is a bomb.
+pub(super) const MAX_EMPTY_MEMBERS: u32 = 1 << 16;
 
-/// An inflating stream over all members.
-pub(super) struct Stream {
-    input: Input,
-    inflate: Inflate,
-    place: Place,
-    /// The checksum of the member being inflated.
-    crc: crc32fast::Hasher,
-    /// Inflated bytes given out so far.
-    position: u64,
-    trailing: Arc<AtomicU64>,
-    limits: Limits,
-    /// Members begun.
-    members: u64,
-    /// Empty members in a row.
-    empty: u32,
-    recorder: Option<Recorder>,
+/// Members that are listed whatever the length of the file.
+const FEW_MEMBERS: u64 = 1 << 16;
+
+/// With more members than that, the bytes that they have at least, on average.
+const SMALL_MEMBER_BYTES: u64 = 512;
+
+/// Whether these first bytes are a gzip member's.
+pub(crate) fn is_gzip(prefix: &[u8]) -> bool {
+    prefix.starts_with(&MAGIC)
 }
 
-#[derive(Debug, Clone, Copy)]
-enum Place {
-    /// At the start of a member; `first` when there was none before it.
-    Between { first: bool },
-    /// Inside a member, this many bytes inflated.
-    Body { length: u64 },
-    /// Behind the last member.
-    End,
+/// Members of a file of `length` bytes up to which a list of them is made: of more the list could be larger than the file.
+pub(super) fn max_listed_members(length: u64, limits: &Limits) -> u64 {
+    limits
+        .members
+        .min(FEW_MEMBERS + length / SMALL_MEMBER_BYTES)
 }
 
-/// Where a step of inflate stopped.
+/// The error of damaged gzip data.
+pub(super) fn damaged(detail: impl Into<String>) -> Error {
+    ErrorKind::Integrity {
+        codec: "gzip",
+        detail: detail.into(),
+    }
+    .into()
+}
+
+/// The error of content that is not gzip at all.
+pub(super) fn not_gzip() -> Error {
+    damaged("not a gzip file: it does not begin with 1f 8b")
+}
+
+/// What a member's header says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stop {
-    Nowhere,
-    /// At the end of a block, which was asked for.
-    Block,
-    /// At the end of a member's data.
-    Member,
+pub(super) struct Header {
+    /// Bytes of the header.
+    pub length: u64,
+    /// Bytes of the whole member, where the header tells (BGZF, mgzip, pgzip).
+    pub member: Option<u64>,
 }
 
-impl Stream {
-    pub fn new(compressed: Source, trailing: Arc<AtomicU64>, limits: Limits) -> Self {
-        Self {
-            input: Input {
-                source: compressed,
-                offset: 0,
-                buffer: Vec::new(),
-                start: 0,
-            },
-            inflate: Inflate::new(false, WINDOW_BITS),
-            crc: crc32fast::Hasher::new(),
-            place: Place::Between { first: true },
-            position: 0,
-            trailing,
-            limits,
-            members: 0,
-            empty: 0,
-            recorder: None,
-        }
-    }
-
-    /// The same, recording checkpoints.
-    pub fn recording(self) -> Self {
-        Self {
-            recorder: Some(Recorder::default()),
-            ..self
-        }
-    }
-
-    pub fn recorder(&self) -> Option<&Recorder> {
-        self.recorder.as_ref()
-    }
-
-    /// The chunks that were finished since the last call.
-    pub fn take_finished(&mut self) -> Vec<Finished> {
-        self.recorder
-            .as_mut()
-            .map_or(Vec::new(), Recorder::take_finished)
-    }
-
-    /// Whether so little is left that it may as well be read now.
-    pub fn nearly_done(&self) -> Result<bool> {
-        let left = self.input.length()?.saturating_sub(self.input.position());
-        Ok(left <= LITTLE_LEFT && !self.at_end())
-    }
-
-    /// Whether the end of the last member was reached and verified.
-    pub fn at_end(&self) -> bool {
-        matches!(self.place, Place::End)
-    }
-
-    pub fn position(&self) -> u64 {
-        self.position
-    }
-
-    /// Inflates into `out`, which is not empty; 0 bytes mean the verified end of the last member.
-    pub fn read(&mut self, out: &mut [u8]) -> Result<usize> {
-        loop {
-            match self.place {
-                Place::End => return Ok(0),
-                Place::Between { first } => self.begin_member(first)?,
-                Place::Body { length } => {
-                    let (read, stop) = self.inflate(out)?;
-                    let made = out.get(..read).unwrap_or_default();
-                    let length = length + read as u64;
-                    self.place = Place::Body { length };
-                    self.position += read as u64;
-                    let crc = self.record(made, stop)?;
-                    if stop == Stop::Member {
-                        self.check_trailer(length, crc)?;
-                        self.count_empty(length)?;
-                        self.place = Place::Between { first: false };
-                    }
-                    if read > 0 {
-                        return Ok(read);
-                    }
-                }
-            }
-        }
-    }
-
-    fn count_empty(&mut self, length: u64) -> Result<()> {
-        self.empty = if length == 0 { self.empty + 1 } else { 0 };
-        let most = MOST_EMPTY.into();
-        limits::check("empty gzip members in a row", self.empty.into(), most)
-    }
-
-    /// Takes note of bytes that were made and of why inflating stopped; at a member's end, its checksum.
-    fn record(&mut self, made: &[u8], stop: Stop) -> Result<u32> {
-        let Some(recorder) = &mut self.recorder else {
-            self.crc.update(made);
-            return Ok(match stop {
-                Stop::Member => mem::take(&mut self.crc).finalize(),
-                _ => 0,
-            });
+impl Header {
+    /// Reads the header that a member begins with; `next` gives its bytes one after the other.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Integrity`] for a header that cannot be used, and what `next` gives.
+    pub fn read(mut next: impl FnMut() -> Result<u8>) -> Result<Self> {
+        let mut length = 0;
+        let mut byte = || {
+            length += 1;
+            next()
         };
-        recorder.made(made, &self.input.source)?;
-        match stop {
-            Stop::Nowhere => {}
-            Stop::Block => recorder.boundary(self.input.position()),
-            Stop::Member => return Ok(recorder.end_member(self.input.position())),
+        let mut fixed = [0; FIXED_BYTES];
+        for place in &mut fixed {
+            *place = byte()?;
         }
-        Ok(0)
-    }
-
-    /// One step of inflate: bytes made, and where it stopped.
-    fn inflate(&mut self, out: &mut [u8]) -> Result<(usize, Stop)> {
-        let wants_boundary = |recorder: &Recorder| recorder.wants_boundary();
-        let flush = match self.recorder.as_ref().is_some_and(wants_boundary) {
-            true => InflateFlush::Block,
-            false => InflateFlush::NoFlush,
-        };
-        loop {
-            let input = self.input.fill()?;
-            let have = input.len() as u64;
-            let (taken, made) = (self.inflate.total_in(), self.inflate.total_out());
-            let status = self
-                .inflate
-                .decompress(input, out, flush)
-                .map_err(|error| damaged(error.as_str()))?;
-            let taken = self.inflate.total_in() - taken;
-            let made = (self.inflate.total_out() - made) as usize;
-            self.input.consume(taken as usize);
-            // With room and input left it stops at the end of a block only, when asked to.
-            let at_block = flush == InflateFlush::Block && taken < have && made < out.len();
-            match status {
-                Status::StreamEnd => return Ok((made, Stop::Member)),
-                Status::Ok if at_block => return Ok((made, Stop::Block)),
-                _ if made > 0 => return Ok((made, Stop::Nowhere)),
-                _ if have == 0 => return Err(self.input.ends_early("gzip data")),
-                _ => {}
-            }
+        if !is_gzip(&fixed) {
+            return Err(not_gzip());
         }
-    }
-
-    fn begin_member(&mut self, first: bool) -> Result<()> {
-        if !first && self.at_end_of_members()? {
-            self.place = Place::End;
-            return Ok(());
-        }
-        self.members += 1;
-        limits::check("gzip members", self.members.into(), self.limits.members)?;
-        self.read_header()?;
-        if let Some(recorder) = &mut self.recorder {
-            recorder.begin_member(self.input.position());
-        }
-        self.inflate.reset(false);
-        self.place = Place::Body { length: 0 };
-        Ok(())
-    }
-
-    /// Whether there is no further member: the end of the file, padding, or something else (which is noted).
-    fn at_end_of_members(&mut self) -> Result<bool> {
-        let padding_from = self.input.position();
-        while let Some(&byte) = self.input.fill()?.first() {
-            if byte != 0 {
-                // A member right here; after padding only garbage can follow.
-                if self.input.position() == padding_from && is_gzip(self.input.peek(2)?) {
-                    return Ok(false);
-                }
-                let left = self.input.length()?.saturating_sub(self.input.position());
-                self.trailing.store(left, Ordering::Relaxed);
-                break;
-            }
-            self.input.skip_zeros();
-        }
-        Ok(true)
-    }
-
-    fn read_header(&mut self) -> Result<()> {
-        if !is_gzip(self.input.peek(2)?) {
-            return Err(damaged("not a gzip file: it does not begin with 1f 8b"));
-        }
-        let [_, _, method, flags, ..] = self.input.array::<10>("gzip header")?;
-        if method != 8 {
+        // Time, compression level and system follow, which nothing depends on.
+        let [_, _, method, flags, ..] = fixed;
+        if method != DEFLATE {
             return Err(damaged(format!("compression method {method} instead of 8")));
         }
-        if flags & FLAG_RESERVED != 0 {
+        if flags & FLAGS_RESERVED != 0 {
             return Err(damaged(format!("reserved flags {flags:#04x} are set")));
         }
+        let mut extra = Vec::new();
         if flags & FLAG_EXTRA != 0 {
-            let length = u16::from_le_bytes(self.input.array("gzip header")?);
-            for _ in 0..length {
-                self.input.array::<1>("gzip header")?;
+            let size = u16::from_le_bytes([byte()?, byte()?]);
+            for _ in 0..size {
+                extra.push(byte()?);
             }
         }
         for flag in [FLAG_NAME, FLAG_COMMENT] {
-            while flags & flag != 0 && self.input.array::<1>("gzip header")? != [0] {}
+            // Texts that end with a zero.
+            while flags & flag != 0 && byte()? != 0 {}
         }
         if flags & FLAG_HEADER_CRC != 0 {
-            self.input.array::<2>("gzip header")?;
+            byte()?;
+            byte()?;
         }
-        Ok(())
+        Ok(Self {
+            length,
+            member: member_bytes(&extra, length),
+        })
     }
 
-    fn check_trailer(&mut self, length: u64, crc: u32) -> Result<()> {
-        let trailer = Trailer::parse(&self.input.array::<TRAILER_BYTES>("gzip trailer")?);
-        if trailer.crc != crc {
+    /// Parses the header that `bytes` begin with; `None` when there is none or it is not all there.
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
+        let mut rest = bytes.iter();
+        let have = bytes.len() as u64;
+        Self::read(|| {
+            let byte = rest.next().copied();
+            byte.ok_or_else(|| truncated("gzip header", have, have + 1))
+        })
+        .ok()
+    }
+
+    /// Whether a header, and a member, may begin at byte `at`: a quick look that few other bytes pass.
+    pub fn may_begin(bytes: &[u8], at: usize) -> bool {
+        let rest = bytes.get(at..).unwrap_or_default();
+        let &[_, _, method, flags, _, _, _, _, level, system, ..] = rest else {
+            return false;
+        };
+        is_gzip(rest)
+            && method == DEFLATE
+            && flags & FLAGS_RESERVED == 0
+            && matches!(level, 0 | 2 | 4)
+            && matches!(system, 0..=13 | 255)
+            && rest.len() >= MIN_MEMBER_BYTES
+    }
+
+    /// The first bytes of every header that can be used.
+    pub const START: [u8; 3] = [MAGIC[0], MAGIC[1], DEFLATE];
+}
+
+/// The bytes of a member, as the extra field of its header has them.
+fn member_bytes(mut extra: &[u8], header: u64) -> Option<u64> {
+    while let [a, b, low, high, rest @ ..] = extra {
+        let size = usize::from(u16::from_le_bytes([*low, *high]));
+        let value = rest.get(..size)?;
+        match ([*a, *b], value) {
+            // BGZF: the length of the member less one.
+            ([b'B', b'C'], &[low, high]) => {
+                return Some(u64::from(u16::from_le_bytes([low, high])) + 1);
+            }
+            // mgzip and pgzip: the length of the deflate data.
+            ([b'I', b'G'] | [b'M', b'Z'], value) => {
+                let size = u32::from_le_bytes(value.try_into().ok()?);
+                return Some(header + TRAILER_BYTES as u64 + u64::from(size));
+            }
+            _ => extra = rest.get(size..)?,
+        }
+    }
+    None
+}
+
+/// What follows a member's deflate data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Trailer {
+    /// The CRC-32 of the inflated bytes.
+    pub crc: u32,
+    /// How many they are, modulo 2^32.
+    pub length: u32,
+}
+
+impl Trailer {
+    pub fn parse(bytes: &[u8; TRAILER_BYTES]) -> Self {
+        let [a, b, c, d, e, f, g, h] = *bytes;
+        Self {
+            crc: u32::from_le_bytes([a, b, c, d]),
+            length: u32::from_le_bytes([e, f, g, h]),
+        }
+    }
+
+    /// Compares the CRC-32 and the number of a member's inflated bytes with what the file says.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Integrity`] when one of them differs.
+    pub fn check(self, crc: u32, length: u64) -> Result<()> {
+        if self.crc != crc {
             return Err(damaged(format!(
                 "checksum {crc:08x}, the file says {:08x}",
-                trailer.crc
+                self.crc
             )));
         }
-        if trailer.length != length as u32 {
+        if self.length != length as u32 {
             return Err(damaged(format!(
                 "{length} bytes inflated, the file says {} (modulo 2^32)",
-                trailer.length
+                self.length
             )));
         }
         Ok(())
     }
+
+    /// Whether the same bytes occur in a member's data: the member may end there, and what follows may be another member
+    /// that is damaged.
+    pub fn occurs_in(self, data: &[u8]) -> bool {
+        let mut bytes = [0; TRAILER_BYTES];
+        let (crc, length) = bytes.split_at_mut(4);
+        crc.copy_from_slice(&self.crc.to_le_bytes());
+        length.copy_from_slice(&self.length.to_le_bytes());
+        memchr::memmem::find(data, &bytes).is_some()
+    }
 }
 
-/// Compressed bytes, buffered.
-struct Input {
-    source: Source,
-    /// Where in the source the buffer ends.
-    offset: u64,
-    buffer: Vec<u8>,
-    /// Bytes of the buffer that are used up.
-    start: usize,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Input {
-    fn length(&self) -> Result<u64> {
-        Ok(self.source.len()?.unwrap_or(u64::MAX))
-    }
-
-    /// Where the next byte stands in the source.
-    fn position(&self) -> u64 {
-        self.offset - (self.buffer.len() - self.start) as u64
-    }
-
-    /// The bytes at hand, more read when there are none; empty at the end of the source.
-    fn fill(&mut self) -> Result<&[u8]> {
-        if self.start == self.buffer.len() {
-            self.read_more()?;
-        }
-        Ok(&self.buffer[self.start..])
-    }
-
-    /// Up to `length` bytes ahead; fewer at the end of the source.
-    fn peek(&mut self, length: usize) -> Result<&[u8]> {
-        if self.buffer.len() - self.start < length {
-            self.read_more()?;
-        }
-        let end = self.buffer.len().min(self.start + length);
-        Ok(&self.buffer[self.start..end])
-    }
-
-    fn read_more(&mut self) -> Result<()> {
-        self.buffer.drain(..self.start);
-        self.start = 0;
-        let left = self.length()?.saturating_sub(self.offset);
-        let most = match self.offset {
-            0 => FIRST_BYTES,
-            _ => INPUT_BYTES,
+    #[test]
+    fn headers_with_every_optional_field() {
+        let mut header = vec![0x1f, 0x8b, 8, 2 | 4 | 8 | 16, 0, 0, 0, 0, 0, 255];
+        header.extend([6, 0, b'B', b'C', 2, 0, 0x34, 0x12]);
+        header.extend(b"name\0comment\0");
+        header.extend([0xaa, 0xbb]);
+        let parsed = Header {
+            length: header.len() as u64,
+            member: Some(0x1235),
         };
-        let more = left.min(most) as usize;
-        if more > 0 {
-            let old = self.buffer.len();
-            self.buffer.resize(old + more, 0);
-            let session = self.source.begin()?;
-            session.read_at(self.offset, &mut self.buffer[old..])?;
-            session.end()?;
-            self.offset += more as u64;
+        assert_eq!(Header::parse(&header), Some(parsed));
+        for cut in 0..header.len() {
+            assert_eq!(Header::parse(&header[..cut]), None, "cut at {cut}");
         }
-        Ok(())
-    }
-
-    fn consume(&mut self, length: usize) {
-        self.start = self.buffer.len().min(self.start + length);
-    }
-
-    fn skip_zeros(&mut self) {
-        let zeros = self.buffer[self.start..]
-            .iter()
-            .take_while(|&&byte| byte == 0)
-            .count();
-        self.consume(zeros);
-    }
-
-    fn array<const N: usize>(&mut self, what: &'static str) -> Result<[u8; N]> {
-        let found = self.peek(N)?.first_chunk::<N>().copied();
-        self.consume(N);
-        found.ok_or_else(|| self.ends_early(what))
-    }
-
-    fn ends_early(&self, what: &'static str) -> crate::error::Error {
-        let have = self.offset;
-        ErrorKind::Truncated {
-            what,
-            have,
-            need: have + 1,
-        }
-        .into()
     }
 }

@@ -1,44 +1,48 @@
-//! Finding a block of deflate in the middle of a stream (RFC 1951 section 3.2.7).
+//! Finding a deflate block in the middle of a stream (RFC 1951 section 3.2.7).
 //!
-//! Nothing marks where a block begins, but few bits in a row can be the header of one with codes of its own: the lengths
-//! of three sets of codes have to fill their sets exactly. What passes is inflated for a while. Stored blocks and blocks
-//! of fixed codes are not looked for; in files made of them nothing is found.
+//! Nothing marks where a block begins, but few bit patterns can be the header of a block with dynamic codes: each of its
+//! three sets of code lengths has to describe a complete code. Candidates that pass are inflated for a while. Stored blocks
+//! and blocks of fixed codes are not looked for; in files made of them nothing is found.
 
 use zlib_rs::{Inflate, InflateFlush, Status};
 
 use super::chunk::{WINDOW_BYTES, stream_from};
 
-/// In this order the lengths of the codes for code lengths are written.
+/// The order in which the lengths of the codes for code lengths are written.
 const ORDER: [usize; 19] = [
     16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15,
 ];
 
-/// Bits before these lengths: last block or not, kind, three counts.
+/// Bits before these lengths: whether it is the last block, its type, three counts.
 const HEAD_BITS: usize = 17;
 
-/// Bytes whose bits are looked at together: the head of a block, 13 bits, at each of them lies in a word.
-const LOOKED_AT: usize = 6;
+/// Bytes whose bits are tested together: from each of these bits on, the first 13 bits of a block lie in one word.
+const STEP_BYTES: usize = 6;
 
-/// Compressed bytes that are inflated to see whether a block is one.
+/// Compressed bytes that are inflated to test a candidate.
 pub(super) const TRIAL_BYTES: usize = 24 << 10;
 
-/// The first bit within the first `searched` bytes at which a block with codes of its own seems to begin that is not the
-/// last one. [`TRIAL_BYTES`] more help to tell.
+/// The first bit within the first `searched` bytes at which a block with dynamic codes seems to begin that is not the last
+/// one. With [`TRIAL_BYTES`] more in `bytes`, false candidates are rejected near the end too.
 pub(super) fn find_block(bytes: &[u8], searched: usize) -> Option<usize> {
-    let starts = (0..bytes.len().min(searched)).step_by(LOOKED_AT);
+    let starts = (0..bytes.len().min(searched)).step_by(STEP_BYTES);
     starts.flat_map(|byte| heads(bytes, byte)).find(|&at| {
-        at < 8 * searched && fills(bytes, at) && header(bytes, at).is_some() && inflates(bytes, at)
+        at < 8 * searched
+            && is_complete_at(bytes, at)
+            && parse_header(bytes, at).is_some()
+            && inflates(bytes, at)
     })
 }
 
-/// The bits of [`LOOKED_AT`] bytes at which a block that is not the last one has kind 2 and no more codes than there are.
+/// The bits of [`STEP_BYTES`] bytes at which a block that is not the last one has type 2 (dynamic codes) and no more codes
+/// than there can be.
 fn heads(bytes: &[u8], byte: usize) -> impl Iterator<Item = usize> {
     let word = word(bytes, 8 * byte).unwrap_or_default();
     let bit = |n: u32| word >> n;
     let kind = !bit(0) & !bit(1) & bit(2);
     // Of 30 and 31 the four high bits are set.
     let too_many = bit(4) & bit(5) & bit(6) & bit(7) | bit(9) & bit(10) & bit(11) & bit(12);
-    let mut found = kind & !too_many & ((1 << (8 * LOOKED_AT)) - 1);
+    let mut found = kind & !too_many & ((1 << (8 * STEP_BYTES)) - 1);
     std::iter::from_fn(move || {
         let at = (found != 0).then(|| 8 * byte + found.trailing_zeros() as usize);
         found &= found.wrapping_sub(1);
@@ -46,14 +50,14 @@ fn heads(bytes: &[u8], byte: usize) -> impl Iterator<Item = usize> {
     })
 }
 
-/// At least 57 bits from bit `at` on; `None` behind the end.
+/// At least 57 bits from bit `at` on; `None` past the end.
 fn word(bytes: &[u8], at: usize) -> Option<u64> {
     let bytes = bytes.get(at / 8..)?.first_chunk()?;
     Some(u64::from_le_bytes(*bytes) >> (at % 8))
 }
 
-/// Whether the codes for code lengths fill their set: a quick look that few places pass.
-fn fills(bytes: &[u8], at: usize) -> bool {
+/// Whether the codes for code lengths are a complete code: a quick test that few places pass.
+fn is_complete_at(bytes: &[u8], at: usize) -> bool {
     let (Some(head), Some(written)) = (word(bytes, at), word(bytes, at + HEAD_BITS)) else {
         return false;
     };
@@ -67,7 +71,7 @@ fn fills(bytes: &[u8], at: usize) -> bool {
     taken == 1 << 7
 }
 
-/// What two codes for code lengths take of their set, by the six bits of their lengths.
+/// The code space that two codes for code lengths take, in 128ths, by the six bits of their lengths.
 const SPACE_OF_TWO: [u8; 64] = {
     let mut table = [0; 64];
     let mut i = 0;
@@ -79,9 +83,8 @@ const SPACE_OF_TWO: [u8; 64] = {
     table
 };
 
-/// The header of a block at `at`: nothing where the other two sets of codes are not complete, or where it is cut off. The
-/// codes for code lengths fill theirs.
-fn header(bytes: &[u8], at: usize) -> Option<()> {
+/// Parses the header of a block at `at`: `None` where one of the other two codes is not complete, or the header is cut off.
+fn parse_header(bytes: &[u8], at: usize) -> Option<()> {
     let head = word(bytes, at)?;
     let [symbols, distances] = [257 + (head >> 3 & 31), 1 + (head >> 8 & 31)].map(|n| n as usize);
     let given = 4 + (head >> 13 & 15) as usize;
@@ -94,14 +97,14 @@ fn header(bytes: &[u8], at: usize) -> Option<()> {
     let all = all.get_mut(..symbols + distances)?;
     read_lengths(bytes, at + HEAD_BITS + 3 * given, &lengths, all)?;
     let (symbols, distances) = all.split_at(symbols);
-    // A block has an end; one distance may stand alone, or none.
+    // Every block has an end-of-block symbol; a single distance code, or none, need not be complete.
     let ends = symbols.get(256) != Some(&0);
-    let alone = distances.iter().filter(|&&length| length > 0).count() <= 1;
-    (ends && complete(symbols) && (alone || complete(distances))).then_some(())
+    let single = distances.iter().filter(|&&length| length > 0).count() <= 1;
+    (ends && is_complete(symbols) && (single || is_complete(distances))).then_some(())
 }
 
 /// Whether codes of these lengths take all the space of codes of up to 15 bits.
-fn complete(lengths: &[u8]) -> bool {
+fn is_complete(lengths: &[u8]) -> bool {
     let taken = |&length: &u8| match length {
         0 => 0,
         length => 1 << (15 - length),
@@ -109,7 +112,7 @@ fn complete(lengths: &[u8]) -> bool {
     lengths.iter().map(taken).sum::<u32>() == 1 << 15
 }
 
-/// Reads run-length coded code lengths from bit `at` on; `None` where they are none.
+/// Reads run-length coded code lengths from bit `at` on; `None` where they are malformed.
 fn read_lengths(bytes: &[u8], mut at: usize, codes: &[u8; 19], all: &mut [u8]) -> Option<()> {
     let table = table(codes);
     let mut filled = 0;
@@ -148,7 +151,7 @@ fn table(lengths: &[u8; 19]) -> [(u8, u8); 128] {
     table
 }
 
-/// Whether what begins at bit `at` inflates for a while.
+/// Whether the data from bit `at` on inflates for [`TRIAL_BYTES`].
 fn inflates(bytes: &[u8], at: usize) -> bool {
     let end = bytes.len().min(at / 8 + TRIAL_BYTES);
     let bytes = bytes.get(at / 8..end).unwrap_or_default();
@@ -193,7 +196,7 @@ mod tests {
 
     /// The blocks of a stream that end at bytes are known: a full flush ends one.
     #[test]
-    fn a_block_behind_a_flush_is_found() {
+    fn a_block_after_a_flush_is_found() {
         for shift in 0..40 {
             let mut state = Compress::new(Compression::new(6), false);
             let mut out = Vec::with_capacity(1 << 20);
@@ -205,14 +208,14 @@ mod tests {
             state
                 .compress_vec(&noise(100_000, 77), &mut out, FlushCompress::Full)
                 .unwrap();
-            // From within the block before it on, which has no other end.
+            // Searched from inside the block before it, which ends nowhere else.
             assert_eq!(find_block(&out[flushed - 2000..], 4000), Some(2000 * 8));
         }
     }
 
     #[test]
     fn every_block_found_begins_one() {
-        // The fastest level has no codes of its own.
+        // Level 1 writes no dynamic codes.
         for level in 2..=9 {
             let bytes = noise(600_000, level.into());
             let stream = deflated(&bytes, level);
@@ -222,7 +225,7 @@ mod tests {
                     continue;
                 };
                 found += 1;
-                // Behind what stands before it, it gives the end of the stream's bytes.
+                // With the right window before it, it inflates to the end of the stream's bytes.
                 let length = tail_of(&stream[from..], bit, &[0; WINDOW_BYTES]).len();
                 let (before, tail) = bytes.split_at(bytes.len() - length);
                 let window = &before[before.len() - WINDOW_BYTES..];
@@ -235,7 +238,7 @@ mod tests {
         }
     }
 
-    /// What inflates from a bit on behind a window.
+    /// What the data from a bit on inflates to, after a window.
     fn tail_of(stream: &[u8], bit: usize, window: &[u8]) -> Vec<u8> {
         let input = stream_from((bit % 8) as u32, &stream[bit / 8..]);
         let mut out = vec![0; 2 << 20];

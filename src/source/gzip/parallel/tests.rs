@@ -1,4 +1,4 @@
-//! Whatever is cut where: the right bytes or none.
+//! However a file is cut: the right bytes or none.
 
 use std::io::Write;
 
@@ -6,10 +6,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use libdeflater::Decompressor;
 
-use super::part::Marker;
 use super::*;
-use crate::options::Limits;
-use crate::source::Source;
 use crate::source::memory::MemorySource;
 use crate::testing::Random;
 
@@ -34,19 +31,18 @@ fn gz(bytes: &[u8], level: u32) -> Vec<u8> {
 
 fn cut(threads: usize, part: u64) -> Cut {
     Cut {
-        least: 1,
+        min_bytes: 1,
         part,
         threads,
     }
 }
 
-/// What comes out, each part at its place; `None` when it is left to others.
+/// What comes out, each part at its place; `None` when it is left to the other ways.
 fn inflated(file: &[u8], need: usize, cut: Cut) -> Option<Vec<u8>> {
     let source = Source::Memory(MemorySource::new(file.to_vec()));
-    let gzip = GzipSource::new(source, None, None, Limits::new());
     let mut end = 0;
     let in_order = |range: &Range<u64>| {
-        assert_eq!(range.start, end, "each behind the other");
+        assert_eq!(range.start, end, "one after the other");
         end = range.end;
         range.clone()
     };
@@ -54,7 +50,7 @@ fn inflated(file: &[u8], need: usize, cut: Cut) -> Option<Vec<u8>> {
         assert_eq!(range, at..at + bytes.len() as u64);
         bytes.to_vec()
     };
-    let parts = gzip.cut_up(cut, need as u64, in_order, part).unwrap()?;
+    let parts = inflate_cut(&source, cut, need as u64, in_order, part).unwrap()?;
     assert!(parts.len() > 1, "it was cut");
     Some(parts.concat())
 }
@@ -73,18 +69,18 @@ fn the_right_bytes_or_none() {
             }
         }
     }
-    // The fastest level has no blocks with codes of their own.
+    // Level 1 writes no dynamic codes.
     assert!(tried[1] >= 56 && tried[0] + tried[1] == 72, "{tried:?}");
 }
 
-/// A tail behind the voxels, and a header with a name, are no hindrance.
+/// A tail after the voxels, and a header with a name, are no hindrance.
 #[test]
 fn tails_and_names() {
     let bytes = scan(2 << 20, false, 9);
     let file = gz(&bytes, 6);
-    for behind in [0, 1, 1000, 1 << 20] {
-        let found = inflated(&file, bytes.len() - behind, cut(4, 300_000));
-        assert!(found.is_some_and(|found| found == bytes), "{behind}");
+    for tail in [0, 1, 1000, 1 << 20] {
+        let found = inflated(&file, bytes.len() - tail, cut(4, 300_000));
+        assert!(found.is_some_and(|found| found == bytes), "{tail}");
     }
     let mut named = vec![0x1f, 0x8b, 8, 8, 0, 0, 0, 0, 0, 3];
     named.extend(b"series.nii\0");
@@ -93,7 +89,7 @@ fn tails_and_names() {
     assert!(found.is_some_and(|found| found == bytes));
 }
 
-/// What repeats itself at the farthest depends on the window for ever.
+/// Data that repeats at the largest distance depends on the window for ever.
 #[test]
 fn what_never_settles_is_left_to_others() {
     let period = scan(31_000, false, 3);
@@ -126,14 +122,14 @@ fn files_that_are_not_for_this() {
     assert!(inflated(&whole, bytes.len() + 1, cut(4, 300_000)).is_none());
 }
 
-/// A member that ends early, a copy of its trailer behind it: only who reads on to the end of the data knows.
+/// A member that ends early, with a copy of its trailer at the end of the file: only inflating shows where it ends.
 #[test]
 fn an_end_before_the_end() {
     let bytes = scan(2 << 20, false, 23);
     let whole = gz(&bytes, 6);
-    for behind in [vec![7; 50], scan(300_000, false, 24), whole.clone()] {
+    for after in [vec![7; 50], scan(300_000, false, 24), whole.clone()] {
         let trailer = &whole[whole.len() - TRAILER_BYTES..];
-        let file = [&whole[..], &behind, trailer].concat();
+        let file = [&whole[..], &after, trailer].concat();
         assert!(inflated(&file, bytes.len(), cut(4, 300_000)).is_none());
     }
 }

@@ -1,0 +1,201 @@
+//! Compressed streams that are read forwards: one interface to every decoder, and one byte source over it.
+//!
+//! A [`Decoder`] inflates one stream from its start on; a [`Codec`] starts decoders. [`ForwardSource`] reads by
+//! position: further on it inflates and skips what lies between, further back it starts again. A read of the whole
+//! array goes on to the end of the stream, so that every checksum is compared.
+
+use std::fmt;
+use std::io::{self, Read};
+use std::sync::{Mutex, PoisonError};
+
+use super::{Access, ByteSource, Source, check_tail, truncated};
+use crate::error::Result;
+use crate::options::Limits;
+
+/// Bytes inflated at a time when only the position or the checksum matters.
+pub(super) const SKIP_BYTES: usize = 256 << 10;
+
+/// Inflates one stream from its start on.
+pub(crate) trait Decoder: Send {
+    /// Inflates into `out`, which is not empty. 0 bytes mean the end of the stream, with every checksum right.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Integrity`] and [`crate::ErrorKind::Truncated`] for a damaged stream,
+    /// [`crate::ErrorKind::Limit`], and what reading the compressed bytes gives.
+    fn read(&mut self, out: &mut [u8]) -> Result<usize>;
+
+    /// Inflated bytes that were read so far.
+    fn position(&self) -> u64;
+}
+
+/// A compression whose streams are inflated from their start on.
+pub(crate) trait Codec: fmt::Debug + Send + Sync {
+    type Decoder: Decoder;
+
+    /// A decoder of the stream that begins at byte `start` of the compressed source.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Unsupported`] when voxload was built without the codec.
+    fn decoder(&self, compressed: &Source, start: u64) -> Result<Self::Decoder>;
+
+    /// The most inflated bytes that one compressed byte can stand for.
+    fn max_ratio(&self) -> u64;
+}
+
+/// Inflates on to byte `offset`, for a read that ends at byte `need`.
+pub(super) fn skip_to(
+    decoder: &mut impl Decoder,
+    offset: u64,
+    need: u64,
+    scratch: &mut Vec<u8>,
+) -> Result<()> {
+    while decoder.position() < offset {
+        let left = offset - decoder.position();
+        scratch.resize(SKIP_BYTES, 0);
+        let wanted = left.min(SKIP_BYTES as u64) as usize;
+        if decoder.read(scratch.get_mut(..wanted).unwrap_or_default())? == 0 {
+            return Err(truncated("voxel data", decoder.position(), need));
+        }
+    }
+    Ok(())
+}
+
+/// Fills `buffer`, for a read that ends at byte `need`.
+pub(super) fn read_exact(
+    decoder: &mut impl Decoder,
+    mut buffer: &mut [u8],
+    need: u64,
+) -> Result<()> {
+    while !buffer.is_empty() {
+        match decoder.read(buffer)? {
+            0 => return Err(truncated("voxel data", decoder.position(), need)),
+            read => buffer = buffer.get_mut(read..).unwrap_or_default(),
+        }
+    }
+    Ok(())
+}
+
+/// Inflates to the end of the stream; `after_each` is called after each step.
+pub(super) fn drain<D: Decoder>(
+    decoder: &mut D,
+    mut after_each: impl FnMut(&mut D) -> Result<()>,
+) -> Result<()> {
+    let mut scratch = vec![0; SKIP_BYTES];
+    while decoder.read(&mut scratch)? > 0 {
+        after_each(decoder)?;
+    }
+    Ok(())
+}
+
+/// What a compressed stream inflates to, read by position with a cursor of its own.
+pub(crate) struct ForwardSource<C: Codec> {
+    codec: C,
+    compressed: Source,
+    /// Byte of the compressed source at which the stream begins.
+    start: u64,
+    limits: Limits,
+    decoder: Mutex<Option<C::Decoder>>,
+}
+
+impl<C: Codec> ForwardSource<C> {
+    pub fn new(codec: C, compressed: Source, start: u64, limits: Limits) -> Self {
+        Self {
+            codec,
+            compressed,
+            start,
+            limits,
+            decoder: Mutex::default(),
+        }
+    }
+
+    /// Runs `work` on a decoder at `offset` or before it: the one of the last read, or a new one. A decoder that failed
+    /// is not used again.
+    fn with_decoder(
+        &self,
+        offset: u64,
+        work: impl FnOnce(&mut C::Decoder) -> Result<()>,
+    ) -> Result<()> {
+        let mut kept = self.decoder.lock().unwrap_or_else(PoisonError::into_inner);
+        let usable = kept.take().filter(|decoder| decoder.position() <= offset);
+        let mut decoder = match usable {
+            Some(decoder) => decoder,
+            None => self.codec.decoder(&self.compressed, self.start)?,
+        };
+        work(&mut decoder).map_err(|error| error.at_maybe(self.compressed.path()))?;
+        *kept = Some(decoder);
+        Ok(())
+    }
+}
+
+impl<C: Codec> ByteSource for ForwardSource<C> {
+    fn len(&self) -> Result<Option<u64>> {
+        Ok(None)
+    }
+
+    fn max_len(&self) -> Result<Option<u64>> {
+        let compressed = self.compressed.len()?;
+        Ok(compressed.map(|length| {
+            let own = length.saturating_sub(self.start);
+            self.limits.inflated(own, self.codec.max_ratio())
+        }))
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
+        let need = offset.saturating_add(buffer.len() as u64);
+        self.with_decoder(offset, |decoder| {
+            skip_to(decoder, offset, need, &mut Vec::new())?;
+            read_exact(decoder, buffer, need)
+        })
+    }
+
+    fn access(&self) -> Access {
+        Access::Sequential
+    }
+
+    fn finish(&self, end: u64) -> Result<()> {
+        // From wherever the last read has come to.
+        self.with_decoder(u64::MAX, |decoder| {
+            drain(decoder, |decoder| check_tail(decoder.position(), end))
+        })
+    }
+}
+
+impl<C: Codec> fmt::Debug for ForwardSource<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ForwardSource")
+            .field("codec", &self.codec)
+            .field("compressed", &self.compressed)
+            .field("start", &self.start)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The bytes of a source in order, from a position on.
+pub(super) struct SourceReader {
+    source: Source,
+    position: u64,
+}
+
+impl SourceReader {
+    pub fn new(source: Source, position: u64) -> Self {
+        Self { source, position }
+    }
+}
+
+impl Read for SourceReader {
+    /// Errors are voxload's own: [`io::Error::downcast`] gives them back.
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut read = || -> Result<usize> {
+            let length = self.source.len()?.unwrap_or(0);
+            let left = length.saturating_sub(self.position);
+            let wanted = left.min(buffer.len() as u64) as usize;
+            let buffer = buffer.get_mut(..wanted).unwrap_or_default();
+            let session = self.source.begin()?;
+            session.read_at(self.position, buffer)?;
+            session.end()?;
+            self.position += wanted as u64;
+            Ok(wanted)
+        };
+        read().map_err(io::Error::other)
+    }
+}

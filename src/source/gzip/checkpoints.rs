@@ -1,0 +1,338 @@
+//! The seek index of a gzip file, and the two ways to make one: recorded while a stream is inflated, or read from the
+//! headers of members that tell their length.
+//!
+//! A checkpoint is the end of a deflate block. The inflater stops at one when asked to, but does not say at which bit of
+//! its last byte. There are eight possibilities, so all are tried on the bytes that follow: the right one gives what the
+//! stream gave, and if no other does too, the checkpoint is used. Otherwise the next block's end is tried.
+
+use std::mem;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use crc32fast::Hasher;
+use zlib_rs::{Inflate, InflateFlush};
+
+use super::chunk::{Chunk, MAX_CHUNK, WINDOW_BYTES, Window, is_plausible, stream_from};
+use super::member::{Header, MAX_EMPTY_MEMBERS, TRAILER_BYTES, Trailer, max_listed_members};
+use crate::error::Result;
+use crate::options::Limits;
+use crate::source::Source;
+
+/// Inflated bytes of a chunk at least, unless its member ends before.
+pub(super) const SPACING: usize = 1 << 20;
+
+/// Room for a chunk of the usual blocks.
+const USUAL_CHUNK: usize = SPACING + SPACING / 4;
+
+/// Inflated bytes by which the right bit is known from a wrong one.
+const TRIAL_BYTES: usize = 512;
+
+/// Compressed bytes that give at least as many inflated ones: the longest header of a block and literals.
+const TRIAL_INPUT: u64 = 4096;
+
+/// The chunks of a file, one after the other from its first inflated byte on.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Index {
+    pub chunks: Vec<Arc<Chunk>>,
+    /// Whether they reach to the verified end of the file.
+    pub complete: bool,
+}
+
+impl Index {
+    /// Inflated bytes that the chunks hold.
+    pub fn end(&self) -> u64 {
+        self.chunks.last().map_or(0, |chunk| chunk.out.end)
+    }
+
+    /// The chunks that hold a range of inflated bytes.
+    pub fn holding(&self, range: &Range<u64>) -> Range<usize> {
+        let first = self
+            .chunks
+            .partition_point(|chunk| chunk.out.end <= range.start);
+        let end = self
+            .chunks
+            .partition_point(|chunk| chunk.out.start < range.end);
+        first..end.max(first)
+    }
+
+    /// Inflated bytes of the largest chunk.
+    pub fn largest(&self) -> usize {
+        self.chunks
+            .iter()
+            .map(|chunk| chunk.len())
+            .max()
+            .unwrap_or(0)
+    }
+}
+
+/// A chunk and what it holds.
+pub(super) struct Finished {
+    pub chunk: Chunk,
+    pub bytes: Vec<u8>,
+}
+
+/// Cuts a stream into chunks while it is inflated.
+#[derive(Default)]
+pub(super) struct Recorder {
+    finished: Vec<Finished>,
+    /// The inflated bytes of the chunk that is not finished yet.
+    open: Vec<u8>,
+    /// Where the open chunk begins: inflated byte, and bit of the compressed file.
+    out: u64,
+    bit: u64,
+    /// The bytes before the open chunk, unless it begins a member.
+    window: Option<Window>,
+    /// A block's end in the open chunk whose bit is not known yet.
+    candidate: Option<Candidate>,
+    /// The checksum of the open chunk up to the candidate.
+    crc: Hasher,
+    /// The checksum of what follows the candidate.
+    crc_after: Hasher,
+    /// The checksum of the member up to the open chunk.
+    crc_before: Hasher,
+    /// Whether a chunk was too large: nothing more is recorded, and slices are read from the file's start.
+    full: bool,
+}
+
+struct Candidate {
+    /// Its place in the open bytes.
+    at: usize,
+    /// Compressed bytes before it, the last one perhaps in part.
+    taken: u64,
+}
+
+impl Recorder {
+    /// The chunks that were finished since the last call.
+    pub fn take_finished(&mut self) -> Vec<Finished> {
+        mem::take(&mut self.finished)
+    }
+
+    /// Whether recording was given up.
+    pub fn is_full(&self) -> bool {
+        self.full
+    }
+
+    /// The inflated byte at which the open chunk begins, and its bytes so far.
+    pub fn open(&self) -> (u64, &[u8]) {
+        (self.out, &self.open)
+    }
+
+    /// A member's data begins at a byte of the file.
+    pub fn begin_member(&mut self, byte: u64) {
+        self.bit = byte * 8;
+        self.window = None;
+    }
+
+    /// Whether the end of the next block is wanted.
+    pub fn wants_block_end(&self) -> bool {
+        !self.full && self.candidate.is_none() && self.open.len() >= SPACING
+    }
+
+    /// A block ended; `taken` bytes of the file were taken, the last one perhaps in part.
+    pub fn end_block(&mut self, taken: u64) {
+        let at = self.open.len();
+        self.candidate = Some(Candidate { at, taken });
+    }
+
+    /// Bytes were inflated.
+    ///
+    /// # Errors
+    /// What reading the compressed file gives.
+    pub fn add(&mut self, bytes: &[u8], compressed: &Source) -> Result<()> {
+        match self.candidate {
+            Some(_) => self.crc_after.update(bytes),
+            None => self.crc.update(bytes),
+        }
+        if self.full {
+            return Ok(());
+        }
+        if self.open.len() + bytes.len() > MAX_CHUNK {
+            self.full = true;
+            self.drop_candidate();
+            self.open = Vec::new();
+            return Ok(());
+        }
+        self.open.extend_from_slice(bytes);
+        let can_be_tried = |it: &mut Candidate| self.open.len() >= it.at + TRIAL_BYTES;
+        if let Some(candidate) = self.candidate.take_if(can_be_tried) {
+            match self.resolve(&candidate, compressed)? {
+                Some((bit, window)) => {
+                    let mut rest = Vec::with_capacity(USUAL_CHUNK);
+                    rest.extend_from_slice(self.open.get(candidate.at..).unwrap_or_default());
+                    self.open.truncate(candidate.at);
+                    self.finish(bit, false, rest);
+                    self.window = Some(window);
+                }
+                None => self.drop_candidate(),
+            }
+        }
+        Ok(())
+    }
+
+    /// A member's data ended before a byte of the file: the member's checksum.
+    pub fn end_member(&mut self, byte: u64) -> u32 {
+        self.drop_candidate();
+        if self.open.is_empty() {
+            self.crc_before.combine(&mem::take(&mut self.crc));
+        } else {
+            self.finish(byte * 8, true, Vec::new());
+        }
+        mem::take(&mut self.crc_before).finalize()
+    }
+
+    /// The chunk goes on after the candidate.
+    fn drop_candidate(&mut self) {
+        self.candidate = None;
+        self.crc.combine(&mem::take(&mut self.crc_after));
+    }
+
+    /// The bit at which a candidate is, and the window before it, if there is no doubt.
+    fn resolve(&self, candidate: &Candidate, compressed: &Source) -> Result<Option<(u64, Window)>> {
+        let (before, after) = self.open.split_at(candidate.at);
+        let Some((window, expected)) = before
+            .last_chunk::<WINDOW_BYTES>()
+            .zip(after.get(..TRIAL_BYTES))
+        else {
+            return Ok(None);
+        };
+        let from = candidate.taken.saturating_sub(1);
+        let length = compressed
+            .len()?
+            .unwrap_or(0)
+            .saturating_sub(from)
+            .min(TRIAL_INPUT);
+        let mut input = vec![0; length as usize];
+        let session = compressed.begin()?;
+        session.read_at(from, &mut input)?;
+        session.end()?;
+        let mut fitting = (0..8).filter(|&unused| {
+            let bit = candidate.taken * 8 - unused;
+            let skip = (bit / 8 - from) as usize;
+            input
+                .get(skip..)
+                .is_some_and(|input| inflates_to(window, input, (bit % 8) as u32, expected))
+        });
+        let (first, second) = (fitting.next(), fitting.next());
+        let only = first.filter(|_| second.is_none());
+        Ok(only.map(|unused| {
+            let window = Window::Plain(window.as_slice().into());
+            (candidate.taken * 8 - unused, window)
+        }))
+    }
+
+    /// Ends the open chunk at a bit of the file; `rest` belongs to the next one.
+    fn finish(&mut self, bit: u64, ends_member: bool, rest: Vec<u8>) {
+        let mut bytes = mem::replace(&mut self.open, rest);
+        bytes.shrink_to_fit();
+        let crc = mem::replace(&mut self.crc, mem::take(&mut self.crc_after));
+        self.crc_before.combine(&crc);
+        let out = self.out..self.out + bytes.len() as u64;
+        self.out = out.end;
+        let bits = self.bit..bit;
+        self.bit = bit;
+        let chunk = Chunk {
+            out,
+            bits,
+            window: self.window.take(),
+            crc: crc.finalize(),
+            ends_member,
+            verified: AtomicBool::new(true),
+        };
+        self.finished.push(Finished { chunk, bytes });
+    }
+}
+
+/// Whether deflate data from a bit of its first byte on begins with the expected bytes.
+fn inflates_to(window: &[u8], data: &[u8], bit: u32, expected: &[u8]) -> bool {
+    let input = stream_from(bit, data);
+    let mut inflate = Inflate::new(false, 15);
+    let mut made = [0; TRIAL_BYTES];
+    inflate.set_dictionary(window).is_ok()
+        && inflate
+            .decompress(&input, &mut made, InflateFlush::NoFlush)
+            .is_ok()
+        && inflate.total_out() == expected.len() as u64
+        && made.as_slice() == expected
+}
+
+/// Bytes read at a member's start: one with a longer header is not of the formats whose members tell their length.
+const MEMBER_START_BYTES: u64 = 512;
+
+/// Deflate data of no bytes, as every compressor writes it.
+const EMPTY_DATA: [u8; 2] = [3, 0];
+
+/// The index of a file all of whose members tell their length (BGZF, mgzip, pgzip): it is read, not made. `None` for any
+/// other file.
+///
+/// # Errors
+/// What reading the file gives.
+pub(super) fn from_member_headers(compressed: &Source, limits: &Limits) -> Result<Option<Index>> {
+    let Some(length) = compressed.len()? else {
+        return Ok(None);
+    };
+    let session = compressed.begin()?;
+    let mut index = Index::default();
+    let (mut empty, mut members) = (0, 0);
+    let mut buffer = [0; MEMBER_START_BYTES as usize];
+    let (mut at, mut out) = (0, 0);
+    while at < length {
+        let size = (length - at).min(MEMBER_START_BYTES) as usize;
+        let start = buffer.get_mut(..size).unwrap_or_default();
+        session.read_at(at, start)?;
+        let Some(Header {
+            length: header,
+            member: Some(member),
+        }) = Header::parse(start)
+        else {
+            return Ok(None);
+        };
+        let body = at + header;
+        let end = at.saturating_add(member);
+        let trailer_at = end.saturating_sub(TRAILER_BYTES as u64);
+        if trailer_at <= body || end > length {
+            return Ok(None);
+        }
+        let mut trailer = [0; TRAILER_BYTES];
+        session.read_at(trailer_at, &mut trailer)?;
+        let trailer = Trailer::parse(&trailer);
+        let next = out + u64::from(trailer.length);
+        if next == out {
+            // Empty members are left out, so they are checked here.
+            let data = start.get(header as usize..);
+            let is_sound = data.is_some_and(|data| data.starts_with(&EMPTY_DATA))
+                && trailer_at == body + EMPTY_DATA.len() as u64
+                && trailer.check(0, 0).is_ok();
+            if !is_sound {
+                return Ok(None);
+            }
+            empty += 1;
+        } else {
+            empty = 0;
+        }
+        members += 1;
+        // A stream says what is wrong with these.
+        if empty > MAX_EMPTY_MEMBERS || members > max_listed_members(length, limits) {
+            return Ok(None);
+        }
+        let bits = body * 8..trailer_at * 8;
+        if next > out {
+            // Large members are better cut by a stream.
+            if next - out > MAX_CHUNK as u64 || !is_plausible(&bits, next - out) {
+                return Ok(None);
+            }
+            index.chunks.push(Arc::new(Chunk {
+                out: out..next,
+                bits,
+                window: None,
+                crc: trailer.crc,
+                ends_member: true,
+                verified: AtomicBool::new(false),
+            }));
+        }
+        (at, out) = (end, next);
+    }
+    session.end()?;
+    index.complete = true;
+    Ok(Some(index))
+}

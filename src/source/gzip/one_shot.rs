@@ -1,0 +1,193 @@
+//! A whole file inflated in one shot by libdeflate, every member at once.
+//!
+//! libdeflate neither says where a member ended nor what follows it, so each member is given exactly the bytes between its
+//! header and the trailer before the next one: what inflates from there to the length and the checksum of that trailer is
+//! that member. Anything else (padding, damage, false headers) is left to [`super::stream`], which says what it is.
+
+use std::ops::Range;
+
+use libdeflater::Decompressor;
+use rayon::prelude::*;
+
+use super::member::{FIXED_BYTES, Header, TRAILER_BYTES, Trailer, max_listed_members};
+use crate::error::Result;
+use crate::options::Limits;
+use crate::source::{Source, zeros};
+
+/// Compressed bytes that are held in memory of their own when the output has no room for them.
+const MAX_BESIDE: usize = 32 << 20;
+
+/// Bytes whose checksum one thread computes at a time.
+const CHECKED_BYTES: usize = 4 << 20;
+
+/// Bytes searched for members by one thread at a time.
+const SEARCH_BYTES: usize = 4 << 20;
+
+/// Inflates a whole file into the end of `room`: the byte of `room` at which the result begins, or `None` when it does not
+/// fit or the file has to be read otherwise; `room` then holds anything.
+///
+/// `need` bytes are wanted at least. The compressed bytes are held at the start of `room` meanwhile, so that no memory is
+/// used but the caller's.
+///
+/// # Errors
+/// What reading the compressed file gives.
+pub(super) fn inflate(
+    source: &Source,
+    limits: &Limits,
+    need: u64,
+    room: &mut [u8],
+) -> Result<Option<usize>> {
+    let compressed = source.len()?;
+    let Some(compressed) = compressed.and_then(|length| usize::try_from(length).ok()) else {
+        return Ok(None);
+    };
+    let Some(spare) = (room.len() as u64).checked_sub(need) else {
+        return Ok(None);
+    };
+    let inside = spare >= compressed as u64;
+    if !inside && compressed > MAX_BESIDE {
+        return Ok(None);
+    }
+    let mut beside = zeros(if inside { 0 } else { compressed as u64 })?;
+    let held = room.get_mut(..compressed).filter(|_| inside);
+    let held = held.unwrap_or(&mut beside);
+    let session = source.begin()?;
+    session.read_at(0, held)?;
+    session.end()?;
+    let Some(members) = members(held, need, limits) else {
+        return Ok(None);
+    };
+    let total: usize = members.iter().map(|member| member.length).sum();
+    let Some(start) = room.len().checked_sub(total) else {
+        return Ok(None);
+    };
+    let (head, tail) = room.split_at_mut(start);
+    let held: &[u8] = if inside { head } else { &beside };
+    let Some(held) = held.get(..compressed) else {
+        return Ok(None);
+    };
+    Ok(inflate_members(held, &members, tail).map(|()| start))
+}
+
+/// A member and the bytes it inflates to.
+struct Member {
+    span: Span,
+    length: usize,
+}
+
+/// The members of a file that should inflate to `need` bytes or more.
+fn members(bytes: &[u8], need: u64, limits: &Limits) -> Option<Vec<Member>> {
+    let spans = spans(bytes, limits)?;
+    let is_only = spans.len() == 1;
+    let mut total = 0u64;
+    let mut members = Vec::with_capacity(spans.len());
+    for span in spans {
+        let mut length = u64::from(span.trailer.length);
+        if is_only {
+            // The trailer has the length modulo 2^32.
+            length += need.saturating_sub(length).next_multiple_of(1 << 32);
+        }
+        total = total.checked_add(length)?;
+        let length = usize::try_from(length).ok()?;
+        members.push(Member { span, length });
+    }
+    (total >= need && usize::try_from(total).is_ok()).then_some(members)
+}
+
+/// Inflates every member to its place in `out`, which they fill; `None` when one is not as it should be.
+fn inflate_members(bytes: &[u8], members: &[Member], mut out: &mut [u8]) -> Option<()> {
+    let mut work = Vec::with_capacity(members.len());
+    for member in members {
+        let (place, rest) = out.split_at_mut_checked(member.length)?;
+        out = rest;
+        work.push((&member.span, place));
+    }
+    work.into_par_iter()
+        .map_init(Decompressor::new, |decompressor, (span, place)| {
+            let body = bytes.get(span.body.clone())?;
+            let length = decompressor.deflate_decompress(body, place).ok()?;
+            let is_whole = length == place.len() && !span.trailer.occurs_in(body);
+            let checked = span.trailer.check(checksum(place), length as u64);
+            (is_whole && checked.is_ok()).then_some(())
+        })
+        .collect()
+}
+
+/// The CRC-32 of bytes, all threads computing.
+fn checksum(bytes: &[u8]) -> u32 {
+    let part = |bytes: &[u8]| {
+        let mut hasher = crc32fast::Hasher::new();
+        hasher.update(bytes);
+        hasher
+    };
+    if bytes.len() <= CHECKED_BYTES {
+        return part(bytes).finalize();
+    }
+    let parts: Vec<_> = bytes.par_chunks(CHECKED_BYTES).map(part).collect();
+    let mut whole = crc32fast::Hasher::new();
+    parts.iter().for_each(|part| whole.combine(part));
+    whole.finalize()
+}
+
+/// What seems to be a member: only inflating it shows whether it is one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Span {
+    /// The deflate data, in bytes of the file.
+    body: Range<usize>,
+    trailer: Trailer,
+}
+
+/// Cuts a file at everything that looks like the header of a member, all threads searching; `None` for more than
+/// [`max_listed_members`]. A false header is unlikely (one in some thousand files of 100 MB), and makes two spans that both
+/// fail to inflate.
+fn spans(bytes: &[u8], limits: &Limits) -> Option<Vec<Span>> {
+    let mut starts: Vec<usize> = (0..bytes.len().div_ceil(SEARCH_BYTES))
+        .into_par_iter()
+        .flat_map_iter(|i| headers_in(bytes, i * SEARCH_BYTES..(i + 1) * SEARCH_BYTES))
+        .collect();
+    let max = max_listed_members(bytes.len() as u64, limits);
+    if starts.first() != Some(&0) || starts.len() as u64 > max {
+        return None;
+    }
+    starts.push(bytes.len());
+    starts
+        .windows(2)
+        .map(|pair| {
+            let &[start, end] = pair else { return None };
+            let header = Header::parse(bytes.get(start..end)?)?;
+            let body = start + header.length as usize..end.checked_sub(TRAILER_BYTES)?;
+            let trailer = Trailer::parse(bytes.get(body.end..end)?.first_chunk()?);
+            (body.start < body.end).then_some(Span { body, trailer })
+        })
+        .collect()
+}
+
+/// Positions in `range` at which a header seems to begin.
+fn headers_in(bytes: &[u8], range: Range<usize>) -> impl Iterator<Item = usize> + '_ {
+    // Some bytes more, so that a header across the end of the range is found.
+    let end = bytes.len().min(range.end.saturating_add(FIXED_BYTES - 1));
+    let searched = bytes.get(range.start..end).unwrap_or_default();
+    memchr::memmem::find_iter(searched, &Header::START)
+        .map(move |at| range.start + at)
+        .filter(move |&at| at < range.end && Header::may_begin(bytes, at))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_search_sees_headers_across_its_seams() {
+        let member = [
+            0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+        ];
+        for shift in 0..2 * FIXED_BYTES {
+            let mut bytes = member.to_vec();
+            bytes.resize(SEARCH_BYTES - shift, 0x55);
+            bytes.extend(member);
+            let spans = spans(&bytes, &Limits::default()).expect("two members");
+            assert_eq!(spans.len(), 2, "shift {shift}");
+            assert_eq!(spans[1].body.start, SEARCH_BYTES - shift + FIXED_BYTES);
+        }
+    }
+}

@@ -1,0 +1,587 @@
+//! Reads of parts of a gzip file: the seek index is grown as far as they reach, then chunks are inflated by themselves.
+//!
+//! One stream inflates the file from its start and records the index. A read beyond the index takes it farther; a read
+//! inside inflates the chunks that it touches, on several threads when they are several, and keeps what it may need again.
+
+use std::collections::HashMap;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use rayon::prelude::*;
+
+use super::checkpoints::{Index, from_member_headers};
+use super::chunk::{Chunk, Inflater};
+use super::index_file;
+use super::stream::{GzipCodec, Stream};
+use crate::error::Result;
+use crate::source::forward::{Decoder, SKIP_BYTES, drain, read_exact, skip_to};
+use crate::source::{Session, Source, max_tail, truncated};
+
+/// Inflated bytes of chunks that are kept for the next slice, unless the options say otherwise.
+const CACHE_BYTES: usize = 32 << 20;
+
+/// A whole read inflates chunks on all threads only up to this size: each thread needs memory for one.
+const MAX_PARALLEL_CHUNK: usize = 8 << 20;
+
+/// A gzip file's seek index, and what makes and uses it.
+pub(super) struct RandomAccess {
+    compressed: Source,
+    codec: GzipCodec,
+    /// The file or folder in which the index is kept, where the options say so.
+    index_place: Option<PathBuf>,
+    /// Inflates from the start and records the index, as far as it was needed.
+    stream: Mutex<Option<Stream>>,
+    index: RwLock<Arc<Index>>,
+    /// Whether an index that need not be made was looked for.
+    looked_up: Mutex<bool>,
+    /// Whether the index was written, or need not be.
+    written: Mutex<bool>,
+    cache: ChunkCache,
+    inflaters: Mutex<Vec<Inflater>>,
+}
+
+impl RandomAccess {
+    /// `cache` bytes of inflated chunks are kept for the next slice; the index is kept in a file or folder.
+    pub fn new(
+        compressed: Source,
+        codec: GzipCodec,
+        cache: Option<usize>,
+        index_place: Option<PathBuf>,
+    ) -> Self {
+        Self {
+            compressed,
+            codec,
+            index_place,
+            stream: Mutex::default(),
+            index: RwLock::default(),
+            looked_up: Mutex::default(),
+            written: Mutex::default(),
+            cache: ChunkCache::new(cache.unwrap_or(CACHE_BYTES)),
+            inflaters: Mutex::default(),
+        }
+    }
+
+    /// Whether any part can be read at the same cost.
+    pub fn is_complete(&self) -> bool {
+        self.snapshot().complete
+    }
+
+    /// Fills `buffer` with the inflated bytes from `offset` on.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Integrity`], [`crate::ErrorKind::Truncated`], and what reading the compressed file gives.
+    pub fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
+        self.look_for_index()?;
+        self.keep_index()?;
+        let end = offset.saturating_add(buffer.len() as u64);
+        let index = self.snapshot();
+        if end <= index.end() {
+            return self.read_chunks(&index, offset, buffer);
+        }
+        if index.complete {
+            return Err(truncated("voxel data", index.end(), end));
+        }
+        drop(index);
+        self.read_growing(offset, buffer)
+    }
+
+    /// Checks what a read of all voxels, which end at byte `end`, has not seen yet.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Integrity`], [`crate::ErrorKind::Truncated`], [`crate::ErrorKind::Limit`] for too long a tail,
+    /// and what reading the compressed file gives.
+    pub fn check_to_end(&self, end: u64) -> Result<()> {
+        match self.is_complete() {
+            true => self.verify_all(),
+            false => {
+                self.grow(|stream| stream.drain_tail(end, |stream| self.collect(stream, u64::MAX)))
+            }
+        }
+    }
+
+    /// Makes the index of the whole file, unless it is there, and writes it to `path`.
+    ///
+    /// # Errors
+    /// As [`Self::read_at`] and [`index_file::write`].
+    pub fn write_index(&self, path: &Path) -> Result<()> {
+        self.look_for_index()?;
+        if !self.is_complete() {
+            self.grow_to_end()?;
+        }
+        index_file::write(path, &self.snapshot(), &self.compressed)
+    }
+
+    /// Every chunk, when they are known to the end of the file and small enough for each thread to hold one.
+    ///
+    /// # Errors
+    /// What reading the compressed file gives.
+    pub fn chunks(&self) -> Result<Option<Chunks>> {
+        self.look_for_index()?;
+        let index = self.snapshot();
+        let usable = index.complete && index.largest() <= MAX_PARALLEL_CHUNK;
+        Ok(usable.then_some(Chunks(index)))
+    }
+
+    /// Inflates every chunk, on all threads, and hands each to `work` with its place in the file.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Integrity`] for a damaged chunk, and what reading the compressed file gives.
+    pub fn for_chunks<W: Send, R: Send>(
+        &self,
+        chunks: &Chunks,
+        places: Vec<W>,
+        work: impl Fn(u64, &[u8], W) -> R + Sync,
+    ) -> Result<Vec<R>> {
+        let session = self.compressed.begin()?;
+        let results = chunks
+            .0
+            .chunks
+            .par_iter()
+            .zip(places)
+            .map(|(chunk, place)| {
+                self.inflate_chunk(&session, chunk, |bytes| work(chunk.out.start, bytes, place))
+            })
+            .collect::<Result<_>>()?;
+        session.end()?;
+        Ok(results)
+    }
+
+    // ---- the index ----
+
+    /// The index as it is now.
+    fn snapshot(&self) -> Arc<Index> {
+        Arc::clone(&self.index.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn set_index(&self, index: Index) {
+        *self.index.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(index);
+    }
+
+    /// Looks once for an index that need not be made: one that is kept, or in the headers of the members.
+    fn look_for_index(&self) -> Result<()> {
+        let mut looked_up = self
+            .looked_up
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if !*looked_up {
+            let kept = match self.index_path() {
+                Some(path) => index_file::load(&path, &self.compressed)?,
+                None => None,
+            };
+            let found = match kept {
+                None => from_member_headers(&self.compressed, self.codec.limits())?,
+                kept => kept,
+            };
+            if let Some(index) = found {
+                self.set_index(index);
+            }
+            *looked_up = true;
+        }
+        Ok(())
+    }
+
+    /// Makes and writes the index that the options want kept, at the first read that uses it.
+    fn keep_index(&self) -> Result<()> {
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        if !*written
+            && let Some(path) = self.index_path()
+            && !self.is_complete()
+        {
+            self.grow_to_end()?;
+            // Without the file the next process makes the index again: slower, and as right.
+            let _ = self.write_index(&path);
+        }
+        *written = true;
+        Ok(())
+    }
+
+    /// Where the index of this file is kept, for the path or folder that the options name.
+    fn index_path(&self) -> Option<PathBuf> {
+        let place = self.index_place.as_ref()?;
+        if !place.is_dir() {
+            return Some(place.clone());
+        }
+        // Files of one name in several folders have an index each.
+        let path = std::path::absolute(self.compressed.path()?).ok()?;
+        let folder = crc32fast::hash(path.parent()?.as_os_str().as_encoded_bytes());
+        let name = path.file_name()?.to_string_lossy();
+        Some(place.join(format!("{name}.{folder:08x}.voxgzi")))
+    }
+
+    /// Inflates to the end of the file: the index is complete then, unless a chunk was too large.
+    fn grow_to_end(&self) -> Result<()> {
+        self.grow(|stream| {
+            drain(stream, |stream| {
+                self.collect(stream, u64::MAX);
+                Ok(())
+            })
+        })
+    }
+
+    /// Lets `read` take the stream farther.
+    fn grow(&self, read: impl FnOnce(&mut Stream) -> Result<()>) -> Result<()> {
+        let mut kept = self.lock_stream();
+        let mut stream = self.stream_for(kept.take(), u64::MAX);
+        let done = read(&mut stream);
+        self.put_back(&mut kept, stream, u64::MAX, done)
+    }
+
+    // ---- the stream ----
+
+    fn lock_stream(&self) -> MutexGuard<'_, Option<Stream>> {
+        self.stream.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads beyond the end of the index, which grows.
+    fn read_growing(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
+        let end = offset.saturating_add(buffer.len() as u64);
+        let mut kept = self.lock_stream();
+        let mut stream = self.stream_for(kept.take(), offset);
+        // What the index holds by now may reach farther than when it was looked at.
+        let index = self.snapshot();
+        let known = index.end().min(end).saturating_sub(offset);
+        let known = usize::try_from(known).unwrap_or(usize::MAX);
+        let (indexed, rest) = buffer.split_at_mut(known.min(buffer.len()));
+        let from = offset + indexed.len() as u64;
+        let (open, rest) = copy_open(&stream, from, rest);
+        let from = from + open as u64;
+        let read = self
+            .advance(&mut stream, from, end, offset)
+            .and_then(|()| self.fill(&mut stream, rest, end, offset))
+            .and_then(|()| match stream.is_nearly_done()? {
+                // Little is left, and then everything is known and verified.
+                true => drain(&mut stream, |stream| {
+                    self.collect(stream, offset);
+                    Ok(())
+                }),
+                false => Ok(()),
+            });
+        self.put_back(&mut kept, stream, offset, read)?;
+        drop(kept);
+        self.read_chunks(&index, offset, indexed)
+    }
+
+    /// The stream for a read from `offset` on: the kept one, unless it has given up recording and is past that.
+    fn stream_for(&self, kept: Option<Stream>, offset: u64) -> Stream {
+        match kept {
+            Some(stream) if stream.recorder().is_some() || stream.position() <= offset => stream,
+            // Recording again would give up at the same place.
+            Some(_) => self.codec.stream(&self.compressed),
+            None => {
+                self.set_index(Index::default());
+                self.codec.stream(&self.compressed).recording()
+            }
+        }
+    }
+
+    /// Keeps a stream for the next read, unless it failed: then the next one starts again.
+    fn put_back(
+        &self,
+        kept: &mut Option<Stream>,
+        mut stream: Stream,
+        wanted: u64,
+        done: Result<()>,
+    ) -> Result<()> {
+        if done.is_ok() || stream.is_at_end() {
+            self.collect(&mut stream, wanted);
+            *kept = Some(stream);
+        } else {
+            self.set_index(Index::default());
+            self.cache.clear();
+        }
+        done
+    }
+
+    /// Inflates up to `offset`, for a read from `wanted` to `need`, step by step, so that chunks are taken over in time.
+    fn advance(&self, stream: &mut Stream, offset: u64, need: u64, wanted: u64) -> Result<()> {
+        let mut scratch = Vec::new();
+        while stream.position() < offset {
+            let next = offset.min(stream.position() + SKIP_BYTES as u64);
+            skip_to(stream, next, need, &mut scratch)?;
+            self.collect(stream, wanted);
+        }
+        Ok(())
+    }
+
+    fn fill(&self, stream: &mut Stream, buffer: &mut [u8], need: u64, wanted: u64) -> Result<()> {
+        for piece in buffer.chunks_mut(SKIP_BYTES) {
+            read_exact(stream, piece, need)?;
+            self.collect(stream, wanted);
+        }
+        Ok(())
+    }
+
+    /// Takes over the chunks that the stream finished; the bytes of those from `wanted` on are kept.
+    fn collect(&self, stream: &mut Stream, wanted: u64) {
+        let finished = stream.take_finished();
+        let complete = stream.is_at_end() && stream.recorder().is_some();
+        if finished.is_empty() && !complete {
+            return;
+        }
+        let mut index = self.index.write().unwrap_or_else(PoisonError::into_inner);
+        let index = Arc::make_mut(&mut index);
+        for part in finished {
+            if part.chunk.out.end > wanted {
+                self.cache.put(index.chunks.len(), Arc::new(part.bytes));
+            }
+            index.chunks.push(Arc::new(part.chunk));
+        }
+        index.complete = complete;
+    }
+
+    // ---- chunks ----
+
+    /// Copies from the chunks of the index, on several threads when there are several.
+    fn read_chunks(&self, index: &Index, offset: u64, buffer: &mut [u8]) -> Result<()> {
+        if buffer.is_empty() {
+            return Ok(());
+        }
+        let range = offset..offset + buffer.len() as u64;
+        let numbers = index.holding(&range);
+        let session = self.compressed.begin()?;
+        let mut rest = buffer;
+        let mut work = Vec::with_capacity(numbers.len());
+        for number in numbers {
+            let Some(chunk) = index.chunks.get(number) else {
+                break;
+            };
+            let from = range.start.max(chunk.out.start);
+            let length = range.end.min(chunk.out.end) - from;
+            let (place, after) = rest.split_at_mut(length as usize);
+            rest = after;
+            work.push((number, chunk, (from - chunk.out.start) as usize, place));
+        }
+        match &mut work[..] {
+            [(number, chunk, from, place)] => {
+                self.copy_chunk(&session, *number, chunk, *from, place)?;
+            }
+            work => work
+                .par_iter_mut()
+                .try_for_each(|(number, chunk, from, place)| {
+                    self.copy_chunk(&session, *number, chunk, *from, place)
+                })?,
+        }
+        session.end()
+    }
+
+    fn copy_chunk(
+        &self,
+        session: &Session<'_>,
+        number: usize,
+        chunk: &Chunk,
+        from: usize,
+        place: &mut [u8],
+    ) -> Result<()> {
+        let copy = |bytes: &[u8], place: &mut [u8]| {
+            let part = bytes.get(from..from + place.len()).unwrap_or_default();
+            place.copy_from_slice(part);
+        };
+        if let Some(bytes) = self.cache.peek(number) {
+            copy(&bytes, place);
+            return Ok(());
+        }
+        if place.len() == chunk.len() {
+            // All of it is wanted, so that nothing is left for a next read.
+            return self.inflate_chunk(session, chunk, |bytes| copy(bytes, place));
+        }
+        let bytes = self.cache.get(number, || {
+            self.inflate_chunk(session, chunk, |bytes| Arc::new(bytes.to_vec()))
+        })?;
+        copy(&bytes, place);
+        Ok(())
+    }
+
+    /// Inflates a chunk and hands its bytes to `work`.
+    fn inflate_chunk<R>(
+        &self,
+        session: &Session<'_>,
+        chunk: &Chunk,
+        work: impl FnOnce(&[u8]) -> R,
+    ) -> Result<R> {
+        let pool = || {
+            self.inflaters
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+        };
+        let mut inflater = pool().pop().unwrap_or_default();
+        let result = inflater
+            .inflate(chunk, |at, bytes| session.read_at(at, bytes))
+            .map(work);
+        pool().push(inflater);
+        result
+    }
+
+    /// Inflates the chunks that were not inflated yet, for their checksums.
+    fn verify_all(&self) -> Result<()> {
+        let index = self.snapshot();
+        let session = self.compressed.begin()?;
+        index
+            .chunks
+            .par_iter()
+            .filter(|chunk| !chunk.is_verified())
+            .try_for_each(|chunk| self.inflate_chunk(&session, chunk, |_| ()))?;
+        session.end()
+    }
+}
+
+/// The chunks of a whole file.
+pub(crate) struct Chunks(Arc<Index>);
+
+impl Chunks {
+    /// Whether they hold voxels that end at inflated byte `end`, and no tail that only a bomb has.
+    pub fn hold(&self, end: u64) -> bool {
+        let total = self.0.end();
+        total >= end && total - end <= max_tail(end)
+    }
+
+    /// The inflated bytes of each chunk.
+    pub fn ranges(&self) -> impl Iterator<Item = Range<u64>> + '_ {
+        self.0.chunks.iter().map(|chunk| chunk.out.clone())
+    }
+}
+
+/// Copies what the stream's open chunk holds from `from` on: how many bytes, and what is left to fill.
+fn copy_open<'a>(stream: &Stream, from: u64, buffer: &'a mut [u8]) -> (usize, &'a mut [u8]) {
+    let bytes = stream.recorder().and_then(|recorder| {
+        let (start, bytes) = recorder.open();
+        bytes.get(usize::try_from(from.checked_sub(start)?).ok()?..)
+    });
+    let bytes = bytes.unwrap_or_default();
+    let length = bytes.len().min(buffer.len());
+    let (place, rest) = buffer.split_at_mut(length);
+    place.copy_from_slice(bytes.get(..length).unwrap_or_default());
+    (length, rest)
+}
+
+/// Inflated chunks, the most recently used ones up to a number of bytes.
+#[derive(Debug)]
+struct ChunkCache {
+    budget: usize,
+    state: Mutex<CacheState>,
+}
+
+#[derive(Debug, Default)]
+struct CacheState {
+    entries: HashMap<usize, CacheEntry>,
+    bytes: usize,
+    /// Counts uses.
+    clock: u64,
+}
+
+#[derive(Debug, Default)]
+struct CacheEntry {
+    slot: Arc<Slot>,
+    bytes: usize,
+    used: u64,
+}
+
+/// Locked while a chunk is inflated, so that no two threads inflate the same.
+type Slot = Mutex<Option<Bytes>>;
+
+/// The bytes of a chunk, taken over as they were made.
+type Bytes = Arc<Vec<u8>>;
+
+impl ChunkCache {
+    /// A cache of at most `budget` bytes; the chunk in use may be larger.
+    fn new(budget: usize) -> Self {
+        Self {
+            budget,
+            state: Mutex::default(),
+        }
+    }
+
+    /// The bytes of chunk `number`, made by `inflate` when they are not in the cache.
+    ///
+    /// # Errors
+    /// What `inflate` gives.
+    fn get(&self, number: usize, inflate: impl FnOnce() -> Result<Bytes>) -> Result<Bytes> {
+        let slot = self.slot(number);
+        let mut held = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bytes) = &*held {
+            return Ok(Arc::clone(bytes));
+        }
+        let bytes = inflate()?;
+        *held = Some(Arc::clone(&bytes));
+        drop(held);
+        self.account(number, bytes.len());
+        Ok(bytes)
+    }
+
+    /// The bytes of a chunk if they are in the cache.
+    fn peek(&self, number: usize) -> Option<Bytes> {
+        let mut state = self.lock();
+        state.clock += 1;
+        let clock = state.clock;
+        let entry = state.entries.get_mut(&number)?;
+        entry.used = clock;
+        entry.slot.try_lock().ok()?.clone()
+    }
+
+    /// Keeps the bytes of a chunk.
+    fn put(&self, number: usize, bytes: Bytes) {
+        let length = bytes.len();
+        let slot = self.slot(number);
+        *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(bytes);
+        self.account(number, length);
+    }
+
+    /// Forgets everything.
+    fn clear(&self) {
+        *self.lock() = CacheState::default();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, CacheState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn slot(&self, number: usize) -> Arc<Slot> {
+        let mut state = self.lock();
+        state.clock += 1;
+        let clock = state.clock;
+        let entry = state.entries.entry(number).or_default();
+        entry.used = clock;
+        Arc::clone(&entry.slot)
+    }
+
+    /// Counts a chunk's bytes, and drops the least recently used others while there are too many.
+    fn account(&self, number: usize, bytes: usize) {
+        let mut state = self.lock();
+        let Some(entry) = state.entries.get_mut(&number) else {
+            return;
+        };
+        let before = std::mem::replace(&mut entry.bytes, bytes);
+        state.bytes = state.bytes.saturating_sub(before).saturating_add(bytes);
+        while state.bytes > self.budget {
+            let others = state.entries.iter().filter(|&(&other, _)| other != number);
+            let Some((&oldest, _)) = others.min_by_key(|(_, entry)| entry.used) else {
+                break;
+            };
+            let freed = state.entries.remove(&oldest).map_or(0, |entry| entry.bytes);
+            state.bytes = state.bytes.saturating_sub(freed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cache_keeps_what_was_used_last() {
+        let cache = ChunkCache::new(30);
+        let make = |byte: u8| move || Ok(Arc::new(vec![byte; 10]));
+        for number in 0..3 {
+            assert_eq!(
+                cache.get(number, make(number as u8)).unwrap()[0],
+                number as u8
+            );
+        }
+        cache.get(0, || panic!("it is at hand")).unwrap();
+        cache.get(3, make(3)).unwrap();
+        assert!(cache.peek(1).is_none(), "the least recently used one went");
+        for number in [0, 2, 3] {
+            assert!(cache.peek(number).is_some(), "chunk {number}");
+        }
+    }
+}

@@ -1,0 +1,415 @@
+//! All members of a gzip file inflated in order, by zlib-rs: the way that tells what is wrong with a damaged file.
+
+use std::mem;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use zlib_rs::{Inflate, InflateFlush, Status};
+
+use super::checkpoints::{Finished, Recorder};
+use super::member::{
+    Header, MAX_DEFLATE_RATIO, MAX_EMPTY_MEMBERS, TRAILER_BYTES, Trailer, damaged, is_gzip,
+    not_gzip,
+};
+use crate::core::limits::{self, Limits};
+use crate::error::{Error, Result};
+use crate::source::forward::{Codec, Decoder, drain};
+use crate::source::{Source, TAIL, check_tail, max_tail, truncated};
+
+/// Compressed bytes read at a time.
+const INPUT_BYTES: u64 = 256 << 10;
+
+/// Compressed bytes read at first: most headers take no more, and often nothing else is wanted.
+const FIRST_INPUT_BYTES: u64 = 4 << 10;
+
+/// Compressed bytes that are worth inflating at once when no more are left, so that the end is known.
+const LITTLE_LEFT: u64 = 64 << 10;
+
+/// Inflated bytes after the voxels from which on the file's last trailer is believed to be one.
+const SURE_TAIL: u64 = 4 << 20;
+
+/// Deflate's largest window is 2^15 bytes.
+const WINDOW_BITS: u8 = 15;
+
+/// gzip, as a codec that is read forwards: what all streams of one file share.
+#[derive(Debug, Clone)]
+pub(crate) struct GzipCodec {
+    limits: Limits,
+    /// Bytes of something else after the last member, once a stream has seen its end.
+    trailing: Arc<AtomicU64>,
+}
+
+impl GzipCodec {
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            trailing: Arc::default(),
+        }
+    }
+
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    pub fn trailing(&self) -> u64 {
+        self.trailing.load(Ordering::Relaxed)
+    }
+
+    /// A stream from the start of a file.
+    pub fn stream(&self, compressed: &Source) -> Stream {
+        Stream::new(compressed.clone(), 0, self.clone())
+    }
+}
+
+impl Codec for GzipCodec {
+    type Decoder = Stream;
+
+    fn decoder(&self, compressed: &Source, start: u64) -> Result<Stream> {
+        Ok(Stream::new(compressed.clone(), start, self.clone()))
+    }
+
+    fn max_ratio(&self) -> u64 {
+        MAX_DEFLATE_RATIO
+    }
+}
+
+/// An inflating stream over all members.
+pub(crate) struct Stream {
+    input: Input,
+    inflate: Inflate,
+    state: State,
+    /// The checksum of the member that is being inflated, unless a recorder keeps it.
+    crc: crc32fast::Hasher,
+    /// Inflated bytes that were read so far.
+    position: u64,
+    codec: GzipCodec,
+    /// Members that were begun.
+    members: u64,
+    /// Empty members in a row.
+    empty: u32,
+    recorder: Option<Recorder>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum State {
+    /// At the start of a member; `first` when there was none before it.
+    Between { first: bool },
+    /// Inside a member, of which this many bytes were inflated.
+    Body { length: u64 },
+    /// After the last member.
+    End,
+}
+
+/// Where a step of inflate stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stop {
+    Anywhere,
+    /// At the end of a block, as was asked for.
+    Block,
+    /// At the end of a member's data.
+    Member,
+}
+
+impl Decoder for Stream {
+    fn read(&mut self, out: &mut [u8]) -> Result<usize> {
+        loop {
+            match self.state {
+                State::End => return Ok(0),
+                State::Between { first } => self.begin_member(first)?,
+                State::Body { length } => {
+                    let (read, stop) = self.inflate(out)?;
+                    let made = out.get(..read).unwrap_or_default();
+                    let length = length + read as u64;
+                    self.state = State::Body { length };
+                    self.position += read as u64;
+                    let crc = self.record(made, stop)?;
+                    if stop == Stop::Member {
+                        self.read_trailer()?.check(crc, length)?;
+                        self.count_empty(length)?;
+                        self.state = State::Between { first: false };
+                    }
+                    if read > 0 {
+                        return Ok(read);
+                    }
+                }
+            }
+        }
+    }
+
+    fn position(&self) -> u64 {
+        self.position
+    }
+}
+
+impl Stream {
+    fn new(compressed: Source, start: u64, codec: GzipCodec) -> Self {
+        Self {
+            input: Input {
+                source: compressed,
+                offset: start,
+                step: FIRST_INPUT_BYTES,
+                buffer: Vec::new(),
+                start: 0,
+            },
+            inflate: Inflate::new(false, WINDOW_BITS),
+            crc: crc32fast::Hasher::new(),
+            state: State::Between { first: true },
+            position: 0,
+            codec,
+            members: 0,
+            empty: 0,
+            recorder: None,
+        }
+    }
+
+    /// The same, recording checkpoints.
+    pub fn recording(self) -> Self {
+        Self {
+            recorder: Some(Recorder::default()),
+            ..self
+        }
+    }
+
+    /// The recorder, unless none was asked for or it has given up.
+    pub(super) fn recorder(&self) -> Option<&Recorder> {
+        self.recorder
+            .as_ref()
+            .filter(|recorder| !recorder.is_full())
+    }
+
+    /// The chunks that were finished since the last call.
+    pub(super) fn take_finished(&mut self) -> Vec<Finished> {
+        self.recorder
+            .as_mut()
+            .map_or(Vec::new(), Recorder::take_finished)
+    }
+
+    /// Whether so little is left that it may as well be read now.
+    pub fn is_nearly_done(&self) -> Result<bool> {
+        Ok(self.input.left()? <= LITTLE_LEFT && !self.is_at_end())
+    }
+
+    /// Whether the end of the last member was reached and verified.
+    pub fn is_at_end(&self) -> bool {
+        matches!(self.state, State::End)
+    }
+
+    /// Goes on to the end of the file after a read of voxels that end at byte `end`; `after_each` is called after each
+    /// step. A tail that only a bomb has is an error; one that the file's last trailer announces is so early, but other
+    /// bytes may stand where a trailer would, so some of the tail must have been seen.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Limit`] for too long a tail, and those of [`Decoder::read`].
+    pub fn drain_tail(&mut self, end: u64, mut after_each: impl FnMut(&mut Self)) -> Result<()> {
+        let announced = self.announced()?.saturating_sub(end);
+        let is_bomb = announced > max_tail(end);
+        drain(self, |stream| {
+            after_each(stream);
+            if is_bomb && stream.position > end.saturating_add(SURE_TAIL) {
+                limits::check(TAIL, announced.into(), max_tail(end))?;
+            }
+            check_tail(stream.position, end)
+        })
+    }
+
+    /// The inflated bytes of the last member, or of all if there is one, modulo 2^32: if the file ends with a trailer.
+    fn announced(&self) -> Result<u64> {
+        let mut trailer = [0; TRAILER_BYTES];
+        let length = self.input.source.len()?.unwrap_or_default();
+        if let Some(at) = length.checked_sub(TRAILER_BYTES as u64) {
+            let session = self.input.source.begin()?;
+            session.read_at(at, &mut trailer)?;
+            session.end()?;
+        }
+        Ok(Trailer::parse(&trailer).length.into())
+    }
+
+    fn count_empty(&mut self, length: u64) -> Result<()> {
+        self.empty = if length == 0 { self.empty + 1 } else { 0 };
+        let max = MAX_EMPTY_MEMBERS.into();
+        limits::check("empty gzip members in a row", self.empty.into(), max)
+    }
+
+    /// Takes note of bytes that were made and of where inflating stopped; at a member's end gives its checksum.
+    fn record(&mut self, made: &[u8], stop: Stop) -> Result<u32> {
+        let Some(recorder) = &mut self.recorder else {
+            self.crc.update(made);
+            return Ok(match stop {
+                Stop::Member => mem::take(&mut self.crc).finalize(),
+                _ => 0,
+            });
+        };
+        recorder.add(made, &self.input.source)?;
+        match stop {
+            Stop::Anywhere => {}
+            Stop::Block => recorder.end_block(self.input.position()),
+            Stop::Member => return Ok(recorder.end_member(self.input.position())),
+        }
+        Ok(0)
+    }
+
+    /// One step of inflate: bytes made, and where it stopped.
+    fn inflate(&mut self, out: &mut [u8]) -> Result<(usize, Stop)> {
+        let flush = match self
+            .recorder
+            .as_ref()
+            .is_some_and(Recorder::wants_block_end)
+        {
+            true => InflateFlush::Block,
+            false => InflateFlush::NoFlush,
+        };
+        loop {
+            let input = self.input.fill()?;
+            let have = input.len() as u64;
+            let (taken, made) = (self.inflate.total_in(), self.inflate.total_out());
+            let status = self
+                .inflate
+                .decompress(input, out, flush)
+                .map_err(|error| damaged(error.as_str()))?;
+            let taken = self.inflate.total_in() - taken;
+            let made = (self.inflate.total_out() - made) as usize;
+            self.input.consume(taken as usize);
+            // With room and input left it stops at the end of a block only, when asked to.
+            let at_block = flush == InflateFlush::Block && taken < have && made < out.len();
+            match status {
+                Status::StreamEnd => return Ok((made, Stop::Member)),
+                Status::Ok if at_block => return Ok((made, Stop::Block)),
+                _ if made > 0 => return Ok((made, Stop::Anywhere)),
+                _ if have == 0 => return Err(self.input.ends_early("gzip data")),
+                _ => {}
+            }
+        }
+    }
+
+    fn begin_member(&mut self, first: bool) -> Result<()> {
+        if !first && self.is_after_last_member()? {
+            self.state = State::End;
+            return Ok(());
+        }
+        self.members += 1;
+        let max = self.codec.limits.members;
+        limits::check("gzip members", self.members.into(), max)?;
+        // Content too short for a header can still be something else than gzip.
+        if !is_gzip(self.input.peek(2)?) {
+            return Err(not_gzip());
+        }
+        Header::read(|| {
+            let [byte] = self.input.array("gzip header")?;
+            Ok(byte)
+        })?;
+        if let Some(recorder) = &mut self.recorder {
+            recorder.begin_member(self.input.position());
+        }
+        self.inflate.reset(false);
+        self.state = State::Body { length: 0 };
+        Ok(())
+    }
+
+    /// Whether no other member follows: the end of the file, zero padding, or something else (which is noted).
+    fn is_after_last_member(&mut self) -> Result<bool> {
+        let padding_from = self.input.position();
+        while let Some(&byte) = self.input.fill()?.first() {
+            if byte != 0 {
+                // A member right here; after padding only garbage can follow.
+                if self.input.position() == padding_from && is_gzip(self.input.peek(2)?) {
+                    return Ok(false);
+                }
+                let left = self.input.left()?;
+                self.codec.trailing.store(left, Ordering::Relaxed);
+                break;
+            }
+            self.input.skip_zeros();
+        }
+        Ok(true)
+    }
+
+    fn read_trailer(&mut self) -> Result<Trailer> {
+        let bytes = self.input.array::<TRAILER_BYTES>("gzip trailer")?;
+        Ok(Trailer::parse(&bytes))
+    }
+}
+
+/// Compressed bytes, buffered.
+struct Input {
+    source: Source,
+    /// Where in the source the buffer ends.
+    offset: u64,
+    /// Bytes to read next.
+    step: u64,
+    buffer: Vec<u8>,
+    /// Bytes of the buffer that are used up.
+    start: usize,
+}
+
+impl Input {
+    /// Bytes of the source that were not taken yet.
+    fn left(&self) -> Result<u64> {
+        let length = self.source.len()?.unwrap_or(u64::MAX);
+        Ok(length.saturating_sub(self.position()))
+    }
+
+    /// Where the next byte stands in the source.
+    fn position(&self) -> u64 {
+        self.offset - (self.buffer.len() - self.start) as u64
+    }
+
+    fn buffered(&self) -> &[u8] {
+        self.buffer.get(self.start..).unwrap_or_default()
+    }
+
+    /// The bytes that are buffered, more read when there are none; empty at the end of the source.
+    fn fill(&mut self) -> Result<&[u8]> {
+        if self.buffered().is_empty() {
+            self.read_more()?;
+        }
+        Ok(self.buffered())
+    }
+
+    /// Up to `length` bytes ahead; fewer at the end of the source.
+    fn peek(&mut self, length: usize) -> Result<&[u8]> {
+        if self.buffered().len() < length {
+            self.read_more()?;
+        }
+        let ahead = self.buffered();
+        Ok(ahead.get(..length).unwrap_or(ahead))
+    }
+
+    fn read_more(&mut self) -> Result<()> {
+        self.buffer.drain(..self.start);
+        self.start = 0;
+        let length = self.source.len()?.unwrap_or(u64::MAX);
+        let left = length.saturating_sub(self.offset);
+        let more = left.min(mem::replace(&mut self.step, INPUT_BYTES));
+        if more > 0 {
+            let old = self.buffer.len();
+            self.buffer.resize(old + more as usize, 0);
+            let session = self.source.begin()?;
+            let place = self.buffer.get_mut(old..).unwrap_or_default();
+            session.read_at(self.offset, place)?;
+            session.end()?;
+            self.offset += more;
+        }
+        Ok(())
+    }
+
+    fn consume(&mut self, length: usize) {
+        self.start = self.buffer.len().min(self.start + length);
+    }
+
+    fn skip_zeros(&mut self) {
+        let ahead = self.buffered();
+        let zeros = ahead.iter().take_while(|&&byte| byte == 0).count();
+        self.consume(zeros);
+    }
+
+    /// The next bytes; `what` they are of is named when the source ends before.
+    fn array<const N: usize>(&mut self, what: &'static str) -> Result<[u8; N]> {
+        let found = self.peek(N)?.first_chunk::<N>().copied();
+        self.consume(N);
+        found.ok_or_else(|| self.ends_early(what))
+    }
+
+    fn ends_early(&self, what: &'static str) -> Error {
+        truncated(what, self.offset, self.offset.saturating_add(1))
+    }
+}
