@@ -7,6 +7,13 @@
 //!
 #![doc = include_str!("../README.md")]
 #![warn(missing_docs)]
+#![cfg_attr(
+    target_family = "wasm",
+    allow(
+        clippy::arc_with_non_send_sync,
+        reason = "wgpu's types are not Send in browsers, and there are no threads"
+    )
+)]
 
 mod convert;
 mod core;

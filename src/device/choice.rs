@@ -117,8 +117,12 @@ impl Kernels {
         dense: bool,
         method: KernelMethod,
     ) -> Result<Kernel> {
-        let (pipelines, tables) = (&self.pipelines, &self.tables);
-        Kernel::new(&self.context, pipelines, tables, conversion, dense, method).await
+        let (context, pipelines) = (&self.context, &self.pipelines);
+        let table = match method {
+            KernelMethod::Table => Some(self.tables.get(context, conversion).await?),
+            _ => None,
+        };
+        Kernel::new(context, pipelines, conversion, dense, method, table).await
     }
 
     /// The kernel that also reports lost values.
@@ -230,7 +234,6 @@ impl Kernels {
         Bench {
             context: &self.context,
             pipelines: &self.pipelines,
-            tables: &self.tables,
         }
     }
 

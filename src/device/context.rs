@@ -19,6 +19,7 @@ use crate::read::wait;
 use crate::read::wait::{Mailbox, Site};
 
 /// How often the device is asked what it has finished.
+#[cfg(not(target_family = "wasm"))]
 pub(crate) const TICK: Duration = Duration::from_micros(200);
 /// How long the device may have work and finish none of it before we stop waiting for it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -47,10 +48,6 @@ struct Inner {
 
 impl Context {
     /// `lost` is set by whoever learns of the device's loss.
-    #[cfg_attr(
-        target_family = "wasm",
-        expect(clippy::arc_with_non_send_sync, reason = "there are no threads")
-    )]
     pub fn new(device: wgpu::Device, queue: wgpu::Queue, lost: Arc<AtomicBool>) -> Self {
         Self(Arc::new(Inner {
             info: device.adapter_info(),

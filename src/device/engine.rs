@@ -128,11 +128,11 @@ impl<K: MaybeSend + 'static> Engine<K> {
             returned.is_mapped = true;
             return mailbox.put(returned);
         };
-        let kept = buffer.clone();
+        let with_word = has_word.then(|| buffer.clone());
         buffer.map_async(mode, .., move |result| {
             returned.is_mapped = result.is_ok();
-            if has_word && returned.is_mapped {
-                returned.word = word(&kept);
+            if let Some(buffer) = with_word.filter(|_| returned.is_mapped) {
+                returned.word = word(&buffer);
                 returned.is_mapped = returned.word.is_some();
             }
             mailbox.put(returned);

@@ -193,10 +193,6 @@ impl Gpu {
         Ok(Self::wrap(device, queue, lost))
     }
 
-    #[cfg_attr(
-        target_family = "wasm",
-        expect(clippy::arc_with_non_send_sync, reason = "there are no threads")
-    )]
     fn wrap(device: wgpu::Device, queue: wgpu::Queue, lost: Arc<AtomicBool>) -> Self {
         let context = Context::new(device, queue, lost);
         let pipelines = Arc::default();

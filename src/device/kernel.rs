@@ -1,10 +1,10 @@
 //! The kernel's variants: one pipeline for each kind of conversion.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use super::context::Context;
 use super::pipelines::{Pipeline, Pipelines, Program, STORAGE, STORAGE_READ};
-use super::table::Tables;
 use crate::convert::Conversion;
 use crate::convert::wgsl::{self, Specialization};
 use crate::error::Result;
@@ -36,11 +36,11 @@ impl fmt::Display for KernelMethod {
 }
 
 /// The shader of each way to compute: all share the packets, the places and the entry points.
-fn source(method: KernelMethod) -> &'static str {
+fn source(method: KernelMethod) -> fn() -> Cow<'static, str> {
     match method {
-        KernelMethod::Integers => wgsl::by_integers(),
-        KernelMethod::NativeF64 => wgsl::by_native_f64(),
-        KernelMethod::Table => wgsl::by_table(),
+        KernelMethod::Integers => || wgsl::by_integers().into(),
+        KernelMethod::NativeF64 => || wgsl::by_native_f64().into(),
+        KernelMethod::Table => || wgsl::by_table().into(),
     }
 }
 
@@ -110,26 +110,22 @@ pub(crate) struct Kernel {
 }
 
 impl Kernel {
-    /// The kernel that does a conversion in this way, of boxes that are dense or not.
+    /// The kernel that does a conversion in this way, of boxes that are dense or not. `table` is that of the conversion,
+    /// for the way that needs it.
     ///
     /// # Errors
-    /// As [`Pipelines::get`] and [`Tables::get`].
+    /// As [`Pipelines::get`].
     pub async fn new(
         context: &Context,
         pipelines: &Pipelines,
-        tables: &Tables,
         conversion: &Conversion,
         dense: bool,
         method: KernelMethod,
+        table: Option<wgpu::Buffer>,
     ) -> Result<Self> {
         let program = Variant::of(conversion, dense, method).program(context);
-        Ok(Self {
-            pipeline: pipelines.get(context, &program).await?,
-            table: match method {
-                KernelMethod::Table => Some(tables.get(context, conversion).await?),
-                _ => None,
-            },
-        })
+        let pipeline = pipelines.get(context, &program).await?;
+        Ok(Self { pipeline, table })
     }
 
     /// The kernel that also reports lost values; it computes in integers.

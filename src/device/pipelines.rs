@@ -14,7 +14,8 @@ pub(crate) struct Program {
     pub label: &'static str,
     /// The shader's name: it says which source it is.
     pub shader: &'static str,
-    pub source: &'static str,
+    /// Asked for once.
+    pub source: fn() -> Cow<'static, str>,
     pub entry_point: &'static str,
     pub constants: Vec<(&'static str, f64)>,
     /// The number and kind of each binding of group 0.
@@ -153,9 +154,9 @@ impl Pipelines {
         if let Some((shader, from, to)) = *self.altered.lock().unwrap()
             && shader == program.shader
         {
-            return program.source.replace(from, to).into();
+            return (program.source)().replace(from, to).into();
         }
-        program.source.into()
+        (program.source)()
     }
 
     fn made(&self) -> MutexGuard<'_, Made> {

@@ -91,7 +91,11 @@ impl Tables {
     }
 }
 
-async fn upload(context: &Context, conversion: &Conversion) -> Result<wgpu::Buffer> {
+/// Makes a table and uploads it.
+///
+/// # Errors
+/// As [`Context::buffer`].
+pub(super) async fn upload(context: &Context, conversion: &Conversion) -> Result<wgpu::Buffer> {
     let patterns = patterns(conversion.stored).unwrap_or_default();
     let stored: Vec<u8> = match conversion.stored.size_bytes() {
         1 => (0..=u8::MAX).collect(),

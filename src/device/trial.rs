@@ -4,22 +4,20 @@ use half::f16;
 use web_time::Instant;
 
 use super::context::Context;
-use super::download;
 use super::kernel::{Kernel, KernelMethod, workgroup};
 use super::pipelines::{Pipelines, grid};
-use super::table::{self, Tables};
+use super::{download, table};
 use crate::convert::Conversion;
 use crate::convert::packet;
 use crate::dtype::DType;
 use crate::error::{ErrorKind, Result};
 use crate::scaling::{Factor, Step};
 
-/// A device, and the pipelines and tables that kernels are made of.
+/// A device, and its pipelines.
 #[derive(Clone, Copy)]
 pub(super) struct Bench<'a> {
     pub context: &'a Context,
     pub pipelines: &'a Pipelines,
-    pub tables: &'a Tables,
 }
 
 /// Voxels of a trial; fewer where bindings are smaller.
@@ -140,11 +138,7 @@ struct Trial<'a> {
 
 impl<'a> Trial<'a> {
     async fn new(bench: Bench<'a>, conversion: Conversion, method: KernelMethod) -> Result<Self> {
-        let Bench {
-            context,
-            pipelines,
-            tables,
-        } = bench;
+        let Bench { context, pipelines } = bench;
         let side = context.limits().max_compute_workgroups_per_dimension;
         let grid_voxels = u64::from(side).saturating_pow(3) * u64::from(workgroup(context));
         let fitting = (context.max_binding() - 1024) / 8;
@@ -163,7 +157,11 @@ impl<'a> Trial<'a> {
         let size = voxels * conversion.output.size_bytes() as u64;
         let usage = storage | wgpu::BufferUsages::COPY_SRC;
         let output = context.buffer("voxload trial", size, usage, false).await?;
-        let kernel = Kernel::new(context, pipelines, tables, &conversion, true, method).await?;
+        let table = match method {
+            KernelMethod::Table => Some(table::upload(context, &conversion).await?),
+            _ => None,
+        };
+        let kernel = Kernel::new(context, pipelines, &conversion, true, method, table).await?;
         let bind = context.guarded(0, || {
             kernel.bind(context, &raw, output.as_entire_buffer_binding(), None)
         });

@@ -137,9 +137,9 @@ impl DataobjImage {
             return computed;
         }
         let mut cache = self.cache();
-        // Another thread may have been faster; there is one kept array, so take that.
-        if let Some(first) = cache.host::<T>() {
-            return first;
+        // Another thread may have filled it meanwhile; there is one kept array.
+        if let Some(kept) = cache.host::<T>() {
+            return kept;
         }
         cache.fill_host(computed.clone());
         computed

@@ -79,13 +79,6 @@ impl Gather {
 #[derive(Clone, Copy)]
 pub(crate) enum Bytes<'a> {
     #[cfg(feature = "gpu")]
-    #[cfg_attr(
-        not(test),
-        expect(
-            dead_code,
-            reason = "for read/tiles.rs and image/device.rs, which gather by themselves"
-        )
-    )]
     Memory(&'a [u8]),
     Read(&'a dyn Fn(u64, &mut [u8]) -> Result<()>),
 }
@@ -111,26 +104,31 @@ impl StoredBytes<'_> {
         })
     }
 
-    #[cfg(feature = "gpu")]
-    #[cfg_attr(
-        not(test),
-        expect(
-            dead_code,
-            reason = "for read/tiles.rs and image/device.rs, which gather by themselves"
-        )
-    )]
-    /// Hands the gathered bytes of a box to `each`, in order: runs in memory as they are, others in pieces of at most
-    /// [`READ_BYTES`], read into `buffer`.
+    /// Hands those of a box's gathered bytes to `each` that are in `wanted`, counted from the first: in order, runs in
+    /// memory as they are, others in pieces of at most [`READ_BYTES`], read into `buffer`.
     ///
     /// # Errors
     /// What reading and `each` give; [`crate::ErrorKind::Truncated`] where the memory ends before a run does.
+    #[cfg(feature = "gpu")]
     pub fn for_each_piece(
         &self,
         tile: &Plan,
+        wanted: Range<u64>,
         buffer: &mut Vec<u8>,
         mut each: impl FnMut(&[u8]) -> Result<()>,
     ) -> Result<()> {
-        for run in self.runs(tile, &tile.gather(self.item)) {
+        let gather = tile.gather(self.item);
+        let length = gather.run * self.item;
+        let first = wanted.start / length;
+        // How far the wanted bytes reach from the beginning of the first run that has some.
+        let (mut skipped, mut left) = (wanted.start % length, wanted.end - first * length);
+        let runs = self.runs(tile, &gather);
+        for run in runs.skip(usize::try_from(first).unwrap_or(usize::MAX)) {
+            let run = run.start + skipped..run.start + length.min(left);
+            (skipped, left) = (0, left.saturating_sub(length));
+            if run.is_empty() {
+                break;
+            }
             match self.bytes {
                 Bytes::Memory(bytes) => each(part(bytes, &run)?)?,
                 Bytes::Read(read) => {
@@ -189,6 +187,7 @@ mod tests {
 
     const ITEM: u64 = 2;
     const OFFSET: u64 = 3;
+    const ALL: Range<u64> = 0..u64::MAX;
 
     /// Every third of eight voxels, in four rows 1000 apart: runs with gaps inside.
     fn rows() -> Plan {
@@ -250,7 +249,9 @@ mod tests {
                 count += 1;
                 Ok(())
             };
-            stored.for_each_piece(&plan, &mut buffer, take).unwrap();
+            stored
+                .for_each_piece(&plan, ALL, &mut buffer, take)
+                .unwrap();
             assert_eq!(pieces, whole);
             assert_eq!(count, 4, "one piece a run");
             assert_eq!(picked(&plan, &gather, &whole), wanted(&file));
@@ -284,8 +285,37 @@ mod tests {
                 lengths.push(piece.len() as u64);
                 Ok(())
             };
-            stored.for_each_piece(&plan, &mut Vec::new(), take).unwrap();
+            stored
+                .for_each_piece(&plan, ALL, &mut Vec::new(), take)
+                .unwrap();
             assert_eq!(lengths, want);
+        }
+    }
+
+    #[test]
+    fn any_part_of_the_bytes_can_be_had() {
+        let (plan, file) = (rows(), file(7000));
+        let stored = StoredBytes {
+            bytes: Bytes::Memory(&file),
+            offset: OFFSET,
+            item: ITEM,
+        };
+        let mut whole = Vec::new();
+        stored.read_into(&plan, &mut whole).unwrap();
+        let length = whole.len() as u64;
+        for start in (0..length).step_by(7) {
+            for end in (start..length + 20).step_by(5) {
+                let mut some = Vec::new();
+                let take = |piece: &[u8]| {
+                    some.extend_from_slice(piece);
+                    Ok(())
+                };
+                let mut buffer = Vec::new();
+                let outcome = stored.for_each_piece(&plan, start..end, &mut buffer, take);
+                outcome.unwrap();
+                let end = end.min(length);
+                assert_eq!(some, whole[start as usize..end as usize], "{start}..{end}");
+            }
         }
     }
 
@@ -298,7 +328,7 @@ mod tests {
             item: ITEM,
         };
         let outcomes = [
-            stored.for_each_piece(&rows(), &mut Vec::new(), |_| Ok(())),
+            stored.for_each_piece(&rows(), ALL, &mut Vec::new(), |_| Ok(())),
             stored.read_into(&rows(), &mut Vec::new()).map(drop),
         ];
         for outcome in outcomes {

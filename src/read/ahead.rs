@@ -190,6 +190,8 @@ impl<P: Producer> Ahead<P> {
     /// # Errors
     /// [`crate::ErrorKind::Usage`] when the producer's thread has panicked, in a source of the caller's.
     pub fn poll_event(&mut self, cx: &Context<'_>) -> Poll<Result<Event<P>>> {
+        #[cfg(target_family = "wasm")]
+        let _ = cx;
         match &mut self.side {
             Side::Caller(worker) => match worker.next_event() {
                 Some(event) => Poll::Ready(Ok(event)),
@@ -217,6 +219,7 @@ impl<P: Producer> Ahead<P> {
     }
 
     /// Whether asking for an event makes the caller read.
+    #[cfg(feature = "gpu")]
     pub fn is_in_caller(&self) -> bool {
         matches!(self.side, Side::Caller(_))
     }

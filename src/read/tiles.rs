@@ -7,12 +7,10 @@ use crate::array::HostArray;
 use crate::error::Result;
 use crate::float::Float;
 use crate::plan::Plan;
+use crate::plan::gather::{Bytes, StoredBytes};
 use crate::read::proxy::ArrayProxy;
 use crate::read::trace::{Stage, Tracer};
-use crate::source::{Access, truncated};
-
-/// Stored bytes that are read at a time where they have to be read.
-const READ_BYTES: u64 = 1 << 20;
+use crate::source::Access;
 
 /// Where the stored bytes of a plan's boxes come from.
 pub(crate) trait TileReader: Sync {
@@ -80,41 +78,6 @@ impl<R: TileReader + ?Sized> TileReader for &R {
     }
 }
 
-/// The bytes that hold some of a box's gathered bytes, run by run, counted from the array's first byte.
-fn for_each_run(
-    tile: &Plan,
-    item: u64,
-    bytes: Range<u64>,
-    mut each: impl FnMut(Range<u64>) -> Result<()>,
-) -> Result<()> {
-    let gather = tile.gather(item);
-    let run = gather.run * item;
-    let first_run = usize::try_from(bytes.start / run).unwrap_or(usize::MAX);
-    let mut skipped = bytes.start % run;
-    let mut left = bytes.end - bytes.start;
-    for start in gather.run_starts().skip(first_run) {
-        if left == 0 {
-            break;
-        }
-        let length = (run - skipped).min(left);
-        let first = (tile.stored_first + start) * item + skipped;
-        each(first..first + length)?;
-        left -= length;
-        skipped = 0;
-    }
-    Ok(())
-}
-
-/// A part of what is in memory.
-fn part<'a>(memory: &'a [u8], bytes: &Range<u64>) -> Option<&'a [u8]> {
-    let start = usize::try_from(bytes.start).ok()?;
-    memory.get(start..usize::try_from(bytes.end).ok()?)
-}
-
-fn gathered_bytes(tile: &Plan, item: u64) -> Range<u64> {
-    0..tile.gather(item).total * item
-}
-
 impl ArrayProxy {
     /// Reads boxes, each in an operation of its own on the source.
     pub(crate) fn tile_reader(&self, tracer: Option<Arc<Tracer>>) -> ProxyReader {
@@ -135,15 +98,11 @@ pub(crate) struct ProxyReader {
 }
 
 impl ProxyReader {
-    /// The same, checking the end of a compressed stream behind the last box, where the plan is of all voxels.
+    /// The same, checking the end of a compressed stream after the last box, where the plan is of all voxels.
     pub fn with_end_check(mut self, plan: &Plan) -> Self {
         let whole = self.proxy.is_whole(plan);
         self.end = whole.then(|| self.proxy.byte_range(plan).end);
         self
-    }
-
-    fn item(&self) -> u64 {
-        self.proxy.spec().dtype.size_bytes() as u64
     }
 
     fn time<R>(&self, stage: Stage, work: impl FnOnce() -> R) -> R {
@@ -156,7 +115,7 @@ impl ProxyReader {
 
 impl TileReader for ProxyReader {
     fn read_tile(&self, tile: &Plan, sink: &mut dyn FnMut(&[u8])) -> Result<()> {
-        self.read_part(tile, gathered_bytes(tile, self.item()), sink)
+        self.read_part(tile, 0..u64::MAX, sink)
     }
 
     fn is_random(&self) -> bool {
@@ -171,23 +130,14 @@ impl TileReader for ProxyReader {
             _ => Stage::Inflate,
         };
         let session = source.begin()?;
-        let in_memory = session.bytes();
-        let mut buffer = Vec::new();
-        for_each_run(tile, self.item(), bytes, |run| {
-            let (mut at, end) = (
-                self.proxy.offset() + run.start,
-                self.proxy.offset() + run.end,
-            );
-            if let Some(run) = in_memory.and_then(|memory| part(memory, &(at..end))) {
-                self.time(Stage::Copy, || sink(run));
-                return Ok(());
-            }
-            while at < end {
-                buffer.resize((end - at).min(READ_BYTES) as usize, 0);
-                self.time(stage, || session.read_at(at, &mut buffer))?;
-                self.time(Stage::Copy, || sink(&buffer));
-                at += buffer.len() as u64;
-            }
+        let read = |at: u64, buffer: &mut [u8]| self.time(stage, || session.read_at(at, buffer));
+        let stored = StoredBytes {
+            bytes: session.bytes().map_or(Bytes::Read(&read), Bytes::Memory),
+            offset: self.proxy.offset(),
+            item: self.proxy.dtype().size_bytes() as u64,
+        };
+        stored.for_each_piece(tile, bytes, &mut Vec::new(), |piece| {
+            self.time(Stage::Copy, || sink(piece));
             Ok(())
         })?;
         session.end()
@@ -210,7 +160,7 @@ pub(crate) struct ArrayReader<T>(pub HostArray<T>);
 
 impl<T: Float> TileReader for ArrayReader<T> {
     fn read_tile(&self, tile: &Plan, sink: &mut dyn FnMut(&[u8])) -> Result<()> {
-        self.read_part(tile, gathered_bytes(tile, size_of::<T>() as u64), sink)
+        self.read_part(tile, 0..u64::MAX, sink)
     }
 
     fn is_random(&self) -> bool {
@@ -218,10 +168,13 @@ impl<T: Float> TileReader for ArrayReader<T> {
     }
 
     fn read_part(&self, tile: &Plan, bytes: Range<u64>, sink: &mut dyn FnMut(&[u8])) -> Result<()> {
-        let memory = bytemuck::cast_slice(self.0.as_slice());
-        for_each_run(tile, size_of::<T>() as u64, bytes, |run| {
-            let have = memory.len() as u64;
-            sink(part(memory, &run).ok_or_else(|| truncated("voxel data", have, run.end))?);
+        let stored = StoredBytes {
+            bytes: Bytes::Memory(bytemuck::cast_slice(self.0.as_slice())),
+            offset: 0,
+            item: size_of::<T>() as u64,
+        };
+        stored.for_each_piece(tile, bytes, &mut Vec::new(), |piece| {
+            sink(piece);
             Ok(())
         })
     }

@@ -1,10 +1,17 @@
 //! Waiting: mailboxes that wake a future, the loop that blocks on a future, work done on a thread.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+#[cfg(not(target_family = "wasm"))]
+use std::sync::Arc;
 
-use crate::error::{Error, Result};
+#[cfg(not(target_family = "wasm"))]
+use crate::error::Error;
+#[cfg(any(feature = "gpu", not(target_family = "wasm")))]
+use crate::error::Result;
+#[cfg(any(feature = "gpu", not(target_family = "wasm")))]
+pub(crate) use mailbox::Mailbox;
+
+#[cfg(any(feature = "gpu", not(target_family = "wasm")))]
+mod mailbox;
 
 /// `Send`, but on wasm32, where wgpu's types are not `Send` and there are no threads.
 #[cfg(not(target_family = "wasm"))]
@@ -20,6 +27,13 @@ impl<T> MaybeSend for T {}
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Site {
     /// In the call, or in the poll of the future, that wants it.
+    #[cfg_attr(
+        not(any(feature = "gpu", target_family = "wasm")),
+        expect(
+            dead_code,
+            reason = "frames on the host are read on a thread where there are threads"
+        )
+    )]
     Caller,
     /// On a thread of its own.
     #[cfg(not(target_family = "wasm"))]
@@ -37,6 +51,7 @@ impl Site {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Io`] when the system gives no thread.
+    #[cfg(feature = "gpu")]
     pub async fn run<R: MaybeSend + 'static>(
         self,
         work: impl FnOnce() -> R + MaybeSend + 'static,
@@ -49,7 +64,7 @@ impl Site {
     }
 }
 
-#[cfg(not(target_family = "wasm"))]
+#[cfg(all(feature = "gpu", not(target_family = "wasm")))]
 async fn on_thread<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> Result<R> {
     let done = Arc::new(Mailbox::default());
     let closer = Closer(Arc::clone(&done));
@@ -79,80 +94,11 @@ pub(crate) fn spawn(
         .map_err(|error| Error::io(&error, 0))
 }
 
-/// What one side sends and the other waits for, asleep or as a future.
-#[derive(Debug)]
-pub(crate) struct Mailbox<T>(Mutex<State<T>>);
-
-#[derive(Debug)]
-struct State<T> {
-    items: VecDeque<T>,
-    closed: bool,
-    waker: Option<Waker>,
-}
-
-impl<T> Default for Mailbox<T> {
-    fn default() -> Self {
-        Self(Mutex::new(State {
-            items: VecDeque::new(),
-            closed: false,
-            waker: None,
-        }))
-    }
-}
-
-impl<T> Mailbox<T> {
-    /// Adds an item, and wakes who waits for it.
-    pub fn put(&self, item: T) {
-        self.change(|state| state.items.push_back(item));
-    }
-
-    /// Says that no more items come.
-    pub fn close(&self) {
-        self.change(|state| state.closed = true);
-    }
-
-    /// The next item, if there is one.
-    pub fn try_take(&self) -> Option<T> {
-        self.state().items.pop_front()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.state().items.is_empty()
-    }
-
-    /// The next item; `None` when the mailbox is empty and closed.
-    pub fn poll_take(&self, cx: &Context<'_>) -> Poll<Option<T>> {
-        let mut state = self.state();
-        match state.items.pop_front() {
-            Some(item) => Poll::Ready(Some(item)),
-            None if state.closed => Poll::Ready(None),
-            None => {
-                state.waker = Some(cx.waker().clone());
-                Poll::Pending
-            }
-        }
-    }
-
-    fn change(&self, action: impl FnOnce(&mut State<T>)) {
-        let waker = {
-            let mut state = self.state();
-            action(&mut state);
-            state.waker.take()
-        };
-        // Not under the lock: a waker may run anything.
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-
-    fn state(&self) -> MutexGuard<'_, State<T>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// Closes a mailbox when it is dropped, so that a panic is noticed by the other side.
+#[cfg(not(target_family = "wasm"))]
 pub(crate) struct Closer<T>(pub Arc<Mailbox<T>>);
 
+#[cfg(not(target_family = "wasm"))]
 impl<T> Drop for Closer<T> {
     fn drop(&mut self) {
         self.0.close();
@@ -168,7 +114,7 @@ pub(crate) fn block_on<F: Future>(
     mut between: impl FnMut(),
 ) -> F::Output {
     use std::sync::atomic::{AtomicBool, Ordering};
-    use std::task::Wake;
+    use std::task::{Context, Poll, Wake, Waker};
     use std::thread::{self, Thread};
 
     struct Unpark {

@@ -171,6 +171,12 @@ impl FrameOrder {
         !self.options.reverse && last.is_some_and(|last| last + 1 == self.all)
     }
 
+    /// Whether it begins again after the last block.
+    #[cfg(feature = "gpu")]
+    pub fn loops(&self) -> bool {
+        self.options.looping
+    }
+
     /// Whether blocks come in ascending order.
     pub fn forwards(&self) -> bool {
         !self.options.reverse

@@ -1,14 +1,14 @@
 //! Statistics on a device: the kernel converts a part into scratch memory, a second one reduces it there. Only what is
 //! kept of blocks, bins and series comes back.
 
+use std::borrow::Cow;
 use std::ops::Range;
-use std::sync::LazyLock;
 
 use rayon::prelude::*;
 
 use super::moments::{BLOCK, LANES, Lane, Moments};
 use super::temporal::{self, Series, TemporalStatistics};
-use super::{AtHand, Histogram, RUN, Statistics, StatisticsOptions, frame_shape, window_of};
+use super::{Histogram, RUN, Statistics, StatisticsOptions, frame_shape, window_of};
 use crate::convert::wgsl;
 use crate::device::context::Context;
 use crate::device::cut::check_convertible;
@@ -19,6 +19,7 @@ use crate::dtype::DType;
 use crate::error::{ErrorKind, Result};
 use crate::float::Float;
 use crate::image::DataobjImage;
+use crate::image::fdata::AtHand;
 use crate::plan::Plan;
 use crate::plan::index::Index;
 use crate::read::proxy::ArrayProxy;
@@ -37,15 +38,16 @@ const SERIES_WORDS: usize = 7;
 const COUNTERS: usize = 4096;
 
 /// The shader, with the sizes that it shares with the CPU's side.
-static SHADER: LazyLock<String> = LazyLock::new(|| {
-    wgsl::statistics(&format!(
+fn shader() -> Cow<'static, str> {
+    let sizes = format!(
         "const LANES = {LANES}u;
 const BLOCK = {BLOCK}u;
 const LANE_WORDS = {LANE_WORDS}u;
 const SERIES_WORDS = {SERIES_WORDS}u;
 "
-    ))
-});
+    );
+    wgsl::statistics(&sizes).into()
+}
 
 impl DataobjImage {
     /// The same as [`Self::statistics`], to the bit, computed on a device while the file streams through it: in parts
@@ -351,7 +353,7 @@ async fn reducer(gpu: &Gpu, entry_point: &'static str, values: DType) -> Result<
     let program = Program {
         label: "voxload statistics",
         shader: "statistics",
-        source: &SHADER,
+        source: shader,
         entry_point,
         constants: vec![("OUTPUT", wgsl::dtype_code(values).into())],
         bindings: vec![

@@ -223,7 +223,9 @@ impl FrameProducer {
             let made = if is_dense { &mut dense } else { &mut strided };
             if made.is_none() {
                 let kernels = self.gpu.kernels();
-                let voxels = plan.len().saturating_mul(blocks as u64);
+                // A stream that loops converts everything at least twice.
+                let passes = 1 + u64::from(self.feed.order().loops());
+                let voxels = plan.len().saturating_mul(blocks as u64 * passes);
                 *made = Some(match self.texture {
                     Some(_) => kernels.watching(&self.conversion, is_dense).await?,
                     None => kernels.get(&self.conversion, is_dense, voxels).await?,
