@@ -3,7 +3,7 @@
 import numpy as np
 import SimpleITK as sitk
 
-from .common import digest, random_array, shape_of
+from .common import digest, random_array, rotation, shape_of
 
 
 def bits_of_sitk(image):
@@ -30,8 +30,7 @@ def written_by_sitk(rng, path, code, channels):
     order = tuple(range(len(shape)))[::-1] + ((len(shape),) if channels > 1 else ())
     image = sitk.GetImageFromArray(np.ascontiguousarray(array.transpose(order)), isVector=channels > 1)
     if len(shape) == 3:
-        q, _ = np.linalg.qr(rng.normal(size=(3, 3)))
-        image.SetDirection(q.ravel().tolist())
+        image.SetDirection(rotation(rng).ravel().tolist())
     image.SetSpacing([float(v) for v in rng.uniform(0.2, 4, size=len(shape))])
     image.SetOrigin([float(v) for v in rng.normal(size=len(shape)) * 40])
     sitk.WriteImage(image, str(path), useCompression=bool(rng.random() < 0.5))
