@@ -1,10 +1,14 @@
 //! Conversion: the only place where stored bytes become numbers. What to do is chosen once, as data; the CPU
 //! ([`cpu`]) and the GPU (`gpu`) each turn it into a kernel, and the two agree to the bit.
 
-pub(crate) mod cpu;
+mod complex;
+#[cfg(test)]
 pub(crate) mod double;
+mod fused;
+pub(crate) mod kernels;
 #[cfg(feature = "gpu")]
-pub(crate) mod gpu;
+pub(crate) mod packet;
+pub(crate) mod place;
 pub(crate) mod store;
 #[cfg(feature = "gpu")]
 pub(crate) mod texel;

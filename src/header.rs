@@ -3,9 +3,14 @@
 use std::fmt;
 
 use crate::affine::Affine;
+use crate::core::format::Format;
+use crate::core::shape::overflow;
+pub(crate) use crate::core::shape::voxels;
 use crate::dtype::{ByteOrder, DType};
-use crate::error::{Error, ErrorKind, Result};
-use crate::format::{Fields, Format};
+#[cfg(doc)]
+use crate::error::ErrorKind;
+use crate::error::Result;
+use crate::format::Fields;
 use crate::scaling::Scaling;
 
 /// Which axis of the stored voxels is the fastest.
@@ -89,26 +94,4 @@ impl Header {
             .filter(|&end| i64::try_from(end).is_ok())
             .ok_or_else(|| overflow(&self.shape))
     }
-}
-
-/// Number of voxels of a shape, checked.
-pub(crate) fn voxels(shape: &[usize]) -> Result<u64> {
-    // As in numpy and ndarray, the axes that are not empty must fit even where another one is.
-    let product = shape
-        .iter()
-        .filter(|&&n| n != 0)
-        .try_fold(1u64, |product, &n| product.checked_mul(n as u64))
-        .filter(|&n| i64::try_from(n).is_ok())
-        .ok_or_else(|| overflow(shape))?;
-    // A zero anywhere makes it empty.
-    Ok(if shape.contains(&0) { 0 } else { product })
-}
-
-fn overflow(shape: &[usize]) -> Error {
-    ErrorKind::Header {
-        field: "dim",
-        found: format!("{shape:?}"),
-        expected: "a number of bytes below 2^63".to_owned(),
-    }
-    .into()
 }

@@ -1,5 +1,7 @@
 //! The image: voxels, header, files, and the values that were computed and kept.
 
+pub(crate) mod cache;
+pub(crate) mod dataobj;
 #[cfg(feature = "gpu")]
 mod device;
 mod fdata;
@@ -7,6 +9,7 @@ mod files;
 mod open;
 mod orient;
 mod save;
+pub(crate) mod statistics;
 mod stream;
 #[cfg(feature = "gpu")]
 mod texture;
@@ -19,16 +22,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::affine::Affine;
 use crate::array::StoredArray;
-use crate::cache::Cache;
-use crate::cache::budget::Budget;
-use crate::dataobj::Dataobj;
 use crate::dtype::ByteOrder;
 use crate::error::{Error, Result};
 use crate::file_map::FileMap;
 use crate::format::{Fields, Format};
 use crate::header::{Header, Layout, Note};
+use crate::image::cache::Cache;
+use crate::image::cache::budget::Budget;
+use crate::image::dataobj::Dataobj;
 use crate::options::LoadOptions;
-use crate::proxy::ArrayProxy;
+use crate::read::proxy::ArrayProxy;
 use crate::scaling::Scaling;
 
 /// Facts that callers keep with an image; voxload does not look at them.

@@ -8,57 +8,52 @@
 #![doc = include_str!("../README.md")]
 #![warn(missing_docs)]
 
-mod affine;
-mod array;
-mod cache;
 mod convert;
-mod dataobj;
-mod dtype;
-mod error;
-mod file_map;
-pub mod format;
+mod core;
 #[cfg(feature = "gpu")]
-mod gpu;
+mod device;
+pub mod format;
 pub mod guide;
 mod header;
 mod image;
-mod index;
-mod options;
-mod proxy;
+mod plan;
+mod read;
 mod save;
-mod scaling;
 mod source;
-mod statistics;
 mod stream;
 #[cfg(test)]
 mod testing;
 
+use crate::core::{affine, array, dtype, error, float, options, scaling};
+use crate::format::file_map;
+
 pub use affine::{Affine, AxisDirection, Orientation, multiply};
 pub use array::{Element, HostArray, Rgb, Rgba, StoredArray};
-pub use cache::budget::{Budget, Usage};
 #[cfg(feature = "gpu")]
 pub use convert::texel::{Texels, Window};
-pub use dataobj::Dataobj;
-pub use dtype::{ByteOrder, ComplexFloat, DType, Float, c64, c128};
-pub use error::{Error, ErrorKind, Result};
-pub use file_map::{FileHolder, FileMap, HEADER, IMAGE, MAT};
 #[cfg(feature = "gpu")]
-pub use gpu::{
+pub use device::{
     AdapterDescription, BufferTarget, DeviceArray, Gpu, KernelChoice, KernelMethod, KernelRate,
     KernelReport, RawVolume, ShaderNames, StagingOptions, Texture3d, TextureOptions, Trace,
 };
+pub use dtype::{ByteOrder, DType, c64, c128};
+pub use error::{Error, ErrorKind, Result};
+pub use file_map::{FileHolder, FileMap, HEADER, IMAGE, MAT};
+pub use float::{ComplexFloat, Float};
 pub use header::{Header, Layout, Note};
+pub use image::cache::budget::{Budget, Usage};
+pub use image::dataobj::Dataobj;
+pub use image::statistics::{
+    Histogram, Statistics, StatisticsOptions, TemporalAccumulator, TemporalStatistics,
+};
 pub use image::{Caching, DataobjImage, Extra, load};
-pub use index::{Index, IndexItem};
 pub use options::{KeepFileOpen, Limits, LoadOptions, Mmap, ParScaling};
-pub use proxy::{ArrayProxy, ProxySpec};
+pub use plan::index::{Index, IndexItem};
+pub use read::proxy::{ArrayProxy, ProxySpec};
 pub use save::nifti::{NiftiWriter, SaveOptions};
 pub use scaling::{Arithmetic, Factor, Scaling, Step};
 pub use source::gzip::write_gzip_index;
 pub use source::{Access, ByteSource};
-pub use statistics::{
-    Histogram, Statistics, StatisticsOptions, TemporalAccumulator, TemporalStatistics,
-};
 #[cfg(feature = "gpu")]
 pub use stream::{Frame, FrameStream, StreamOptions, StreamTarget};
 pub use stream::{FrameOptions, Frames, HostFrame};

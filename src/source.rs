@@ -19,8 +19,8 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::core::limits;
 use crate::error::{Error, ErrorKind, Result};
-use crate::options::limits;
 use file::FileSource;
 use gzip::GzipSource;
 use memory::MemorySource;

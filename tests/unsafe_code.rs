@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 /// Files that may have unsafe code, each with its reason in an attribute.
 const ALLOWED: [&str; 3] = [
     "src/bin/voxload/bench/floor.rs",
-    "src/options.rs",
+    "src/core/options.rs",
     "src/source/mmap.rs",
 ];
 

@@ -161,7 +161,7 @@ impl Storing {
     fn each<T: Widen>(&self, values: &[T], out: &mut Vec<u8>) {
         let values = values.iter().map(|value| value.wide());
         match self.to() {
-            DType::F16 => push(values, out, |v| crate::convert::double::to_f16(v.real())),
+            DType::F16 => push(values, out, |v| crate::float::to_f16(v.real())),
             DType::F32 => push(values, out, Wide::single),
             DType::F64 => push(values, out, Wide::real),
             DType::C64 => push(values, out, |v| [v.single(), v.imaginary() as f32]),

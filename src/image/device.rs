@@ -2,16 +2,20 @@
 
 use super::{Caching, DataobjImage};
 use crate::array::HostArray;
-use crate::convert::{Conversion, gpu};
-use crate::dataobj::Dataobj;
-use crate::dtype::{ByteOrder, Float};
+use crate::convert::Conversion;
+use crate::device as gpu;
+use crate::device::{BufferTarget, DeviceArray, Gpu, RawVolume, StagingOptions};
+use crate::dtype::ByteOrder;
 use crate::error::{Error, Result};
-use crate::gpu::{BufferTarget, DeviceArray, Gpu, RawVolume, StagingOptions};
+use crate::float::Float;
 use crate::header::Layout;
-use crate::index::plan::{Plan, TileReader};
-use crate::index::{Index, Selection};
+use crate::image::dataobj::Dataobj;
+use crate::plan::Plan;
+use crate::plan::index::Index;
+use crate::plan::selection::Selection;
 #[cfg(doc)]
-use crate::proxy::ArrayProxy;
+use crate::read::proxy::ArrayProxy;
+use crate::read::tiles::TileReader;
 use crate::scaling::Scaling;
 use crate::source::truncated;
 

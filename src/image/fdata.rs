@@ -6,10 +6,10 @@ use ndarray::ArrayViewMutD;
 
 use super::{Caching, DataobjImage};
 use crate::array::{Element, HostArray};
-use crate::dataobj::Dataobj;
-use crate::dtype::{ComplexFloat, Float};
 use crate::error::{Error, Result};
-use crate::statistics::AtHand;
+use crate::float::{ComplexFloat, Float};
+use crate::image::dataobj::Dataobj;
+use crate::image::statistics::AtHand;
 
 impl DataobjImage {
     /// The scaled values as an array of `T`, the first axis fastest.

@@ -4,12 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{DataobjImage, Extra, files, voxels};
-use crate::dataobj::Dataobj;
+use crate::core::limits;
 use crate::error::{Error, ErrorKind, Result};
 use crate::file_map::{FileHolder, FileMap, HEADER, IMAGE};
 use crate::format::{FileName, Format, FormatEntry, Need, Parsed, Place, detect};
-use crate::options::{KeepFileOpen, LoadOptions, Mmap, limits};
-use crate::proxy::{ArrayProxy, ProxySpec};
+use crate::image::dataobj::Dataobj;
+use crate::options::{KeepFileOpen, LoadOptions, Mmap};
+use crate::read::proxy::{ArrayProxy, ProxySpec};
 use crate::source::codec::{self, Codec};
 use crate::source::file::{FileSource, Identity};
 use crate::source::gzip::{GzipSource, is_gzip};

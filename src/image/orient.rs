@@ -3,7 +3,8 @@
 use super::{DataobjImage, zooms};
 use crate::affine::{Affine, AxisDirection, Orientation, multiply};
 use crate::error::{Error, Result};
-use crate::index::{Index, OutAxis, Selection};
+use crate::plan::index::Index;
+use crate::plan::selection::{OutAxis, Selection};
 
 impl DataobjImage {
     /// The image that an index takes; its affine follows. nibabel's `img.slicer[...]`, but lazy: voxels are read

@@ -13,7 +13,7 @@ use crate::file_map::{FileHolder, FileMap, HEADER, IMAGE};
 use crate::format::Fields;
 use crate::format::nifti::{Container, NiftiHeader, Target};
 use crate::header::Header;
-use crate::index::Index;
+use crate::plan::index::Index;
 use crate::save::nifti::{NiftiWriter, Paths, SaveOptions, kept_slope_inter, version_of};
 
 /// Values that are held in memory at a time while an image is written, in bytes.

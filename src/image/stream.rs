@@ -2,14 +2,15 @@
 
 use super::DataobjImage;
 use crate::array::StoredArray;
-use crate::dataobj::Dataobj;
-use crate::dtype::{DType, Float};
+#[cfg(feature = "gpu")]
+use crate::device::Gpu;
+use crate::dtype::DType;
 #[cfg(feature = "gpu")]
 use crate::error::ErrorKind;
 use crate::error::Result;
-#[cfg(feature = "gpu")]
-use crate::gpu::Gpu;
-use crate::proxy::ArrayProxy;
+use crate::float::Float;
+use crate::image::dataobj::Dataobj;
+use crate::read::proxy::ArrayProxy;
 use crate::stream::feed::{Feed, proxy_of};
 use crate::stream::turns::Turns;
 use crate::stream::{FrameOptions, Frames};

@@ -5,12 +5,12 @@ use half::f16;
 use super::DataobjImage;
 use crate::array::HostArray;
 use crate::convert::texel::Texels;
-use crate::dataobj::Dataobj;
-use crate::dtype::Float;
+use crate::device::texture::{check_texture, texture_shape};
+use crate::device::{Gpu, Texture3d, TextureOptions};
 use crate::error::Result;
-use crate::gpu::texture::{check_texture, texture_shape};
-use crate::gpu::{Gpu, Texture3d, TextureOptions};
-use crate::index::Index;
+use crate::float::Float;
+use crate::image::dataobj::Dataobj;
+use crate::plan::index::Index;
 
 impl DataobjImage {
     /// A frame of the image as a new 3-D texture: the scaled values of the file, narrowed on the device. An edited copy

@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use super::{Output, WholeFile};
 use crate::array::{Element, HostArray, StoredArray};
 use crate::convert::store::{Range, Storing};
+use crate::core::shape::voxels;
 use crate::dtype::{ByteOrder, DType};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::nifti::{Container, NiftiHeader, Target, Version};
 use crate::format::{Fields, FileName};
-use crate::header::{Header, voxels};
+use crate::header::Header;
 use crate::scaling::Scaling;
 
 /// Values of a caller's that are copied at a time.

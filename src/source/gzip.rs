@@ -29,8 +29,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use super::{ByteSource, Source, TAIL, check_tail, most_tail, truncated};
+use crate::core::limits::{self, Limits};
 use crate::error::{Error, ErrorKind, Result};
-use crate::options::limits::{self, Limits};
 use chunk::Inflater;
 pub use disk::write_gzip_index;
 use forwards::Forwards;

@@ -14,11 +14,11 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bytemuck::Pod;
-use memmap2::{Mmap, MmapMut, MmapOptions};
+use memmap2::{Mmap, MmapOptions};
 
 use super::file::{Identity, read_exact_at};
 use super::memory;
+use crate::core::buffer::{Mapping, Pages};
 use crate::error::{Error, Result};
 
 /// A file that is mapped on its first read and stays mapped; the mapping holds no file descriptor.
@@ -152,51 +152,6 @@ impl MmapSource {
             }
         };
         let pages = pages.map_err(|error| Error::io(&error, 0).at(&self.path))?;
-        Ok(Some(Mapping { pages, bytes }))
-    }
-}
-
-/// A part of a mapped file that serves as an array.
-pub(crate) struct Mapping {
-    pages: Pages,
-    bytes: Range<usize>,
-}
-
-enum Pages {
-    Private(MmapMut),
-    ReadOnly(Mmap),
-}
-
-impl Mapping {
-    fn bytes(&self) -> &[u8] {
-        let all: &[u8] = match &self.pages {
-            Pages::Private(map) => map,
-            Pages::ReadOnly(map) => map,
-        };
-        all.get(self.bytes.clone()).unwrap_or_default()
-    }
-
-    /// Whether the part is aligned for elements of this type.
-    pub fn fits<T: Pod>(&self) -> bool {
-        bytemuck::try_cast_slice::<u8, T>(self.bytes()).is_ok()
-    }
-
-    /// The part as elements; none when it is not aligned for them ([`Self::fits`]).
-    pub fn elements<T: Pod>(&self) -> &[T] {
-        bytemuck::try_cast_slice(self.bytes()).unwrap_or_default()
-    }
-
-    /// # Errors
-    /// [`crate::ErrorKind::Usage`] for a mapping that is only for reading.
-    pub fn elements_mut<T: Pod>(&mut self) -> Result<&mut [T]> {
-        match &mut self.pages {
-            Pages::Private(map) => {
-                let part = map.get_mut(self.bytes.clone()).unwrap_or_default();
-                Ok(bytemuck::try_cast_slice_mut(part).unwrap_or_default())
-            }
-            Pages::ReadOnly(_) => Err(Error::usage(
-                "the array is a file mapped for reading only: load it with Mmap::CopyOnWrite to edit it",
-            )),
-        }
+        Ok(Some(Mapping::new(pages, bytes)))
     }
 }

@@ -9,9 +9,9 @@ use crate::array::StoredArray;
 use crate::dtype::ByteOrder;
 use crate::error::Result;
 use crate::header::Layout;
-use crate::index::Selection;
-use crate::index::plan::Plan;
-use crate::proxy::{ArrayProxy, ProxySpec};
+use crate::plan::Plan;
+use crate::plan::selection::Selection;
+use crate::read::proxy::{ArrayProxy, ProxySpec};
 use crate::scaling::Scaling;
 use crate::source::{Access, ByteSource, Source, memory};
 

@@ -14,10 +14,10 @@ use super::feed::{Feed, READ_AHEAD_BYTES};
 use super::turns::Turns;
 use crate::array::Buffer;
 use crate::convert::Conversion;
-use crate::dtype::Float;
+use crate::core::shape::voxels;
 use crate::error::{Error, ErrorKind, Result};
-use crate::header::voxels;
-use crate::index::Selection;
+use crate::float::Float;
+use crate::plan::selection::Selection;
 
 /// How long a blocking call waits before it looks again.
 const TICK: Duration = Duration::from_millis(100);

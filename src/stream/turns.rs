@@ -3,7 +3,7 @@
 use std::ops::{Bound, RangeBounds};
 
 use crate::error::{Error, Result};
-use crate::index::Index;
+use crate::plan::index::Index;
 
 /// Which frames of a series are wanted, in which order, and how many may exist at a time.
 ///

@@ -1,10 +1,10 @@
 //! What MINC1 and MINC2 share: the axes, and the real values that stored numbers stand for (spec 3.8).
 
 use crate::affine::Affine;
+use crate::core::shape::voxels;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
 use crate::format::text::check_entries;
-use crate::header::voxels;
 use crate::scaling::{Arithmetic, Factor, Scaling, Step};
 
 /// An axis of the image.

@@ -9,8 +9,8 @@ use zlib_rs::{Inflate, InflateFlush, Status};
 use super::damaged;
 use super::framing::{FLAG_RESERVED, TRAILER_BYTES, Trailer, is_gzip};
 use super::record::{Finished, Recorder};
+use crate::core::limits::{self, Limits};
 use crate::error::{ErrorKind, Result};
-use crate::options::limits::{self, Limits};
 use crate::source::Source;
 
 /// Compressed bytes read at a time.

@@ -5,8 +5,8 @@ use std::ops::Range;
 use super::stager::Task;
 use crate::array::StoredArray;
 use crate::convert::Conversion;
+use crate::core::shape::voxels;
 use crate::error::{Error, Result};
-use crate::header::voxels;
 use crate::stream::ahead::Wanted;
 use crate::stream::feed::Feed;
 

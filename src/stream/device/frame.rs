@@ -5,11 +5,11 @@ use std::sync::mpsc::Sender;
 
 use super::places::{At, Returned};
 use crate::array::{Buffer, HostArray};
-use crate::dtype::Float;
+use crate::device::{DeviceArray, Gpu, download};
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::{Error, Result};
-use crate::gpu::{DeviceArray, Gpu, download};
+use crate::float::Float;
 
 /// A frame (or a block of frames) in device memory. It holds its place: dropping it lets the stream write there again,
 /// behind everything that was submitted to the queue before.

@@ -2,13 +2,13 @@
 
 use super::StreamTarget;
 use crate::convert::Conversion;
-use crate::convert::gpu::Target;
 use crate::convert::texel::Texels;
-use crate::dtype::Float;
+use crate::device::Gpu;
+use crate::device::Target;
+use crate::device::texture::{Slab, check_texture, texture_shape};
 use crate::error::{Error, ErrorKind, Result};
-use crate::gpu::Gpu;
-use crate::gpu::texture::{Slab, check_texture, texture_shape};
-use crate::index::plan::Plan;
+use crate::float::Float;
+use crate::plan::Plan;
 use crate::stream::feed::Feed;
 
 /// A texture of the caller's, and what frames pass through on their way to it.

@@ -4,12 +4,12 @@ use std::sync::mpsc::{self, Receiver, Sender};
 
 use super::frame::Frame;
 use super::outlet::Outlet;
-use crate::convert::gpu::{Target, binding_align};
 use crate::convert::texel::Texels;
-use crate::dtype::Float;
+use crate::core::shape::voxels;
+use crate::device::{DeviceArray, Gpu, whole_words};
+use crate::device::{Target, binding_align};
 use crate::error::{Error, Result};
-use crate::gpu::{DeviceArray, Gpu, whole_words};
-use crate::header::voxels;
+use crate::float::Float;
 
 /// Where a stream puts its frames.
 #[derive(Debug, Clone, Default)]

@@ -13,11 +13,11 @@ pub(super) use complaint::Complaint;
 use super::outlet::Outlet;
 use super::places::{Arrived, At, Places};
 use super::stager::{Kept, Room, Task};
+use crate::device::timer::Timer;
+use crate::device::upload::Ring;
+use crate::device::{Gpu, PATIENCE};
 use crate::error::{Error, ErrorKind, Result};
-use crate::gpu::timer::Timer;
-use crate::gpu::trace::Tracer;
-use crate::gpu::upload::Ring;
-use crate::gpu::{Gpu, PATIENCE};
+use crate::read::trace::Tracer;
 use crate::stream::ahead::Rooms;
 
 /// A full staging slot.

@@ -3,8 +3,8 @@
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Instant;
 
+use crate::device::{Gpu, PATIENCE};
 use crate::error::{Error, ErrorKind, Result};
-use crate::gpu::{Gpu, PATIENCE};
 
 /// An error of the device's. A lost device may complain of anything, so it is asked whether it still answers before
 /// anybody is told; without waiting.

@@ -1,7 +1,7 @@
 //! What a submission has in it, and how its slots come back.
 
 use super::{Back, Parcel, Staged, Uploads};
-use crate::convert::gpu::{Dispatch, binding_align};
+use crate::device::{Dispatch, binding_align};
 use crate::error::Result;
 use crate::stream::device::stager::Task;
 

@@ -1,0 +1,13 @@
+//! What everything else builds on: types of voxels, arrays, shapes, scaling, affines, options and errors.
+
+pub(crate) mod affine;
+pub(crate) mod array;
+pub(crate) mod buffer;
+pub(crate) mod dtype;
+pub(crate) mod error;
+pub(crate) mod float;
+pub(crate) mod format;
+pub(crate) mod limits;
+pub(crate) mod options;
+pub(crate) mod scaling;
+pub(crate) mod shape;

@@ -1,0 +1,146 @@
+//! Memory for arrays: a vector when small, pages straight from the system when large.
+
+use std::marker::PhantomData;
+use std::ops::Range;
+
+use bytemuck::Pod;
+use memmap2::{Mmap, MmapMut};
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// From this size on, memory comes from the system in huge pages: fresh pages cost as much as the conversion,
+/// and 2 MiB pages cost far less than 4 KiB ones (design.md section 5).
+const LARGE_BYTES: usize = 4 << 20;
+
+/// The elements of an array.
+pub(crate) enum Buffer<T> {
+    Vec(Vec<T>),
+    /// Anonymous memory; the system gives it zeroed.
+    Pages {
+        pages: MmapMut,
+        len: usize,
+        element: PhantomData<T>,
+    },
+    /// A part of a mapped file itself (zero copy).
+    File(Mapping, PhantomData<T>),
+}
+
+impl<T: Pod> Buffer<T> {
+    pub fn from_vec(elements: Vec<T>) -> Self {
+        Self::Vec(elements)
+    }
+
+    /// A part of a mapped file, when it is aligned for `T`.
+    pub fn from_mapping(mapping: Mapping) -> Option<Self> {
+        mapping
+            .fits::<T>()
+            .then_some(Self::File(mapping, PhantomData))
+    }
+
+    /// `len` elements of zero bytes.
+    ///
+    /// # Errors
+    /// [`ErrorKind::OutOfMemory`] when the system does not give the memory.
+    pub fn zeroed(len: usize) -> Result<Self> {
+        let bytes = len.checked_mul(size_of::<T>());
+        let out_of_memory = || -> Error {
+            let needed = len as u64 * size_of::<T>() as u64;
+            ErrorKind::OutOfMemory { needed }.into()
+        };
+        let bytes = bytes.ok_or_else(out_of_memory)?;
+        if bytes < LARGE_BYTES {
+            let mut elements = Vec::new();
+            elements
+                .try_reserve_exact(len)
+                .map_err(|_| out_of_memory())?;
+            elements.resize(len, T::zeroed());
+            return Ok(Self::Vec(elements));
+        }
+        let pages = MmapMut::map_anon(bytes).map_err(|_| out_of_memory())?;
+        // Only advice: without huge pages everything works, slower.
+        #[cfg(target_os = "linux")]
+        let _ = pages.advise(memmap2::Advice::HugePage);
+        Ok(Self::Pages {
+            pages,
+            len,
+            element: PhantomData,
+        })
+    }
+
+    pub fn as_slice(&self) -> &[T] {
+        match self {
+            Self::Vec(elements) => elements,
+            // Pages begin at a page, so every element type is aligned.
+            Self::Pages { pages, len, .. } => &bytemuck::cast_slice(pages)[..*len],
+            Self::File(mapping, _) => mapping.elements(),
+        }
+    }
+
+    /// # Errors
+    /// [`ErrorKind::Usage`] for a file mapped for reading only.
+    pub fn as_mut_slice(&mut self) -> Result<&mut [T]> {
+        match self {
+            Self::Vec(elements) => Ok(elements),
+            Self::Pages { pages, len, .. } => Ok(&mut bytemuck::cast_slice_mut(pages)[..*len]),
+            Self::File(mapping, _) => mapping.elements_mut(),
+        }
+    }
+
+    pub fn into_vec(self) -> Vec<T> {
+        match self {
+            Self::Vec(elements) => elements,
+            other => other.as_slice().to_vec(),
+        }
+    }
+}
+
+/// A part of a mapped file that serves as an array.
+pub(crate) struct Mapping {
+    pages: Pages,
+    bytes: Range<usize>,
+}
+
+/// The pages of a mapping.
+pub(crate) enum Pages {
+    Private(MmapMut),
+    ReadOnly(Mmap),
+}
+
+impl Mapping {
+    /// These bytes of a mapping; whoever made the pages promised that the file does not change.
+    pub fn new(pages: Pages, bytes: Range<usize>) -> Self {
+        Self { pages, bytes }
+    }
+
+    fn bytes(&self) -> &[u8] {
+        let all: &[u8] = match &self.pages {
+            Pages::Private(map) => map,
+            Pages::ReadOnly(map) => map,
+        };
+        all.get(self.bytes.clone()).unwrap_or_default()
+    }
+
+    /// Whether the part is aligned for elements of this type.
+    pub fn fits<T: Pod>(&self) -> bool {
+        bytemuck::try_cast_slice::<u8, T>(self.bytes()).is_ok()
+    }
+
+    /// The part as elements; none when it is not aligned for them ([`Self::fits`]).
+    pub fn elements<T: Pod>(&self) -> &[T] {
+        bytemuck::try_cast_slice(self.bytes()).unwrap_or_default()
+    }
+
+    /// # Errors
+    /// [`crate::ErrorKind::Usage`] for a mapping that is only for reading.
+    pub fn elements_mut<T: Pod>(&mut self) -> Result<&mut [T]> {
+        match &mut self.pages {
+            Pages::Private(map) => {
+                let part = map.get_mut(self.bytes.clone()).unwrap_or_default();
+                Ok(bytemuck::try_cast_slice_mut(part).unwrap_or_default())
+            }
+            Pages::ReadOnly(_) => Err(Error::usage(
+                "the array is a file mapped for reading only: load it with Mmap::CopyOnWrite to edit it",
+            )),
+        }
+    }
+}

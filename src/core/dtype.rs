@@ -1,0 +1,175 @@
+//! The types that voxels are stored in, their byte order, and the types they are given out in.
+
+use std::fmt;
+
+use num_complex::Complex;
+
+/// A complex number of two `f32`.
+#[expect(non_camel_case_types, reason = "the name in numpy and in the design")]
+pub type c64 = Complex<f32>;
+/// A complex number of two `f64`.
+#[expect(non_camel_case_types, reason = "the name in numpy and in the design")]
+pub type c128 = Complex<f64>;
+
+/// The type of a stored voxel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "each name is its own description")]
+pub enum DType {
+    U8,
+    I8,
+    U16,
+    I16,
+    U32,
+    I32,
+    U64,
+    I64,
+    F16,
+    F32,
+    F64,
+    C64,
+    C128,
+    Rgb24,
+    Rgba32,
+}
+
+/// The order of the bytes of a stored number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "each name is its own description")]
+pub enum ByteOrder {
+    Little,
+    Big,
+}
+
+impl ByteOrder {
+    /// The order of the machine this runs on.
+    pub const NATIVE: Self = if cfg!(target_endian = "big") {
+        Self::Big
+    } else {
+        Self::Little
+    };
+}
+
+impl Default for ByteOrder {
+    fn default() -> Self {
+        Self::NATIVE
+    }
+}
+
+impl DType {
+    /// All stored types, in the order of the table in the README.
+    pub const ALL: [Self; 15] = [
+        Self::U8,
+        Self::I8,
+        Self::U16,
+        Self::I16,
+        Self::U32,
+        Self::I32,
+        Self::U64,
+        Self::I64,
+        Self::F16,
+        Self::F32,
+        Self::F64,
+        Self::C64,
+        Self::C128,
+        Self::Rgb24,
+        Self::Rgba32,
+    ];
+
+    /// Bytes of one voxel.
+    pub const fn size_bytes(self) -> usize {
+        match self {
+            Self::U8 | Self::I8 => 1,
+            Self::U16 | Self::I16 | Self::F16 => 2,
+            Self::Rgb24 => 3,
+            Self::U32 | Self::I32 | Self::F32 | Self::Rgba32 => 4,
+            Self::U64 | Self::I64 | Self::F64 | Self::C64 => 8,
+            Self::C128 => 16,
+        }
+    }
+
+    /// Bytes of the unit whose order [`ByteOrder`] speaks of: half a complex number, one byte of a colour.
+    pub const fn part_bytes(self) -> usize {
+        match self {
+            Self::Rgb24 | Self::Rgba32 => 1,
+            Self::C64 => 4,
+            Self::C128 => 8,
+            real => real.size_bytes(),
+        }
+    }
+
+    /// numpy's name of the type (`int16`, `complex64`); colours are `RGB` and `RGBA`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::U8 => "uint8",
+            Self::I8 => "int8",
+            Self::U16 => "uint16",
+            Self::I16 => "int16",
+            Self::U32 => "uint32",
+            Self::I32 => "int32",
+            Self::U64 => "uint64",
+            Self::I64 => "int64",
+            Self::F16 => "float16",
+            Self::F32 => "float32",
+            Self::F64 => "float64",
+            Self::C64 => "complex64",
+            Self::C128 => "complex128",
+            Self::Rgb24 => "RGB",
+            Self::Rgba32 => "RGBA",
+        }
+    }
+
+    /// Whether this is a signed or unsigned integer.
+    pub const fn is_integer(self) -> bool {
+        matches!(
+            self,
+            Self::U8
+                | Self::I8
+                | Self::U16
+                | Self::I16
+                | Self::U32
+                | Self::I32
+                | Self::U64
+                | Self::I64
+        )
+    }
+
+    /// Whether this is a complex number.
+    pub const fn is_complex(self) -> bool {
+        matches!(self, Self::C64 | Self::C128)
+    }
+
+    /// Whether this is a colour: never scaled, and no float can be made of it.
+    pub const fn is_colour(self) -> bool {
+        matches!(self, Self::Rgb24 | Self::Rgba32)
+    }
+
+    /// The smallest and largest value of an integer type, rounded to f64.
+    pub(crate) const fn integer_extremes(self) -> Option<(f64, f64)> {
+        Some(match self {
+            Self::U8 => (0.0, u8::MAX as f64),
+            Self::I8 => (i8::MIN as f64, i8::MAX as f64),
+            Self::U16 => (0.0, u16::MAX as f64),
+            Self::I16 => (i16::MIN as f64, i16::MAX as f64),
+            Self::U32 => (0.0, u32::MAX as f64),
+            Self::I32 => (i32::MIN as f64, i32::MAX as f64),
+            Self::U64 => (0.0, u64::MAX as f64),
+            Self::I64 => (i64::MIN as f64, i64::MAX as f64),
+            _ => return None,
+        })
+    }
+}
+
+impl fmt::Display for DType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl fmt::Display for ByteOrder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Little => "little",
+            Self::Big => "big",
+        })
+    }
+}

@@ -1,0 +1,150 @@
+//! How files are opened and kept.
+
+use std::path::PathBuf;
+
+use crate::core::format::Format;
+pub use crate::core::limits::Limits;
+
+/// Whether plain files are mapped into memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mmap {
+    /// Mapped; zero-copy arrays can be edited without the file changing.
+    #[default]
+    CopyOnWrite,
+    /// Mapped; editing a zero-copy array is an error.
+    ReadOnly,
+    /// Never mapped: read by position. Nothing that others do to the file can do worse than an error.
+    Off,
+}
+
+/// How long file handles are kept. A mapping itself holds none.
+///
+/// | | after load | after a read | after a slice | after drop |
+/// |---|---|---|---|---|
+/// | `Auto`, `No` | 0 | 0 | 0 | 0 |
+/// | `Yes` | 0 | 1 | 1 | 0 |
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum KeepFileOpen {
+    /// As `No`: a gzip stream remembers its place without a handle.
+    #[default]
+    Auto,
+    /// From the first read until the last image or proxy of the file is dropped.
+    Yes,
+    /// Only during an operation.
+    No,
+}
+
+/// Which of the two scalings in a PAR header is used (PV is the number in the REC file).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ParScaling {
+    /// `dv`, the value on the console: `PV * RS + RI`.
+    #[default]
+    Dv,
+    /// `fp`, the floating point value: `PV / SS + RI / (RS * SS)`.
+    Fp,
+}
+
+/// Options of [`crate::DataobjImage::from_filename`] and its kin.
+#[derive(Debug, Clone, Default)]
+pub struct LoadOptions {
+    pub(crate) mmap: Mmap,
+    pub(crate) keep_file_open: KeepFileOpen,
+    pub(crate) zero_copy: bool,
+    pub(crate) gzip_index: Option<PathBuf>,
+    pub(crate) gzip_cache: Option<usize>,
+    pub(crate) format: Option<Format>,
+    pub(crate) par_scaling: ParScaling,
+    pub(crate) permit_truncated: bool,
+    pub(crate) strict_sort: bool,
+    pub(crate) limits: Limits,
+}
+
+impl LoadOptions {
+    /// The defaults: mapped, no handle kept.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether plain files are mapped.
+    pub fn mmap(mut self, mmap: Mmap) -> Self {
+        self.mmap = mmap;
+        self
+    }
+
+    /// How long file handles are kept.
+    pub fn keep_file_open(mut self, keep_file_open: KeepFileOpen) -> Self {
+        self.keep_file_open = keep_file_open;
+        self
+    }
+
+    /// Keeps the seek index of a gzip file in this file, or in a file of this folder: slices of the next process
+    /// need not inflate the file up to what they take, and are checked. One of indexed_gzip's (`GZIDX`) is taken
+    /// too, after it was checked against the file.
+    ///
+    /// An index that is damaged or belongs to another state of the file is ignored. The first slice without a
+    /// usable one inflates the whole file, which is checked by that, and writes it; when it cannot be written,
+    /// the slice is as right. Without this option an index is made in memory, as far as slices reach. Whole reads
+    /// use an index but make none.
+    pub fn gzip_index(mut self, path: impl Into<PathBuf>) -> Self {
+        self.gzip_index = Some(path.into());
+        self
+    }
+
+    /// Bytes of inflated chunks, about 1 MiB each, that an image of a gzip file keeps for the next slice
+    /// (default 32 MiB).
+    pub fn gzip_cache(mut self, bytes: usize) -> Self {
+        self.gzip_cache = Some(bytes);
+        self
+    }
+
+    /// Reads the file as this format, whatever its content: the way to [`Format::Analyze`] and
+    /// [`Format::Spm99Analyze`], whose headers are taken for [`Format::Spm2Analyze`].
+    pub fn format(mut self, format: Format) -> Self {
+        self.format = Some(format);
+        self
+    }
+
+    /// PAR/REC: which scaling is used.
+    pub fn par_scaling(mut self, scaling: ParScaling) -> Self {
+        self.par_scaling = scaling;
+        self
+    }
+
+    /// PAR/REC: loads a recording that was cut short, without its incomplete volumes.
+    pub fn permit_truncated(mut self, permit: bool) -> Self {
+        self.permit_truncated = permit;
+        self
+    }
+
+    /// PAR/REC: sorts slices by all the keys there are, not only by slice number and recurrence.
+    pub fn strict_sort(mut self, strict: bool) -> Self {
+        self.strict_sort = strict;
+        self
+    }
+
+    /// Bounds on what the file may make voxload take.
+    ///
+    /// ```
+    /// use voxload::{Limits, LoadOptions};
+    /// let options = LoadOptions::new().limits(Limits::new().output(2 << 30).inflate_ratio(200));
+    /// ```
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Lets a whole read of an unscaled, native-endian, aligned file in the type it is stored in be the mapping
+    /// itself: no byte is copied, whatever the size.
+    ///
+    /// # Safety
+    /// Nobody may write to, shorten or replace the contents of the file while an array made this way lives:
+    /// the array would change under its readers, or reading it would raise a signal.
+    #[expect(
+        unsafe_code,
+        reason = "the one unsafe function of the public API: its contract is the caller's"
+    )]
+    pub unsafe fn zero_copy(mut self) -> Self {
+        self.zero_copy = true;
+        self
+    }
+}

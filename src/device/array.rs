@@ -1,0 +1,207 @@
+//! [`DeviceArray`]: floats in a buffer of the device.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::upload::{self, StagingOptions};
+use super::{Gpu, download};
+use crate::array::{Buffer, HostArray};
+#[cfg(doc)]
+use crate::error::ErrorKind;
+use crate::error::{Error, Result};
+use crate::float::Float;
+
+/// An array of floats in device memory, column-major, without gaps. Cloning it is cheap: the clones are one array.
+#[derive(Clone)]
+pub struct DeviceArray<T: Float>(Arc<Inner>, PhantomData<T>);
+
+struct Inner {
+    gpu: Gpu,
+    buffer: wgpu::Buffer,
+    shape: Vec<usize>,
+    strides: Vec<usize>,
+    len: usize,
+    modified: AtomicBool,
+    /// Whether it was ever marked as modified.
+    written: Arc<AtomicBool>,
+}
+
+impl<T: Float> DeviceArray<T> {
+    /// Room for an array of this shape, for a shader's results; its elements are zero.
+    ///
+    /// # Errors
+    /// [`ErrorKind::LimitExceeded`] when it is above the largest buffer, [`ErrorKind::GpuOutOfMemory`],
+    /// [`ErrorKind::DeviceLost`].
+    pub fn zeroed(gpu: &Gpu, shape: &[usize]) -> Result<Self> {
+        // A length that does not fit is above every limit.
+        let len = shape.iter().fold(1usize, |len, &n| len.saturating_mul(n));
+        let bytes = (len as u64).saturating_mul(size_of::<T>() as u64);
+        let buffer = gpu.buffer("voxload array", whole_words(bytes), Self::USAGE, false)?;
+        Ok(Self::over(gpu, buffer, shape))
+    }
+
+    /// The usage of an array's buffer.
+    pub(crate) const USAGE: wgpu::BufferUsages = wgpu::BufferUsages::STORAGE
+        .union(wgpu::BufferUsages::COPY_SRC)
+        .union(wgpu::BufferUsages::COPY_DST);
+
+    /// What is at the start of a buffer of [`Self::USAGE`] with room for it.
+    pub(crate) fn over(gpu: &Gpu, buffer: wgpu::Buffer, shape: &[usize]) -> Self {
+        let mut strides = Vec::with_capacity(shape.len());
+        let mut len = 1usize;
+        for &count in shape {
+            strides.push(len);
+            len = len.saturating_mul(count);
+        }
+        let inner = Inner {
+            gpu: gpu.clone(),
+            buffer,
+            shape: shape.to_vec(),
+            strides,
+            len,
+            modified: AtomicBool::new(false),
+            written: Arc::default(),
+        };
+        Self(Arc::new(inner), PhantomData)
+    }
+
+    /// Uploads `values`, column-major, as an array of this shape.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Shape`] when the number of values is not that of the shape, [`ErrorKind::LimitExceeded`],
+    /// [`ErrorKind::GpuOutOfMemory`], [`ErrorKind::DeviceLost`].
+    pub fn from_slice(gpu: &Gpu, shape: &[usize], values: &[T]) -> Result<Self> {
+        let wanted = shape.iter().try_fold(1usize, |len, &n| len.checked_mul(n));
+        if wanted != Some(values.len()) {
+            return Err(Error::shape(
+                shape,
+                format_args!("the shape of {} values", values.len()),
+            ));
+        }
+        let array = Self::zeroed(gpu, shape)?;
+        let bytes = bytemuck::cast_slice(values);
+        upload::copy_bytes(gpu, bytes, array.buffer(), &StagingOptions::default())?;
+        Ok(array)
+    }
+
+    /// The buffer: usage `STORAGE | COPY_SRC | COPY_DST`, element `(i, j, ..)` at `i * strides[0] + j * strides[1] ..`.
+    ///
+    /// A shader that writes to it makes the array another one: say so with [`DeviceArray::mark_modified`].
+    pub fn buffer(&self) -> &wgpu::Buffer {
+        &self.0.buffer
+    }
+
+    /// Elements along each axis.
+    pub fn shape(&self) -> &[usize] {
+        &self.0.shape
+    }
+
+    /// Elements from one to the next along each axis.
+    pub fn strides(&self) -> &[usize] {
+        &self.0.strides
+    }
+
+    /// Elements in all.
+    pub fn len(&self) -> usize {
+        self.0.len
+    }
+
+    /// Whether there is no element.
+    pub fn is_empty(&self) -> bool {
+        self.0.len == 0
+    }
+
+    /// Bytes of the buffer: those of the elements, padded to a multiple of 4.
+    pub fn size_bytes(&self) -> u64 {
+        self.0.buffer.size()
+    }
+
+    /// The device that the array is on.
+    pub fn gpu(&self) -> &Gpu {
+        &self.0.gpu
+    }
+
+    /// Says that the buffer was written to: an image that caches this array will then take it for an edit.
+    pub fn mark_modified(&self) {
+        self.0.written.store(true, Ordering::Release);
+        self.0.modified.store(true, Ordering::Release);
+    }
+
+    /// Whether [`DeviceArray::mark_modified`] was called, on this handle or a clone of it.
+    pub fn is_modified(&self) -> bool {
+        self.0.modified.load(Ordering::Acquire)
+    }
+
+    /// Whether it was ever modified, downloaded since or not; true from then on.
+    pub(crate) fn written(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.0.written)
+    }
+
+    /// Whether there is another handle on it.
+    pub(crate) fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+
+    /// Says that somebody holds a copy of what was written.
+    pub(crate) fn clear_modified(&self) {
+        self.0.modified.store(false, Ordering::Release);
+    }
+
+    /// Waits until the device has done what it was given before.
+    ///
+    /// # Errors
+    /// As [`Self::download_into`].
+    pub(crate) fn wait(&self) -> Result<()> {
+        download::copy_bytes(&self.0.gpu, &self.0.buffer, 0, &mut [0; 4])
+    }
+
+    /// Waits for the device and copies all elements to an array on the host.
+    ///
+    /// # Errors
+    /// As [`Self::download_into`], and [`ErrorKind::OutOfMemory`].
+    pub fn download(&self) -> Result<HostArray<T>> {
+        let mut buffer = Buffer::zeroed(self.len())?;
+        self.download_into(buffer.as_mut_slice()?)?;
+        HostArray::from_buffer(self.shape(), buffer)
+    }
+
+    /// Waits for the device and copies all elements, column-major, to `out`. Callbacks of other users of the device
+    /// may run on this thread meanwhile.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Shape`] when `out` has another length, [`ErrorKind::DeviceLost`],
+    /// [`ErrorKind::GpuOutOfMemory`].
+    pub fn download_into(&self, out: &mut [T]) -> Result<()> {
+        if out.len() != self.len() {
+            return Err(Error::shape(
+                out.len(),
+                format_args!("{} elements", self.len()),
+            ));
+        }
+        download::copy_bytes(
+            &self.0.gpu,
+            &self.0.buffer,
+            0,
+            bytemuck::cast_slice_mut(out),
+        )
+    }
+}
+
+impl<T: Float> fmt::Debug for DeviceArray<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "DeviceArray<{}>{:?} on {:?}",
+            T::DTYPE,
+            self.shape(),
+            self.gpu()
+        )
+    }
+}
+
+/// The size of a buffer for so many bytes: none may be empty, and copies are of whole words.
+pub(crate) fn whole_words(bytes: u64) -> u64 {
+    bytes.max(4).checked_next_multiple_of(4).unwrap_or(u64::MAX)
+}

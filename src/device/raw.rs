@@ -1,0 +1,190 @@
+//! [`RawVolume`]: stored voxels in device memory, and the WGSL that makes values of them.
+
+use std::fmt;
+
+use super::raw_wgsl as wgsl;
+pub use super::raw_wgsl::ShaderNames;
+
+use super::Gpu;
+use crate::convert::Conversion;
+use crate::dtype::DType;
+use crate::error::{Error, ErrorKind, Result};
+use crate::plan::Plan;
+
+/// A volume in device memory as it is stored, half or a quarter of the size of its floats, and WGSL functions that give
+/// its values, to the bit those of [`crate::DataobjImage::get_fdata`].
+///
+/// Voxel `(i, j, ..)` of the image has the number `i + shape[0] * (j + shape[1] * (..))`. The buffer holds the voxels in
+/// this order, each in the bytes and the byte order of the file, padded to whole words; then, if there are any, the
+/// numbers of the scaling tables, eight bytes each.
+#[derive(Clone)]
+pub struct RawVolume {
+    pub(crate) gpu: Gpu,
+    pub(crate) buffer: wgpu::Buffer,
+    pub(crate) shape: Vec<usize>,
+    pub(crate) code: Code,
+}
+
+/// What the WGSL has to do, apart from names.
+#[derive(Debug, Clone)]
+pub(crate) struct Code {
+    /// The steps for f32 and for f64 values.
+    pub narrow: Conversion,
+    pub wide: Conversion,
+    /// From the number of a voxel to its stored position; used by tables.
+    pub plan: Plan,
+    /// The word of the buffer at which tables begin.
+    pub tables: u64,
+}
+
+impl RawVolume {
+    /// The buffer, usage `STORAGE | COPY_SRC | COPY_DST`: bind all of it.
+    pub fn buffer(&self) -> &wgpu::Buffer {
+        &self.buffer
+    }
+
+    /// Voxels along each axis.
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// Voxels in all.
+    pub fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Whether there is no voxel.
+    pub fn is_empty(&self) -> bool {
+        self.shape.contains(&0)
+    }
+
+    /// The type that voxels are stored in.
+    pub fn dtype(&self) -> DType {
+        self.code.narrow.stored
+    }
+
+    /// Bytes of the buffer.
+    pub fn size_bytes(&self) -> u64 {
+        self.buffer.size()
+    }
+
+    /// The device that the volume is on.
+    pub fn gpu(&self) -> &Gpu {
+        &self.gpu
+    }
+
+    /// WGSL to be put in front of a shader: the binding of the buffer, and, each name behind the prefix of `names`,
+    ///
+    /// - `fn load_voxel(i: u32) -> f32`: the value of voxel `i`; a device may take small numbers for 0 and need not know
+    ///   NaN,
+    /// - `fn load_voxel_bits(i: u32) -> u32`: its bits as f32, exact on every device,
+    /// - `fn load_voxel_bits64(i: u32) -> vec2<u32>`: its bits as f64, low word first, exact on every device.
+    ///
+    /// `i` must be below [`Self::len`]. All other names begin with the prefix and `voxload_`.
+    ///
+    /// ```no_run
+    /// # fn main() -> voxload::Result<()> {
+    /// use voxload::{Gpu, ShaderNames};
+    /// let (gpu, image) = (Gpu::new()?, voxload::load("t1.nii.gz")?);
+    /// let raw = image.raw_on_gpu(&gpu)?;
+    /// let shader = raw.wgsl(&ShaderNames::default()) + "
+    ///     @group(0) @binding(1) var<storage, read_write> out: array<f32>;
+    ///     @compute @workgroup_size(64) fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+    ///         out[id.x] = max(load_voxel(id.x), 0.0);
+    ///     }";
+    /// # Ok(()) }
+    /// ```
+    pub fn wgsl(&self, names: &ShaderNames) -> String {
+        self.code.wgsl(names)
+    }
+}
+
+impl fmt::Debug for RawVolume {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let dtype = self.dtype();
+        write!(f, "RawVolume<{dtype}>{:?} on {:?}", self.shape, self.gpu)
+    }
+}
+
+impl Gpu {
+    /// Room for stored voxels and tables, and the word at which the tables begin.
+    ///
+    /// # Errors
+    /// [`ErrorKind::LimitExceeded`] when it is above what a shader can bind or count, [`ErrorKind::GpuOutOfMemory`],
+    /// [`ErrorKind::DeviceLost`].
+    pub(crate) fn raw_buffer(
+        &self,
+        shape: &[usize],
+        conversion: &Conversion,
+        plan: &Plan,
+    ) -> Result<(wgpu::Buffer, u64)> {
+        let voxels = crate::core::shape::voxels(shape)?;
+        let item = conversion.stored.size_bytes() as u64;
+        let tables = voxels.saturating_mul(item).div_ceil(4).max(1);
+        let table_bytes = 8 * wgsl::tables(conversion)
+            .map(|t| t.len() as u64)
+            .sum::<u64>();
+        let needed = tables.saturating_mul(4).saturating_add(table_bytes);
+        let allowed = self.limits().max_storage_buffer_binding_size;
+        // Shaders count voxels in u32, and with tables stored positions too.
+        let counted = match conversion.block {
+            0 => voxels,
+            _ => plan.stored_first + plan.stored_span(),
+        };
+        for (limit, needed, allowed) in [
+            ("max_storage_buffer_binding_size", needed, allowed),
+            ("u32 voxel number", counted, u32::MAX.into()),
+        ] {
+            if needed > allowed {
+                return Err(ErrorKind::LimitExceeded {
+                    limit,
+                    needed,
+                    allowed,
+                }
+                .into());
+            }
+        }
+        let usage = wgpu::BufferUsages::STORAGE
+            | wgpu::BufferUsages::COPY_SRC
+            | wgpu::BufferUsages::COPY_DST;
+        Ok((self.buffer("voxload raw", needed, usage, false)?, tables))
+    }
+
+    /// Copies the tables of a conversion to where they belong in the buffer; visible to what is submitted later.
+    ///
+    /// # Errors
+    /// [`ErrorKind::GpuOutOfMemory`], [`ErrorKind::DeviceLost`], [`ErrorKind::Gpu`].
+    pub(crate) fn write_tables(
+        &self,
+        buffer: &wgpu::Buffer,
+        tables: u64,
+        conversion: &Conversion,
+    ) -> Result<()> {
+        let mut words: Vec<u32> = Vec::new();
+        for table in wgsl::tables(conversion) {
+            words.extend(table.iter().flat_map(|&value| wgsl::words(value)));
+        }
+        if words.is_empty() {
+            return Ok(());
+        }
+        let bytes: &[u8] = bytemuck::cast_slice(&words);
+        self.guarded(bytes.len() as u64, || {
+            self.queue().write_buffer(buffer, 4 * tables, bytes);
+        })
+    }
+}
+
+/// Checks that values can be made of the stored type in a shader.
+///
+/// # Errors
+/// [`ErrorKind::DType`] for complex numbers and colours.
+pub(crate) fn check_stored(conversion: &Conversion) -> Result<()> {
+    let stored = conversion.stored;
+    if stored.is_complex() || stored.is_colour() {
+        return Err(Error::from(ErrorKind::DType {
+            stored: stored.to_string(),
+            wanted: "raw voxels on the GPU".to_owned(),
+        }));
+    }
+    Ok(())
+}

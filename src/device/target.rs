@@ -1,0 +1,152 @@
+//! [`BufferTarget`]: a place in a buffer of the caller's.
+
+use std::ops::Range;
+
+use crate::core::shape::dense_strides;
+use crate::error::{Error, Result};
+
+/// Where in a buffer of the caller's an array goes. Offset and strides are in elements of the array's type, so all are
+/// aligned; nothing but the array's elements is changed.
+#[derive(Debug, Clone)]
+pub struct BufferTarget<'a> {
+    /// The buffer: usage `STORAGE`, on the device that is asked, not mapped.
+    pub buffer: &'a wgpu::Buffer,
+    /// The element of the buffer that voxel `(0, 0, ..)` goes to.
+    pub offset: u64,
+    /// Elements from one voxel to the next along each axis, negative to go down; dense and column-major when absent.
+    /// Each axis must step over all that the axes of smaller strides reach, so that no two voxels share an element.
+    pub strides: Option<Vec<i64>>,
+}
+
+impl<'a> BufferTarget<'a> {
+    /// The start of a buffer.
+    pub fn new(buffer: &'a wgpu::Buffer) -> Self {
+        Self {
+            buffer,
+            offset: 0,
+            strides: None,
+        }
+    }
+
+    /// The same from this element on.
+    pub fn offset(mut self, elements: u64) -> Self {
+        self.offset = elements;
+        self
+    }
+
+    /// The same with these strides, in elements.
+    pub fn strides(mut self, strides: &[i64]) -> Self {
+        self.strides = Some(strides.to_vec());
+        self
+    }
+
+    /// The strides for an array of this shape, of elements of `item` bytes, checked.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Shape`] for strides of another number of axes, and when the array reaches out of the buffer;
+    /// [`crate::ErrorKind::Usage`] when voxels would share elements.
+    pub(crate) fn checked_strides(&self, shape: &[usize], item: u64) -> Result<Vec<i64>> {
+        let strides = match &self.strides {
+            Some(strides) => strides.clone(),
+            None => dense_strides(shape),
+        };
+        if strides.len() != shape.len() {
+            return Err(Error::shape(
+                &strides,
+                format_args!("{} strides, one for each axis of {shape:?}", shape.len()),
+            ));
+        }
+        if shape.contains(&0) {
+            return Ok(strides);
+        }
+        let range = reach(shape, &strides)?;
+        let start = i128::from(self.offset) + range.start;
+        let end = i128::from(self.offset) + range.end;
+        // Shaders see whole words.
+        let have = self.buffer.size() & !3;
+        if start < 0
+            || end
+                .checked_mul(item.into())
+                .is_none_or(|end| end > have.into())
+        {
+            return Err(Error::shape(
+                format_args!("elements {start} to {end} of {item} bytes"),
+                format_args!("elements within {have} bytes"),
+            ));
+        }
+        Ok(strides)
+    }
+}
+
+/// The range of elements that an array lies in, counted from its voxel `(0, 0, ..)`.
+fn reach(shape: &[usize], strides: &[i64]) -> Result<Range<i128>> {
+    let mut axes: Vec<(i128, i128)> = shape
+        .iter()
+        .zip(strides)
+        .filter(|&(&count, _)| count > 1)
+        .map(|(&count, &stride)| (count as i128, stride.into()))
+        .collect();
+    axes.sort_by_key(|&(_, stride)| stride.abs());
+    let (mut low, mut high) = (0i128, 0i128);
+    for (count, stride) in axes {
+        if stride.abs() <= high - low {
+            return Err(Error::usage(format_args!(
+                "strides {strides:?} for {shape:?}: voxels would share elements"
+            )));
+        }
+        // At most 2^64 steps of at most 2^63: two axes of that kind still fit.
+        let reach = (count - 1).saturating_mul(stride);
+        if reach < 0 {
+            low = low.saturating_add(reach);
+        } else {
+            high = high.saturating_add(reach);
+        }
+    }
+    Ok(low..high.saturating_add(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The elements that all voxels go to, one by one.
+    fn elements(shape: &[usize], strides: &[i64]) -> Vec<i64> {
+        let mut elements = vec![0];
+        for (&count, &stride) in shape.iter().zip(strides) {
+            elements = (0..count as i64)
+                .flat_map(|i| elements.iter().map(move |&at| at + i * stride))
+                .collect();
+        }
+        elements.sort_unstable();
+        elements
+    }
+
+    #[test]
+    fn no_two_voxels_share_an_element() {
+        let (mut accepted, mut refused) = (0, 0);
+        for shape in [[2, 3, 2], [1, 4, 3], [3, 1, 1]] {
+            for code in 0..19 * 19 * 19i64 {
+                let strides = [code % 19 - 9, code / 19 % 19 - 9, code / 361 - 9];
+                let all = elements(&shape, &strides);
+                let distinct = all.windows(2).all(|pair| pair[0] < pair[1]);
+                if let Ok(range) = reach(&shape, &strides) {
+                    assert!(distinct, "{shape:?} {strides:?}");
+                    assert_eq!(range.start, i128::from(all[0]));
+                    assert_eq!(range.end, i128::from(all[all.len() - 1]) + 1);
+                    accepted += 1;
+                } else {
+                    refused += 1;
+                }
+            }
+        }
+        assert!(accepted > 5000 && refused > 3000, "{accepted} {refused}");
+    }
+
+    #[test]
+    fn strides_beyond_all_bounds() {
+        let huge = [i64::MAX, i64::MIN, i64::MAX, 1];
+        assert!(reach(&[usize::MAX, usize::MAX, usize::MAX, 2], &huge).is_err());
+        let range = reach(&[usize::MAX, 2], &[i64::MIN, 1]).unwrap();
+        assert!(range.start < -(1 << 125) && range.end == 2);
+    }
+}

@@ -1,0 +1,357 @@
+//! [`Texture3d`]: a volume in a 3-D texture, for renderers.
+//!
+//! Kernels cannot write these formats. They write texels to a buffer in rows of multiples of 256 bytes, which is then
+//! copied to the texture: in slabs of whole slices when it would be large.
+
+use super::{Gpu, download};
+use crate::convert::texel::Texels;
+use crate::device::Target;
+use crate::error::{Error, ErrorKind, Result};
+use crate::plan::index::Index;
+
+/// Rows of a copy to a texture are multiples of this many bytes.
+const ROW_ALIGN: u64 = wgpu::COPY_BYTES_PER_ROW_ALIGNMENT as u64;
+
+/// Which voxels go to a texture, and as what.
+#[derive(Debug, Clone, Default)]
+pub struct TextureOptions {
+    /// What each texel is; f16 by default.
+    pub texels: Texels,
+    /// What to take of the image, at most three axes; when absent, the first frame: position 0 of every axis behind the
+    /// third.
+    pub index: Option<Index>,
+    /// Usages of the texture besides `TEXTURE_BINDING`, `COPY_SRC` and `COPY_DST`.
+    pub usage: Option<wgpu::TextureUsages>,
+}
+
+impl TextureOptions {
+    /// The first frame as these texels.
+    pub fn new(texels: Texels) -> Self {
+        Self {
+            texels,
+            ..Self::default()
+        }
+    }
+
+    /// The same of what an index takes.
+    pub fn index(mut self, index: Index) -> Self {
+        self.index = Some(index);
+        self
+    }
+
+    /// The index, of an array of so many axes.
+    pub(crate) fn index_of(&self, ndim: usize) -> Index {
+        let first_frame = || (3..ndim).fold(Index::new().ellipsis(), |index, _| index.at(0));
+        self.index.clone().unwrap_or_else(first_frame)
+    }
+}
+
+/// A volume in a 3-D texture: voxel `(i, j, k)` is texel `(i, j, k)`.
+#[derive(Debug, Clone)]
+pub struct Texture3d {
+    /// The texture, with one mip level.
+    pub texture: wgpu::Texture,
+    /// All of it, as a 3-D view.
+    pub view: wgpu::TextureView,
+    /// Texels along each axis; 1 for axes that the image has not.
+    pub shape: [usize; 3],
+    /// What the texels are.
+    pub texels: Texels,
+    /// wgpu's name of that.
+    pub format: wgpu::TextureFormat,
+    /// Whether nothing was lost: each texel gives back the value (in f64, after scaling) that it was made of. A unorm
+    /// texel `t` gives back `t * (hi - lo) / largest + lo`, computed in f64; a NaN is lost in these and only in these.
+    pub exact: bool,
+}
+
+/// The shape of a texture for an array of this shape.
+///
+/// # Errors
+/// [`ErrorKind::Shape`] for more than three axes, or an empty one.
+pub(crate) fn texture_shape(shape: &[usize]) -> Result<[usize; 3]> {
+    if shape.len() > 3 || shape.contains(&0) {
+        return Err(Error::shape(
+            shape,
+            "at most three axes, none empty, for a texture: take one frame by an index",
+        ));
+    }
+    let mut texels = [1; 3];
+    for (side, &count) in texels.iter_mut().zip(shape) {
+        *side = count;
+    }
+    Ok(texels)
+}
+
+impl Gpu {
+    /// Makes an empty texture for a volume, or says why the device cannot have it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::LimitExceeded`] for a side above `max_texture_dimension_3d`, [`ErrorKind::GpuUnsupported`] for
+    /// 16-bit unorm texels without their feature, [`ErrorKind::GpuOutOfMemory`], [`ErrorKind::DeviceLost`],
+    /// [`ErrorKind::Gpu`].
+    pub(crate) fn new_texture(
+        &self,
+        shape: [usize; 3],
+        options: &TextureOptions,
+    ) -> Result<Texture3d> {
+        self.can_hold(shape, options.texels)?;
+        self.check_lost()?;
+        let format = options.texels.format();
+        let [width, height, depth] = shape.map(|side| side as u32);
+        let usage = wgpu::TextureUsages::TEXTURE_BINDING
+            | wgpu::TextureUsages::COPY_SRC
+            | wgpu::TextureUsages::COPY_DST;
+        let bytes = shape.iter().product::<usize>() * options.texels.size_bytes();
+        self.guarded(bytes as u64, || {
+            let texture = self.device().create_texture(&wgpu::TextureDescriptor {
+                label: Some("voxload volume"),
+                size: wgpu::Extent3d {
+                    width,
+                    height,
+                    depth_or_array_layers: depth,
+                },
+                mip_level_count: 1,
+                sample_count: 1,
+                dimension: wgpu::TextureDimension::D3,
+                format,
+                usage: usage | options.usage.unwrap_or(wgpu::TextureUsages::empty()),
+                view_formats: &[],
+            });
+            Texture3d {
+                view: texture.create_view(&wgpu::TextureViewDescriptor::default()),
+                texture,
+                shape,
+                texels: options.texels,
+                format,
+                exact: true,
+            }
+        })
+    }
+
+    fn can_hold(&self, shape: [usize; 3], texels: Texels) -> Result<()> {
+        let allowed = self.limits().max_texture_dimension_3d;
+        for side in shape {
+            if side > allowed as usize {
+                return Err(ErrorKind::LimitExceeded {
+                    limit: "max_texture_dimension_3d",
+                    needed: side as u64,
+                    allowed: allowed.into(),
+                }
+                .into());
+            }
+        }
+        let norm16 = wgpu::Features::TEXTURE_FORMAT_16BIT_NORM;
+        if matches!(texels, Texels::R16Unorm(_)) && !self.device().features().contains(norm16) {
+            let missing = "16-bit unorm texels (TEXTURE_FORMAT_16BIT_NORM)".to_owned();
+            return Err(ErrorKind::GpuUnsupported(missing).into());
+        }
+        Ok(())
+    }
+}
+
+impl Gpu {
+    /// Writes all texels of a texture, first axis fastest and without gaps.
+    ///
+    /// # Errors
+    /// [`ErrorKind::GpuOutOfMemory`], [`ErrorKind::DeviceLost`], [`ErrorKind::Gpu`].
+    pub(crate) fn write_texels(
+        &self,
+        texture: &wgpu::Texture,
+        bytes: &[u8],
+        texels: Texels,
+    ) -> Result<()> {
+        self.check_lost()?;
+        let size = texture.size();
+        self.guarded(bytes.len() as u64, || {
+            self.queue().write_texture(
+                texture.as_image_copy(),
+                bytes,
+                wgpu::TexelCopyBufferLayout {
+                    offset: 0,
+                    bytes_per_row: Some(size.width * texels.size_bytes() as u32),
+                    rows_per_image: Some(size.height),
+                },
+                size,
+            );
+            self.queue().submit([]);
+        })?;
+        if self.answers() {
+            return Ok(());
+        }
+        self.device_lost();
+        Err(ErrorKind::DeviceLost.into())
+    }
+}
+
+/// Checks that a texture of the caller's can take a volume of this shape.
+///
+/// # Errors
+/// [`ErrorKind::Shape`] for another size, [`ErrorKind::Usage`] for another format or dimension, or without `COPY_DST`.
+pub(crate) fn check_texture(
+    texture: &wgpu::Texture,
+    shape: [usize; 3],
+    texels: Texels,
+) -> Result<()> {
+    let size = texture.size();
+    let found = [size.width, size.height, size.depth_or_array_layers].map(|side| side as usize);
+    if found != shape || texture.dimension() != wgpu::TextureDimension::D3 {
+        return Err(Error::shape(
+            format_args!("a texture of {found:?} ({:?})", texture.dimension()),
+            format_args!("a 3-D texture of {shape:?}"),
+        ));
+    }
+    if texture.format() != texels.format() {
+        return Err(Error::usage(format_args!(
+            "the texture's format is {:?}, not {:?}",
+            texture.format(),
+            texels.format()
+        )));
+    }
+    if !texture.usage().contains(wgpu::TextureUsages::COPY_DST) {
+        return Err(Error::usage(
+            "the texture to load into lacks usage COPY_DST",
+        ));
+    }
+    Ok(())
+}
+
+/// Texels on their way to a texture: a buffer for a slab of whole slices, and the word that tells of losses. It can be
+/// used for one slab after the other, and for one frame after the other.
+#[derive(Debug, Clone)]
+pub(crate) struct Slab {
+    shape: [usize; 3],
+    bytes_per_row: u64,
+    strides: [i64; 3],
+    slices: usize,
+    target: Target,
+    losses: wgpu::Buffer,
+}
+
+impl Slab {
+    /// Room for as many slices of a texture as fit `most_bytes`, at least one, at most all.
+    ///
+    /// # Errors
+    /// [`ErrorKind::LimitExceeded`] when a single slice is above the largest buffer, [`ErrorKind::GpuOutOfMemory`],
+    /// [`ErrorKind::DeviceLost`].
+    pub fn new(gpu: &Gpu, shape: [usize; 3], texels: Texels, most_bytes: u64) -> Result<Self> {
+        let item = texels.size_bytes() as u64;
+        let bytes_per_row = (shape[0] as u64 * item).next_multiple_of(ROW_ALIGN);
+        // Sides are at most those of a texture: nothing overflows.
+        let slice = bytes_per_row * shape[1] as u64;
+        let most_bytes = most_bytes.min(gpu.limits().max_buffer_size);
+        let slices = (most_bytes / slice).clamp(1, shape[2] as u64);
+        let usage = wgpu::BufferUsages::STORAGE
+            | wgpu::BufferUsages::COPY_SRC
+            | wgpu::BufferUsages::COPY_DST;
+        let losses = gpu.buffer("voxload losses", 4, usage, false)?;
+        Ok(Self {
+            shape,
+            bytes_per_row,
+            strides: [1, bytes_per_row / item, slice / item].map(|stride| stride as i64),
+            slices: slices as usize,
+            target: Target {
+                buffer: gpu.buffer("voxload texels", slice * slices, usage, false)?,
+                losses: Some(losses.clone()),
+            },
+            losses,
+        })
+    }
+
+    /// The ranges of slices that fit, one after the other.
+    pub fn ranges(&self) -> impl Iterator<Item = std::ops::Range<usize>> + use<> {
+        let (depth, slices) = (self.shape[2], self.slices);
+        (0..depth)
+            .step_by(slices)
+            .map(move |start| start..depth.min(start + slices))
+    }
+
+    /// Texels from one to the next along each axis of the texture.
+    pub fn strides(&self) -> &[i64; 3] {
+        &self.strides
+    }
+
+    /// Bytes of all slices of the texture in padded rows.
+    pub fn frame_bytes(&self) -> u64 {
+        self.bytes_per_row * self.shape[1] as u64 * self.shape[2] as u64
+    }
+
+    /// The word that becomes 1 when a value was lost.
+    pub fn losses(&self) -> &wgpu::Buffer {
+        &self.losses
+    }
+
+    /// What a load of the slab goes to.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// Records the copy of the slab to these slices of a texture.
+    pub fn record_copy(
+        &self,
+        slices: &std::ops::Range<usize>,
+        texture: &wgpu::Texture,
+        encoder: &mut wgpu::CommandEncoder,
+    ) {
+        encoder.copy_buffer_to_texture(
+            wgpu::TexelCopyBufferInfo {
+                buffer: &self.target.buffer,
+                layout: wgpu::TexelCopyBufferLayout {
+                    offset: 0,
+                    bytes_per_row: Some(self.bytes_per_row as u32),
+                    rows_per_image: Some(self.shape[1] as u32),
+                },
+            },
+            self.destination(slices, texture),
+            self.extent(slices),
+        );
+    }
+
+    /// Submits the copy of the slab to these slices of a texture.
+    pub fn copy(
+        &self,
+        gpu: &Gpu,
+        slices: &std::ops::Range<usize>,
+        texture: &wgpu::Texture,
+    ) -> Result<()> {
+        gpu.guarded(0, || {
+            let mut encoder = gpu.device().create_command_encoder(&Default::default());
+            self.record_copy(slices, texture, &mut encoder);
+            gpu.queue().submit([encoder.finish()]);
+        })
+    }
+
+    /// Waits for all that was submitted, and tells whether nothing was lost since the last reset.
+    ///
+    /// # Errors
+    /// [`ErrorKind::DeviceLost`], [`ErrorKind::Gpu`].
+    pub fn wait(&self, gpu: &Gpu) -> Result<bool> {
+        let mut losses = [0; 4];
+        download::copy_bytes(gpu, &self.losses, 0, &mut losses)?;
+        Ok(losses == [0; 4])
+    }
+
+    fn destination<'a>(
+        &self,
+        slices: &std::ops::Range<usize>,
+        texture: &'a wgpu::Texture,
+    ) -> wgpu::TexelCopyTextureInfo<'a> {
+        wgpu::TexelCopyTextureInfo {
+            texture,
+            mip_level: 0,
+            origin: wgpu::Origin3d {
+                x: 0,
+                y: 0,
+                z: slices.start as u32,
+            },
+            aspect: wgpu::TextureAspect::All,
+        }
+    }
+
+    fn extent(&self, slices: &std::ops::Range<usize>) -> wgpu::Extent3d {
+        wgpu::Extent3d {
+            width: self.shape[0] as u32,
+            height: self.shape[1] as u32,
+            depth_or_array_layers: slices.len() as u32,
+        }
+    }
+}

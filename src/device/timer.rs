@@ -1,0 +1,123 @@
+//! Timestamps around what the device does with a slot. They are allowed on passes only, so an empty pass stands on
+//! either side.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::Gpu;
+use crate::error::Result;
+use crate::read::trace::Tracer;
+
+/// Bytes of two timestamps.
+const PAIR_BYTES: u64 = 16;
+
+/// Two timestamps for each slot of a ring, and the way back for them.
+pub(crate) struct Timer {
+    set: wgpu::QuerySet,
+    resolved: wgpu::Buffer,
+    slots: Vec<Reading>,
+    nanos_per_tick: f64,
+    tracer: Arc<Tracer>,
+}
+
+struct Reading {
+    buffer: wgpu::Buffer,
+    /// Whether it is on its way: nothing else may be written to it then.
+    under_way: Arc<AtomicBool>,
+}
+
+impl Timer {
+    /// A timer for so many slots, where the device has timestamps.
+    ///
+    /// # Errors
+    /// As [`Gpu::buffer`].
+    pub fn new(gpu: &Gpu, slots: usize, tracer: &Arc<Tracer>) -> Result<Option<Self>> {
+        let features = gpu.device().features();
+        if !features.contains(wgpu::Features::TIMESTAMP_QUERY) {
+            return Ok(None);
+        }
+        let set = gpu.guarded(0, || {
+            gpu.device().create_query_set(&wgpu::QuerySetDescriptor {
+                label: Some("voxload timestamps"),
+                ty: wgpu::QueryType::Timestamp,
+                count: 2 * slots as u32,
+            })
+        })?;
+        let resolve = wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC;
+        let read = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
+        let size = slots as u64 * wgpu::QUERY_RESOLVE_BUFFER_ALIGNMENT;
+        let reading = |_| {
+            Ok(Reading {
+                buffer: gpu.buffer("voxload timestamps", PAIR_BYTES, read, false)?,
+                under_way: Arc::default(),
+            })
+        };
+        tracer.device_is_timed();
+        Ok(Some(Self {
+            set,
+            resolved: gpu.buffer("voxload timestamps", size, resolve, false)?,
+            slots: (0..slots).map(reading).collect::<Result<_>>()?,
+            nanos_per_tick: gpu.queue().get_timestamp_period().into(),
+            tracer: Arc::clone(tracer),
+        }))
+    }
+
+    /// Records `work` on a slot between two timestamps, unless earlier ones are still on their way; says whether.
+    pub fn around(
+        &self,
+        slot: usize,
+        encoder: &mut wgpu::CommandEncoder,
+        work: impl FnOnce(&mut wgpu::CommandEncoder),
+    ) -> bool {
+        let reading = self.slots.get(slot);
+        let Some(reading) = reading.filter(|slot| !slot.under_way.load(Ordering::Acquire)) else {
+            work(encoder);
+            return false;
+        };
+        let first = 2 * slot as u32;
+        self.stamp(encoder, first);
+        work(encoder);
+        self.stamp(encoder, first + 1);
+        let place = slot as u64 * wgpu::QUERY_RESOLVE_BUFFER_ALIGNMENT;
+        encoder.resolve_query_set(&self.set, first..first + 2, &self.resolved, place);
+        encoder.copy_buffer_to_buffer(&self.resolved, place, &reading.buffer, 0, PAIR_BYTES);
+        reading.under_way.store(true, Ordering::Release);
+        true
+    }
+
+    fn stamp(&self, encoder: &mut wgpu::CommandEncoder, query: u32) {
+        drop(encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
+            label: Some("voxload timestamp"),
+            timestamp_writes: Some(wgpu::ComputePassTimestampWrites {
+                query_set: &self.set,
+                beginning_of_pass_write_index: None,
+                end_of_pass_write_index: Some(query),
+            }),
+        }));
+    }
+
+    /// Asks for a slot's timestamps, after the submission in which [`Self::around`] recorded them. They are added up when they come.
+    pub fn read(&self, slot: usize) {
+        let Some(reading) = self.slots.get(slot) else {
+            return;
+        };
+        let (buffer, under_way) = (reading.buffer.clone(), Arc::clone(&reading.under_way));
+        let (tracer, nanos_per_tick) = (Arc::clone(&self.tracer), self.nanos_per_tick);
+        reading
+            .buffer
+            .map_async(wgpu::MapMode::Read, .., move |result| {
+                if result.is_err() {
+                    return;
+                }
+                let ticks = buffer.get_mapped_range(..).ok().and_then(|view| {
+                    let stamps: [u8; PAIR_BYTES as usize] = (*view).try_into().ok()?;
+                    let [begin, end]: [u64; 2] = bytemuck::cast(stamps);
+                    end.checked_sub(begin)
+                });
+                buffer.unmap();
+                let nanos = ticks.unwrap_or_default() as f64 * nanos_per_tick;
+                tracer.device(nanos as u64);
+                under_way.store(false, Ordering::Release);
+            });
+    }
+}

@@ -1,0 +1,238 @@
+//! Statistics of an image's values, read and reduced piece by piece: no array of all of them is ever made.
+
+#[cfg(feature = "gpu")]
+pub(crate) mod device;
+mod histogram;
+mod moments;
+mod temporal;
+
+pub use histogram::Histogram;
+pub use temporal::{TemporalAccumulator, TemporalStatistics};
+
+use crate::array::HostArray;
+use crate::core::shape::voxels;
+use crate::error::{Error, ErrorKind, Result};
+use crate::float::Float;
+use crate::image::DataobjImage;
+use crate::plan::index::Index;
+use crate::read::proxy::ArrayProxy;
+use moments::{Collector, Moments};
+use temporal::Series;
+
+/// Values after which blocks begin anew: what a device keeps of a run is fetched at its end.
+pub(crate) const RUN: u64 = 1 << 26;
+
+/// What is to be found out.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct StatisticsOptions {
+    bins: Option<usize>,
+    window: Option<(f64, f64)>,
+}
+
+impl StatisticsOptions {
+    /// Count, extremes, mean and standard deviation; no histogram.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A histogram of so many bins as well; from the smallest to the largest value, which takes a second pass over the
+    /// file, unless [`Self::window`] says otherwise.
+    pub fn histogram(mut self, bins: usize) -> Self {
+        self.bins = Some(bins);
+        self
+    }
+
+    /// The histogram's window, in the units of the values; what lies outside is not in it.
+    pub fn window(mut self, low: f64, high: f64) -> Self {
+        self.window = Some((low, high));
+        self
+    }
+}
+
+/// What all values of an image are like.
+///
+/// NaN and infinities are counted and otherwise left out. Extremes and counts are exact. Mean and standard deviation
+/// are summed in f64 from differences within blocks of 16384 values: the relative error is below 1e-10 of the spread
+/// for any number of values below 2^40. The CPU and every GPU add in the same order, so all give the same bits.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Statistics {
+    /// Finite values.
+    pub count: u64,
+    /// NaN and infinities.
+    pub non_finite: u64,
+    /// The smallest finite value (-0 is below 0); NaN when there is none, as for the others.
+    pub min: f64,
+    /// The largest finite value.
+    pub max: f64,
+    /// The mean of the finite values.
+    pub mean: f64,
+    /// Their standard deviation (of the population: divided by their number).
+    pub std: f64,
+    /// How they are distributed, when that was asked for.
+    pub histogram: Option<Histogram>,
+}
+
+impl Statistics {
+    fn new(moments: Moments, histogram: Option<Histogram>) -> Self {
+        let or_nan = |value| match moments.finite {
+            0 => f64::NAN,
+            _ => value,
+        };
+        Self {
+            count: moments.finite,
+            non_finite: moments.non_finite,
+            min: or_nan(moments.min),
+            max: or_nan(moments.max),
+            mean: or_nan(moments.mean()),
+            std: or_nan((moments.squares / moments.finite as f64).sqrt()),
+            histogram,
+        }
+    }
+}
+
+/// Two passes where the histogram's window is that of the values, else one: `pass` makes one over all values.
+fn passes<T: Float>(
+    options: &StatisticsOptions,
+    mut pass: impl FnMut(Option<&mut Histogram>) -> Result<Moments>,
+) -> Result<Statistics> {
+    let Some(bins) = options.bins else {
+        return Ok(Statistics::new(pass(None)?, None));
+    };
+    let window = match options.window {
+        Some(window) => window,
+        None => {
+            // Refused before the work is done.
+            Histogram::new::<T>(bins, (0.0, 1.0))?;
+            let moments = pass(None)?;
+            match moments.finite {
+                // As numpy has it of no values.
+                0 => (0.0, 1.0),
+                _ => (moments.min, moments.max),
+            }
+        }
+    };
+    let mut histogram = Histogram::new::<T>(bins, window)?;
+    let moments = pass(Some(&mut histogram))?;
+    Ok(Statistics::new(moments, Some(histogram)))
+}
+
+/// One pass over all values.
+struct Pass<'a, T> {
+    collector: Collector<T>,
+    histogram: Option<&'a mut Histogram>,
+}
+
+impl<'a, T: Float> Pass<'a, T> {
+    fn new(histogram: Option<&'a mut Histogram>) -> Self {
+        Self {
+            collector: Collector::new(),
+            histogram,
+        }
+    }
+
+    fn take(&mut self, values: &[T]) {
+        self.collector.take(values);
+        if let Some(histogram) = &mut self.histogram {
+            histogram.take(values);
+        }
+    }
+
+    /// Takes what a proxy shows, in stored order.
+    fn read(mut self, proxy: &ArrayProxy) -> Result<Moments> {
+        for run in proxy.in_stored_order(RUN)? {
+            proxy.for_each_slab(&run, |values| self.take(values))?;
+            self.collector.end_block();
+        }
+        proxy.check_end_if_whole()?;
+        Ok(self.collector.moments())
+    }
+
+    fn all(mut self, values: &[T]) -> Moments {
+        for run in values.chunks(RUN as usize) {
+            self.take(run);
+            self.collector.end_block();
+        }
+        self.collector.moments()
+    }
+}
+
+impl DataobjImage {
+    /// Statistics of the values of [`Self::get_fdata`] as `T` (kept and edited ones where there are any), on the CPU.
+    ///
+    /// Reads the file once, or twice for a histogram without a window, in pieces of a few MiB.
+    ///
+    /// # Errors
+    /// As [`crate::ArrayProxy::read`]; [`crate::ErrorKind::Usage`] for a histogram of no bins or too many, or over a
+    /// window that is not finite.
+    pub fn statistics<T: Float>(&self, options: &StatisticsOptions) -> Result<Statistics> {
+        match self.values_at_hand::<T>()? {
+            AtHand::Values(values) => statistics_of(options, values.as_slice()),
+            AtHand::File(proxy) => {
+                passes::<T>(options, |histogram| Pass::<T>::new(histogram).read(proxy))
+            }
+        }
+    }
+
+    /// Mean, standard deviation and temporal signal-to-noise ratio of each voxel over the last axis, on the CPU; of the
+    /// values of [`Self::get_fdata`] as `T`, computed in f64 and rounded once.
+    ///
+    /// Reads frame by frame: memory is that of a frame (32 bytes a voxel and the results), for any number of frames.
+    ///
+    /// # Errors
+    /// As [`crate::ArrayProxy::read`]; [`crate::ErrorKind::Usage`] for fewer than two axes.
+    pub fn temporal_statistics<T: Float>(&self) -> Result<TemporalStatistics<T>> {
+        let (frame, frames) = frame_shape(self.shape())?;
+        let mut over_time = TemporalAccumulator::new(&frame)?;
+        let voxels = over_time.voxels();
+        match self.values_at_hand::<T>()? {
+            AtHand::Values(values) => {
+                for t in 0..frames {
+                    over_time.take(&values.as_slice()[t * voxels..][..voxels])?;
+                }
+            }
+            AtHand::File(proxy) => {
+                let mut values = vec![T::zeroed(); voxels];
+                for t in 0..frames {
+                    proxy.slice_into(&Index::new().ellipsis().at(t as i64), &mut values)?;
+                    over_time.take(&values)?;
+                }
+                proxy.check_end_if_whole()?;
+            }
+        }
+        over_time.statistics()
+    }
+}
+
+/// Where an image's values are to be had.
+pub(crate) enum AtHand<'a, T> {
+    /// In memory: kept, edited, or the image's own.
+    Values(HostArray<T>),
+    /// In a file.
+    File(&'a ArrayProxy),
+}
+
+fn statistics_of<T: Float>(options: &StatisticsOptions, values: &[T]) -> Result<Statistics> {
+    passes::<T>(options, |histogram| Ok(Pass::new(histogram).all(values)))
+}
+
+/// The shape of a frame, and how many there are.
+fn frame_shape(shape: &[usize]) -> Result<(Vec<usize>, usize)> {
+    match shape {
+        [frame @ .., frames] if !frame.is_empty() => Ok((frame.to_vec(), *frames)),
+        _ => Err(Error::usage(format_args!(
+            "statistics over time of an image of shape {shape:?}: there is no axis of time"
+        ))),
+    }
+}
+
+fn room_for(frame: &[usize]) -> Result<Vec<Series>> {
+    let count = voxels(frame)?;
+    let needed = count.saturating_mul(size_of::<Series>() as u64);
+    let mut series = Vec::new();
+    let count = usize::try_from(count).map_err(|_| ErrorKind::OutOfMemory { needed })?;
+    series
+        .try_reserve_exact(count)
+        .map_err(|_| ErrorKind::OutOfMemory { needed })?;
+    series.resize(count, Series::default());
+    Ok(series)
+}

@@ -1,0 +1,167 @@
+//! Statistics over time, one series for each voxel of a frame.
+
+use rayon::prelude::*;
+
+use super::moments::not_below_zero;
+use super::room_for;
+use crate::array::HostArray;
+use crate::error::{Error, Result};
+use crate::float::Float;
+
+/// Voxels that one thread works on at a time.
+const PIECE: usize = 1 << 14;
+
+/// Mean, spread and temporal signal-to-noise ratio of each voxel over the last axis.
+#[derive(Debug, Clone)]
+pub struct TemporalStatistics<T: Float> {
+    /// The mean of the finite values of each voxel; NaN where there are none. Of the image's shape without the last
+    /// axis.
+    pub mean: HostArray<T>,
+    /// The standard deviation (of the population: divided by their number), of the same shape.
+    pub std: HostArray<T>,
+    /// Mean divided by standard deviation; 0 where the latter is 0, NaN without finite values.
+    pub tsnr: HostArray<T>,
+    /// Values that are not finite, over all voxels and frames.
+    pub non_finite: u64,
+}
+
+/// Statistics over time of frames that are handed over one by one: some frames of a series, those of several files, or
+/// all of one with something else to do between them. In the end the bits of
+/// [`DataobjImage::temporal_statistics`](crate::DataobjImage::temporal_statistics) of the same frames in the same order.
+///
+/// ```no_run
+/// # fn main() -> voxload::Result<()> {
+/// use voxload::{FrameOptions, TemporalAccumulator};
+/// let bold = voxload::load("bold.nii.gz")?;
+/// let mut over_time = TemporalAccumulator::new(&bold.shape()[..3])?;
+/// // Without the first four frames, before the signal is steady.
+/// for frame in bold.frames::<f64>(FrameOptions::new().range(4..))? {
+///     over_time.take(frame?.as_slice())?;
+/// }
+/// let tsnr = over_time.statistics::<f32>()?.tsnr;
+/// # let _ = tsnr;
+/// # Ok(()) }
+/// ```
+///
+/// Memory is 32 bytes a voxel, whatever the number of frames.
+#[derive(Debug, Clone)]
+pub struct TemporalAccumulator {
+    shape: Vec<usize>,
+    series: Vec<Series>,
+    frames: u64,
+}
+
+impl TemporalAccumulator {
+    /// No frames yet, of this shape.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Header`] when the shape's voxels cannot be counted, [`crate::ErrorKind::OutOfMemory`].
+    pub fn new(frame_shape: &[usize]) -> Result<Self> {
+        Ok(Self {
+            shape: frame_shape.to_vec(),
+            series: room_for(frame_shape)?,
+            frames: 0,
+        })
+    }
+
+    /// Takes one frame, the first axis fastest, on all threads.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Shape`] for a frame of another length.
+    pub fn take<T: Float>(&mut self, frame: &[T]) -> Result<()> {
+        if frame.len() != self.series.len() {
+            let found = format!("a frame of {} values", frame.len());
+            return Err(Error::shape(found, format!("{:?}", self.shape)));
+        }
+        take_frame(&mut self.series, frame);
+        self.frames += 1;
+        Ok(())
+    }
+
+    /// How many frames were taken.
+    pub fn frames(&self) -> u64 {
+        self.frames
+    }
+
+    /// Voxels of a frame.
+    pub(super) fn voxels(&self) -> usize {
+        self.series.len()
+    }
+
+    /// What is known of the frames so far, computed in f64 and rounded once.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Header`] when the shape's voxels cannot be counted, which [`Self::new`] finds first.
+    pub fn statistics<T: Float>(&self) -> Result<TemporalStatistics<T>> {
+        summarised(&self.series, &self.shape, self.frames)
+    }
+}
+
+/// What is known of one voxel so far: sums of `value - pivot` over its finite values, where the pivot is the first of
+/// them. The layout is that of the state in `statistics.wgsl`.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct Series {
+    pub finite: u32,
+    pub pivot: f64,
+    pub sum: f64,
+    pub squares: f64,
+}
+
+impl Series {
+    #[inline(always)]
+    fn take(&mut self, value: f64) {
+        if !value.is_finite() {
+            return;
+        }
+        if self.finite == 0 {
+            self.pivot = value;
+        }
+        self.finite += 1;
+        let difference = value - self.pivot;
+        self.sum += difference;
+        self.squares += difference * difference;
+    }
+
+    /// Mean, standard deviation, ratio.
+    fn summary(&self) -> [f64; 3] {
+        if self.finite == 0 {
+            return [f64::NAN; 3];
+        }
+        let n = f64::from(self.finite);
+        let mean = self.pivot + self.sum / n;
+        let std = (not_below_zero(self.squares - self.sum * self.sum / n) / n).sqrt();
+        let ratio = if std == 0.0 { 0.0 } else { mean / std };
+        [mean, std, ratio]
+    }
+}
+
+/// Takes one frame, on all threads.
+fn take_frame<T: Float>(series: &mut [Series], frame: &[T]) {
+    series
+        .par_chunks_mut(PIECE)
+        .zip(frame.par_chunks(PIECE))
+        .for_each(|(series, values)| {
+            for (series, &value) in series.iter_mut().zip(values) {
+                series.take(value.to_f64());
+            }
+        });
+}
+
+/// The statistics of a frame of this shape, after so many frames.
+pub(super) fn summarised<T: Float>(
+    series: &[Series],
+    shape: &[usize],
+    frames: u64,
+) -> Result<TemporalStatistics<T>> {
+    let finite: u64 = series.iter().map(|series| u64::from(series.finite)).sum();
+    let map = |which: fn([f64; 3]) -> f64| {
+        let values = series.par_iter().map(|s| T::from_f64(which(s.summary())));
+        HostArray::from_vec(shape, values.collect())
+    };
+    Ok(TemporalStatistics {
+        mean: map(|[mean, _, _]| mean)?,
+        std: map(|[_, std, _]| std)?,
+        tsnr: map(|[_, _, tsnr]| tsnr)?,
+        non_finite: series.len() as u64 * frames - finite,
+    })
+}

@@ -1,0 +1,255 @@
+//! The CPU kernel: chosen once for a [`Conversion`], then run over boxes of voxels by all threads.
+
+use std::ops::Range;
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use rayon::prelude::*;
+
+use crate::array::Element;
+use crate::convert::kernels::Kernel;
+use crate::convert::{Conversion, place};
+use crate::error::Result;
+use crate::plan::Plan;
+use crate::read::inflated::WholeRead;
+use crate::source::{Access, Session, Source};
+
+/// Output bytes that one thread takes at a time, at most: they stay in its cache.
+pub(super) const PIECE_BYTES: u64 = 1 << 20;
+
+/// And at least: less is not worth a thread.
+const LEAST_PIECE_BYTES: u64 = 128 << 10;
+
+/// Pieces for each thread of an output of few pieces, so that none waits long for the last.
+const SHARES: u64 = 2;
+
+/// Voxels along the axis closest in the file that a piece should have.
+const CLOSEST: u64 = 32;
+
+/// Stored bytes that are read at a time where they have to be read.
+const READ_BYTES: u64 = 1 << 20;
+
+/// Where a volume's stored voxels are.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stored<'a> {
+    pub source: &'a Source,
+    /// Byte of the source at which the first voxel begins.
+    pub offset: u64,
+}
+
+/// Whether a read takes the whole array, so that the end of the stream is to be checked as well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extent {
+    Whole,
+    Part,
+}
+
+/// Converts the voxels of a plan into `out`, which the plan fills densely.
+///
+/// # Errors
+/// What reading the source gives; `out` then holds an unspecified part of the result.
+pub(crate) fn convert_into<O: Element>(
+    conversion: &Conversion,
+    stored: Stored<'_>,
+    plan: &Plan,
+    extent: Extent,
+    out: &mut [O],
+) -> Result<()> {
+    let kernel = Kernel::<O>::new(conversion)?;
+    let plan = plan.coalesced(conversion.block);
+    let job = Job {
+        kernel: &kernel,
+        item: conversion.stored.size_bytes() as u64,
+        offset: stored.offset,
+    };
+    if let Source::Gzip(gzip) = stored.source
+        && extent == Extent::Whole
+        && plan.is_in_order()
+    {
+        let whole = WholeRead {
+            kernel: &kernel,
+            gzip,
+            offset: stored.offset,
+        };
+        return whole.run(out);
+    }
+    let session = stored.source.begin()?;
+    if let Some(bytes) = session.bytes() {
+        job.in_memory(bytes, &plan, out)?;
+    } else if stored.source.access() == Access::Random {
+        job.by_position(&session, &plan, out)?;
+    } else {
+        job.in_order(&session, &plan, out)?;
+    }
+    match extent {
+        Extent::Whole => session.finish(job.byte_range(&plan).end),
+        Extent::Part => session.end(),
+    }
+}
+
+/// The same from voxels in memory, the first at the start of `bytes`.
+///
+/// # Errors
+/// [`crate::ErrorKind::DType`] and [`crate::ErrorKind::Truncated`].
+pub(crate) fn convert_bytes<O: Element>(
+    conversion: &Conversion,
+    bytes: &[u8],
+    plan: &Plan,
+    out: &mut [O],
+) -> Result<()> {
+    let job = Job {
+        kernel: &Kernel::<O>::new(conversion)?,
+        item: conversion.stored.size_bytes() as u64,
+        offset: 0,
+    };
+    job.in_memory(bytes, &plan.coalesced(conversion.block), out)
+}
+
+struct Job<'a, O> {
+    kernel: &'a Kernel<O>,
+    /// Bytes of a stored voxel.
+    item: u64,
+    offset: u64,
+}
+
+impl<O: Element> Job<'_, O> {
+    /// From bytes in memory, straight to their places.
+    fn in_memory(&self, bytes: &[u8], plan: &Plan, out: &mut [O]) -> Result<()> {
+        let strides: Vec<u64> = plan.axes.iter().map(|axis| axis.stored).collect();
+        for_pieces(plan, out, shared_piece_bytes::<O>(plan), |piece, out| {
+            let range = self.byte_range(piece);
+            let have = bytes.len() as u64;
+            let need = range.end;
+            let part = bytes
+                .get(range.start as usize..range.end as usize)
+                .ok_or_else(|| crate::source::truncated("voxel data", have, need))?;
+            let strides = if piece.axes.len() == strides.len() {
+                strides.clone()
+            } else {
+                piece.axes.iter().map(|axis| axis.stored).collect()
+            };
+            place::place(self.kernel, part, &strides, piece, out);
+            Ok(())
+        })
+    }
+
+    /// By positioned reads, several threads at once.
+    fn by_position(&self, session: &Session<'_>, plan: &Plan, out: &mut [O]) -> Result<()> {
+        // Pieces are as large for small outputs: each is a read.
+        for_pieces(plan, out, PIECE_BYTES, |piece, out| {
+            let mut buffer = Vec::new();
+            for tile in piece.tiles(self.item, READ_BYTES / self.item, u64::MAX) {
+                self.read_and_place(session, &tile, piece.out_range().start, &mut buffer, out)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// From the start of the stream to its end.
+    fn in_order(&self, session: &Session<'_>, plan: &Plan, out: &mut [O]) -> Result<()> {
+        let mut buffer = Vec::new();
+        for tile in plan.tiles(self.item, READ_BYTES / self.item, u64::MAX) {
+            self.read_and_place(session, &tile, 0, &mut buffer, out)?;
+        }
+        Ok(())
+    }
+
+    fn read_and_place(
+        &self,
+        session: &Session<'_>,
+        tile: &Plan,
+        out_base: u64,
+        buffer: &mut Vec<u8>,
+        out: &mut [O],
+    ) -> Result<()> {
+        let gather = tile.gather(self.item);
+        let run_bytes = (gather.run * self.item) as usize;
+        buffer.resize((gather.total * self.item) as usize, 0);
+        for (start, run) in gather.run_starts().zip(buffer.chunks_exact_mut(run_bytes)) {
+            let at = self.offset + (tile.stored_first + start) * self.item;
+            session.read_at(at, run)?;
+        }
+        let mut tile = tile.clone();
+        tile.out_first -= out_base;
+        place::place(self.kernel, buffer, &gather.strides, &tile, out);
+        Ok(())
+    }
+
+    /// The bytes that hold a box, from the first to the last.
+    fn byte_range(&self, plan: &Plan) -> Range<u64> {
+        let start = self.offset + plan.stored_first * self.item;
+        start..start + plan.stored_span() * self.item
+    }
+}
+
+/// Runs `work` on pieces of the plan and their places in the output, on all threads. The pieces' output
+/// positions count from the start of their own place.
+fn for_pieces<O: Element>(
+    plan: &Plan,
+    out: &mut [O],
+    piece_bytes: u64,
+    work: impl Fn(&Plan, &mut [O]) -> Result<()> + Sync,
+) -> Result<()> {
+    let pieces = plan.split_output(piece_elements(plan, piece_bytes / size_of::<O>() as u64));
+    if let [only] = pieces.as_slice() {
+        return work(only, out);
+    }
+    let mut rest = out;
+    let mut places = Vec::with_capacity(pieces.len());
+    for mut piece in pieces {
+        let range = piece.out_range();
+        let (place, behind) = rest.split_at_mut((range.end - range.start) as usize);
+        rest = behind;
+        piece.out_first -= range.start;
+        places.push((piece, place));
+    }
+    let work = |(piece, place): (Plan, &mut [O])| work(&piece, place);
+    // Threads that take pieces by turns meet in the same huge pages; where there are many pieces each has a part for itself.
+    match places.len() as u64 > SHARES * rayon::current_num_threads() as u64 {
+        true => places.into_par_iter().try_for_each(work),
+        false => share_out(places, work),
+    }
+}
+
+/// Runs `work` on all items: this thread begins at once, others take what is left as they wake up.
+fn share_out<I: Send>(items: Vec<I>, work: impl Fn(I) -> Result<()> + Sync) -> Result<()> {
+    let helpers = rayon::current_num_threads()
+        .min(items.len())
+        .saturating_sub(1);
+    let left = Mutex::new(items.into_iter());
+    let next = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let failed = OnceLock::new();
+    let take = || {
+        while failed.get().is_none()
+            && let Some(item) = next()
+        {
+            if let Err(error) = work(item) {
+                // The first error is as good as any other.
+                let _ = failed.set(error);
+            }
+        }
+    };
+    rayon::in_place_scope(|scope| {
+        for _ in 0..helpers {
+            scope.spawn(|_| take());
+        }
+        take();
+    });
+    failed.into_inner().map_or(Ok(()), Err)
+}
+
+/// Output bytes of a piece where nothing but the threads' time depends on it.
+fn shared_piece_bytes<O>(plan: &Plan) -> u64 {
+    let shares = SHARES * rayon::current_num_threads() as u64;
+    (plan.len() * size_of::<O>() as u64 / shares).clamp(LEAST_PIECE_BYTES, PIECE_BYTES)
+}
+
+/// Elements of the output in a piece, `elements` where they lie well. Where the axis closest in the file is the slowest of
+/// the output, a piece has a cache line of it, or every line would be read once for each piece that has a part of it.
+fn piece_elements(plan: &Plan, elements: u64) -> u64 {
+    match plan.axes.as_slice() {
+        [closest, others @ ..] if others.iter().all(|axis| axis.out.abs() < closest.out.abs()) => {
+            elements.max(plan.len() / closest.count.max(1) * CLOSEST.min(closest.count))
+        }
+        _ => elements,
+    }
+}

@@ -1,0 +1,329 @@
+//! Whole reads of gzip files whose voxels stand in the output's order, converted while they are in cache or in
+//! place, so that no more memory is held than the output.
+
+use std::mem;
+use std::ops::Range;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use rayon::prelude::*;
+
+use super::host::PIECE_BYTES;
+use crate::array::Element;
+use crate::convert::kernels::Kernel;
+use crate::error::{Error, ErrorKind, Result};
+use crate::source::gzip::{Chunks, GzipSource};
+
+/// Voxels that are not worth a round of all threads.
+const FEW_VOXELS: usize = 16 << 10;
+
+/// Inflated bytes that stay in the second-level cache; a multiple of every voxel's size.
+const STREAM_BYTES: usize = 512 << 10;
+
+/// Pieces on their way from the inflating thread to the converting one.
+const PIECES: usize = 4;
+
+/// Bytes behind the voxels that still let the file be inflated in one shot.
+const MOST_BEHIND: usize = 1 << 20;
+
+/// The largest stored voxel.
+const MOST_ITEM_BYTES: usize = 16;
+
+/// A whole read: `out` has a place for each voxel, in stored order.
+pub(super) struct WholeRead<'a, O> {
+    pub kernel: &'a Kernel<O>,
+    pub gzip: &'a GzipSource,
+    /// Inflated byte at which the first voxel begins.
+    pub offset: u64,
+}
+
+impl<O: Element> WholeRead<'_, O> {
+    /// Reads and checks the file to its end.
+    ///
+    /// # Errors
+    /// What [`GzipSource::pieces`] gives; `out` then holds an unspecified part.
+    pub fn run(&self, out: &mut [O]) -> Result<()> {
+        if let Some(chunks) = self.gzip.chunks()?
+            && self.chunk_by_chunk(&chunks, out)?
+        {
+            return Ok(());
+        }
+        if self.side_by_side(out)? || self.in_place(out)? {
+            return Ok(());
+        }
+        self.piece_by_piece(out)
+    }
+
+    fn item(&self) -> usize {
+        self.kernel.item()
+    }
+
+    /// Inflated byte behind the last voxel.
+    fn end(&self, out: &[O]) -> u64 {
+        self.offset + (out.len() * self.item()) as u64
+    }
+
+    /// Converts voxels that stand together, the first being stored voxel `first`.
+    fn convert(&self, bytes: &[u8], out: &mut [O], first: u64) {
+        let block = self.kernel.block();
+        if block == 0 {
+            return self.kernel.row(bytes, out, first);
+        }
+        // Each run of one entry of the scaling tables by itself.
+        let (mut bytes, mut out, mut first) = (bytes, out, first);
+        while !out.is_empty() {
+            let run = usize::try_from(block - first % block).unwrap_or(usize::MAX);
+            let run = run.min(out.len());
+            let (row, rest) = out.split_at_mut(run);
+            let (from, behind) = bytes.split_at(run * self.item());
+            self.kernel.row(from, row, first);
+            (bytes, out, first) = (behind, rest, first + run as u64);
+        }
+    }
+
+    /// The same on all threads.
+    fn convert_shared(&self, bytes: &[u8], out: &mut [O], first: u64) {
+        let piece = PIECE_BYTES as usize / size_of::<O>();
+        out.par_chunks_mut(piece)
+            .zip(bytes.par_chunks(piece * self.item()))
+            .enumerate()
+            .for_each(|(i, (out, bytes))| self.convert(bytes, out, first + (i * piece) as u64));
+    }
+
+    /// Inflates to the end of the output and converts from its start on.
+    fn in_place(&self, out: &mut [O]) -> Result<bool> {
+        let need = self.end(out);
+        let Some(start) = self.gzip.one_shot(need, bytemuck::cast_slice_mut(out))? else {
+            return Ok(false);
+        };
+        let Some(start) = usize::try_from(self.offset)
+            .ok()
+            .and_then(|at| start.checked_add(at))
+        else {
+            return Ok(false);
+        };
+        let bytes_out = size_of_val(out);
+        if start + out.len() * self.item() + MOST_BEHIND < bytes_out {
+            return Ok(false);
+        }
+        self.unfold(start, out);
+        Ok(true)
+    }
+
+    /// Converts the stored voxels that stand in `out` itself from byte `start` on. Each round takes the voxels
+    /// whose places end before the first unread one: with voxels of half the size, half of what is left.
+    fn unfold(&self, start: usize, out: &mut [O]) {
+        let item = self.item();
+        if start == 0 && item == size_of::<O>() {
+            return self.replace(out);
+        }
+        let mut done = 0;
+        loop {
+            let unread = start + done * item;
+            let free = (unread / size_of::<O>()).min(out.len());
+            if free < done + FEW_VOXELS {
+                break;
+            }
+            let (before, behind) = out.split_at_mut(free);
+            let behind: &[u8] = bytemuck::cast_slice(behind);
+            let from = unread - free * size_of::<O>();
+            let places = before.get_mut(done..).unwrap_or_default();
+            let stored = behind
+                .get(from..from + places.len() * item)
+                .unwrap_or_default();
+            self.convert_shared(stored, places, done as u64);
+            done = free;
+        }
+        let bytes: &[u8] = bytemuck::cast_slice(out);
+        let end = start + out.len() * item;
+        let rest = bytes
+            .get(start + done * item..end)
+            .unwrap_or_default()
+            .to_vec();
+        let places = out.get_mut(done..).unwrap_or_default();
+        self.convert(&rest, places, done as u64);
+    }
+
+    /// Converts stored voxels that stand at their places already.
+    fn replace(&self, out: &mut [O]) {
+        let piece = PIECE_BYTES as usize / size_of::<O>();
+        out.par_chunks_mut(piece)
+            .enumerate()
+            .for_each_init(Vec::new, |stored, (i, out)| {
+                stored.clear();
+                stored.extend_from_slice(bytemuck::cast_slice(out));
+                self.convert(stored, out, (i * piece) as u64);
+            });
+    }
+
+    /// Inflates on one thread and converts on another.
+    fn piece_by_piece(&self, out: &mut [O]) -> Result<()> {
+        let (full, arriving) = sync_channel::<Vec<u8>>(PIECES);
+        let (empty, returned) = sync_channel::<Vec<u8>>(PIECES);
+        let end = self.end(out);
+        std::thread::scope(|scope| {
+            let inflating = scope.spawn(move || self.inflate_pieces(end, &full, &returned));
+            let mut rest = out;
+            let mut first = 0;
+            for bytes in arriving {
+                let (places, behind) = rest.split_at_mut(rest.len().min(bytes.len() / self.item()));
+                self.convert(&bytes, places, first);
+                first += places.len() as u64;
+                rest = behind;
+                // The inflating thread may have ended meanwhile.
+                let _ = empty.try_send(bytes);
+            }
+            match inflating.join() {
+                Ok(done) => done,
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        })
+    }
+
+    fn inflate_pieces(
+        &self,
+        end: u64,
+        full: &SyncSender<Vec<u8>>,
+        returned: &Receiver<Vec<u8>>,
+    ) -> Result<()> {
+        self.gzip.pieces(self.offset, end, STREAM_BYTES, |bytes| {
+            // The converting thread goes away only when it panicked, which ends this one too.
+            full.send(bytes).map_err(|_| stopped())?;
+            Ok(returned.try_recv().unwrap_or_default())
+        })
+    }
+
+    /// Inflates all chunks side by side and converts each at once; `false` when they do not hold the voxels or
+    /// one is damaged.
+    fn chunk_by_chunk(&self, chunks: &Chunks, out: &mut [O]) -> Result<bool> {
+        let need = self.end(out);
+        if !chunks.hold(need) {
+            return Ok(false);
+        }
+        let mut places = Places::new(self, out);
+        let places = chunks.ranges().map(|range| places.within(&range)).collect();
+        let done = self.gzip.for_chunks(chunks, places, |at, bytes, place| {
+            self.convert_chunk(at, bytes, place)
+        });
+        let edges = match done {
+            Ok(edges) => edges,
+            Err(error) if matches!(error.kind(), ErrorKind::Integrity { .. }) => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        self.convert_edges(edges.iter().flatten(), need, out);
+        Ok(true)
+    }
+
+    /// The same for a file of one member without an index; `false` when it is not made for that or damaged.
+    fn side_by_side(&self, out: &mut [O]) -> Result<bool> {
+        let need = self.end(out);
+        let mut places = Places::new(self, out);
+        let edges = self.gzip.side_by_side(
+            need,
+            |range| places.within(range),
+            |at, bytes, place| self.convert_chunk(at, bytes, place),
+        )?;
+        let Some(edges) = edges else {
+            return Ok(false);
+        };
+        self.convert_edges(edges.iter().flatten(), need, out);
+        Ok(true)
+    }
+
+    /// Converts the voxels within a chunk; the bytes of those that are shared with its neighbours are given back.
+    fn convert_chunk(&self, at: u64, bytes: &[u8], place: (usize, &mut [O])) -> [Edge; 2] {
+        let (first, out) = place;
+        let length = bytes.len() as u64;
+        let voxels_at = (self.offset + (first * self.item()) as u64)
+            .saturating_sub(at)
+            .min(length);
+        let voxels_end = (voxels_at + (out.len() * self.item()) as u64).min(length);
+        let (front, rest) = bytes.split_at(voxels_at as usize);
+        let (voxels, back) = rest.split_at((voxels_end - voxels_at) as usize);
+        self.convert(voxels, out, first as u64);
+        let front_from = front.len().saturating_sub(MOST_ITEM_BYTES);
+        let edge = |at: u64, bytes: &[u8]| {
+            let bytes: Vec<_> = bytes.iter().take(MOST_ITEM_BYTES).copied().collect();
+            (at, bytes)
+        };
+        [
+            edge(
+                at + front_from as u64,
+                front.get(front_from..).unwrap_or_default(),
+            ),
+            edge(at + voxels_end, back),
+        ]
+    }
+
+    /// Converts the voxels that lie in two or more chunks, from their bytes in ascending order.
+    fn convert_edges<'e>(&self, edges: impl Iterator<Item = &'e Edge>, need: u64, out: &mut [O]) {
+        let item = self.item();
+        let mut voxel = [0; MOST_ITEM_BYTES];
+        let mut have = 0;
+        for (at, byte) in edges.flat_map(|(at, bytes)| (*at..).zip(bytes)) {
+            if !(self.offset..need).contains(&at) {
+                continue;
+            }
+            let within = at - self.offset;
+            let (number, part) = (within / item as u64, (within % item as u64) as usize);
+            // A run of bytes that begins inside a voxel is of one that is converted already.
+            have = if part == have { have + 1 } else { 0 };
+            if let Some(place) = voxel.get_mut(part) {
+                *place = *byte;
+            }
+            if have == item {
+                have = 0;
+                let place = out
+                    .get_mut(number as usize..)
+                    .and_then(|out| out.get_mut(..1));
+                self.convert(&voxel[..item], place.unwrap_or_default(), number);
+            }
+        }
+    }
+}
+
+/// The part of an output that chunks have not been given yet.
+struct Places<'o, O> {
+    rest: &'o mut [O],
+    /// The voxel that it begins with.
+    at: usize,
+    count: usize,
+    offset: u64,
+    item: u64,
+}
+
+impl<'o, O: Element> Places<'o, O> {
+    fn new(read: &WholeRead<'_, O>, out: &'o mut [O]) -> Self {
+        Self {
+            count: out.len(),
+            rest: out,
+            at: 0,
+            offset: read.offset,
+            item: read.item() as u64,
+        }
+    }
+
+    /// The first of the voxels that lie within a chunk, and their places. Chunks come in the file's order; a voxel in two
+    /// of them is in neither's place.
+    fn within(&mut self, chunk: &Range<u64>) -> (usize, &'o mut [O]) {
+        let (item, count) = (self.item, self.count);
+        let voxel = |byte: u64| {
+            usize::try_from(byte / item)
+                .unwrap_or(usize::MAX)
+                .min(count)
+        };
+        let start = chunk.start.saturating_sub(self.offset);
+        let first = voxel(start.next_multiple_of(item)).max(self.at);
+        let behind = voxel(chunk.end.saturating_sub(self.offset)).max(first);
+        let (_, from) = mem::take(&mut self.rest).split_at_mut(first - self.at);
+        let (place, left) = from.split_at_mut(behind - first);
+        (self.rest, self.at) = (left, behind);
+        (first, place)
+    }
+}
+
+/// Bytes at a chunk's end that belong to a voxel of two chunks or more, and where they stand in the file.
+type Edge = (u64, Vec<u8>);
+
+fn stopped() -> Error {
+    ErrorKind::Usage("the converting thread stopped".to_owned()).into()
+}
