@@ -83,9 +83,8 @@ impl<'a> Case<'a> {
                     .affine
                     .split(' ')
                     .map(|bits| u64::from_str_radix(bits, 16));
-                let expected: Vec<f64> = bits
-                    .map(|bits| f64::from_bits(bits.unwrap_or(0)))
-                    .collect();
+                let expected: Vec<f64> =
+                    bits.map(|bits| f64::from_bits(bits.unwrap_or(0))).collect();
                 let same_affine = match self.format {
                     "PAR/REC" => is_same_product(affine, &expected, image.shape()),
                     _ => {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::format::nifti::oracle::orientations;
+use crate::testing::{from_hex, oracle_file};
 
 const AXES: [[f64; 4]; 4] = [
     [1.0, 0.0, 0.0, 0.0],
@@ -90,8 +90,8 @@ fn ties_give_one_of_the_closest_orientations() {
             let rows = [turned[0], turned[1], AXES[2], AXES[3]];
             let rotation: Affine = [rows[order[0]], rows[order[1]], rows[order[2]], AXES[3]];
             for zooms in [[1.0; 4], [2.0, 3.0, 4.0, 1.0]] {
-                let affine = rotation
-                    .map(|row| std::array::from_fn(|column| row[column] * zooms[column]));
+                let affine =
+                    rotation.map(|row| std::array::from_fn(|column| row[column] * zooms[column]));
                 let axes = Orientation::of(&affine).unwrap().axes();
                 let mut taken = axes.map(|axis| axis.expect("a direction").axis);
                 for (column, axis) in axes.into_iter().flatten().enumerate() {
@@ -143,4 +143,20 @@ fn orientations_are_those_of_nibabel() {
         failures.len(),
         failures.join("\n")
     );
+}
+
+/// The lines of `orientations.txt`: the line, all its floats in order, the codes.
+fn orientations() -> Option<Vec<(String, Vec<f64>, String)>> {
+    let text = String::from_utf8(oracle_file("orientations.txt")?).unwrap();
+    let line = |line: &str| {
+        let parts: Vec<_> = line.split('|').collect();
+        let floats =
+            [parts[0], parts[2], parts[3]].map(|part| part.split_whitespace().map(from_hex));
+        (
+            line.to_owned(),
+            floats.into_iter().flatten().collect(),
+            parts[1].to_owned(),
+        )
+    };
+    Some(text.lines().map(line).collect())
 }

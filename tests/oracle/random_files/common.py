@@ -111,18 +111,18 @@ class Manifest:
         """`native` is np.asarray(dataobj); `floats` gives get_fdata of a dtype."""
         native = np.asarray(native)
         arrays = [None if native.dtype.names else np.asarray(floats(dtype)) for dtype in ("f2", "f4", "f8")]
-        told = lambda array: "-" if array is None else digest(array)
+        hashed = lambda array: "-" if array is None else digest(array)
         slices = []
         for _ in range(6):
             index = random_index(self.rng, native)
             taken = eval(f"native{index}")
             narrow = None if arrays[1] is None else eval(f"arrays[1]{index}")
-            slices.append(f"{index}={digest(taken)}:{told(narrow)}")
+            slices.append(f"{index}={digest(taken)}:{hashed(narrow)}")
         bits = "-" if affine is None else hexadecimal(affine)
         sizes = "-" if zooms is None else hexadecimal(zooms)
         self.lines.append("|".join([
             format, os.path.relpath(path, self.out), options, " ".join(map(str, native.shape)),
-            name_of(native.dtype), bits, sizes, *map(told, arrays), digest(native), ";".join(slices)]))
+            name_of(native.dtype), bits, sizes, *map(hashed, arrays), digest(native), ";".join(slices)]))
         self.real_numbers[format] += native.dtype.kind in "iuf"
 
     def add_nibabel(self, format, path, options="", load=nib.load):

@@ -55,7 +55,7 @@ def first_axis(array, channels):
 
 
 def check_sitk(manifest, out):
-    """Whatever SimpleITK reads has the values and the affine that the manifest tells."""
+    """What SimpleITK reads has the values and the affine of the manifest."""
     checked = moved = 0
     for line in manifest.lines:
         format, path, _, shape, _, bits, *_, native, _ = line.split("|")
@@ -74,8 +74,8 @@ def check_sitk(manifest, out):
             continue
         affine = bits_of_sitk(image)
         if affine is not None and bits != "-":
-            told = np.array([int(b, 16) for b in bits.split()], "<u8").view("<f8").reshape(4, 4)
-            if not np.allclose(told, affine, rtol=1e-6, atol=1e-6):
+            listed = np.array([int(b, 16) for b in bits.split()], "<u8").view("<f8").reshape(4, 4)
+            if not np.allclose(listed, affine, rtol=1e-6, atol=1e-6):
                 print("SimpleITK has another affine:", path)
         checked += 1
     print(f"{checked} NRRD and MetaImage files agree with SimpleITK where nothing is said above; {moved} have an axis moved")
