@@ -67,26 +67,31 @@ fn rotation(header: &NiftiHeader) -> Result<[[f64; 3]; 3]> {
     let a = if left.abs() < zero { 0.0 } else { left.sqrt() };
     let [b, c, d] = vector;
     let [aa, bb, cc, dd] = [a, b, c, d].map(|part| part * part);
-    // Not quite 1 where `a` counts as 0.
-    let norm = aa + bb + cc + dd;
-    let rows = [
+    // The squares add up to 1, unless the scalar part counts as 0.
+    let norm = if a == 0.0 { 1.0 - left } else { 1.0 };
+    // The diagonal is what one half of the squares has more than the other. The smaller half has smaller errors.
+    let surplus = |half: f64, other: f64| match half > other {
+        true => 1.0 - 2.0 * other / norm,
+        false => 2.0 * half / norm - 1.0,
+    };
+    let sum = |product: f64, other: f64| 2.0 * (product + other) / norm;
+    Ok([
         [
-            (aa + bb) - (cc + dd),
-            2.0 * (b * c - a * d),
-            2.0 * (b * d + a * c),
+            surplus(aa + bb, cc + dd),
+            sum(b * c, -a * d),
+            sum(b * d, a * c),
         ],
         [
-            2.0 * (b * c + a * d),
-            (aa + cc) - (bb + dd),
-            2.0 * (c * d - a * b),
+            sum(b * c, a * d),
+            surplus(aa + cc, bb + dd),
+            sum(c * d, -a * b),
         ],
         [
-            2.0 * (b * d - a * c),
-            2.0 * (c * d + a * b),
-            (aa + dd) - (bb + cc),
+            sum(b * d, -a * c),
+            sum(c * d, a * b),
+            surplus(aa + dd, bb + cc),
         ],
-    ];
-    Ok(rows.map(|row| row.map(|entry| entry / norm)))
+    ])
 }
 
 /// The square of the scalar part, `1 - b² - c² - d²`, exact but for its last bits.
