@@ -52,16 +52,7 @@ make_python() {
 
 make_vectors() {
     say "asking nibabel"
-    rm -rf "$ORACLE"
-    mkdir -p "$ORACLE"
-    nibabel=$("$PYTHON" -c 'import nibabel, os; print(os.path.dirname(nibabel.__file__))')
-    "$PYTHON" tests/oracle/values.py "$ORACLE"
-    "$PYTHON" tests/oracle/slices.py "$ORACLE"
-    "$PYTHON" tests/oracle/nifti_headers.py "$ORACLE"
-    "$PYTHON" tests/oracle/formats.py "$ORACLE"
-    "$PYTHON" tests/oracle/orientation.py "$ORACLE"
-    "$PYTHON" tests/oracle/saved.py "$ORACLE"
-    "$PYTHON" tests/oracle/real_files.py "$ORACLE" "$nibabel" "$PWD/.oracle/nilearn/nilearn"
+    sh tests/oracle/make_all.sh "$PYTHON" "$ORACLE" "$PWD/.oracle/nilearn/nilearn"
 }
 
 has_vulkan || install mesa-vulkan-drivers libvulkan1

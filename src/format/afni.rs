@@ -1,11 +1,14 @@
-//! AFNI: attributes as text in `.HEAD`, voxels in `.BRIK` (spec 4.7 and 3.8).
+//! AFNI: attributes as text in `.HEAD` (AFNI's "README.attributes"), voxels in `.BRIK`.
 
+use super::fields::{Fields, TextHeader};
+use super::parsed::Parsed;
 use super::text::{check_entries, exactly, number, numbers, quoted};
-use super::{Fields, Format, Parsed, TextHeader};
 use crate::affine::Affine;
+use crate::core::format::Format;
+use crate::core::shape::voxels;
 use crate::dtype::{ByteOrder, DType};
 use crate::error::{Error, Result};
-use crate::header::{Header, Layout, voxels};
+use crate::header::{Header, Layout};
 use crate::scaling::{Arithmetic, Factor, Scaling, Step};
 
 /// nibabel's types: it takes AFNI's complex for two doubles.
@@ -141,7 +144,7 @@ fn scaling(info: &TextHeader, shape: &[usize]) -> Result<Scaling> {
         let found = format!("{} factors", factors.len());
         return Err(Error::header(FIELD, found, format!("at most {bricks}")));
     }
-    check_entries(bricks)?;
+    check_entries(bricks as u64)?;
     let table = (0..bricks).map(|brick| match factors.get(brick) {
         Some(&factor) if factor != 0.0 => factor,
         _ => 1.0,

@@ -1,14 +1,25 @@
-//! Analyze 7.5 in its three readings (spec 4.5): Mayo's own, SPM99's and SPM2's. They share one layout; what differs is
-//! the scaling, the origin and the `.mat` file with the affine.
+//! Analyze 7.5 in its three readings: Mayo's own, SPM99's and SPM2's. They share one layout ("ANALYZE 7.5 File Format",
+//! Mayo Foundation); what differs is the scaling, the origin and the `.mat` file with the affine, for which nibabel's
+//! `spm99analyze` and `spm2analyze` are the reference.
+//!
+//! NIfTI-1 is made after this header, so its parser uses the checks and the affine here.
 
-use super::binary::{Bytes, header};
+pub use super::fields::analyze::AnalyzeHeader;
+
+use std::fmt::Display;
+use std::ops::Neg;
+
+use super::fields::Fields;
+use super::fields::analyze::TABLE;
+use super::fields::binary::{Field, Record};
+use super::file_map::MAT;
 use super::matfile::{self, Matrix};
+use super::parsed::{More, Parsed, Place, Sniff, check_length};
 use super::text::shape;
-use super::{Fields, Format, More, Parsed, Place, Sniff};
 use crate::affine::{Affine, multiply};
+use crate::core::format::Format;
 use crate::dtype::{ByteOrder, DType};
-use crate::error::{Error, ErrorKind, Result};
-use crate::file_map::MAT;
+use crate::error::{Error, Result};
 use crate::header::{Header, Layout, Note};
 use crate::scaling::{Arithmetic, Factor, Scaling, Step};
 
@@ -25,74 +36,9 @@ const TYPES: [(i16, DType); 7] = [
     (128, DType::Rgb24),
 ];
 
-header! {
-    /// The fields of an Analyze 7.5 header under nibabel's names; texts are Latin-1, without the NULs at their end.
-    AnalyzeHeader {
-        /// Size of the header: 348.
-        0 sizeof_hdr: i32;
-        /// Any text.
-        4 data_type: String[10];
-        /// Any text.
-        14 db_name: String[18];
-        /// 16384.
-        32 extents: i32;
-        /// Unused.
-        36 session_error: i16;
-        /// `r`.
-        38 regular: String[1];
-        /// Number of axes, then voxels along each of up to seven.
-        40 dim: [i16; 8];
-        /// Unit of space.
-        56 vox_units: String[4];
-        /// Unit of the values.
-        60 cal_units: String[8];
-        /// Code of the voxel type.
-        70 datatype: i16;
-        /// Bits of a voxel.
-        72 bitpix: i16;
-        /// Unused, then the voxel size along each axis.
-        76 pixdim: [f32; 8];
-        /// Byte of the image file at which the voxels begin.
-        108 vox_offset: f32;
-        /// Slope of the scaling; SPM only.
-        112 scl_slope: f32;
-        /// Intercept of the scaling; SPM2 only.
-        116 scl_inter: f32;
-        /// Value to be shown as white.
-        124 cal_max: f32;
-        /// Value to be shown as black.
-        128 cal_min: f32;
-        /// Largest stored number.
-        140 glmax: i32;
-        /// Smallest stored number.
-        144 glmin: i32;
-        /// Any text.
-        148 descrip: String[80];
-        /// Name of a file that goes with this one.
-        228 aux_file: String[24];
-        /// Slice orientation.
-        252 orient: String[1];
-        /// The voxel at the origin, counted from 1; SPM only (a text in Mayo's reading).
-        253 origin: [i16; 5];
-        /// Any text.
-        263 generated: String[10];
-        /// Any text.
-        273 scannum: String[10];
-        /// Any text.
-        283 patient_id: String[10];
-        /// Any text.
-        293 exp_date: String[10];
-        /// Any text.
-        303 exp_time: String[10];
-    }
-}
-
 /// Whether the first bytes are an Analyze header: of the right size, and not NIfTI's.
 pub(super) fn sniff(prefix: &[u8]) -> Sniff {
-    let size = HEADER_BYTES as u32;
-    let sized = [size.to_le_bytes(), size.to_be_bytes()]
-        .iter()
-        .any(|bytes| bytes.starts_with(prefix.get(..4).unwrap_or(prefix)));
+    let sized = begins_with_size(prefix, HEADER_BYTES as u32);
     match prefix.get(344..348) {
         None if sized => Sniff::Cut(HEADER_BYTES),
         None => Sniff::No,
@@ -100,18 +46,18 @@ pub(super) fn sniff(prefix: &[u8]) -> Sniff {
     }
 }
 
+/// Whether the first four bytes, or as many as there are, are this number in one of the byte orders.
+pub(super) fn begins_with_size(prefix: &[u8], size: u32) -> bool {
+    let first = prefix.get(..4).unwrap_or(prefix);
+    let orders = [size.to_le_bytes(), size.to_be_bytes()];
+    orders.iter().any(|bytes| bytes.starts_with(first))
+}
+
 /// Parses the header as `format` reads it; SPM's `.mat` file is asked for.
 pub(super) fn parse(bytes: &[u8], format: Format) -> Result<Parsed> {
-    if (bytes.len() as u64) < HEADER_BYTES {
-        return Err(ErrorKind::Truncated {
-            what: "header",
-            have: bytes.len() as u64,
-            need: HEADER_BYTES,
-        }
-        .into());
-    }
-    let byte_order = byte_order(bytes)?;
-    let mut analyze = read(bytes, byte_order);
+    check_length(bytes, HEADER_BYTES)?;
+    let byte_order = byte_order(bytes, TABLE, HEADER_BYTES)?;
+    let mut analyze = AnalyzeHeader::from_bytes(bytes, byte_order);
     let mut notes = Vec::new();
     let dtype = check(&mut analyze, &mut notes)?;
     let spm = format != Format::Analyze;
@@ -121,11 +67,9 @@ pub(super) fn parse(bytes: &[u8], format: Format) -> Result<Parsed> {
             message: "very large relative to dim: kept, not used".to_owned(),
         });
     }
-    let lengths: Vec<i64> = axes(&analyze, &analyze.dim)
-        .iter()
-        .map(|&n| n.into())
-        .collect();
-    let zooms: Vec<f64> = axes(&analyze, &analyze.pixdim)
+    let ndim = analyze.dim[0].into();
+    let lengths: Vec<i64> = axes(ndim, &analyze.dim).iter().map(|&n| n.into()).collect();
+    let zooms: Vec<f64> = axes(ndim, &analyze.pixdim)
         .iter()
         .map(|&z| z.into())
         .collect();
@@ -170,28 +114,37 @@ pub(super) fn parse(bytes: &[u8], format: Format) -> Result<Parsed> {
     Ok(parsed)
 }
 
-fn read(bytes: &[u8], order: ByteOrder) -> AnalyzeHeader {
-    AnalyzeHeader::read(&Bytes { bytes, order })
-}
-
-/// Of the seven entries behind the first, those of the axes there are.
-fn axes<'a, T>(analyze: &AnalyzeHeader, of: &'a [T; 8]) -> &'a [T] {
+/// Of the seven entries after the first, those of the axes there are: all of them for a number out of range.
+pub(super) fn axes<T>(ndim: i64, of: &[T; 8]) -> &[T] {
     let [_, entries @ ..] = of;
-    let count = usize::try_from(analyze.dim[0]).unwrap_or(0);
+    let count = usize::try_from(ndim).unwrap_or(0);
     entries.get(..count).unwrap_or(entries)
 }
 
-/// The order in which `dim[0]` is a number of axes; with none, that in which the size is right (spec 4.2).
-fn byte_order(bytes: &[u8]) -> Result<ByteOrder> {
-    let [little, big] = [ByteOrder::Little, ByteOrder::Big].map(|order| read(bytes, order));
-    let size = HEADER_BYTES as i32;
-    match (little.dim[0], big.dim[0]) {
-        (1..=7, _) => Ok(ByteOrder::Little),
-        (_, 1..=7) => Ok(ByteOrder::Big),
-        (0, _) if little.sizeof_hdr == size => Ok(ByteOrder::Little),
-        (0, _) if big.sizeof_hdr == size => Ok(ByteOrder::Big),
-        (0, _) => Ok(ByteOrder::NATIVE),
-        (in_little, in_big) => Err(Error::header(
+/// The byte order of a header: the one in which `dim[0]` is a number of axes.
+///
+/// No two bytes are a number from 1 to 7 in both orders. With no axes the header's size decides.
+///
+/// # Errors
+/// `dim` when neither order gives a number of axes.
+pub(super) fn byte_order(bytes: &[u8], table: &'static [Field], size: u64) -> Result<ByteOrder> {
+    let read = |order| {
+        let record = Record {
+            table,
+            bytes,
+            order,
+        };
+        let [ndim]: [i64; 1] = record.get("dim");
+        let sizeof_hdr: i64 = record.get("sizeof_hdr");
+        (ndim, u64::try_from(sizeof_hdr) == Ok(size))
+    };
+    match (read(ByteOrder::Little), read(ByteOrder::Big)) {
+        ((1..=7, _), _) => Ok(ByteOrder::Little),
+        (_, (1..=7, _)) => Ok(ByteOrder::Big),
+        ((0, true), _) => Ok(ByteOrder::Little),
+        ((0, _), (_, true)) => Ok(ByteOrder::Big),
+        ((0, _), _) => Ok(ByteOrder::NATIVE),
+        ((in_little, _), (in_big, _)) => Err(Error::header(
             "dim",
             format!("dim[0] = {in_little} in little-endian and {in_big} in big-endian order"),
             "0 to 7 axes",
@@ -199,40 +152,59 @@ fn byte_order(bytes: &[u8]) -> Result<ByteOrder> {
     }
 }
 
-/// nibabel's checks (spec 4.2): repairs and notes what can be repaired; gives the voxel type.
+/// nibabel's checks: repairs and notes what can be repaired; gives the voxel type.
 fn check(analyze: &mut AnalyzeHeader, notes: &mut Vec<Note>) -> Result<DType> {
-    let mut note = |field, message| notes.push(Note { field, message });
-    if i64::from(analyze.sizeof_hdr) != HEADER_BYTES as i64 {
-        note(
-            "sizeof_hdr",
-            format!("was {}, set to {HEADER_BYTES}", analyze.sizeof_hdr),
-        );
-        analyze.sizeof_hdr = HEADER_BYTES as i32;
-    }
+    let size = HEADER_BYTES as i32;
+    repair("sizeof_hdr", &mut analyze.sizeof_hdr, size, "", notes);
     let known = TYPES.iter().find(|(code, _)| *code == analyze.datatype);
     let &(_, dtype) = known
         .ok_or_else(|| Error::header("datatype", analyze.datatype, "2, 4, 8, 16, 32, 64 or 128"))?;
-    let bits = 8 * dtype.size_bytes() as i16;
-    if analyze.bitpix != bits {
-        note(
-            "bitpix",
-            format!("was {}, set to {bits}, the size of {dtype}", analyze.bitpix),
-        );
-        analyze.bitpix = bits;
-    }
-    for (axis, size) in analyze.pixdim.iter_mut().enumerate().skip(1).take(3) {
-        if *size == 0.0 {
-            note("pixdim", format!("pixdim[{axis}] was 0, set to 1"));
-            *size = 1.0;
-        } else if *size < 0.0 {
-            note(
-                "pixdim",
-                format!("pixdim[{axis}] was {size}, made positive"),
-            );
-            *size = size.abs();
-        }
-    }
+    let (bits, reason) = (
+        8 * dtype.size_bytes() as i16,
+        format!(", the size of {dtype}"),
+    );
+    repair("bitpix", &mut analyze.bitpix, bits, &reason, notes);
+    repair_sizes(&mut analyze.pixdim, notes);
     Ok(dtype)
+}
+
+/// Sets a field to what it must be, with a note if it was something else.
+pub(super) fn repair<T: PartialEq + Display>(
+    field: &'static str,
+    value: &mut T,
+    right: T,
+    reason: &str,
+    notes: &mut Vec<Note>,
+) {
+    if *value != right {
+        let message = format!("was {value}, set to {right}{reason}");
+        notes.push(Note { field, message });
+        *value = right;
+    }
+}
+
+/// Sets the first three voxel sizes to 1 where they are 0, and to their magnitude where they are negative; a NaN stays.
+pub(super) fn repair_sizes<T>(pixdim: &mut [T; 8], notes: &mut Vec<Note>)
+where
+    T: Copy + PartialOrd + Neg<Output = T> + From<i8> + Display,
+{
+    let [_, sizes @ ..] = pixdim;
+    for (axis, size) in (1..=3).zip(sizes) {
+        let message = if *size == T::from(0) {
+            *size = T::from(1);
+            format!("pixdim[{axis}] was 0, set to 1")
+        } else if *size < T::from(0) {
+            let message = format!("pixdim[{axis}] was {size}, made positive");
+            *size = -*size;
+            message
+        } else {
+            continue;
+        };
+        notes.push(Note {
+            field: "pixdim",
+            message,
+        });
+    }
 }
 
 fn data_offset(analyze: &AnalyzeHeader) -> Result<u64> {
@@ -252,7 +224,7 @@ fn usable(slope: f32) -> bool {
     slope != 0.0 && slope.is_finite()
 }
 
-/// SPM99 multiplies by an f32, in f32 where that is enough (spec 3.4).
+/// SPM99 multiplies by an f32, in f32 for types that f32 holds.
 fn spm99_scaling(analyze: &AnalyzeHeader) -> Scaling {
     if !usable(analyze.scl_slope) || analyze.scl_slope == 1.0 {
         return Scaling::none();
@@ -261,7 +233,8 @@ fn spm99_scaling(analyze: &AnalyzeHeader) -> Scaling {
     Scaling::new(vec![step], 0, Arithmetic::Spm99)
 }
 
-/// SPM2 scales by slope and intercept, and without a slope by the two ranges, where there are any (spec 3.2).
+/// SPM2 scales by slope and intercept, and without a slope by the two ranges (`glmin` to `glmax` are stored,
+/// `cal_min` to `cal_max` meant), where there are any.
 fn spm2_scaling(analyze: &AnalyzeHeader) -> Result<Scaling> {
     if usable(analyze.scl_slope) {
         let inter = analyze.scl_inter;
@@ -288,13 +261,13 @@ fn spm2_scaling(analyze: &AnalyzeHeader) -> Result<Scaling> {
 }
 
 /// Voxel sizes alone, x flipped, and the origin in the middle of the volume.
-fn base_affine(lengths: &[i64], zooms: &[f64]) -> Affine {
+pub(super) fn base_affine(lengths: &[i64], zooms: &[f64]) -> Affine {
     let axis = |k: usize| {
         let length = lengths.get(k).copied().unwrap_or(1);
         let zoom = zooms.get(k).copied().unwrap_or(1.0);
         (
             if k == 0 { -zoom } else { zoom },
-            -((length - 1) as f64 / 2.0),
+            -(length.saturating_sub(1) as f64 / 2.0),
         )
     };
     diagonal(
@@ -315,21 +288,24 @@ fn origin(analyze: &AnalyzeHeader) -> Option<[i16; 3]> {
     (origin != [0; 3] && all_near).then(|| origin.map(|o| o.wrapping_sub(1)))
 }
 
-/// Voxel sizes, x flipped, about the origin (in f32) or the middle of the volume (in f64).
+/// Voxel sizes, x flipped, about the origin (in f32, as nibabel computes) or the middle of the volume.
 fn spm_affine(analyze: &AnalyzeHeader) -> Affine {
     let [_, dx, dy, dz, ..] = analyze.pixdim;
     let [_, nx, ny, nz, ..] = analyze.dim;
-    let zooms = [-dx, dy, dz];
-    let moved: [f64; 3] = match origin(analyze) {
+    match origin(analyze) {
         Some(origin) => {
-            std::array::from_fn(|k| f64::from(f32::from(origin[k].wrapping_neg()) * zooms[k]))
+            let zooms = [-dx, dy, dz];
+            diagonal(std::array::from_fn(|k| {
+                let moved = f32::from(origin[k].wrapping_neg()) * zooms[k];
+                (zooms[k].into(), moved.into())
+            }))
         }
-        None => std::array::from_fn(|k| {
-            let last = f64::from([nx, ny, nz][k].wrapping_sub(1));
-            -(last / 2.0) * f64::from(zooms[k])
-        }),
-    };
-    diagonal(std::array::from_fn(|k| (f64::from(zooms[k]), moved[k])))
+        // In i16, too.
+        None => base_affine(
+            &[nx, ny, nz].map(|n| i64::from(n.wrapping_sub(1)) + 1),
+            &[dx, dy, dz].map(f64::from),
+        ),
+    }
 }
 
 fn diagonal([x, y, z]: [(f64, f64); 3]) -> Affine {

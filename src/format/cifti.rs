@@ -1,28 +1,30 @@
-//! CIFTI-2 (spec 4.10) as its dense array: a NIfTI-2 file whose four first axes have a length of 1, and whose meaning is
-//! in an extension of XML, which is kept as it is.
+//! CIFTI-2 as its dense array: a NIfTI-2 file whose four first axes have a length of 1, and whose meaning is in an
+//! extension of XML ("CIFTI-2 Connectivity File Format"), which is kept as it is.
 
+use super::fields::Fields;
+use super::fields::binary::Record;
+use super::fields::nifti::CIFTI;
 use super::nifti::{self, Container, Version};
-use super::{Fields, Format, Parsed, Sniff};
+use super::parsed::{Parsed, Sniff};
+use crate::core::format::Format;
 use crate::dtype::ByteOrder;
 use crate::error::{Error, Result};
-use crate::format::binary::Bytes;
-
-/// Code of the extension.
-pub(super) const CIFTI: i32 = 32;
 
 /// Whether the first bytes are a NIfTI-2 header with an intent of CIFTI's.
 pub(super) fn claims(prefix: &[u8]) -> bool {
-    const INTENT_CODE: usize = 504;
-    let size = Version::Two.header_bytes() as i32;
-    nifti::sniff(prefix, Version::Two) == Sniff::Yes
-        && [ByteOrder::Little, ByteOrder::Big].iter().any(|&order| {
-            let bytes = Bytes {
-                bytes: prefix,
-                order,
-            };
-            let intent: i32 = bytes.get(INTENT_CODE, 0);
-            bytes.get::<i32>(0, 0) == size && (3000..3100).contains(&intent)
-        })
+    let version = Version::Two;
+    nifti::sniff(prefix, version) == Sniff::Yes
+        && [ByteOrder::Little, ByteOrder::Big]
+            .into_iter()
+            .any(|order| {
+                let record = Record {
+                    table: version.table(),
+                    bytes: prefix,
+                    order,
+                };
+                let sized = record.get::<i64>("sizeof_hdr") == version.header_bytes() as i64;
+                sized && (3000..3100).contains(&record.get::<i64>("intent_code"))
+            })
 }
 
 /// Parses the NIfTI-2 header, and drops the four first axes.

@@ -1,11 +1,11 @@
 //! Numeric matrices of MATLAB files of level 4 and 5 ("MAT-File Format", The MathWorks, chapters 1 and 2): what SPM keeps
-//! affines in. Everything else in such a file is passed over.
+//! affines in. Everything else in such a file is skipped.
 
 use std::io::Read;
 
 use flate2::read::ZlibDecoder;
 
-use super::binary::Bytes;
+use super::fields::binary::{Field, Number, Record, Stored, field, latin1, numbers, size};
 use crate::dtype::ByteOrder;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -18,7 +18,7 @@ pub(super) struct Matrix {
 }
 
 /// A file of affines is small; so is what it inflates to.
-const MOST_BYTES: u64 = 16 << 20;
+const MAX_BYTES: u64 = 16 << 20;
 
 /// All numeric matrices of a file, without their imaginary parts.
 ///
@@ -38,12 +38,12 @@ fn faulty(found: impl std::fmt::Display) -> Error {
 
 /// Takes `length` bytes off the front.
 fn take<'a>(rest: &mut &'a [u8], length: usize) -> Result<&'a [u8]> {
-    let (front, behind) = rest.split_at_checked(length).ok_or(ErrorKind::Truncated {
+    let (front, after) = rest.split_at_checked(length).ok_or(ErrorKind::Truncated {
         what: "MATLAB file",
         have: rest.len() as u64,
         need: length as u64,
     })?;
-    *rest = behind;
+    *rest = after;
     Ok(front)
 }
 
@@ -53,16 +53,29 @@ fn count(length: i32) -> Result<usize> {
 
 // ---- level 4 ----
 
+static LEVEL4: &[Field] = &[
+    field(0, "type", Stored::I32, 1),
+    field(4, "mrows", Stored::I32, 1),
+    field(8, "ncols", Stored::I32, 1),
+    field(12, "imagf", Stored::I32, 1),
+    field(16, "namlen", Stored::I32, 1),
+];
+
 fn level4(mut rest: &[u8]) -> Result<Vec<Matrix>> {
     let mut matrices = Vec::new();
     while !rest.is_empty() {
-        let bytes = take(&mut rest, 20)?;
-        let read = |order| Bytes { bytes, order }.get::<[i32; 5]>(0, 0);
-        let order = match read(ByteOrder::Little)[0] {
+        let bytes = take(&mut rest, size(LEVEL4))?;
+        let record = |order| Record {
+            table: LEVEL4,
+            bytes,
+            order,
+        };
+        let order = match record(ByteOrder::Little).get::<i32>("type") {
             0..=4999 => ByteOrder::Little,
             _ => ByteOrder::Big,
         };
-        let [mopt, rows, columns, imaginary, name_bytes] = read(order);
+        let record = record(order);
+        let mopt: i32 = record.get("type");
         if !(0..5000).contains(&mopt) {
             return Err(faulty(format!("a matrix of type {mopt}")));
         }
@@ -76,27 +89,26 @@ fn level4(mut rest: &[u8]) -> Result<Vec<Matrix>> {
             5 => Stored::U8,
             other => return Err(faulty(format!("numbers of type {other}"))),
         };
-        let dims = vec![count(rows)?, count(columns)?];
-        let name = name_of(take(&mut rest, count(name_bytes)?)?);
+        let dims = vec![count(record.get("mrows"))?, count(record.get("ncols"))?];
+        let name = latin1(take(&mut rest, count(record.get("namlen"))?)?);
         let values = dims[0]
             .checked_mul(dims[1])
             .and_then(|n| n.checked_mul(stored.bytes()))
             .ok_or_else(|| faulty(format!("{dims:?} values")))?;
         let real = take(&mut rest, values)?;
-        if imaginary != 0 {
+        if record.get::<i32>("imagf") != 0 {
             take(&mut rest, values)?;
         }
         if mopt % 10 == 0 {
-            let values = stored.values(real, order);
+            let values = reals(stored, real, order);
             matrices.push(Matrix { name, dims, values });
         }
     }
     Ok(matrices)
 }
 
-fn name_of(bytes: &[u8]) -> String {
-    let text: String = bytes.iter().map(|&byte| char::from(byte)).collect();
-    text.trim_end_matches('\0').to_owned()
+fn reals(stored: Stored, bytes: &[u8], order: ByteOrder) -> Vec<f64> {
+    stored.numbers(bytes, order).map(Number::real).collect()
 }
 
 // ---- level 5 ----
@@ -115,7 +127,8 @@ fn level5(bytes: &[u8]) -> Result<Vec<Matrix>> {
         Some(b"MI") => ByteOrder::Big,
         _ => return Err(faulty("neither IM nor MI in its header")),
     };
-    let version = Bytes { bytes: head, order }.get::<i16>(124, 0);
+    let after_text = head.get(124..).unwrap_or_default();
+    let [version]: [i16; 1] = numbers(Stored::I16, after_text, order);
     if version != 0x100 {
         return Err(Error::unsupported(format!(
             "MATLAB files of version {version:#x}"
@@ -141,7 +154,7 @@ fn level5(bytes: &[u8]) -> Result<Vec<Matrix>> {
 
 fn inflate(bytes: &[u8]) -> Result<Vec<u8>> {
     let mut inflated = Vec::new();
-    let mut limited = ZlibDecoder::new(bytes).take(MOST_BYTES);
+    let mut limited = ZlibDecoder::new(bytes).take(MAX_BYTES);
     limited
         .read_to_end(&mut inflated)
         .map_err(|error| ErrorKind::Integrity {
@@ -153,19 +166,16 @@ fn inflate(bytes: &[u8]) -> Result<Vec<u8>> {
 
 /// Takes an element off the front: its type and content. A small one has both lengths in four bytes.
 fn element<'a>(rest: &mut &'a [u8], order: ByteOrder) -> Result<(i32, &'a [u8])> {
-    let tag = Bytes {
-        bytes: take(rest, 8)?,
-        order,
-    };
-    let small = tag.get::<i32>(0, 0) >> 16;
+    let tag = take(rest, 8)?;
+    let [kind, length]: [i32; 2] = numbers(Stored::I32, tag, order);
+    let small = kind >> 16;
     if small != 0 {
-        let content = tag.bytes.get(4..4 + count(small)?);
+        let content = tag.get(4..4 + count(small)?);
         return match content {
-            Some(content) => Ok((tag.get::<i32>(0, 0) & 0xffff, content)),
+            Some(content) => Ok((kind & 0xffff, content)),
             None => Err(faulty(format!("a small element of {small} bytes"))),
         };
     }
-    let [kind, length] = tag.get(0, 0);
     let length = count(length)?;
     let content = take(rest, length)?;
     if kind != MI_COMPRESSED {
@@ -178,22 +188,19 @@ fn element<'a>(rest: &mut &'a [u8], order: ByteOrder) -> Result<(i32, &'a [u8])>
 /// A matrix element's parts: flags, dimensions, name, numbers. `None` when it holds none.
 fn matrix(mut rest: &[u8], order: ByteOrder) -> Result<Option<Matrix>> {
     let (_, flags) = element(&mut rest, order)?;
-    let class = Bytes {
-        bytes: flags,
-        order,
-    }
-    .get::<i32>(0, 0) as u8;
-    if !NUMERIC.contains(&class) {
+    let [flags]: [i32; 1] = numbers(Stored::I32, flags, order);
+    // The lowest byte is the class.
+    if !NUMERIC.contains(&(flags as u8)) {
         return Ok(None);
     }
     let (_, bytes) = element(&mut rest, order)?;
-    let dims = Stored::I32.values(bytes, order);
-    let dims: Vec<usize> = dims
-        .iter()
-        .map(|&n| count(n as i32))
+    let dims = reals(Stored::I32, bytes, order);
+    let dims = dims
+        .into_iter()
+        .map(|length| count(length as i32))
         .collect::<Result<_>>()?;
     let (_, name) = element(&mut rest, order)?;
-    let (kind, numbers) = element(&mut rest, order)?;
+    let (kind, values) = element(&mut rest, order)?;
     let stored = match kind {
         1 => Stored::I8,
         2 => Stored::U8,
@@ -208,53 +215,8 @@ fn matrix(mut rest: &[u8], order: ByteOrder) -> Result<Option<Matrix>> {
         _ => return Ok(None),
     };
     Ok(Some(Matrix {
-        name: name_of(name),
+        name: latin1(name),
         dims,
-        values: stored.values(numbers, order),
+        values: reals(stored, values, order),
     }))
-}
-
-/// A type that numbers are stored in.
-#[derive(Debug, Clone, Copy)]
-enum Stored {
-    I8,
-    U8,
-    I16,
-    U16,
-    I32,
-    U32,
-    I64,
-    U64,
-    F32,
-    F64,
-}
-
-impl Stored {
-    fn bytes(self) -> usize {
-        match self {
-            Self::I8 | Self::U8 => 1,
-            Self::I16 | Self::U16 => 2,
-            Self::I32 | Self::U32 | Self::F32 => 4,
-            Self::I64 | Self::U64 | Self::F64 => 8,
-        }
-    }
-
-    fn values(self, bytes: &[u8], order: ByteOrder) -> Vec<f64> {
-        let value = |bytes: &[u8]| {
-            let number = Bytes { bytes, order };
-            match self {
-                Self::I8 => bytes.first().map_or(0.0, |&byte| f64::from(byte as i8)),
-                Self::U8 => bytes.first().map_or(0.0, |&byte| f64::from(byte)),
-                Self::I16 => number.get::<i16>(0, 0).into(),
-                Self::U16 => number.get::<u16>(0, 0).into(),
-                Self::I32 => number.get::<i32>(0, 0).into(),
-                Self::U32 => number.get::<u32>(0, 0).into(),
-                Self::I64 => number.get::<i64>(0, 0) as f64,
-                Self::U64 => number.get::<u64>(0, 0) as f64,
-                Self::F32 => number.get::<f32>(0, 0).into(),
-                Self::F64 => number.get(0, 0),
-            }
-        };
-        bytes.chunks_exact(self.bytes()).map(value).collect()
-    }
 }

@@ -5,20 +5,23 @@
 //! them. The affine takes the index of the first three of `DimSize` to RAS+ (MetaIO's LPS with x and y turned round);
 //! images of two dimensions have none. `ElementToIntensityFunction` is not applied, as in ITK.
 
-use super::text::{number, numbers, quoted, shape};
-use super::{Encoding, Fields, Format, Need, Parsed, TextHeader, Voxels};
+use super::fields::{Fields, TextHeader};
+use super::parsed::{Encoding, Need, Parsed, Voxels};
+use super::text::{number, numbered, numbers, quoted, shape};
 use crate::affine::Affine;
+use crate::core::format::Format;
+use crate::core::shape::voxels;
 use crate::dtype::{ByteOrder, DType};
 use crate::error::{Error, ErrorKind, Result};
-use crate::header::{Header, Layout, voxels};
+use crate::header::{Header, Layout};
 use crate::scaling::Scaling;
 use crate::source::text::Notation;
 
 /// A header is text; more than this is something else.
-const MOST_BYTES: u64 = 16 << 20;
+const MAX_BYTES: u64 = 16 << 20;
 
 /// More files than any volume is spread over.
-const MOST_FILES: i64 = 1 << 20;
+const MAX_FILES: i64 = 1 << 20;
 
 /// The key that ends the header.
 const DATA_FILE: &str = "ElementDataFile";
@@ -47,17 +50,17 @@ pub(super) fn need(prefix: &[u8]) -> Result<Need> {
     let have = prefix.len() as u64;
     match header_end(prefix) {
         Some((end, false)) => Ok(Need::Bytes(end as u64)),
-        _ if have > MOST_BYTES => Err(ErrorKind::Limit {
+        _ if have > MAX_BYTES => Err(ErrorKind::Limit {
             what: "header",
             needed: u128::from(have),
-            allowed: MOST_BYTES,
+            allowed: MAX_BYTES,
         }
         .into()),
         _ => Ok(Need::Bytes(2 * have + 1)),
     }
 }
 
-/// The byte behind the line with the data file, and whether names of files follow it.
+/// The byte after the line with the data file, and whether names of files follow it.
 fn header_end(bytes: &[u8]) -> Option<(usize, bool)> {
     let mut at = 0;
     for line in bytes.split_inclusive(|&byte| byte == b'\n') {
@@ -74,7 +77,7 @@ fn header_end(bytes: &[u8]) -> Option<(usize, bool)> {
     None
 }
 
-/// Parses the header; whatever is behind it is not looked at.
+/// Parses the header; what comes after it is not looked at.
 pub(super) fn parse(bytes: &[u8]) -> Result<Parsed> {
     let (end, list) = header_end(bytes).unwrap_or((bytes.len(), false));
     let text_end = if list { bytes.len() } else { end };
@@ -230,7 +233,7 @@ fn data(meta: &TextHeader, end: u64, shape: &[usize], dtype: DType) -> Result<(V
             let last = given.next().transpose()?;
             let step = given.next().transpose()?.unwrap_or(1);
             let last = last.unwrap_or(first.saturating_add(step.saturating_mul(slices - 1)));
-            super::voxels::numbered(DATA_FILE, pattern, [first, last, step], MOST_FILES)?
+            numbered(DATA_FILE, pattern, [first, last, step], MAX_FILES)?
         }
         [_, ..] => vec![name.to_owned()],
         [] => Vec::new(),

@@ -1,16 +1,20 @@
-//! FreeSurfer's MGH and, gzipped, MGZ (spec 4.6): a header, the voxels, and perhaps a footer behind them.
+//! FreeSurfer's MGH and, gzipped, MGZ (FreeSurfer's wiki, "MghFormat"): a header, the voxels, and perhaps a footer after
+//! them.
 
-use super::binary::{Bytes, header};
+pub use super::fields::mgh::MghHeader;
+
+pub(super) use super::fields::mgh::HEADER_BYTES;
+
+use super::fields::Fields;
+use super::fields::binary::{Stored, numbers};
+use super::parsed::{More, Parsed, Place, check_length};
 use super::text::shape;
-use super::{Fields, Format, More, Parsed, Place};
 use crate::affine::Affine;
+use crate::core::format::Format;
 use crate::dtype::{ByteOrder, DType};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::header::{Header, Layout};
 use crate::scaling::Scaling;
-
-/// Bytes of the header that have a meaning.
-pub(super) const HEADER_BYTES: u64 = 90;
 
 /// Byte at which the voxels begin.
 const DATA_OFFSET: u64 = 284;
@@ -26,55 +30,13 @@ const TYPES: [(i32, DType); 5] = [
     (10, DType::U16),
 ];
 
-header! {
-    /// The fields of an MGH file under nibabel's names. Numbers are big-endian in the file.
-    MghHeader {
-        /// 1.
-        0 version: i32;
-        /// Voxels along x, y and z, and frames.
-        4 dims: [i32; 4];
-        /// Code of the voxel type.
-        20 r#type: i32;
-        /// Degrees of freedom.
-        24 dof: i32;
-        /// Whether the next three fields are set; where they are not they hold FreeSurfer's defaults.
-        28 good_ras_flag: i16;
-        /// Voxel sizes.
-        30 delta: [f32; 3];
-        /// Direction cosines: where the x, the y and the z axis of the voxels point.
-        42 mdc: [[f32; 3]; 3];
-        /// Where the middle of the volume is.
-        78 pxyz_c: [f32; 3];
-        /// Repetition time in milliseconds; of the footer, as are the next four: 0 where there is none, or where
-        /// a single frame is gzipped.
-        284 tr: f32;
-        /// Flip angle in radians.
-        288 flip_angle: f32;
-        /// Echo time in milliseconds.
-        292 te: f32;
-        /// Inversion time in milliseconds.
-        296 ti: f32;
-        /// Field of view in millimetres.
-        300 fov: f32;
-    }
-}
-
 /// Whether bytes without a name are an MGH header: it has no signature but this.
 pub(super) fn claims(prefix: &[u8]) -> bool {
     if (prefix.len() as u64) < HEADER_BYTES {
         return false;
     }
-    let mgh = read(prefix);
+    let mgh = MghHeader::from_bytes(prefix);
     mgh.version == 1 && mgh.dims.iter().all(|&n| n > 0) && dtype(mgh.r#type).is_ok()
-}
-
-fn read(bytes: &[u8]) -> MghHeader {
-    // The footer's fields are set when it has been read.
-    let bytes = bytes.get(..HEADER_BYTES as usize).unwrap_or(bytes);
-    MghHeader::read(&Bytes {
-        bytes,
-        order: ByteOrder::Big,
-    })
 }
 
 fn dtype(code: i32) -> Result<DType> {
@@ -86,15 +48,8 @@ fn dtype(code: i32) -> Result<DType> {
 
 /// Parses the header; the footer is asked for.
 pub(super) fn parse(bytes: &[u8]) -> Result<Parsed> {
-    if (bytes.len() as u64) < HEADER_BYTES {
-        return Err(ErrorKind::Truncated {
-            what: "header",
-            have: bytes.len() as u64,
-            need: HEADER_BYTES,
-        }
-        .into());
-    }
-    let mut mgh = read(bytes);
+    check_length(bytes, HEADER_BYTES)?;
+    let mut mgh = MghHeader::from_bytes(bytes);
     if mgh.version != 1 {
         return Err(Error::header("version", mgh.version, 1));
     }
@@ -148,12 +103,9 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Parsed> {
 
 /// Takes over the footer; what is missing of it is 0.
 fn read_footer(bytes: &[u8], header: &mut Header) {
-    let footer = Bytes {
-        bytes,
-        order: ByteOrder::Big,
-    };
+    let footer = numbers(Stored::F32, bytes, ByteOrder::Big);
     if let Fields::Mgh(mgh) = &mut header.fields {
-        [mgh.tr, mgh.flip_angle, mgh.te, mgh.ti, mgh.fov] = footer.get(0, 0);
+        [mgh.tr, mgh.flip_angle, mgh.te, mgh.ti, mgh.fov] = footer;
         if let Some(time) = header.zooms.get_mut(3) {
             *time = f64::from(mgh.tr);
         }

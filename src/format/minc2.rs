@@ -1,11 +1,14 @@
-//! MINC2 (spec 4.9 and 3.8): MINC1's contents in an HDF5 file, with the voxels in the dataset `image`.
+//! MINC2: MINC1's contents in an HDF5 file, with the voxels in the dataset `image` ("MINC 2.0 File Format Reference";
+//! nibabel's `minc2` module).
 
 use std::sync::Arc;
 
+use super::fields::{Fields, TextHeader};
 use super::hdf5::{Data, File, Value};
-use super::minc::real::{Axis, Named, Ranges, affine};
+use super::minc::{Axis, Named, Ranges, affine};
+use super::parsed::Parsed;
 use super::text::{quoted, shape};
-use super::{Fields, Format, Parsed, TextHeader};
+use crate::core::format::Format;
 use crate::dtype::{ByteOrder, DType};
 use crate::error::{Error, ErrorKind, Result};
 use crate::header::{Header, Layout, Note};
@@ -17,7 +20,7 @@ const IMAGE: &str = "minc-2.0/image/0";
 const DIMENSIONS: &str = "minc-2.0/dimensions";
 
 /// More than deflate can make of a byte: what needs more is not in the file.
-const MOST_INFLATION: u64 = 1100;
+const MAX_INFLATION: u64 = 1100;
 
 /// Whether the first bytes are an HDF5 file's.
 pub(super) fn claims(prefix: &[u8]) -> bool {
@@ -68,7 +71,7 @@ fn read(source: &Source, parsed: &mut Parsed) -> Result<()> {
     header.zooms = axes.iter().map(|axis| axis.step.abs()).collect();
     header.fields = Fields::Text(listing(described.iter().chain([&image, &max, &min])));
     let (need, have) = (header.data_bytes()?, file.bytes());
-    if need / MOST_INFLATION > have {
+    if need / MAX_INFLATION > have {
         return Err(ErrorKind::Truncated {
             what: "voxel data",
             have,

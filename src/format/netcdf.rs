@@ -1,10 +1,10 @@
 //! The header of a netCDF-3 file ("NetCDF Classic Format Specification"): dimensions, attributes, and where the variables
 //! are. Numbers are big-endian.
 
+use super::fields::binary::{Number, Stored, latin1, numbers};
+use super::text::check_entries;
 use crate::dtype::{ByteOrder, DType};
 use crate::error::{Error, ErrorKind, Result};
-use crate::format::binary::Bytes;
-use crate::format::text::check_entries;
 
 const DIMENSIONS: i32 = 10;
 const VARIABLES: i32 = 11;
@@ -68,15 +68,20 @@ pub(super) enum Kind {
 
 impl Kind {
     pub fn bytes(self) -> usize {
+        self.stored().bytes()
+    }
+
+    fn stored(self) -> Stored {
         match self {
-            Self::Byte | Self::Char => 1,
-            Self::Short => 2,
-            Self::Int | Self::Float => 4,
-            Self::Double => 8,
+            Self::Byte | Self::Char => Stored::I8,
+            Self::Short => Stored::I16,
+            Self::Int => Stored::I32,
+            Self::Float => Stored::F32,
+            Self::Double => Stored::F64,
         }
     }
 
-    /// The voxel type, signed where that is to be told.
+    /// The voxel type, signed or not where the type may be either.
     pub fn dtype(self, signed: bool) -> Option<DType> {
         Some(match (self, signed) {
             (Self::Byte, true) => DType::I8,
@@ -93,20 +98,8 @@ impl Kind {
 
     /// All whole numbers in these bytes.
     pub fn numbers(self, bytes: &[u8]) -> Vec<f64> {
-        let number = |bytes: &[u8]| {
-            let one = Bytes {
-                bytes,
-                order: ByteOrder::Big,
-            };
-            match self {
-                Self::Byte | Self::Char => bytes.first().map_or(0.0, |&byte| (byte as i8).into()),
-                Self::Short => one.get::<i16>(0, 0).into(),
-                Self::Int => one.get::<i32>(0, 0).into(),
-                Self::Float => one.get::<f32>(0, 0).into(),
-                Self::Double => one.get(0, 0),
-            }
-        };
-        bytes.chunks_exact(self.bytes()).map(number).collect()
+        let numbers = self.stored().numbers(bytes, ByteOrder::Big);
+        numbers.map(Number::real).collect()
     }
 }
 
@@ -163,7 +156,7 @@ impl NetCdf {
         let bytes = variable.piece_bytes();
         let starts = match variable.dimensions.first() {
             Some(&(_, records)) if variable.in_records => {
-                check_entries(usize::try_from(records).unwrap_or(usize::MAX))?;
+                check_entries(records)?;
                 let start = |record| self.record_bytes.saturating_mul(record);
                 (0..records).map(start).collect()
             }
@@ -194,21 +187,24 @@ struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn take(&mut self, length: usize) -> Result<&'a [u8]> {
-        let end = self.at.saturating_add(length);
-        let taken = self.bytes.get(self.at..end).ok_or(ErrorKind::Truncated {
+    fn take(&mut self, length: u64) -> Result<&'a [u8]> {
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        // More than memory can hold is more than there are.
+        let taken = usize::try_from(length)
+            .ok()
+            .and_then(|length| rest.get(..length));
+        let taken = taken.ok_or(ErrorKind::Truncated {
             what: "header",
             have: self.bytes.len() as u64,
-            need: end as u64,
+            need: (self.at as u64).saturating_add(length),
         })?;
-        self.at = end;
+        self.at += taken.len();
         Ok(taken)
     }
 
     fn int(&mut self) -> Result<i32> {
-        let bytes = self.take(4)?;
-        let order = ByteOrder::Big;
-        Ok(Bytes { bytes, order }.get(0, 0))
+        let [int] = numbers(Stored::I32, self.take(4)?, ByteOrder::Big);
+        Ok(int)
     }
 
     fn length(&mut self) -> Result<u64> {
@@ -219,7 +215,6 @@ impl<'a> Reader<'a> {
 
     /// Bytes and what pads them to a multiple of four.
     fn padded(&mut self, length: u64) -> Result<&'a [u8]> {
-        let length = length as usize;
         let taken = self.take(length)?;
         self.take(length.next_multiple_of(4) - length)?;
         Ok(taken)
@@ -301,9 +296,4 @@ impl<'a> Reader<'a> {
             in_records,
         })
     }
-}
-
-fn latin1(bytes: &[u8]) -> String {
-    let text: String = bytes.iter().map(|&byte| char::from(byte)).collect();
-    text.trim_end_matches('\0').to_owned()
 }

@@ -1,219 +1,39 @@
-//! NIfTI-1 and NIfTI-2, in a single file (`.nii`) or a pair (`.hdr` and `.img`).
+//! NIfTI-1 and NIfTI-2, in a single file (`.nii`) or a pair (`.hdr` and `.img`): `nifti1.h` and `nifti2.h`, read as
+//! nibabel reads them.
+//!
+//! Here: from bytes to a checked header. `fields/nifti.rs` has the fields and where they are, `nifti/scaling.rs` what
+//! `scl_slope` and `scl_inter` do, `nifti/affine.rs` the affines, `nifti/writing.rs` headers for writing.
 
-mod build;
-mod checks;
-mod extended;
-mod extensions;
-mod facts;
-mod fields;
-mod qform;
+mod affine;
+mod scaling;
+mod writing;
 
 #[cfg(test)]
 mod malformed;
 #[cfg(test)]
-pub(crate) mod oracle;
-#[cfg(test)]
 mod tests;
 
-pub(crate) use build::Target;
+pub use super::fields::nifti::{Extension, NiftiHeader, Version};
 
-use crate::dtype::ByteOrder;
-use crate::error::{ErrorKind, Result};
-use crate::format::{Fields, Format, Need, Parsed, Sniff};
-use crate::header::{Header, Layout};
+pub(crate) use super::fields::nifti::Container;
+pub(crate) use writing::Target;
 
-/// The version of a NIfTI header.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Version {
-    /// NIfTI-1: 348 bytes, of 16-bit lengths and 32-bit floats.
-    #[default]
-    One,
-    /// NIfTI-2: 540 bytes, of 64-bit lengths and floats.
-    Two,
-}
-
-/// A header extension: a block of bytes in a format that its code names.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Extension {
-    /// What the content is (`ecode`: 4 for AFNI's, 6 for a comment, 32 for CIFTI's).
-    pub code: i32,
-    /// The content, without the NULs at its end.
-    pub content: Vec<u8>,
-}
-
-/// The fields of a NIfTI header under their names in `nifti1.h` and `nifti2.h`.
-///
-/// Integers are `i64` and reals `f64`, wide enough for both versions. A field that the other version alone has is
-/// zero or empty. Texts are Latin-1, without the NULs at their end. Values are those of the file, but for the
-/// faults that [`crate::header::Note`]s tell of.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct NiftiHeader {
-    /// NIfTI-1 or NIfTI-2: which layout the other fields come from.
-    pub version: Version,
-    /// The byte order of the header and of the voxels.
-    pub byte_order: ByteOrder,
-    /// Size of the header in bytes: 348 or 540.
-    pub sizeof_hdr: i64,
-    /// Unused; NIfTI-1 only.
-    pub data_type: String,
-    /// Unused; NIfTI-1 only.
-    pub db_name: String,
-    /// Unused; NIfTI-1 only.
-    pub extents: i64,
-    /// Unused; NIfTI-1 only.
-    pub session_error: i64,
-    /// Unused, `r` in old files; NIfTI-1 only.
-    pub regular: String,
-    /// Which axes are frequency (bits 0 and 1), phase (2 and 3) and slice (4 and 5), counted from 1; 0 is unknown.
-    pub dim_info: i64,
-    /// Number of axes, then voxels along each of up to seven.
-    pub dim: [i64; 8],
-    /// First parameter of the intent.
-    pub intent_p1: f64,
-    /// Second parameter of the intent.
-    pub intent_p2: f64,
-    /// Third parameter of the intent.
-    pub intent_p3: f64,
-    /// What the values mean.
-    pub intent_code: i64,
-    /// Code of the voxel type.
-    pub datatype: i64,
-    /// Bits of a voxel.
-    pub bitpix: i64,
-    /// First slice of the timing, counted from 0.
-    pub slice_start: i64,
-    /// The sign of the third axis (`qfac`: -1 or 1), then the voxel size along each axis in `xyzt_units`.
-    pub pixdim: [f64; 8],
-    /// Byte at which the voxels begin in their file.
-    pub vox_offset: f64,
-    /// Slope of the scaling; 0 means none.
-    pub scl_slope: f64,
-    /// Intercept of the scaling.
-    pub scl_inter: f64,
-    /// Last slice of the timing, counted from 0.
-    pub slice_end: i64,
-    /// Order in which the slices were taken.
-    pub slice_code: i64,
-    /// Units of space (bits 0 to 2) and of time (bits 3 to 5).
-    pub xyzt_units: i64,
-    /// Value to be shown as white.
-    pub cal_max: f64,
-    /// Value to be shown as black.
-    pub cal_min: f64,
-    /// Time that one slice took, in the unit of time.
-    pub slice_duration: f64,
-    /// Time of the first volume, in the unit of time.
-    pub toffset: f64,
-    /// Unused; NIfTI-1 only.
-    pub glmax: i64,
-    /// Unused but for FreeSurfer, which puts a length above 32767 here; NIfTI-1 only.
-    pub glmin: i64,
-    /// Any text.
-    pub descrip: String,
-    /// Name of a file that goes with this one.
-    pub aux_file: String,
-    /// What the qform leads to; 0 means that there is none.
-    pub qform_code: i64,
-    /// What the sform leads to; 0 means that there is none.
-    pub sform_code: i64,
-    /// The quaternion's b; its scalar part is the one that makes it a unit.
-    pub quatern_b: f64,
-    /// The quaternion's c.
-    pub quatern_c: f64,
-    /// The quaternion's d.
-    pub quatern_d: f64,
-    /// Where the qform puts the first voxel, x.
-    pub qoffset_x: f64,
-    /// Where the qform puts the first voxel, y.
-    pub qoffset_y: f64,
-    /// Where the qform puts the first voxel, z.
-    pub qoffset_z: f64,
-    /// First row of the sform.
-    pub srow_x: [f64; 4],
-    /// Second row of the sform.
-    pub srow_y: [f64; 4],
-    /// Third row of the sform.
-    pub srow_z: [f64; 4],
-    /// Name or meaning of the values.
-    pub intent_name: String,
-    /// `n+1` or `n+2` for a single file, `ni1` or `ni2` for a pair.
-    pub magic: String,
-    /// The bytes 13, 10, 26, 10, which a conversion of line ends would change; NIfTI-2 only.
-    pub eol_check: [i64; 4],
-    /// Unused; NIfTI-2 only.
-    pub unused_str: String,
-    /// The extensions, in the order of the file.
-    pub extensions: Vec<Extension>,
-}
-
-impl NiftiHeader {
-    /// Every field of this version with its value as text, in the order of the file.
-    pub fn fields(&self) -> impl Iterator<Item = (&'static str, String)> + '_ {
-        let table = fields::table(self.version).iter();
-        table.map(|field| (field.name, fields::text(field, self)))
-    }
-
-    /// The bytes of the header in its version and byte order, without extensions.
-    ///
-    /// A number too large for its field is cut as `as` cuts it, a text at the end of its field.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        fields::write(self)
-    }
-
-    /// Of the seven entries behind the first, those of the axes there are.
-    fn axes<'a, T>(&self, of: &'a [T; 8]) -> &'a [T] {
-        let [_, entries @ ..] = of;
-        let axes = usize::try_from(self.dim[0]).unwrap_or(0);
-        entries.get(..axes).unwrap_or(entries)
-    }
-}
-
-impl Version {
-    /// Bytes of the header, without what follows it.
-    pub(crate) const fn header_bytes(self) -> usize {
-        match self {
-            Self::One => 348,
-            Self::Two => 540,
-        }
-    }
-
-    /// Smallest byte at which voxels can begin in a single file: behind the header and four bytes of extension flag.
-    pub(crate) const fn single_offset(self) -> u64 {
-        self.header_bytes() as u64 + 4
-    }
-
-    /// The magic of a single file and that of a pair.
-    pub(crate) const fn magics(self) -> [&'static str; 2] {
-        match self {
-            Self::One => ["n+1", "ni1"],
-            Self::Two => ["n+2", "ni2"],
-        }
-    }
-
-    fn magic_at(self, prefix: &[u8]) -> &[u8] {
-        let offset = match self {
-            Self::One => 344,
-            Self::Two => 4,
-        };
-        prefix.get(offset..offset + 4).unwrap_or_default()
-    }
-}
-
-/// Whether header and voxels share a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Container {
-    Single,
-    Pair,
-}
+use super::analyze::{axes, begins_with_size, byte_order, repair, repair_sizes};
+use super::fields::Fields;
+use super::fields::binary::{Stored, numbers};
+use super::fields::nifti::{DATATYPES, EOL};
+use super::parsed::{Need, Parsed, Sniff, check_length};
+use super::text;
+use crate::core::format::Format;
+use crate::dtype::{ByteOrder, DType};
+use crate::error::{Error, Result};
+use crate::header::{Header, Layout, Note};
 
 /// Whether the first bytes of a file are a NIfTI header, by nibabel's tests: the magic of NIfTI-1 alone, the size of
 /// NIfTI-2 alone.
 pub(crate) fn sniff(prefix: &[u8], version: Version) -> Sniff {
     let need = version.header_bytes();
-    let size = need as u32;
-    let sized = [size.to_le_bytes(), size.to_be_bytes()]
-        .iter()
-        .any(|bytes| bytes.starts_with(&prefix[..prefix.len().min(4)]));
+    let sized = begins_with_size(prefix, need as u32);
     match version {
         // A header that was cut has no magic; the size that it begins with must do.
         _ if prefix.len() < need && sized => Sniff::Cut(need as u64),
@@ -241,19 +61,21 @@ pub(crate) fn claims(prefix: &[u8], version: Version, container: Container) -> b
 /// How much of the header file the parser needs: up to the voxels where there are extensions.
 pub(crate) fn need(prefix: &[u8], version: Version, container: Container) -> Result<Need> {
     let header = version.header_bytes();
-    let behind = prefix.get(header..).unwrap_or_default();
+    let after = prefix.get(header..).unwrap_or_default();
     let header = header as u64;
     if container == Container::Pair {
         return Ok(Need::All);
     }
-    if !extensions::announced(behind) {
+    if !extensions_follow(after) {
         return Ok(Need::Bytes(header + 4));
     }
     // A faulty header is the parser's to report.
-    let Ok(order) = facts::byte_order(prefix, version) else {
+    let Ok(order) = byte_order(prefix, version.table(), header) else {
         return Ok(Need::Bytes(header + 4));
     };
-    let offset = fields::read(prefix, version, order).vox_offset.max(0.0) as u64;
+    let offset = NiftiHeader::from_bytes(prefix, version, order)
+        .vox_offset
+        .max(0.0) as u64;
     Ok(Need::Extensions {
         header,
         end: offset.max(header + 4),
@@ -263,23 +85,16 @@ pub(crate) fn need(prefix: &[u8], version: Version, container: Container) -> Res
 /// Parses a header and its extensions from the start of the header file.
 ///
 /// # Errors
-/// [`ErrorKind::Truncated`] when the header is cut, [`ErrorKind::Header`] when a field cannot be used.
+/// [`crate::ErrorKind::Truncated`] when the header is cut, [`crate::ErrorKind::Header`] when a field cannot be used.
 pub(crate) fn parse(bytes: &[u8], version: Version, container: Container) -> Result<Parsed> {
     let size = version.header_bytes();
-    let Some((_, behind)) = bytes.split_at_checked(size) else {
-        return Err(ErrorKind::Truncated {
-            what: "header",
-            have: bytes.len() as u64,
-            need: size as u64,
-        }
-        .into());
-    };
-    let byte_order = facts::byte_order(bytes, version)?;
-    let mut nifti = fields::read(bytes, version, byte_order);
+    check_length(bytes, size as u64)?;
+    let byte_order = byte_order(bytes, version.table(), size as u64)?;
+    let mut nifti = NiftiHeader::from_bytes(bytes, version, byte_order);
     let mut notes = Vec::new();
-    let dtype = checks::check(&mut nifti, &mut notes)?;
-    let data_offset = facts::data_offset(&nifti, container, &mut notes)?;
-    if extensions::announced(behind) {
+    let dtype = check(&mut nifti, &mut notes)?;
+    let data_offset = data_offset(&nifti, container, &mut notes)?;
+    if extensions_follow(bytes.get(size..).unwrap_or_default()) {
         let end = match container {
             Container::Single => usize::try_from(data_offset).unwrap_or(usize::MAX),
             Container::Pair => usize::MAX,
@@ -287,7 +102,7 @@ pub(crate) fn parse(bytes: &[u8], version: Version, container: Container) -> Res
         let region = bytes
             .get(size + 4..end.min(bytes.len()))
             .unwrap_or_default();
-        nifti.extensions = extensions::read(region, container, byte_order, &mut notes);
+        nifti.extensions = read_extensions(region, container, byte_order, &mut notes);
     }
     let header = Header {
         format: match (version, container) {
@@ -296,17 +111,236 @@ pub(crate) fn parse(bytes: &[u8], version: Version, container: Container) -> Res
             (Version::Two, Container::Single) => Format::Nifti2Single,
             (Version::Two, Container::Pair) => Format::Nifti2Pair,
         },
-        shape: facts::shape(&nifti)?,
+        shape: shape(&nifti)?,
         dtype,
         byte_order,
         layout: Layout::FirstFastest,
         data_offset,
-        scaling: facts::scaling(&nifti)?,
-        affine: Some(facts::affine(&nifti)?),
-        zooms: facts::zooms(&nifti),
+        scaling: scaling::from_slope_and_inter(&nifti)?,
+        affine: Some(affine::best(&nifti)?),
+        zooms: zooms(&nifti),
         fields: Fields::Nifti(Box::new(nifti)),
     };
     // A size that no file can have is found here, not when memory is asked for.
     header.data_end()?;
     Ok(Parsed::new(header, notes))
+}
+
+/// Codes that mean a type, but none that voxels can be read from: none, binary, all, float128, complex256.
+const UNSUPPORTED: [i64; 5] = [0, 1, 255, 1536, 2048];
+
+/// The largest code of a transform.
+const LAST_XFORM: i64 = 5;
+
+/// Checks the header in nibabel's order and gives the type of its voxels: faults below nibabel's level 40 are repaired
+/// and noted, from there on they are errors.
+fn check(header: &mut NiftiHeader, notes: &mut Vec<Note>) -> Result<DType> {
+    let size = header.version.header_bytes() as i64;
+    repair("sizeof_hdr", &mut header.sizeof_hdr, size, "", notes);
+    let dtype = dtype_of(header.datatype)?;
+    let (bits, reason) = (
+        8 * dtype.size_bytes() as i64,
+        format!(", the size of {dtype}"),
+    );
+    repair("bitpix", &mut header.bitpix, bits, &reason, notes);
+    repair_sizes(&mut header.pixdim, notes);
+    let mut note = |field, message: String| notes.push(Note { field, message });
+    let qfac = &mut header.pixdim[0];
+    if qfac.abs() != 1.0 {
+        note("pixdim", format!("pixdim[0] (qfac) was {qfac}, set to 1"));
+        *qfac = 1.0;
+    }
+    check_magic(header)?;
+    check_offset(header, &mut note)?;
+
+    for (field, code) in [
+        ("qform_code", &mut header.qform_code),
+        ("sform_code", &mut header.sform_code),
+    ] {
+        if !(0..=LAST_XFORM).contains(code) {
+            note(field, format!("{code} is not a transform's code, set to 0"));
+            *code = 0;
+        }
+    }
+
+    if header.version == Version::Two && header.eol_check != EOL {
+        if header.eol_check != [0; 4] {
+            let found = format!("{:?}", header.eol_check);
+            return Err(Error::header(
+                "eol_check",
+                found,
+                format!("{EOL:?}: line ends were converted"),
+            ));
+        }
+        note("eol_check", format!("was all 0, set to {EOL:?}"));
+        header.eol_check = EOL;
+    }
+    Ok(dtype)
+}
+
+fn dtype_of(code: i64) -> Result<DType> {
+    let known = DATATYPES.iter().find(|(known, _)| *known == code);
+    known.map(|&(_, dtype)| dtype).ok_or_else(|| {
+        let expected = if UNSUPPORTED.contains(&code) {
+            "a type that voxels can be read from"
+        } else {
+            "the code of a type"
+        };
+        Error::header("datatype", code, expected)
+    })
+}
+
+fn check_magic(header: &NiftiHeader) -> Result<()> {
+    let [single, pair] = header.version.magics();
+    if [single, pair].contains(&header.magic.as_str()) {
+        return Ok(());
+    }
+    let found = format!("{:?}", header.magic);
+    Err(Error::header(
+        "magic",
+        found,
+        format!("{single:?} or {pair:?}"),
+    ))
+}
+
+/// What is wrong with `vox_offset` whatever the files are: [`data_offset`] has the rest.
+fn check_offset(header: &NiftiHeader, note: &mut impl FnMut(&'static str, String)) -> Result<()> {
+    let [single, _] = header.version.magics();
+    let smallest = header.version.single_offset();
+    let offset = header.vox_offset;
+    if offset == 0.0 {
+        return Ok(());
+    }
+    if header.magic == single && offset < smallest as f64 {
+        return Err(Error::header(
+            "vox_offset",
+            offset,
+            format!("at least {smallest}"),
+        ));
+    }
+    if offset.is_finite() && offset % 16.0 != 0.0 {
+        note(
+            "vox_offset",
+            format!("{offset} is not divisible by 16: kept"),
+        );
+    }
+    Ok(())
+}
+
+/// Voxels along each axis, with FreeSurfer's ways of storing a long first axis in NIfTI-1.
+///
+/// # Errors
+/// `dim` for a negative length, `glmin` where that is FreeSurfer's length and is not positive.
+fn shape(header: &NiftiHeader) -> Result<Vec<usize>> {
+    let mut dims = axes(header.dim[0], &header.dim).to_vec();
+    if dims.is_empty() {
+        // nibabel's shape of a header without axes.
+        return Ok(vec![0]);
+    }
+    let mut field = "dim";
+    if header.version == Version::One
+        && let [first, second, third, ..] = dims.as_mut_slice()
+    {
+        if [*first, *second, *third] == [-1, 1, 1] {
+            if header.glmin == 0 {
+                return Err(Error::header(
+                    "glmin",
+                    0,
+                    "the length that -1 in dim[1] refers to",
+                ));
+            }
+            field = "glmin";
+            *first = header.glmin;
+        } else if [*first, *second, *third] == [27307, 1, 6] {
+            (*first, *third) = (163_842, 1);
+        }
+    }
+    text::shape(field, &dims)
+}
+
+/// Voxel sizes along each axis.
+fn zooms(header: &NiftiHeader) -> Vec<f64> {
+    match axes(header.dim[0], &header.pixdim) {
+        [] => vec![1.0],
+        zooms => zooms.to_vec(),
+    }
+}
+
+/// Byte at which the voxels begin in their file: `vox_offset` without its fraction.
+///
+/// In a single file a `vox_offset` of 0 means the smallest legal one (nibabel reads the header as voxels).
+///
+/// # Errors
+/// `vox_offset` when it is no number, negative, infinite, or inside the header of a single file.
+fn data_offset(header: &NiftiHeader, container: Container, notes: &mut Vec<Note>) -> Result<u64> {
+    let offset = header.vox_offset.trunc();
+    let smallest = match container {
+        Container::Single => header.version.single_offset(),
+        Container::Pair => 0,
+    };
+    if container == Container::Single && header.vox_offset == 0.0 {
+        notes.push(Note {
+            field: "vox_offset",
+            message: format!("was 0 in a single file: voxels are read from byte {smallest}"),
+        });
+        return Ok(smallest);
+    }
+    // Offsets above 2^63 are no file's; a NaN is in no range.
+    if !(smallest as f64..i64::MAX as f64).contains(&offset) {
+        let expected = format!("a byte of a file from {smallest} on");
+        return Err(Error::header("vox_offset", header.vox_offset, expected));
+    }
+    Ok(offset as u64)
+}
+
+/// Whether the four bytes after the header announce extensions: nibabel looks at the first alone.
+fn extensions_follow(after_header: &[u8]) -> bool {
+    matches!(after_header, [flag, _, _, _, ..] if *flag != 0)
+}
+
+/// Reads the extensions that fill `region`, and stops with a note at the first that does not fit.
+///
+/// nibabel would go on reading into the voxels, or fail; no extension is needed to read voxels. In a single file
+/// fewer than 16 bytes before the voxels are padding.
+fn read_extensions(
+    mut region: &[u8],
+    container: Container,
+    order: ByteOrder,
+    notes: &mut Vec<Note>,
+) -> Vec<Extension> {
+    let mut extensions = Vec::new();
+    let padding = match container {
+        Container::Single => 16,
+        Container::Pair => 1,
+    };
+    while region.len() >= padding {
+        let [esize, code]: [i32; 2] = numbers(Stored::I32, region, order);
+        let content = region.get(8..).zip(usize::try_from(esize).ok());
+        let content =
+            content.and_then(|(rest, esize)| rest.split_at_checked(esize.checked_sub(8)?));
+        let Some((content, rest)) = content else {
+            notes.push(Note {
+                field: "esize",
+                message: format!(
+                    "an extension of {esize} bytes where {} are left: the list ends before it",
+                    region.len()
+                ),
+            });
+            break;
+        };
+        if esize % 16 != 0 {
+            notes.push(Note {
+                field: "esize",
+                message: format!("{esize} is not a multiple of 16: kept"),
+            });
+        }
+        let length = content
+            .iter()
+            .rposition(|&byte| byte != 0)
+            .map_or(0, |last| last + 1);
+        let content = content.iter().copied().take(length).collect();
+        extensions.push(Extension { code, content });
+        region = rest;
+    }
+    extensions
 }

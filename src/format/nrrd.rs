@@ -5,9 +5,11 @@
 //! The affine is that of the spatial axes, in their order; it is RAS+ where the header names a space, and there is none
 //! without one.
 
-use super::text::{number, numbers, quoted, shape};
-use super::{Encoding, Fields, Format, Need, Parsed, TextHeader, Voxels};
+use super::fields::{Fields, TextHeader};
+use super::parsed::{Encoding, Need, Parsed, Voxels};
+use super::text::{number, numbered, numbers, quoted, shape};
 use crate::affine::Affine;
+use crate::core::format::Format;
 use crate::dtype::{ByteOrder, DType};
 use crate::error::{Error, ErrorKind, Result};
 use crate::header::{Header, Layout, Note};
@@ -15,32 +17,32 @@ use crate::scaling::Scaling;
 use crate::source::text::Notation;
 
 /// A header is text; more than this is something else.
-const MOST_BYTES: u64 = 16 << 20;
+const MAX_BYTES: u64 = 16 << 20;
 
 /// More files than any volume is spread over.
-const MOST_FILES: i64 = 1 << 20;
+const MAX_FILES: i64 = 1 << 20;
 
 /// Whether the first bytes are a NRRD file's.
 pub(super) fn claims(prefix: &[u8]) -> bool {
     prefix.starts_with(b"NRRD000")
 }
 
-/// Up to the empty line behind the header, or all of a file that has none.
+/// Up to the empty line after the header, or all of a file that has none.
 pub(super) fn need(prefix: &[u8]) -> Result<Need> {
     let have = prefix.len() as u64;
     match header_end(prefix) {
         Some(end) => Ok(Need::Bytes(end as u64)),
-        None if have > MOST_BYTES => Err(ErrorKind::Limit {
+        None if have > MAX_BYTES => Err(ErrorKind::Limit {
             what: "header",
             needed: u128::from(have),
-            allowed: MOST_BYTES,
+            allowed: MAX_BYTES,
         }
         .into()),
         None => Ok(Need::Bytes(2 * have + 1)),
     }
 }
 
-/// The byte behind the empty line.
+/// The byte after the empty line.
 fn header_end(bytes: &[u8]) -> Option<usize> {
     let mut line_empty = false;
     for (at, byte) in bytes.iter().enumerate() {
@@ -54,7 +56,7 @@ fn header_end(bytes: &[u8]) -> Option<usize> {
     None
 }
 
-/// Parses the header; whatever is behind it is not looked at.
+/// Parses the header; what comes after it is not looked at.
 pub(super) fn parse(bytes: &[u8]) -> Result<Parsed> {
     let end = header_end(bytes);
     let text = String::from_utf8_lossy(bytes.get(..end.unwrap_or(bytes.len())).unwrap_or(bytes));
@@ -240,7 +242,7 @@ fn byte_order(nrrd: &TextHeader, dtype: DType) -> Result<ByteOrder> {
     }
 }
 
-/// The files that hold the voxels: one, a list, or `pattern min max step`; none for those behind the header.
+/// The files that hold the voxels: one, a list, or `pattern min max step`; none for those after the header.
 fn data_files(nrrd: &TextHeader) -> Result<Vec<String>> {
     const FIELD: &str = "datafile";
     let Some(value) = nrrd.get(FIELD) else {
@@ -254,7 +256,7 @@ fn data_files(nrrd: &TextHeader) -> Result<Vec<String>> {
         }
         [pattern, min, max, step, ..] if pattern.contains('%') => {
             let [min, max, step] = [min, max, step].map(|word| number::<i64>(FIELD, word));
-            super::voxels::numbered(FIELD, pattern, [min?, max?, step?], MOST_FILES)?
+            numbered(FIELD, pattern, [min?, max?, step?], MAX_FILES)?
         }
         _ => vec![value.to_owned()],
     };
@@ -273,13 +275,13 @@ fn directions(nrrd: &TextHeader, axes: usize) -> Result<Vec<Option<Vec<f64>>>> {
     let mut rest = text.trim();
     let mut directions = Vec::new();
     while !rest.is_empty() {
-        if let Some(behind) = rest.strip_prefix("none") {
+        if let Some(after) = rest.strip_prefix("none") {
             directions.push(None);
-            rest = behind.trim_start();
+            rest = after.trim_start();
         } else {
-            let (vector, behind) = vector(FIELD, rest)?;
+            let (vector, after) = vector(FIELD, rest)?;
             directions.push(Some(vector));
-            rest = behind;
+            rest = after;
         }
     }
     if directions.len() != axes {
@@ -289,13 +291,13 @@ fn directions(nrrd: &TextHeader, axes: usize) -> Result<Vec<Option<Vec<f64>>>> {
     Ok(directions)
 }
 
-/// A vector `(x,y,z)` at the start of a text, and what is behind it.
+/// A vector `(x,y,z)` at the start of a text, and what follows it.
 fn vector<'a>(field: &'static str, text: &'a str) -> Result<(Vec<f64>, &'a str)> {
     let refuse = || Error::header(field, quoted(text), "vectors (x,y,z)");
     let inside = text.trim_start().strip_prefix('(').ok_or_else(refuse)?;
-    let (inside, behind) = inside.split_once(')').ok_or_else(refuse)?;
+    let (inside, after) = inside.split_once(')').ok_or_else(refuse)?;
     let values = inside.split(',').map(|word| number(field, word));
-    Ok((values.collect::<Result<_>>()?, behind.trim_start()))
+    Ok((values.collect::<Result<_>>()?, after.trim_start()))
 }
 
 /// Lengths of the directions; where there are none, the spacings; else 1.

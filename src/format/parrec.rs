@@ -1,15 +1,19 @@
-//! Philips PAR/REC: a text that describes every slice (`.par`), and the slices (`.rec`) in the order of their
-//! description (spec 4.8 and 3.8).
+//! Philips PAR/REC: a text that describes every slice (`.par`), and the slices (`.rec`) in the order of their description.
+//! The format has no public document: nibabel's `parrec` module, which knows versions 4 to 4.2, is the reference.
 
-mod affine;
-mod order;
 mod par;
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::fields::Fields;
+use super::parsed::{Blocks, Parsed};
 use super::text::{check_entries, shape};
-use super::{Blocks, Fields, Format, Parsed};
+use crate::affine::{Affine, multiply};
+use crate::core::format::Format;
+use crate::core::shape::voxels;
 use crate::dtype::{ByteOrder, DType};
 use crate::error::{Error, Result};
-use crate::header::{Header, Layout, Note, voxels};
+use crate::header::{Header, Layout, Note};
 use crate::options::{LoadOptions, ParScaling};
 use crate::scaling::{Arithmetic, Factor, Scaling, Step};
 use par::{Par, Slice};
@@ -19,19 +23,19 @@ pub(super) fn parse(bytes: &[u8], options: &LoadOptions) -> Result<Parsed> {
     let par = Par::parse(&String::from_utf8_lossy(bytes))?;
     let mut notes = Vec::new();
     check_complete(&par, options.permit_truncated, &mut notes)?;
-    check_entries(par.slices.len())?;
+    check_entries(par.slices.len() as u64)?;
     let dtype = match par.same("image pixel size", |slice| slice.pixel_bits)? {
         8 => DType::U8,
         16 => DType::U16,
         other => return Err(Error::header("image pixel size", other, "8 or 16")),
     };
     let [x, y] = par.same("recon resolution", |slice| slice.resolution)?;
-    let (slices, volumes) = order::slices_and_volumes(&par)?;
+    let (slices, volumes) = slices_and_volumes(&par)?;
     let mut lengths = vec![x, y, slices as i64];
     if volumes > 1 {
         lengths.push(volumes as i64);
     }
-    let order = order::order(&par, options.strict_sort, slices * volumes.max(1))?;
+    let order = order(&par, options.strict_sort, slices * volumes.max(1))?;
     let zooms = zooms(&par, lengths.len(), &mut notes)?;
     let shape = shape("recon resolution", &lengths)?;
     let block = voxels(shape.get(..2).unwrap_or_default())?;
@@ -42,7 +46,7 @@ pub(super) fn parse(bytes: &[u8], options: &LoadOptions) -> Result<Parsed> {
         layout: Layout::FirstFastest,
         data_offset: 0,
         scaling: scaling(&par, &order, block, options.par_scaling)?,
-        affine: Some(affine::affine(&par, &lengths, &zooms)?),
+        affine: Some(affine(&par, &lengths, &zooms)?),
         zooms,
         shape,
         fields: Fields::Text(par.header),
@@ -108,7 +112,7 @@ fn check_complete(par: &Par, permit: bool, notes: &mut Vec<Note>) -> Result<()> 
         values.dedup();
         differ(field, values.len(), expected)?;
     }
-    let full = order::full(&par.slices, par.most_slices()?)?;
+    let full = full(&par.slices, par.most_slices()?)?;
     let partial = full.iter().filter(|&&full| !full).count();
     if partial == 0 {
         return Ok(());
@@ -187,4 +191,200 @@ fn scaling(par: &Par, order: &[usize], block: u64, method: ParScaling) -> Result
         Step::Add(Factor::over_blocks(inters, block)),
     ];
     Ok(Scaling::new(steps, block, Arithmetic::F64))
+}
+
+/// For each slice, how often its number has come before: the volume it belongs to.
+fn volumes(slices: &[Slice]) -> Vec<usize> {
+    let mut seen = BTreeMap::new();
+    slices
+        .iter()
+        .map(|slice| {
+            let count = seen.entry(slice.number).or_insert(0);
+            *count += 1;
+            *count - 1
+        })
+        .collect()
+}
+
+/// For each slice, whether its volume has all numbers from 1 to `most`.
+///
+/// # Errors
+/// `slice number` when one is not in that range.
+fn full(slices: &[Slice], most: i64) -> Result<Vec<bool>> {
+    if let Some(beyond) = slices.iter().find(|s| !(1..=most).contains(&s.number)) {
+        return Err(Error::header(
+            "slice number",
+            beyond.number,
+            format!("1 to {most}"),
+        ));
+    }
+    let volumes = volumes(slices);
+    // A number comes once in a volume, so counting is enough.
+    let mut counts = vec![0i64; slices.len()];
+    for &volume in &volumes {
+        if let Some(count) = counts.get_mut(volume) {
+            *count += 1;
+        }
+    }
+    let is_full = |volume: &usize| counts.get(*volume) == Some(&most);
+    Ok(volumes.iter().map(is_full).collect())
+}
+
+/// How many slices a volume has, and how many complete volumes there are.
+fn slices_and_volumes(par: &Par) -> Result<(usize, usize)> {
+    let numbers: BTreeSet<i64> = par.slices.iter().map(|slice| slice.number).collect();
+    let full = full(&par.slices, par.most_slices()?)?;
+    let complete: BTreeSet<usize> = volumes(&par.slices)
+        .into_iter()
+        .zip(full)
+        .filter_map(|(volume, full)| full.then_some(volume))
+        .collect();
+    Ok((numbers.len(), complete.len()))
+}
+
+/// The slices of the REC file in the order of the volume, without those of incomplete volumes.
+///
+/// # Errors
+/// `slice number` when there are fewer than `count`.
+fn order(par: &Par, strict: bool, count: usize) -> Result<Vec<usize>> {
+    let most = par.most_slices()?;
+    let mut order = if strict {
+        by_all_keys(par, most)?
+    } else {
+        by_number(&par.slices, most)?
+    };
+    if order.len() < count {
+        let found = format!("{} slices", order.len());
+        return Err(Error::header("slice number", found, format!("{count}")));
+    }
+    order.truncate(count);
+    Ok(order)
+}
+
+/// By volume and number, incomplete volumes last.
+fn by_number(slices: &[Slice], most: i64) -> Result<Vec<usize>> {
+    let (full, volumes) = (full(slices, most)?, volumes(slices));
+    let mut keys: Vec<_> = full
+        .into_iter()
+        .zip(volumes)
+        .zip(slices)
+        .enumerate()
+        .map(|(k, ((full, volume), slice))| ((!full, volume, slice.number), k))
+        .collect();
+    keys.sort_unstable();
+    Ok(keys.into_iter().map(|(_, k)| k).collect())
+}
+
+/// By all that distinguishes volumes, then by volume; incomplete volumes come first, as nibabel sorts them.
+fn by_all_keys(par: &Par, most: i64) -> Result<Vec<usize>> {
+    let diffusion = par.integer("Diffusion         <0=no 1=yes> ?")?;
+    let diffusion = diffusion.ok_or_else(|| Error::header("Diffusion", "nothing", "0 or 1"))? != 0;
+    let key = |slice: &Slice| {
+        let b_value = slice.b_value.map_or(slice.b_factor, |value| value as f64);
+        (
+            slice.image_type,
+            slice.dynamic,
+            slice.label,
+            if diffusion { ordered(b_value) } else { 0 },
+            if diffusion { slice.gradient } else { None },
+            (slice.phase, slice.echo, slice.number),
+        )
+    };
+    let mut first: Vec<usize> = (0..par.slices.len()).collect();
+    first.sort_by_cached_key(|&k| par.slices.get(k).map(key));
+    let sorted: Vec<Slice> = first
+        .iter()
+        .filter_map(|&k| par.slices.get(k).copied())
+        .collect();
+    let (full, volumes) = (full(&sorted, most)?, volumes(&sorted));
+    let mut keys: Vec<_> = full.into_iter().zip(volumes).zip(first).collect();
+    keys.sort_by_key(|&(key, _)| key);
+    Ok(keys.into_iter().map(|(_, k)| k).collect())
+}
+
+/// A number that orders as the real does, NaN last.
+fn ordered(value: f64) -> i64 {
+    let bits = (value + 0.0).to_bits() as i64;
+    bits ^ (((bits >> 63) as u64) >> 1) as i64
+}
+
+const PSL_TO_RAS: Affine = [
+    [0.0, 0.0, -1.0, 0.0],
+    [-1.0, 0.0, 0.0, 0.0],
+    [0.0, 1.0, 0.0, 0.0],
+    [0.0, 0.0, 0.0, 1.0],
+];
+
+const TRANSVERSE_TO_PSL: Affine = [
+    [0.0, 1.0, 0.0, 0.0],
+    [0.0, 0.0, 1.0, 0.0],
+    [1.0, 0.0, 0.0, 0.0],
+    [0.0, 0.0, 0.0, 1.0],
+];
+
+const SAGITTAL_TO_PSL: Affine = [
+    [1.0, 0.0, 0.0, 0.0],
+    [0.0, -1.0, 0.0, 0.0],
+    [0.0, 0.0, -1.0, 0.0],
+    [0.0, 0.0, 0.0, 1.0],
+];
+
+const CORONAL_TO_PSL: Affine = [
+    [0.0, 0.0, 1.0, 0.0],
+    [0.0, -1.0, 0.0, 0.0],
+    [1.0, 0.0, 0.0, 0.0],
+    [0.0, 0.0, 0.0, 1.0],
+];
+
+const IDENTITY: Affine = [
+    [1.0, 0.0, 0.0, 0.0],
+    [0.0, 1.0, 0.0, 0.0],
+    [0.0, 0.0, 1.0, 0.0],
+    [0.0, 0.0, 0.0, 1.0],
+];
+
+/// Voxels about the middle, to Philips' PSL axes, turned, moved, to RAS.
+fn affine(par: &Par, lengths: &[i64], zooms: &[f64]) -> Result<Affine> {
+    let permutation = match par.same("slice orientation", |slice| slice.orientation)? {
+        1 => TRANSVERSE_TO_PSL,
+        2 => SAGITTAL_TO_PSL,
+        3 => CORONAL_TO_PSL,
+        other => return Err(Error::header("slice orientation", other, "1, 2 or 3")),
+    };
+    let (mut zoomer, mut to_centre) = (IDENTITY, IDENTITY);
+    for (axis, (&length, &zoom)) in lengths.iter().zip(zooms).take(3).enumerate() {
+        zoomer[axis][axis] = zoom;
+        to_centre[axis][3] = -(length - 1) as f64 / 2.0;
+    }
+    let zoomed = multiply(&zoomer, &to_centre);
+    let mut psl = multiply(&rotation(par)?, &multiply(&permutation, &zoomed));
+    let moved = three(par, "Off Centre midslice(ap,fh,rl) [mm]")?;
+    for (row, offset) in psl.iter_mut().zip(moved) {
+        row[3] += offset;
+    }
+    Ok(multiply(&PSL_TO_RAS, &psl))
+}
+
+/// The rotations about the three axes, in the order that nibabel found by trial.
+fn rotation(par: &Par) -> Result<Affine> {
+    const RADIANS: f64 = std::f64::consts::PI / 180.0;
+    let [x, y, z] =
+        three(par, "Angulation midslice(ap,fh,rl)[degr]")?.map(|degrees| degrees * RADIANS);
+    let about = |angle: f64, [from, to]: [usize; 2]| {
+        let mut turn = IDENTITY;
+        if angle != 0.0 {
+            let (sin, cos) = (angle.sin(), angle.cos());
+            (turn[from][from], turn[from][to]) = (cos, -sin);
+            (turn[to][from], turn[to][to]) = (sin, cos);
+        }
+        turn
+    };
+    let (mx, my, mz) = (about(x, [1, 2]), about(y, [2, 0]), about(z, [0, 1]));
+    Ok(multiply(&mz, &multiply(&mx, &my)))
+}
+
+fn three(par: &Par, key: &'static str) -> Result<[f64; 3]> {
+    let values = par.reals(key)?.unwrap_or_default();
+    <[f64; 3]>::try_from(values)
+        .map_err(|values| Error::header(key, format!("{values:?}"), "three numbers"))
 }

@@ -1,11 +1,178 @@
-//! The table itself: one row a format.
+//! The table of formats: how each is recognised, which files it has, and who parses its header.
 
+use std::path::PathBuf;
+
+use super::fields::nifti::{Container, Version};
+use super::file_map::MAT;
 #[cfg(feature = "minc2")]
 use super::minc2;
-use super::nifti::{self, Container, Version};
-use super::{Format, FormatEntry, Need, Sniff};
-use super::{afni, analyze, cifti, ecat, metaimage, mgh, minc, nrrd, parrec};
-use crate::file_map::MAT;
+use super::names::FileName;
+use super::parsed::{Need, Parsed, Sniff};
+use super::{afni, analyze, cifti, ecat, metaimage, mgh, minc, nifti, nrrd, parrec};
+use crate::core::format::Format;
+use crate::error::{Error, ErrorKind, Result};
+use crate::options::LoadOptions;
+
+/// One row of the table.
+pub(crate) struct FormatEntry {
+    pub format: Format,
+    /// The name in messages and in the README's table.
+    pub name: &'static str,
+    /// Endings of the header file, lower case, without compression suffix.
+    pub header_endings: &'static [&'static str],
+    /// Endings of the voxel file where it is another one; empty when both are in one file.
+    pub image_endings: &'static [&'static str],
+    /// Endings of files that may be there beside them, by their key in the file map.
+    pub beside: &'static [(&'static str, &'static str)],
+    /// Whether the first bytes of the header file belong to the format (`None`: by ending only).
+    pub sniff: Option<fn(&[u8]) -> Sniff>,
+    /// Whether bytes that [`Self::sniff`] accepts are of this format when there is no name to go by.
+    pub claims: fn(&[u8]) -> bool,
+    /// How much the parser needs, by the bytes there are; asked again while that is more than there are.
+    pub need: fn(&[u8]) -> Result<Need>,
+    /// Parses the header: the bytes asked for, or the whole file when it is shorter.
+    pub parse: fn(&[u8], &LoadOptions) -> Result<Parsed>,
+}
+
+impl Format {
+    /// The name, as in messages and in the README's table.
+    pub fn name(self) -> &'static str {
+        FORMATS
+            .iter()
+            .find(|entry| entry.format == self)
+            .map_or("array", |entry| entry.name)
+    }
+}
+
+/// A format and the files it has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FormatInfo {
+    /// The format.
+    pub format: Format,
+    /// Its name, as in messages and in the README's table.
+    pub name: &'static str,
+    /// Endings of the header file, lower case, without compression suffix.
+    pub header_endings: &'static [&'static str],
+    /// Endings of the voxel file where it is another one; empty when both are in one file.
+    pub image_endings: &'static [&'static str],
+}
+
+/// All formats that this build reads, in the order in which they are tried.
+pub fn formats() -> impl Iterator<Item = FormatInfo> {
+    FORMATS.iter().map(|entry| FormatInfo {
+        format: entry.format,
+        name: entry.name,
+        header_endings: entry.header_endings,
+        image_endings: entry.image_endings,
+    })
+}
+
+impl FormatEntry {
+    /// Whether files of the format can have this ending, in any case.
+    pub fn has_ending(&self, ending: &str) -> bool {
+        let mut endings = self.header_endings.iter().chain(self.image_endings);
+        endings.any(|known| known.eq_ignore_ascii_case(ending))
+    }
+
+    /// The header file and the voxel file that go with a name; `None` when its ending is not the format's.
+    pub fn files(&self, name: &FileName) -> Option<Files> {
+        let among = |endings: &[&str]| {
+            endings
+                .iter()
+                .any(|known| known.eq_ignore_ascii_case(name.ending()))
+        };
+        let given = || name.path().to_owned();
+        let beside = |endings: &[&str]| endings.first().map(|ending| name.companion(ending));
+        if among(self.header_endings) {
+            Some(Files {
+                header: given(),
+                image: beside(self.image_endings).unwrap_or_else(given),
+            })
+        } else if among(self.image_endings) {
+            Some(Files {
+                header: beside(self.header_endings).unwrap_or_else(given),
+                image: given(),
+            })
+        } else {
+            None
+        }
+    }
+}
+
+/// Where the two parts of an image are; the same file twice when they are in one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Files {
+    pub header: PathBuf,
+    pub image: PathBuf,
+}
+
+/// Finds the format of a header file by its first bytes, decompressed, and the ending of its name
+/// ([`FileName::ending`]); by content alone where there is no name.
+///
+/// As in nibabel, a format must have both: its ending (in any case) and its content.
+///
+/// # Errors
+/// - [`ErrorKind::Empty`] for no bytes
+/// - [`ErrorKind::Truncated`] for the beginning of a header
+/// - [`ErrorKind::Unsupported`] for HDF5
+/// - [`ErrorKind::UnknownFormat`] for all else
+pub(crate) fn detect(prefix: &[u8], ending: Option<&str>) -> Result<&'static FormatEntry> {
+    if prefix.is_empty() {
+        return Err(ErrorKind::Empty.into());
+    }
+    let mut cut = None;
+    for entry in FORMATS.iter() {
+        if ending.is_some_and(|ending| !entry.has_ending(ending)) {
+            continue;
+        }
+        let sniffed = match (entry.sniff, ending) {
+            (Some(sniff), _) => sniff(prefix),
+            (None, Some(_)) => Sniff::Yes,
+            (None, None) => Sniff::from((entry.claims)(prefix)),
+        };
+        match sniffed {
+            Sniff::Yes if ending.is_some() || (entry.claims)(prefix) => return Ok(entry),
+            Sniff::Yes | Sniff::No => {}
+            Sniff::Cut(need) => cut = cut.max(Some(need)),
+        }
+    }
+    if prefix.starts_with(b"\x89HDF") {
+        return Err(Error::unsupported(
+            "HDF5 files but MINC2, which needs the feature minc2",
+        ));
+    }
+    Err(match cut {
+        Some(need) => ErrorKind::Truncated {
+            what: "header",
+            have: prefix.len() as u64,
+            need,
+        },
+        None => ErrorKind::UnknownFormat(unknown(prefix, ending)),
+    }
+    .into())
+}
+
+/// What to say of a file that is of no format: perhaps its content is known, but not under its name.
+fn unknown(prefix: &[u8], ending: Option<&str>) -> String {
+    let Some(ending) = ending else {
+        return "the content is of no known format".to_owned();
+    };
+    let by_content = FORMATS.iter().find(|entry| {
+        entry.sniff.is_some_and(|sniff| sniff(prefix) == Sniff::Yes) && (entry.claims)(prefix)
+    });
+    match by_content {
+        Some(entry) => format!(
+            "the content is {}, the name must end in {} and not in {ending:?}",
+            entry.name,
+            entry.header_endings.join(" or ")
+        ),
+        None if FORMATS.iter().any(|entry| entry.has_ending(ending)) => {
+            format!("the content is of no format whose files end in {ending:?}")
+        }
+        None => format!("no known format's files end in {ending:?}"),
+    }
+}
 
 /// All formats, in the order in which nibabel tries them.
 pub(crate) static FORMATS: &[FormatEntry] = &[

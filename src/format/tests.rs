@@ -1,5 +1,10 @@
+use std::path::PathBuf;
+
+use super::fields::binary::Field;
+use super::fields::{analyze, mgh};
 use super::nifti::Version;
 use super::*;
+use crate::error::{ErrorKind, Result};
 
 fn kind(result: Result<&'static FormatEntry>) -> ErrorKind {
     match result {
@@ -67,13 +72,13 @@ fn a_cut_header_is_truncated_at_every_length() {
                 let found = kind(detect(&whole[..have], ending));
                 let ErrorKind::Truncated {
                     what: "header",
-                    have: told,
+                    have: reported,
                     need,
                 } = found
                 else {
                     panic!("{have}: {found:?}");
                 };
-                assert_eq!(told, have as u64);
+                assert_eq!(reported, have as u64);
                 // Before its second byte a header might be of either version.
                 assert!(need == whole.len() as u64 || have < 2, "{have}: {need}");
             }
@@ -120,4 +125,26 @@ fn files_of_pairs_and_singles() {
     );
     assert_eq!(files(Format::Nifti2Single, "a.Nii"), both("a.Nii", "a.Nii"));
     assert_eq!(files(Format::Nifti1Single, "a.hdr"), None);
+}
+
+/// The rows of a table follow each other, and have the names of its struct; gives the end of the last.
+fn end_of(table: &[Field], names: &[&str]) -> usize {
+    let own: Vec<&str> = table.iter().map(|field| field.name).collect();
+    let names = names.iter().map(|name| name.trim_start_matches("r#"));
+    assert!(names.len() == 0 || names.eq(own.iter().copied()));
+    let mut end = 0;
+    for field in table {
+        assert!(field.offset >= end, "{}", field.name);
+        assert_eq!(own.iter().filter(|name| **name == field.name).count(), 1);
+        end = field.end();
+    }
+    end
+}
+
+#[test]
+fn tables_are_in_order() {
+    assert_eq!(end_of(analyze::TABLE, analyze::AnalyzeHeader::NAMES), 313);
+    assert_eq!(end_of(mgh::TABLE, mgh::MghHeader::NAMES), 304);
+    assert_eq!(end_of(ecat::MAIN, &[]), 512);
+    assert_eq!(end_of(ecat::FRAME, &[]), 510);
 }

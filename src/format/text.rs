@@ -2,36 +2,6 @@
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// Keys and values, in the order of the file; a key may come more than once.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct TextHeader(Vec<(String, String)>);
-
-impl TextHeader {
-    /// All keys with their values.
-    pub fn entries(&self) -> &[(String, String)] {
-        &self.0
-    }
-
-    /// The last value of a key.
-    pub fn get(&self, key: &str) -> Option<&str> {
-        let mut matching = self.0.iter().rev().filter(|(known, _)| known == key);
-        matching.next().map(|(_, value)| value.as_str())
-    }
-
-    pub(super) fn push(&mut self, key: impl Into<String>, value: impl Into<String>) {
-        self.0.push((key.into(), value.into()));
-    }
-
-    /// The value of a key that must be there.
-    ///
-    /// # Errors
-    /// The field, when there is no such key.
-    pub(super) fn require(&self, key: &'static str) -> Result<&str> {
-        self.get(key)
-            .ok_or_else(|| Error::header(key, "nothing", "the field"))
-    }
-}
-
 /// Numbers separated by white space.
 ///
 /// # Errors
@@ -77,32 +47,70 @@ pub(super) fn quoted(text: &str) -> String {
 /// Axis lengths, from numbers that must not be negative.
 ///
 /// # Errors
-/// The field, when one is.
+/// The field, when one is, or is larger than this machine's memory can be.
 pub(super) fn shape(field: &'static str, lengths: &[i64]) -> Result<Vec<usize>> {
-    lengths
-        .iter()
-        .map(|&length| usize::try_from(length))
-        .collect::<Result<_, _>>()
-        .map_err(|_| {
-            Error::header(
-                field,
-                format!("{lengths:?}"),
-                "lengths that are not negative",
-            )
-        })
+    let checked = lengths.iter().map(|&length| usize::try_from(length));
+    checked.collect::<Result<_, _>>().map_err(|_| {
+        let expected = match lengths.iter().any(|&length| length < 0) {
+            true => "lengths that are not negative",
+            false => "lengths that this machine can address",
+        };
+        Error::header(field, format!("{lengths:?}"), expected)
+    })
 }
 
 /// # Errors
 /// [`ErrorKind::Limit`] when a table of scaling has more entries than any recording.
-pub(super) fn check_entries(entries: usize) -> Result<()> {
-    const MOST: usize = 1 << 24;
-    if entries > MOST {
+pub(super) fn check_entries(entries: u64) -> Result<()> {
+    const MAX: u64 = 1 << 24;
+    if entries > MAX {
         return Err(ErrorKind::Limit {
             what: "scaling table",
-            needed: entries as u128 * 8,
-            allowed: MOST as u64 * 8,
+            needed: u128::from(entries) * 8,
+            allowed: MAX * 8,
         }
         .into());
     }
     Ok(())
+}
+
+/// Names of files from a C pattern (`slice%03d.raw`) and the first, the last and the step of their numbers.
+///
+/// # Errors
+/// The field, for another pattern or more than `most` files.
+pub(super) fn numbered(
+    field: &'static str,
+    pattern: &str,
+    [first, last, step]: [i64; 3],
+    most: i64,
+) -> Result<Vec<String>> {
+    let refuse = |expected: &str| Error::header(field, quoted(pattern), expected);
+    let (before, rest) = pattern.split_once('%').unwrap_or((pattern, ""));
+    let digits = rest
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(rest.len());
+    let (width, rest) = rest.split_at(digits);
+    let after = rest
+        .strip_prefix('d')
+        .filter(|after| !after.contains('%'))
+        .ok_or_else(|| refuse("a single %d in the name"))?;
+    let zeros = width.starts_with('0');
+    let width: usize = match width {
+        "" => 0,
+        digits => digits
+            .parse()
+            .ok()
+            .filter(|&n| n < 64)
+            .ok_or_else(|| refuse("a width"))?,
+    };
+    let span = last.checked_sub(first).filter(|_| step != 0);
+    let count = span.and_then(|span| span.checked_div(step)).unwrap_or(-1);
+    if !(0..most).contains(&count) {
+        return Err(refuse("numbers that lead from the first to the last"));
+    }
+    let name = |k: i64| match (first + k * step, zeros) {
+        (number, true) => format!("{before}{number:0width$}{after}"),
+        (number, false) => format!("{before}{number:width$}{after}"),
+    };
+    Ok((0..=count).map(name).collect())
 }

@@ -32,17 +32,17 @@ fn slices_of_pairs_read_their_bytes() {
         (seeds::afni(), "[..., 1]", 48, 48),
         (seeds::analyze(), "[..., 2]", 12, 24),
     ] {
-        let told = format!("{} {index}", seed.format);
+        let name = format!("{} {index}", seed.format);
         let (image, counted) = pair(&seed);
-        // Two bytes tell whether a file is gzip.
+        // Two bytes say whether a file is gzip.
         assert!(
             counted.bytes_read() <= 2,
-            "{told}: the header alone was wanted"
+            "{name}: the header alone was wanted"
         );
         counted.reset();
         let index: Index = index.parse().unwrap();
         let slice = image.dataobj().slice::<f32>(&index).unwrap();
-        assert_eq!(counted.ranges(), [(at, bytes)], "{told}");
+        assert_eq!(counted.ranges(), [(at, bytes)], "{name}");
         let whole = image.dataobj().read::<f32>().unwrap();
         let last = whole.shape().len();
         assert!(slice.len() * 2 == bytes as usize && slice.len() < whole.len() && last >= 3);

@@ -18,7 +18,7 @@ use super::seeds::Seed;
 use crate::support::table::Row;
 
 /// An error in a few words.
-fn told(kind: &ErrorKind) -> String {
+fn shown(kind: &ErrorKind) -> String {
     match kind {
         ErrorKind::Header { field, .. } => format!("header {field}"),
         ErrorKind::Truncated { what, .. } => format!("truncated {what}"),
@@ -65,7 +65,7 @@ impl Table {
             .and_then(|image| image.dataobj().read::<f32>());
         let found = match read {
             Ok(_) => "ok".to_owned(),
-            Err(error) => told(error.kind()),
+            Err(error) => shown(error.kind()),
         };
         if found != expected {
             self.failures

@@ -49,8 +49,8 @@ fn for_each_format(test: impl Fn(&str, DataobjImage, Option<Arc<CountingSource>>
     for seed in seeds::all() {
         let folder = folder();
         let (image, counted) = open(&seed, folder.path());
-        let told = format!("{} ({})", seed.format, seed.files[0].0);
-        test(&told, image, counted);
+        let name = format!("{} ({})", seed.format, seed.files[0].0);
+        test(&name, image, counted);
         formats.push(seed.format);
     }
     formats.dedup();
@@ -69,7 +69,7 @@ fn bits(array: &HostArray<f32>) -> Vec<u32> {
 #[test]
 fn slices_of_every_format_read_their_bytes() {
     let backends = Backend::available("slices of every format");
-    for_each_format(|told, image, counted| {
+    for_each_format(|name, image, counted| {
         let (first, ndim) = (image.header().layout == Layout::LastFastest, image.ndim());
         let axis = if first { 0 } else { ndim - 1 };
         let stored = image.dataobj().dtype().size_bytes() as u64;
@@ -91,20 +91,20 @@ fn slices_of_every_format_read_their_bytes() {
                     counted.reset();
                 }
                 let slice = backend.slice::<f32>(&image, &index).unwrap();
-                assert_eq!(bits(&slice), expected, "{told}: {index:?} on {backend:?}");
+                assert_eq!(bits(&slice), expected, "{name}: {index:?} on {backend:?}");
                 let bytes = slice.len() as u64 * stored;
                 let read = counted
                     .as_ref()
                     .map_or(bytes, |counted| counted.bytes_read());
                 // The chunk of an HDF5 file is found by its index, and kept for the next reads of it.
-                let most = if told.starts_with("MINC2") {
+                let most = if name.starts_with("MINC2") {
                     4096 + bytes
                 } else {
                     bytes
                 };
                 assert!(
                     read == bytes || (read < bytes || most > bytes) && read <= most,
-                    "{told}: {read} of {bytes}"
+                    "{name}: {read} of {bytes}"
                 );
             }
         }
@@ -113,31 +113,31 @@ fn slices_of_every_format_read_their_bytes() {
 
 #[test]
 fn caches_of_every_format() {
-    for_each_format(|told, mut image, counted| {
+    for_each_format(|name, mut image, counted| {
         let file = bits(&image.dataobj().read::<f32>().unwrap());
         let unread = |what: &str| {
             let read = counted.as_ref().map_or(0, |counted| counted.bytes_read());
-            assert_eq!(read, 0, "{told}: {what}");
+            assert_eq!(read, 0, "{name}: {what}");
         };
         assert_eq!(
             bits(&image.get_fdata(Caching::Unchanged).unwrap()),
             file,
-            "{told}"
+            "{name}"
         );
-        assert!(!image.in_memory(), "{told}");
+        assert!(!image.in_memory(), "{name}");
         assert_eq!(
             bits(&image.get_fdata(Caching::Fill).unwrap()),
             file,
-            "{told}"
+            "{name}"
         );
-        assert!(image.in_memory(), "{told}");
+        assert!(image.in_memory(), "{name}");
         if let Some(counted) = &counted {
             counted.reset();
         }
         assert_eq!(
             bits(&image.get_fdata(Caching::Unchanged).unwrap()),
             file,
-            "{told}"
+            "{name}"
         );
         unread("a cached image reads nothing");
         let mut edited = file.clone();
@@ -146,20 +146,20 @@ fn caches_of_every_format() {
         assert_eq!(
             bits(&image.get_fdata(Caching::Fill).unwrap()),
             edited,
-            "{told}"
+            "{name}"
         );
         unread("an edited image reads nothing");
         assert_eq!(
             bits(&image.dataobj().read().unwrap()),
             file,
-            "{told}: the file"
+            "{name}: the file"
         );
         image.uncache();
-        assert!(!image.in_memory(), "{told}");
+        assert!(!image.in_memory(), "{name}");
         assert_eq!(
             bits(&image.get_fdata(Caching::Unchanged).unwrap()),
             file,
-            "{told}"
+            "{name}"
         );
     });
 }
@@ -167,7 +167,7 @@ fn caches_of_every_format() {
 #[test]
 fn streams_of_every_format() {
     let backends = Backend::available("streams of every format");
-    for_each_format(|told, image, _| {
+    for_each_format(|name, image, _| {
         let whole = image.dataobj().read::<f32>().unwrap();
         let axes = image.ndim() - usize::from(image.ndim() > 3);
         let frame_len: usize = image.shape()[..axes].iter().product();
@@ -175,10 +175,10 @@ fn streams_of_every_format() {
             let stream = items::<f32>(backend, &image, FrameOptions::new()).unwrap();
             let mut frames = 0;
             for item in stream {
-                check(told, &item.unwrap(), whole.as_slice(), frame_len);
+                check(name, &item.unwrap(), whole.as_slice(), frame_len);
                 frames += 1;
             }
-            assert_eq!(frames, whole.len() / frame_len, "{told} on {backend:?}");
+            assert_eq!(frames, whole.len() / frame_len, "{name} on {backend:?}");
         }
     });
 }
@@ -194,25 +194,25 @@ mod on_a_device {
     #[test]
     fn device_caches_of_every_format() {
         for device in devices("device caches of every format") {
-            for_each_format(|told, image, counted| {
+            for_each_format(|name, image, counted| {
                 let file = bits(&image.dataobj().read::<f32>().unwrap());
                 let read = |caching| {
                     let array = image.get_fdata_gpu::<f32>(&device.gpu, caching).unwrap();
                     bits(&array.download().unwrap())
                 };
-                assert_eq!(read(Caching::Unchanged), file, "{told} on {}", device.name);
-                assert!(!image.on_device(), "{told}");
-                assert_eq!(read(Caching::Fill), file, "{told}");
-                assert!(image.on_device(), "{told}");
+                assert_eq!(read(Caching::Unchanged), file, "{name} on {}", device.name);
+                assert!(!image.on_device(), "{name}");
+                assert_eq!(read(Caching::Fill), file, "{name}");
+                assert!(image.on_device(), "{name}");
                 if let Some(counted) = &counted {
                     counted.reset();
                 }
-                assert_eq!(read(Caching::Unchanged), file, "{told}");
+                assert_eq!(read(Caching::Unchanged), file, "{name}");
                 let taken = counted.as_ref().map_or(0, |counted| counted.bytes_read());
-                assert_eq!(taken, 0, "{told}: an image on the device reads nothing");
+                assert_eq!(taken, 0, "{name}: an image on the device reads nothing");
                 image.uncache();
-                assert!(!image.on_device(), "{told}");
-                assert_eq!(read(Caching::Unchanged), file, "{told}");
+                assert!(!image.on_device(), "{name}");
+                assert_eq!(read(Caching::Unchanged), file, "{name}");
             });
         }
     }
@@ -221,7 +221,7 @@ mod on_a_device {
     fn textures_and_raw_volumes_of_every_format() {
         let window = Window::new(-20.0, 300.0).unwrap();
         for device in devices("textures and raw volumes of every format") {
-            for_each_format(|told, image, _| {
+            for_each_format(|name, image, _| {
                 let index: Index = match image.ndim() {
                     4 => "[..., 1]".parse().unwrap(),
                     _ => Index::new(),
@@ -231,7 +231,7 @@ mod on_a_device {
                     textures::check(&device, &image, &options, &index);
                 }
                 let volume = image.raw_on_gpu(&device.gpu);
-                let volume = volume.unwrap_or_else(|error| panic!("{told}: {error}"));
+                let volume = volume.unwrap_or_else(|error| panic!("{name}: {error}"));
                 raw::check(&image, &volume, &ShaderNames::default());
             });
         }

@@ -212,7 +212,7 @@ const ANY: &[Row] = &[
         Header("quatern_b"),
     ),
     (
-        "two faults: the first is told",
+        "two faults: the first is reported",
         |h| (h.datatype, h.vox_offset) = (3, -1.0),
         Header("datatype"),
     ),

@@ -39,7 +39,7 @@ np.seterr(all="ignore")
 nib.imageglobals.logger.setLevel(logging.CRITICAL)
 NIB = Path(nib.__file__).parent
 
-# The volumes of spec 5.3 and what belongs to them.
+# Volumes with nibabel, and what belongs to them: tests/formats/real.rs has their hashes.
 REAL = [
     "anatomical.nii", "functional.nii", "example4d.nii.gz", "standard.nii.gz", "reoriented_anat_moved.nii",
     "resampled_anat_moved.nii", "example_nifti2.nii.gz", "test.mgz", "example4d+orig.HEAD", "example4d+orig.BRIK.gz",

@@ -11,8 +11,10 @@ Floats are in hexadecimal. `*` stands for extensions that nibabel fails on and v
 """
 
 import logging
+import math
 import sys
 import warnings
+from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
 
@@ -22,6 +24,8 @@ from nibabel.batteryrunners import BatteryRunner
 from nibabel.fileholders import FileHolder
 from nibabel.orientations import aff2axcodes, inv_ornt_aff, io_orientation
 from nibabel.spatialimages import HeaderDataError
+
+from random_files.common import rotation, ten_to
 
 logging.disable(logging.CRITICAL)
 warnings.simplefilter("ignore")
@@ -56,12 +60,21 @@ def quaternion(rng):
         q[1:] = 0
         q[rng.integers(1, 4)] = 1
         q[0] *= rng.integers(0, 2)
-    q /= np.linalg.norm(q) or 1
+    # Not by numpy.linalg: see `rotation`.
+    q /= math.sqrt(sum(x * x for x in q.tolist())) or 1
     if chance(rng, 0.1):
-        q[1:] *= 1 + rng.normal() * 10.0 ** rng.integers(-17, -3)
+        q[1:] *= 1 + rng.normal() * ten_to(rng.integers(-17, -3))
     if chance(rng, 0.02):
         q[rng.integers(1, 4)] = rng.choice([np.nan, np.inf, 1e30, -1e-30, 2])
     return q[1:]
+
+
+def at_threshold(vector, threshold):
+    """Whether rounding decides if the square of a quaternion's scalar part counts as 0."""
+    if not all(map(math.isfinite, vector)):
+        return False
+    left = 1 - sum(Fraction(part) ** 2 for part in vector)
+    return abs(abs(left) - Fraction(float(threshold))) < threshold / 1000
 
 
 def random_header(rng, version, container):
@@ -75,12 +88,17 @@ def random_header(rng, version, container):
     fields["dim"][1 : ndim + 1] = rng.integers(1, 20, ndim)
     fields["datatype"] = rng.choice(DATATYPES)
     fields["bitpix"] = 8 * header.get_data_dtype().itemsize
-    scale = 10.0 ** rng.integers(-3, 4)
+    scale = ten_to(rng.integers(-3, 4))
     fields["pixdim"] = rng.random(8) * scale + 1e-3
     fields["pixdim"][0] = rng.choice([-1, 1])
     fields["scl_slope"], fields["scl_inter"] = rng.normal(size=2)
     fields["qform_code"], fields["sform_code"] = rng.integers(0, 6), rng.integers(0, 6) * chance(rng, 0.3)
-    fields["quatern_b"], fields["quatern_c"], fields["quatern_d"] = quaternion(rng)
+    names = ["quatern_b", "quatern_c", "quatern_d"]
+    for name, value in zip(names, quaternion(rng)):
+        fields[name] = value
+    while at_threshold([float(fields[name]) for name in names], 3 * np.finfo(fields["quatern_b"].dtype).eps):
+        for name, value in zip(names, quaternion(rng)):
+            fields[name] = value
     for axis in "xyz":
         fields["qoffset_" + axis] = rng.normal() * 100
         fields["srow_" + axis] = rng.normal(size=4) * scale
@@ -137,9 +155,9 @@ def extensions(rng, order):
     out = b""
     for _ in range(rng.integers(1, 4)):
         size = int(16 * rng.integers(1, 5))
-        told = rng.choice([size - 1, 0, -16, 7, 8, 9, 1 << 30]) if chance(rng, 0.1) else size
+        stated = rng.choice([size - 1, 0, -16, 7, 8, 9, 1 << 30]) if chance(rng, 0.1) else size
         text = bytes(rng.integers(1, 255, rng.integers(0, size - 7), dtype=np.uint8))
-        out += np.array([told, rng.integers(0, 50)], order + "i4").tobytes() + text.ljust(size - 8, b"\0")
+        out += np.array([stated, rng.integers(0, 50)], order + "i4").tobytes() + text.ljust(size - 8, b"\0")
     return out
 
 
@@ -160,15 +178,15 @@ def repaired(version, container, data):
 
 
 def expectation(version, container, data):
-    """nibabel's view, but for what design.md departs in."""
+    """nibabel's view, but for what voxload does otherwise: offsets that nibabel finds out only when it reads."""
     length = 348 if version == "1" else 540
     order = CLASSES[version, container].header_class(data[:length], check=False).endianness
     try:
         img = load(version, container, data)
         found = [(e.get_code(), len(e.content)) for e in img.header.extensions]
-        told = " ".join(f"{code}:{size}" for code, size in found)
+        listed = " ".join(f"{code}:{size}" for code, size in found)
         if 0 < len(data) - length - 4 and img.dataobj.offset < length + 4 and container == "single":
-            told = "*"
+            listed = "*"
     except (HeaderDataError, ValueError, OverflowError):
         if len(data) <= length:
             return "error"
@@ -201,7 +219,7 @@ def expectation(version, container, data):
         name,
         "little" if order == "<" else "big",
         " ".join(sorted(notes)),
-        told,
+        listed,
     ])
 
 
@@ -244,37 +262,77 @@ def headers(out, rng, count):
             text.write(f"{version} {container} {len(data)}|{expectation(version, container, data)}\n")
 
 
-def orientations(out, rng, count):
-    s = np.sqrt(0.5)
-    affines = [np.eye(4) * 0, np.diag([1, 0, 1, 1]), np.diag([-2, 3, -4, 1]), np.eye(4)[[2, 0, 1, 3]]]
-    singular = np.eye(4)
-    singular[:2, :2] = s
-    affines.append(singular)
-    # Rotations by 45 degrees about an axis, exact ties but for rounding.
+def is_settled(rng, affine):
+    """Whether rounding has no say in the orientation: numbers a millionth larger or smaller give the same one.
+
+    It has where an axis lies between two directions: nibabel takes the larger entry of a matrix that comes from an SVD,
+    that is from OpenBLAS, whose kernels for different processors round differently. For columns (s, s, 0) twice, with
+    s = sqrt(1/2), nibabel says ARS on some processors and RAS on others.
+    """
+    found = io_orientation(affine)
+    moved = (affine * (1 + 1e-6 * rng.uniform(-1, 1, size=(4, 4))) for _ in range(8))
+    return all(np.array_equal(io_orientation(other), found, equal_nan=True) for other in moved)
+
+
+def product(left, right):
+    """The product of two matrices as chains of fused multiply-adds, each rounded once from an exact result.
+
+    So does OpenBLAS where the processor can, and its other kernels come close.
+    """
+    result = np.zeros((4, 4))
+    for row in range(4):
+        for column in range(4):
+            total = 0.0
+            for k in range(4):
+                total = float(Fraction(float(left[row, k])) * Fraction(float(right[k, column])) + Fraction(total))
+            result[row, column] = total
+    assert np.allclose(result, left @ right, rtol=1e-12, atol=1e-12 * np.abs(left).max())
+    return result
+
+
+def near_ties(degrees):
+    """Rotations about an axis, a little less or more than the 45 degrees at which rounding would decide."""
+    c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     for order in ([0, 1, 2], [0, 2, 1], [2, 0, 1]):
         for x, y in [(1, 1), (1, -1), (-1, 1), (-1, -1)]:
-            tie = np.eye(4)
-            tie[:2, :2] = [[s, -s * x], [s * y, s * x * y]]
-            tie[:3] = tie[order]
-            affines.append(tie)
-            affines.append(tie @ np.diag([2, 3, 4, 1]))
-    for _ in range(count):
-        affine = np.eye(4)
-        kind = rng.integers(0, 4)
-        affine[:3] = rng.normal(size=(3, 4)) * 10.0 ** rng.integers(-3, 4)
-        if kind == 0:
-            affine[:3, :3] = np.linalg.qr(affine[:3, :3])[0] * rng.random(3)
-        elif kind == 1:
-            affine[:3, :3] = np.eye(3)[rng.permutation(3)] * rng.choice([-1, 1], 3) + rng.normal(size=(3, 3)) * 0.1
-        elif kind == 2:
-            affine[:3, rng.integers(0, 3)] = 0
-        affines.append(affine)
+            turned = np.eye(4)
+            turned[:2, :2] = [[c, -s * x], [s * y, c * x * y]]
+            turned[:3] = turned[order]
+            yield turned
+            yield turned * [2, 3, 4, 1]
+
+
+def random_affine(rng):
+    affine = np.eye(4)
+    kind = rng.integers(0, 4)
+    affine[:3] = rng.normal(size=(3, 4)) * ten_to(rng.integers(-3, 4))
+    if kind == 0:
+        affine[:3, :3] = rotation(rng) * rng.random(3)
+    elif kind == 1:
+        affine[:3, :3] = np.eye(3)[rng.permutation(3)] * rng.choice([-1, 1], 3) + rng.normal(size=(3, 3)) * 0.1
+    elif kind == 2:
+        affine[:3, rng.integers(0, 3)] = 0
+    return affine
+
+
+def orientations(out, rng, count):
+    affines = [np.eye(4) * 0, np.diag([1, 0, 1, 1]), np.diag([-2, 3, -4, 1]), np.eye(4)[[2, 0, 1, 3]]]
+    affines += [*near_ties(44.999), *near_ties(45.001)]
+    affines = [affine.astype(float) for affine in affines]
+    assert all(is_settled(rng, affine) for affine in affines)
+    wanted = len(affines) + count
+    while len(affines) < wanted:
+        affine = random_affine(rng)
+        if is_settled(rng, affine):
+            affines.append(affine)
     with open(out / "orientations.txt", "w") as text:
         for affine in affines:
             codes = "".join(code or "-" for code in aff2axcodes(affine))
-            inverse = "" if "-" in codes else hexed(inv_ornt_aff(io_orientation(affine), (5, 6, 7)))
-            product = hexed(affine @ inv_ornt_aff(io_orientation(affine), (5, 6, 7))) if inverse else ""
-            text.write(f"{hexed(affine)}|{codes}|{inverse}|{product}\n")
+            inverse = moved = ""
+            if "-" not in codes:
+                back = inv_ornt_aff(io_orientation(affine), (5, 6, 7))
+                inverse, moved = hexed(back), hexed(product(affine, back))
+            text.write(f"{hexed(affine)}|{codes}|{inverse}|{moved}\n")
 
 
 if __name__ == "__main__":

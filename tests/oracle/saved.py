@@ -15,6 +15,8 @@ import warnings
 import nibabel as nib
 import numpy as np
 
+from random_files.common import ten_to
+
 warnings.simplefilter("ignore")
 
 TYPES = ["u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f4", "f8"]
@@ -23,7 +25,7 @@ TYPES = ["u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f4", "f8"]
 def values(rng, dtype, count):
     kind = rng.integers(0, 7)
     if dtype.kind == "f":
-        data = rng.normal(size=count) * 10.0 ** rng.integers(-6, 9)
+        data = rng.normal(size=count) * ten_to(rng.integers(-6, 9))
         if kind == 0:
             data[:] = 0
         elif kind == 1:

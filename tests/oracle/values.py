@@ -7,7 +7,6 @@ line for each file and requested type, apart by tabs: file, type, shape, SHA-256
 column-major order, little-endian, all NaN made alike. `raw` as type is the hash of get_unscaled() in native order.
 """
 
-import gzip
 import hashlib
 import sys
 import warnings
@@ -15,6 +14,8 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+
+from random_files.common import gzipped, ten_to
 
 warnings.simplefilter("ignore")
 np.seterr(all="ignore")
@@ -42,7 +43,7 @@ COMPLEX_PAIRS = [(nan, nan), (1, 0), (1, 2.5), (2, 0), (-3, 1), (0.5, -7.25), (1
 def pairs(version, rng):
     chosen = PAIRS + (PAIRS2 if version == "2" else [])
     while len(chosen) < 48:
-        scale = 10.0 ** rng.integers(-6, 7, 2)
+        scale = ten_to(rng.integers(-6, 7, 2))
         chosen = chosen + [tuple((rng.random(2) - 0.5) * scale)]
     return chosen
 
@@ -69,7 +70,7 @@ def voxels(rng, code, order):
 
 def complex_voxels(rng, code, order):
     part = np.dtype("f4" if code == "c8" else "f8")
-    values = (rng.random(2 * PATTERNS) - 0.5) * 10.0 ** rng.integers(-3, 4, 2 * PATTERNS)
+    values = (rng.random(2 * PATTERNS) - 0.5) * ten_to(rng.integers(-3, 4, 2 * PATTERNS))
     special = rng.choice([0.0, -0.0, inf, -inf, nan, 1.0], 2 * PATTERNS)
     values = np.where(rng.integers(0, 6, 2 * PATTERNS) == 0, special, values).astype(part)
     return values.view(code).reshape(20, -1, 3).astype(np.dtype(code).newbyteorder(order))
@@ -87,7 +88,7 @@ def write(folder, stem, version, kind, order, data, pair):
     header["vox_offset"] = offset if single else 0
     head = header.binaryblock + b"\0\0\0\0"
     body = data.tobytes(order="F")
-    squeeze = (lambda b: gzip.compress(b, 1)) if kind.endswith(".gz") else (lambda b: b)
+    squeeze = gzipped if kind.endswith(".gz") else (lambda b: b)
     suffix = ".gz" if kind.endswith(".gz") else ""
     if single:
         assert len(head) == offset

@@ -11,7 +11,7 @@ mod table;
 
 use table::{Expected, cases, valid};
 
-/// Bytes of the file by which nibabel tells its format.
+/// Bytes of the file from which nibabel knows its format.
 const SNIFF_BYTES: usize = 1024;
 
 /// What the image layer does with a header file.
@@ -172,7 +172,7 @@ fn headers_round_trip() {
         let mut again = fields.to_bytes();
         again.extend(&seed[again.len()..]);
         assert_eq!(again, seed);
-        let reread: NiftiHeader = super::fields::read(&seed, fields.version, fields.byte_order);
+        let reread = NiftiHeader::from_bytes(&seed, fields.version, fields.byte_order);
         let bare = NiftiHeader {
             extensions: Vec::new(),
             ..*fields

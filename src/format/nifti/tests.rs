@@ -1,6 +1,8 @@
-use super::extended::Extended;
+use std::collections::BTreeSet;
+
 use super::*;
-use crate::header::Note;
+use crate::affine::Affine;
+use crate::testing::{from_hex, oracle_file};
 
 fn header(version: Version, container: Container) -> NiftiHeader {
     let [single, pair] = version.magics();
@@ -47,14 +49,16 @@ fn tables_have_no_gaps() {
         assert_eq!(header.to_bytes().len(), version.header_bytes());
         assert_eq!(header.fields().count(), fields);
         let mut end = 0;
-        for field in fields::table(version) {
+        for field in version.table() {
             assert_eq!(field.offset, end, "{}", field.name);
             let count = match field.name {
                 "dim" | "pixdim" => 8,
                 "srow_x" | "srow_y" | "srow_z" | "eol_check" => 4,
+                _ if field.stored == Stored::Text => field.count,
                 _ => 1,
             };
-            end += count * field.stored.size_bytes();
+            assert_eq!(field.count, count, "{}", field.name);
+            end += count * field.stored.bytes();
         }
         assert_eq!(end, version.header_bytes());
     }
@@ -192,7 +196,7 @@ fn the_sform_comes_before_the_qform_and_that_before_the_base() {
     );
 }
 
-/// A header with these bytes behind its extension flag.
+/// A header with these bytes after its extension flag.
 fn with_extensions(container: Container, region: &[u8]) -> Parsed {
     let mut header = header(Version::One, container);
     if container == Container::Single {
@@ -211,8 +215,8 @@ fn with_extensions(container: Container, region: &[u8]) -> Parsed {
     parse(&bytes[..end.min(bytes.len())], Version::One, container).unwrap()
 }
 
-fn extension(told: i32, content: &[u8]) -> Vec<u8> {
-    [&told.to_be_bytes(), &6i32.to_be_bytes(), content].concat()
+fn extension(size: i32, content: &[u8]) -> Vec<u8> {
+    [&size.to_be_bytes(), &6i32.to_be_bytes(), content].concat()
 }
 
 #[test]
@@ -252,62 +256,246 @@ fn extensions_are_read_up_to_the_first_that_does_not_fit() {
     assert_eq!(noted(&cut.notes), ["esize"]);
 }
 
-/// A power of two, to the bit: `powi` need not be (Miri makes it err on purpose).
-fn two_to(exponent: i64) -> f64 {
-    f64::from_bits(((1023 + exponent) as u64) << 52)
+/// What `tests/oracle/nifti_headers.py` writes of a header, with floats as bits.
+fn outcome(parsed: &Parsed) -> Vec<String> {
+    let header = &parsed.header;
+    let nifti = own_fields(parsed);
+    let joined = |texts: Vec<String>| texts.join(" ");
+    // nibabel has no note of an extension that does not fit: it fails.
+    let notes = parsed.notes.iter().map(|note| note.field);
+    let repaired: BTreeSet<_> = notes.filter(|&field| field != "esize").collect();
+    let bits = |values: &[f64]| joined(values.iter().map(|&value| hex(value)).collect());
+    let slope_inter = [
+        header.scaling.slope().unwrap(),
+        header.scaling.inter().unwrap(),
+    ];
+    vec![
+        "ok".to_owned(),
+        joined(header.shape.iter().map(usize::to_string).collect()),
+        bits(&header.zooms),
+        bits(header.affine.unwrap().as_flattened()),
+        header.data_offset.to_string(),
+        bits(&slope_inter),
+        header.dtype.to_string(),
+        header.byte_order.to_string(),
+        joined(repaired.into_iter().map(str::to_owned).collect()),
+        joined(
+            nifti
+                .extensions
+                .iter()
+                .map(|e| format!("{}:{}", e.code, e.content.len()))
+                .collect(),
+        ),
+    ]
+}
+
+fn own_fields(parsed: &Parsed) -> &NiftiHeader {
+    let Fields::Nifti(nifti) = &parsed.header.fields else {
+        panic!("a NIfTI header has NIfTI's fields");
+    };
+    nifti
+}
+
+fn hex(value: f64) -> String {
+    if value.is_nan() {
+        "nan".to_owned()
+    } else {
+        format!("{:016x}", value.to_bits())
+    }
+}
+
+/// Python's `float.hex` texts as bits.
+fn bits_of(texts: &str) -> String {
+    let values = texts.split_whitespace().map(|text| hex(from_hex(text)));
+    values.collect::<Vec<_>>().join(" ")
+}
+
+/// The largest difference of a qform's affine from nibabel's, in shares of what is allowed.
+///
+/// nibabel computes the rotation in 80-bit floats, voxload in doubles. The entries of a rotation are differences of
+/// products that are at most 1, so the smaller ones have the rounding errors of larger terms. Errors are therefore
+/// counted in units of the last place of 1 (2^-52), times the voxel size of the column: one is allowed for the rotation
+/// and one for its product with the voxel size.
+///
+/// The quaternion's scalar part is a root of what b, c and d leave of 1, and after half turns that is little. There
+/// nibabel's own rounding of it (2^-64 for each of two sums) counts too, over the scalar part.
+fn share_of_allowed(nifti: &NiftiHeader, found: &Affine, expected: &[f64]) -> f64 {
+    let zero = 3.0
+        * match nifti.version {
+            Version::One => f64::from(f32::EPSILON),
+            Version::Two => f64::EPSILON,
+        };
+    let vector = [nifti.quatern_b, nifti.quatern_c, nifti.quatern_d];
+    let left = 1.0 - vector.iter().map(|part| part * part).sum::<f64>();
+    let scalar = left.max(zero).sqrt();
+    let allowed = 2.0 * f64::EPSILON + f64::EPSILON / 2048.0 / scalar;
+    let mut largest = 0.0;
+    for (row, expected) in found.iter().zip(expected.chunks(4)) {
+        for (column, (&found, &expected)) in row.iter().zip(expected).enumerate() {
+            // NaN, infinities, the offsets and the last row are the same.
+            let same = found == expected || found.is_nan() && expected.is_nan();
+            let share = match nifti.pixdim.get(column + 1) {
+                _ if same => 0.0,
+                Some(size) if column < 3 => (found - expected).abs() / (allowed * size.abs()),
+                _ => f64::INFINITY,
+            };
+            largest = if share.is_nan() {
+                share
+            } else {
+                share.max(largest)
+            };
+        }
+    }
+    largest
+}
+
+/// Where the affine is in a line of expectations.
+const AFFINE: usize = 3;
+
+#[test]
+fn headers_are_read_as_nibabel_reads_them() {
+    let Some(binary) = oracle_file("nifti_headers.bin") else {
+        return;
+    };
+    let text = String::from_utf8(oracle_file("nifti_headers.txt").unwrap()).unwrap();
+    let mut rest = binary.as_slice();
+    let (mut cases, mut failures) = (0, Vec::new());
+    let (mut qforms, mut largest) = (0, 0.0);
+    for line in text.lines() {
+        let mut parts = line.split('|');
+        let words: Vec<_> = parts.next().unwrap().split(' ').collect();
+        let version = if words[0] == "1" {
+            Version::One
+        } else {
+            Version::Two
+        };
+        let container = if words[1] == "single" {
+            Container::Single
+        } else {
+            Container::Pair
+        };
+        let (bytes, others) = rest.split_at(words[2].parse().unwrap());
+        rest = others;
+        cases += 1;
+
+        let mut expected: Vec<_> = parts.map(str::to_owned).collect();
+        let result = parse(bytes, version, container);
+        let mut found = match &result {
+            Ok(parsed) => outcome(parsed),
+            Err(_) => vec!["error".to_owned()],
+        };
+        if let (Ok(parsed), Some(affine)) = (&result, expected.get(AFFINE)) {
+            let nifti = own_fields(parsed);
+            if nifti.sform_code == 0 && nifti.qform_code != 0 {
+                let affine: Vec<f64> = affine.split_whitespace().map(from_hex).collect();
+                let share = share_of_allowed(nifti, &parsed.header.affine.unwrap(), &affine);
+                if share <= 1.0 {
+                    // The last bits may be others.
+                    found[AFFINE] = affine
+                        .iter()
+                        .map(|&value| hex(value))
+                        .collect::<Vec<_>>()
+                        .join(" ");
+                }
+                qforms += 1;
+                largest = share.max(largest);
+            }
+        }
+        for index in [2, AFFINE, 5] {
+            if let Some(floats) = expected.get_mut(index) {
+                *floats = bits_of(floats);
+            }
+        }
+        if expected.last().is_some_and(|extensions| extensions == "*") {
+            expected.pop();
+            found.pop();
+        }
+        if found != expected {
+            failures.push(format!(
+                "case {cases}: {line}\n  found    {found:?}\n  expected {expected:?}"
+            ));
+        }
+    }
+    println!("{cases} headers, {qforms} with a qform: at most {largest:.3} of what is allowed");
+    assert!(
+        cases >= 1000 && qforms >= 500,
+        "only {cases} headers to compare, {qforms} qforms"
+    );
+    assert!(rest.is_empty(), "expectations for all headers");
+    assert!(
+        failures.is_empty(),
+        "{} of {cases} differ:\n{}",
+        failures.len(),
+        failures[..failures.len().min(5)].join("\n")
+    );
 }
 
 #[test]
-fn extended_numbers_are_those_of_the_x87() {
-    let new = |value| Extended::new(value).unwrap();
-    for value in [
-        0.0,
-        1.0,
-        -1.5,
-        1e300,
-        5e-324,
-        2.2e-308,
-        f64::MAX,
-        0.1,
-        -1e-310,
-    ] {
-        assert_eq!(
-            new(value).to_f64().to_bits(),
-            f64::to_bits(value),
-            "{value}"
-        );
+fn tables_and_structs_have_the_same_fields() {
+    let of_tables: BTreeSet<&str> = [Version::One, Version::Two]
+        .iter()
+        .flat_map(|version| version.table())
+        .map(|field| field.name)
+        .collect();
+    assert_eq!(of_tables, NiftiHeader::NAMES.iter().copied().collect());
+}
+
+/// Quaternions of f32, among them those near half turns: what is left for the scalar part is exact, and the rotation is
+/// one, to the last bits of a double.
+#[test]
+fn qforms_are_rotations() {
+    let mut random = crate::testing::Random(17);
+    let mut checked = 0;
+    for round in 0..20_000 {
+        let mut number = || random.below(1 << 24) as f64 / f64::from(1 << 23) - 1.0;
+        let mut parts = [number(), number(), number(), number()];
+        if round % 3 == 0 {
+            parts[0] *= 1e-3;
+        }
+        let length = parts.iter().map(|part| part * part).sum::<f64>().sqrt();
+        let [_, b, c, d] = parts.map(|part| f64::from((part / length) as f32));
+        let Parsed { header, .. } = parsed(|header| {
+            (
+                header.qform_code,
+                header.pixdim[1],
+                header.pixdim[2],
+                header.pixdim[3],
+            ) = (1, 1.0, 1.0, 1.0);
+            (header.quatern_b, header.quatern_c, header.quatern_d) = (b, c, d);
+        });
+        let affine = header.affine.unwrap();
+        for (i, j) in [(0, 0), (1, 1), (2, 2), (0, 1), (0, 2), (1, 2)] {
+            let product: f64 = affine.iter().take(3).map(|row| row[i] * row[j]).sum();
+            let expected = f64::from(u8::from(i == j));
+            assert!(
+                (product - expected).abs() <= 4.0 * f64::EPSILON,
+                "{affine:?}"
+            );
+        }
+        checked += 1;
     }
-    assert!(Extended::new(f64::NAN).is_none() && Extended::new(f64::INFINITY).is_none());
+    assert_eq!(checked, 20_000);
+}
 
-    // Significands as an x87 leaves them: 1/3 ends in ...ab, the root of 2 in ...6484.
-    let third = new(1.0).div(new(3.0));
-    let scaled = |value: Extended, factor: f64| value.mul(new(factor));
-    let low_bits = |value: Extended, high: f64| value.sub(new(high)).to_f64();
-    assert_eq!(
-        low_bits(scaled(third, two_to(65)), 0xaaaa_aaaa_aaaa_a800u64 as f64),
-        0x2ab as f64
-    );
-    let root = new(2.0).sqrt().unwrap();
-    assert_eq!(
-        low_bits(scaled(root, two_to(63)), 0xb504_f333_f9de_6000u64 as f64),
-        0x484 as f64
-    );
-    assert_eq!(new(0.25).sqrt().unwrap(), new(0.5));
-    assert_eq!(
-        new(1e-320).sqrt().unwrap().mul(new(two_to(530))).to_f64(),
-        1e-320f64.sqrt() * two_to(530)
-    );
-    assert!(new(-1.0).sqrt().is_none());
-
-    // Half of the last bit goes to even, a little more goes up.
-    let last = two_to(-63);
-    let one_and = |more: f64| new(1.0).add(new(more)).sub(new(1.0)).to_f64();
-    assert_eq!(one_and(last / 2.0), 0.0);
-    assert_eq!(one_and(last / 2.0 + last * 1e-9), last);
-    assert_eq!(one_and(last * 1.5), 2.0 * last);
-    assert_eq!(one_and(1e-300), 0.0);
-    // What breaks a tie may lie beyond all bits that are kept.
-    let above_half = new(1.0).add(new(last)).mul(new(last / 2.0));
-    assert_eq!(new(1.0).add(above_half).sub(new(1.0)).to_f64(), last);
-    assert_eq!(new(1.0).sub(new(1e-300)).to_f64(), 1.0);
+#[test]
+fn quaternions_longer_than_a_unit_are_errors() {
+    let result = |vector: [f64; 3]| {
+        let mut header = header(Version::Two, Container::Single);
+        header.qform_code = 1;
+        [header.quatern_b, header.quatern_c, header.quatern_d] = vector;
+        parse(&header.to_bytes(), Version::Two, Container::Single)
+    };
+    for long in [
+        [1.001, 0.0, 0.0],
+        [0.0, 2.5, 0.0],
+        [0.0, 0.0, 1e200],
+        [f64::INFINITY, 0.0, 0.0],
+    ] {
+        let error = result(long).unwrap_err();
+        assert!(error.to_string().contains("quatern_b"), "{error}");
+    }
+    // Within the precision of the fields it is a half turn.
+    assert!(result([1.0 + f64::EPSILON, 0.0, 0.0]).is_ok());
+    let affine = result([f64::NAN, 9.0, 0.0]).unwrap().header.affine.unwrap();
+    assert!(affine[0][0].is_nan() && affine[2][1].is_nan());
 }

@@ -203,14 +203,14 @@ fn malformed_files() {
 fn every_column(table: &mut Table, seed: &Seed, image: &str) {
     let start = seeds::PAR.find("\n 2 1 1").unwrap() + 1;
     let (before, rest) = seeds::PAR.split_at(start);
-    let (line, behind) = rest.split_once('\n').unwrap();
+    let (line, after) = rest.split_once('\n').unwrap();
     let words: Vec<&str> = line.split_whitespace().collect();
     assert_eq!(words.len(), 49, "{line}");
     for column in 0..words.len() {
         let mut changed = words.clone();
         changed[column] = "word";
         let mut damaged = seed.clone();
-        damaged.files[0].1 = format!("{before}{}\n{behind}", changed.join(" ")).into_bytes();
+        damaged.files[0].1 = format!("{before}{}\n{after}", changed.join(" ")).into_bytes();
         let expected = match column {
             43 | 44 => "ok",
             _ => image,

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .common import random_array, shape_of, stored
+from .common import random_array, shape_of, stored, ten_to
 
 
 def afni(rng, folder, k, manifest):
@@ -24,7 +24,7 @@ def afni(rng, folder, k, manifest):
     if rng.random() < 0.6:
         attributes.append(("float", "TAXIS_FLOATS", [0.0, round(rng.random() * 3, 3), 0.0, 0.0, 0.0]))
     if rng.random() < 0.8:
-        factors = np.where(rng.random(bricks) < 0.4, 0.0, rng.normal(size=bricks) * 10.0 ** rng.integers(-8, 3))
+        factors = np.where(rng.random(bricks) < 0.4, 0.0, rng.normal(size=bricks) * ten_to(rng.integers(-8, 3)))
         if rng.random() < 0.1:
             factors[:] = 1.0
         attributes.append(("float", "BRICK_FLOAT_FACS", list(factors[: rng.integers(1, bricks + 1)])))

@@ -29,7 +29,7 @@ def analyze(variant, rng, folder, k, manifest):
     if code != 128:
         header["scl_slope"], header["scl_inter"] = special(rng), special(rng, 10)
         if code == 32 and abs(header["scl_slope"]) < 1e-38:
-            # The sign of a complex part that underflows to zero is not nibabel's (spec 3.5).
+            # The sign of a complex part that underflows to zero is not nibabel's.
             header["scl_slope"] = 0.1
         if rng.random() < 0.3:
             header["glmax"], header["glmin"] = rng.integers(-(2**31), 2**31, size=2)
@@ -58,6 +58,9 @@ def analyze(variant, rng, folder, k, manifest):
         format = "4" if rng.random() < 0.4 and content.get("mat", np.zeros((4, 4))).ndim == 2 else "5"
         mat = folder / f"{k}.mat"
         scipy.io.savemat(mat, content, format=format, do_compression=format == "5" and rng.random() < 0.5)
+        if format == "5":
+            # The text at the front has the date in it.
+            mat.write_bytes(b"MATLAB 5.0 MAT-file, made at random".ljust(116) + mat.read_bytes()[116:])
         if zipped:
             stored(folder / f"{k}.mat.gz", mat.read_bytes(), True)
             mat.unlink()

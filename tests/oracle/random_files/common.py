@@ -1,4 +1,4 @@
-"""What the generators of random files share: the manifest, hashes, random arrays and indexes."""
+"""What the generators of random files share: the manifest, hashes, random arrays, indexes and rotations."""
 
 import gzip
 import hashlib
@@ -7,6 +7,36 @@ from collections import Counter
 
 import nibabel as nib
 import numpy as np
+
+
+# numpy raises arrays to powers by instructions that not every processor has, and its last bits follow; these do not.
+TENS = np.array([float(f"1e{k}") for k in range(-20, 21)])
+
+
+def ten_to(exponent):
+    """Powers of ten from 1e-20 to 1e20, the nearest doubles."""
+    return TENS[np.asarray(exponent) + 20]
+
+
+def rotation(rng):
+    """A random rotation, or one with all axes turned round.
+
+    From a quaternion, by single multiplications and additions: numpy.linalg and products of matrices come from
+    OpenBLAS, whose kernels for different processors round differently.
+    """
+    a, b, c, d = rng.normal(size=4)
+    s = 2 / (a * a + b * b + c * c + d * d)
+    matrix = [
+        [1 - s * (c * c + d * d), s * (b * c - a * d), s * (b * d + a * c)],
+        [s * (b * c + a * d), 1 - s * (b * b + d * d), s * (c * d - a * b)],
+        [s * (b * d - a * c), s * (c * d + a * b), 1 - s * (b * b + c * c)],
+    ]
+    return np.array(matrix) * rng.choice([-1, 1])
+
+
+def gzipped(data):
+    """gzip without the time, so that files made twice are the same."""
+    return gzip.compress(data, 1, mtime=0)
 
 
 def digest(array):
@@ -81,18 +111,18 @@ class Manifest:
         """`native` is np.asarray(dataobj); `floats` gives get_fdata of a dtype."""
         native = np.asarray(native)
         arrays = [None if native.dtype.names else np.asarray(floats(dtype)) for dtype in ("f2", "f4", "f8")]
-        told = lambda array: "-" if array is None else digest(array)
+        hashed = lambda array: "-" if array is None else digest(array)
         slices = []
         for _ in range(6):
             index = random_index(self.rng, native)
             taken = eval(f"native{index}")
             narrow = None if arrays[1] is None else eval(f"arrays[1]{index}")
-            slices.append(f"{index}={digest(taken)}:{told(narrow)}")
+            slices.append(f"{index}={digest(taken)}:{hashed(narrow)}")
         bits = "-" if affine is None else hexadecimal(affine)
         sizes = "-" if zooms is None else hexadecimal(zooms)
         self.lines.append("|".join([
             format, os.path.relpath(path, self.out), options, " ".join(map(str, native.shape)),
-            name_of(native.dtype), bits, sizes, *map(told, arrays), digest(native), ";".join(slices)]))
+            name_of(native.dtype), bits, sizes, *map(hashed, arrays), digest(native), ";".join(slices)]))
         self.real_numbers[format] += native.dtype.kind in "iuf"
 
     def add_nibabel(self, format, path, options="", load=nib.load):
@@ -111,7 +141,7 @@ def random_array(rng, shape, dtype):
     if dtype.names:
         return np.frombuffer(rng.bytes(count * dtype.itemsize), dtype).reshape(shape, order="F")
     if dtype.kind in "fc" and rng.random() < 0.7:
-        parts = rng.normal(size=count * (2 if dtype.kind == "c" else 1)) * 10.0 ** rng.integers(-3, 4)
+        parts = rng.normal(size=count * (2 if dtype.kind == "c" else 1)) * ten_to(rng.integers(-3, 4))
         parts[rng.random(parts.size) < 0.05] = rng.choice([np.nan, np.inf, -np.inf, 0.0, -0.0])
         part = dtype.type(0).real.dtype if dtype.kind == "c" else dtype
         return parts.astype(part).view(dtype.newbyteorder("=")).astype(dtype).reshape(shape, order="F")
@@ -122,5 +152,5 @@ def shape_of(rng, low, high):
     return tuple(int(n) for n in rng.integers(1, 8, size=rng.integers(low, high + 1)))
 
 
-def stored(path, data, compressed):
-    path.write_bytes(gzip.compress(data, 1) if compressed else data)
+def stored(path, data, zipped):
+    path.write_bytes(gzipped(data) if zipped else data)

@@ -1,12 +1,11 @@
 """Random MetaImage files."""
 
-import gzip
 import zlib
 from pathlib import Path
 
 import numpy as np
 
-from .common import random_array, shape_of
+from .common import gzipped, random_array, shape_of
 from .simpleitk import SITK_TYPES, add_known, as_text, first_axis, written_by_sitk
 
 MET_NAMES = {"u1": "MET_UCHAR", "i1": "MET_CHAR", "u2": "MET_USHORT", "i2": "MET_SHORT", "u4": "MET_UINT", "i4": "MET_INT",
@@ -47,7 +46,7 @@ def metaimage(rng, folder, k, manifest):
     if channels > 1:
         lines.append(f"ElementNumberOfChannels = {channels}")
     if compressed:
-        data = zlib.compress(data) if rng.random() < 0.7 else gzip.compress(data, 1)
+        data = zlib.compress(data) if rng.random() < 0.7 else gzipped(data)
         lines += ["CompressedData = True", f"CompressedDataSize = {len(data)}"]
     if ending == "mha":
         path.write_bytes(("\n".join(lines) + "\nElementDataFile = LOCAL\n").encode() + data)

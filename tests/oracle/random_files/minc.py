@@ -7,6 +7,16 @@ from nibabel.externals.netcdf import netcdf_file
 from .common import random_array, stored
 
 
+def axis(rng):
+    """Step, start and direction cosines of an axis.
+
+    Starts and cosines are multiples of 1/64, so that the origin, a sum of products, is exact: otherwise its last bits
+    would depend on the kernel that OpenBLAS has for the processor.
+    """
+    few = lambda values: np.rint(np.asarray(values) * 64) / 64
+    return float(rng.normal()), float(few(rng.normal() * 50)), few(rng.normal(size=3))
+
+
 def minc(rng, folder, k, manifest):
     kind, size, sign = [("b", 1, "unsigned"), ("b", 1, "signed__"), ("h", 2, "unsigned"), ("h", 2, "signed__"),
                         ("i", 4, "unsigned"), ("i", 4, "signed__"), ("f", 4, "signed__"), ("d", 8, "signed__")][rng.integers(8)]
@@ -26,10 +36,9 @@ def minc(rng, folder, k, manifest):
         variable = file.createVariable(name, "i", ())
         variable.spacing = b"regular__"
         if attributes or rng.random() < 0.5:
-            variable.step = float(rng.normal())
-            variable.start = float(rng.normal() * 50)
+            variable.step, variable.start, cosines = axis(rng)
             if name != "time" and rng.random() < 0.7:
-                variable.direction_cosines = rng.normal(size=3)
+                variable.direction_cosines = cosines
     code = {"f": "f4", "d": "f8"}.get(kind, ("u" if sign == "unsigned" else "i") + str(size))
     nscales = int(rng.integers(0, 3))
     def ranges(name, low):
@@ -86,10 +95,9 @@ def minc2(rng, folder, k, manifest):
             if rng.random() < 0.7:
                 variable.attrs["spacing"] = text(rng.choice(["regular__", "regular__", "xspace"]))
             if rng.random() < 0.8:
-                variable.attrs["step"] = float(rng.normal())
-                variable.attrs["start"] = float(rng.normal() * 50)
+                variable.attrs["step"], variable.attrs["start"], cosines = axis(rng)
                 if rng.random() < 0.7:
-                    variable.attrs["direction_cosines"] = rng.normal(size=3)
+                    variable.attrs["direction_cosines"] = cosines
         image = root.create_group("image").create_group("0")
         layout = {}
         if rng.random() < 0.6:

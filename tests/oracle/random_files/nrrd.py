@@ -1,12 +1,11 @@
 """Random NRRD files."""
 
 import bz2
-import gzip
 from pathlib import Path
 
 import numpy as np
 
-from .common import random_array, shape_of
+from .common import gzipped, random_array, shape_of
 from .simpleitk import SITK_TYPES, add_known, as_text, bits_of_sitk, first_axis, sitk_array, written_by_sitk
 
 NRRD_NAMES = {"u1": ["uchar", "unsigned char", "uint8"], "i1": ["signed char", "int8"], "u2": ["ushort", "unsigned short", "uint16"],
@@ -71,7 +70,7 @@ def nrrd(rng, folder, k, manifest):
     def pack(values):
         data = values.tobytes(order="F")
         if kind in ("gzip", "bzip2"):
-            return skipped + {"gzip": gzip, "bzip2": bz2}[kind].compress(before + data, 1)
+            return skipped + (gzipped(before + data) if kind == "gzip" else bz2.compress(before + data, 1))
         if kind == "text":
             data = as_text(rng, values, [" ", "\n", ", ", "\t"])
         elif kind == "hex":

@@ -3,7 +3,7 @@
 import numpy as np
 import SimpleITK as sitk
 
-from .common import digest, random_array, shape_of
+from .common import digest, random_array, rotation, shape_of
 
 
 def bits_of_sitk(image):
@@ -30,8 +30,7 @@ def written_by_sitk(rng, path, code, channels):
     order = tuple(range(len(shape)))[::-1] + ((len(shape),) if channels > 1 else ())
     image = sitk.GetImageFromArray(np.ascontiguousarray(array.transpose(order)), isVector=channels > 1)
     if len(shape) == 3:
-        q, _ = np.linalg.qr(rng.normal(size=(3, 3)))
-        image.SetDirection(q.ravel().tolist())
+        image.SetDirection(rotation(rng).ravel().tolist())
     image.SetSpacing([float(v) for v in rng.uniform(0.2, 4, size=len(shape))])
     image.SetOrigin([float(v) for v in rng.normal(size=len(shape)) * 40])
     sitk.WriteImage(image, str(path), useCompression=bool(rng.random() < 0.5))
@@ -56,7 +55,7 @@ def first_axis(array, channels):
 
 
 def check_sitk(manifest, out):
-    """Whatever SimpleITK reads has the values and the affine that the manifest tells."""
+    """What SimpleITK reads has the values and the affine of the manifest."""
     checked = moved = 0
     for line in manifest.lines:
         format, path, _, shape, _, bits, *_, native, _ = line.split("|")
@@ -75,8 +74,8 @@ def check_sitk(manifest, out):
             continue
         affine = bits_of_sitk(image)
         if affine is not None and bits != "-":
-            told = np.array([int(b, 16) for b in bits.split()], "<u8").view("<f8").reshape(4, 4)
-            if not np.allclose(told, affine, rtol=1e-6, atol=1e-6):
+            listed = np.array([int(b, 16) for b in bits.split()], "<u8").view("<f8").reshape(4, 4)
+            if not np.allclose(listed, affine, rtol=1e-6, atol=1e-6):
                 print("SimpleITK has another affine:", path)
         checked += 1
     print(f"{checked} NRRD and MetaImage files agree with SimpleITK where nothing is said above; {moved} have an axis moved")

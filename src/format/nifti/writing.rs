@@ -1,12 +1,12 @@
-//! NIfTI headers for writing: from any image's header, nibabel's rules for what follows what (spec 1.7).
+//! NIfTI headers for writing, made from any image's header: what depends on what is as in nibabel.
 
-use super::checks::datatype_code;
-use super::{Container, NiftiHeader, Version, facts};
-use crate::affine::{Affine, determinant, orthogonal_part};
-use crate::dtype::DType;
+use super::affine;
+use crate::affine::Affine;
+use crate::core::format::Format;
+use crate::dtype::{ByteOrder, DType};
 use crate::error::{Error, Result};
-use crate::format::cifti::CIFTI;
-use crate::format::{Fields, Format};
+use crate::format::fields::Fields;
+use crate::format::fields::nifti::{CIFTI, Container, EOL, NiftiHeader, Version, datatype_code};
 use crate::header::Header;
 
 /// The code of an affine that the image was given (`NIFTI_XFORM_ALIGNED_ANAT`).
@@ -51,7 +51,7 @@ impl NiftiHeader {
         }
         .to_owned();
         if version == Version::Two {
-            nifti.eol_check = [13, 10, 26, 10];
+            nifti.eol_check = EOL;
         }
         match header.format {
             Format::Cifti2 if nifti.stays_cifti(&header.shape, target) => {}
@@ -83,7 +83,7 @@ impl NiftiHeader {
         bytes
     }
 
-    /// Whether a CIFTI-2 header serves an array of this shape too: its XML tells of all rows and columns, and nibabel
+    /// Whether a CIFTI-2 header serves an array of this shape too: its XML describes all rows and columns, and nibabel
     /// knows it only in single files that are not compressed.
     fn stays_cifti(&self, shape: &[usize], target: &Target) -> bool {
         let mut dense = self.dim.iter().skip(5).zip(shape);
@@ -94,53 +94,13 @@ impl NiftiHeader {
             && dense.all(|(&dim, &length)| dim == length as i64)
     }
 
-    /// Makes this affine the sform.
-    pub fn set_sform(&mut self, affine: &Affine, code: i64) {
-        [self.srow_x, self.srow_y, self.srow_z, _] = *affine;
-        self.sform_code = code;
-    }
-
-    /// Makes this affine the qform, and its column lengths the voxel sizes; shears are lost, as in nibabel.
-    ///
-    /// # Errors
-    /// [`crate::ErrorKind::Header`] for an affine that is not finite or whose columns are zero.
-    pub fn set_qform(&mut self, affine: &Affine, code: i64) -> Result<()> {
-        let columns = [0, 1, 2].map(|column| [0, 1, 2].map(|row: usize| affine[row][column]));
-        let sizes =
-            columns.map(|column: [f64; 3]| column.iter().map(|x| x * x).sum::<f64>().sqrt());
-        if sizes.iter().any(|size| !size.is_finite() || *size == 0.0) {
-            let found = format!("columns of lengths {sizes:?}");
-            return Err(Error::header(
-                "affine",
-                found,
-                "columns that lead somewhere",
-            ));
-        }
-        let mut rotation = [0, 1, 2]
-            .map(|row: usize| [0, 1, 2].map(|column: usize| affine[row][column] / sizes[column]));
-        let qfac = if determinant(&rotation) > 0.0 {
-            1.0
-        } else {
-            -1.0
-        };
-        rotation.iter_mut().for_each(|row| row[2] *= qfac);
-        let [_, b, c, d] = quaternion(&orthogonal_part(rotation));
-        (self.quatern_b, self.quatern_c, self.quatern_d) = (b, c, d);
-        [self.qoffset_x, self.qoffset_y, self.qoffset_z] =
-            [affine[0][3], affine[1][3], affine[2][3]];
-        self.pixdim[0] = qfac;
-        self.pixdim[1..4].copy_from_slice(&sizes);
-        self.qform_code = code;
-        Ok(())
-    }
-
     /// The affine of the qform, or else the base affine, unless there is an sform, which goes first.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Header`] for a quaternion that is longer than 1.
     pub(crate) fn best_affine_without_sform(&self) -> Result<Option<Affine>> {
         match self.sform_code {
-            0 => facts::affine(self).map(Some),
+            0 => affine::best(self).map(Some),
             _ => Ok(None),
         }
     }
@@ -177,7 +137,7 @@ impl NiftiHeader {
         if dim.iter().any(|&length| length > limit) {
             return Err(refuse());
         }
-        // As in nibabel, sizes behind the last axis stay while the shape stays.
+        // As in nibabel, sizes after the last axis stay while the shape stays.
         let reshaped = self.dim != dim;
         self.dim = dim;
         let given = zooms.iter().copied().chain(std::iter::repeat(1.0));
@@ -209,7 +169,7 @@ impl NiftiHeader {
             return Ok(());
         };
         let close = |a: f64, b: f64| (a - b).abs() <= 1e-8 + 1e-5 * b.abs() || a == b;
-        let own = facts::affine(self)?;
+        let own = affine::best(self)?;
         let same = own
             .iter()
             .flatten()
@@ -233,8 +193,8 @@ impl NiftiHeader {
             let numbers = [size as i32, extension.code];
             for number in numbers {
                 bytes.extend(match self.byte_order {
-                    crate::dtype::ByteOrder::Little => number.to_le_bytes(),
-                    crate::dtype::ByteOrder::Big => number.to_be_bytes(),
+                    ByteOrder::Little => number.to_le_bytes(),
+                    ByteOrder::Big => number.to_be_bytes(),
                 });
             }
             bytes.extend(&extension.content);
@@ -242,26 +202,4 @@ impl NiftiHeader {
         }
         bytes
     }
-}
-
-/// The unit quaternion (scalar part first, not negative) of a rotation.
-fn quaternion(rotation: &[[f64; 3]; 3]) -> [f64; 4] {
-    let [[xx, xy, xz], [yx, yy, yz], [zx, zy, zz]] = *rotation;
-    // Of the four ways to compute it, the one that divides by the largest component.
-    let squares = [
-        1.0 + xx + yy + zz,
-        1.0 + xx - yy - zz,
-        1.0 - xx + yy - zz,
-        1.0 - xx - yy + zz,
-    ];
-    let largest = (0..4).max_by(|&a, &b| squares[a].total_cmp(&squares[b]));
-    let unscaled = match largest {
-        Some(0) => [squares[0], zy - yz, xz - zx, yx - xy],
-        Some(1) => [zy - yz, squares[1], xy + yx, xz + zx],
-        Some(2) => [xz - zx, xy + yx, squares[2], yz + zy],
-        _ => [yx - xy, xz + zx, yz + zy, squares[3]],
-    };
-    let length = unscaled.iter().map(|part| part * part).sum::<f64>().sqrt();
-    let sign = if unscaled[0] < 0.0 { -length } else { length };
-    unscaled.map(|part| part / sign)
 }

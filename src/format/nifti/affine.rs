@@ -1,0 +1,177 @@
+//! The affines of a NIfTI header: which one counts, and the qform's quaternion, from and to an affine.
+
+use crate::affine::{Affine, determinant, orthogonal_part};
+use crate::error::{Error, Result};
+use crate::format::analyze::{axes, base_affine};
+use crate::format::fields::nifti::{NiftiHeader, Version};
+
+/// The best affine: sform where it has a code, else qform where it has one, else base.
+///
+/// # Errors
+/// `quatern_b` when the qform is wanted and its quaternion is longer than 1.
+pub(super) fn best(header: &NiftiHeader) -> Result<Affine> {
+    if header.sform_code != 0 {
+        Ok([
+            header.srow_x,
+            header.srow_y,
+            header.srow_z,
+            [0.0, 0.0, 0.0, 1.0],
+        ])
+    } else if header.qform_code != 0 {
+        from_qform(header)
+    } else {
+        let ndim = header.dim[0];
+        Ok(base_affine(
+            axes(ndim, &header.dim),
+            axes(ndim, &header.pixdim),
+        ))
+    }
+}
+
+/// The qform: rotation by the quaternion, voxel sizes, offset.
+///
+/// # Errors
+/// `quatern_b` when (b, c, d) is longer than 1.
+fn from_qform(header: &NiftiHeader) -> Result<Affine> {
+    let [qfac, dx, dy, dz, ..] = header.pixdim;
+    let sizes = [dx, dy, dz * qfac];
+    let offset = [header.qoffset_x, header.qoffset_y, header.qoffset_z];
+    let mut affine = [[0.0, 0.0, 0.0, 1.0]; 4];
+    for ((row, turned), offset) in affine.iter_mut().zip(rotation(header)?).zip(offset) {
+        // Adding 0 takes the sign from a zero, as nibabel's product of matrices does.
+        let [x, y, z] = std::array::from_fn(|column| turned[column] * sizes[column] + 0.0);
+        *row = [x, y, z, offset];
+    }
+    Ok(affine)
+}
+
+/// The rotation of the quaternion (a, b, c, d) by the formula of `nifti1.h`, where a is the scalar part that makes it a
+/// unit. All NaN where b, c or d is.
+fn rotation(header: &NiftiHeader) -> Result<[[f64; 3]; 3]> {
+    // As in nibabel, a square of this size counts as 0: three times the precision of the fields.
+    let zero = 3.0
+        * match header.version {
+            Version::One => f64::from(f32::EPSILON),
+            Version::Two => f64::EPSILON,
+        };
+    let vector = [header.quatern_b, header.quatern_c, header.quatern_d];
+    if vector.iter().any(|part| part.is_nan()) {
+        return Ok([[f64::NAN; 3]; 3]);
+    }
+    let left = scalar_part_squared(vector);
+    // The square of a number far above 1 may overflow.
+    if left <= -zero || vector.iter().any(|part| part.abs() > 2.0) {
+        let found = format!("{vector:?} (b, c, d)");
+        return Err(Error::header("quatern_b", found, "a length of at most 1"));
+    }
+    let a = if left.abs() < zero { 0.0 } else { left.sqrt() };
+    let [b, c, d] = vector;
+    let [aa, bb, cc, dd] = [a, b, c, d].map(|part| part * part);
+    // The squares add up to 1, unless the scalar part counts as 0.
+    let norm = if a == 0.0 { 1.0 - left } else { 1.0 };
+    // The diagonal is what one half of the squares has more than the other. The smaller half has smaller errors.
+    let surplus = |half: f64, other: f64| match half > other {
+        true => 1.0 - 2.0 * other / norm,
+        false => 2.0 * half / norm - 1.0,
+    };
+    let sum = |product: f64, other: f64| 2.0 * (product + other) / norm;
+    Ok([
+        [
+            surplus(aa + bb, cc + dd),
+            sum(b * c, -a * d),
+            sum(b * d, a * c),
+        ],
+        [
+            sum(b * c, a * d),
+            surplus(aa + cc, bb + dd),
+            sum(c * d, -a * b),
+        ],
+        [
+            sum(b * d, -a * c),
+            sum(c * d, a * b),
+            surplus(aa + dd, bb + cc),
+        ],
+    ])
+}
+
+/// The square of the scalar part, `1 - b² - c² - d²`, exact but for its last bits.
+///
+/// Near half turns little is left of 1, and in plain doubles much of that would be rounding errors: so the error of each
+/// square and of each difference is added at the end.
+fn scalar_part_squared(vector: [f64; 3]) -> f64 {
+    let mut parts = vector.map(f64::abs);
+    // The larger ones first: then each difference's error can be computed.
+    parts.sort_by(|a, b| b.total_cmp(a));
+    let (mut left, mut error) = (1.0, 0.0);
+    for part in parts {
+        let square = part * part;
+        let difference = left - square;
+        error += (left - difference - square) - part.mul_add(part, -square);
+        left = difference;
+    }
+    left + error
+}
+
+impl NiftiHeader {
+    /// Makes this affine the sform.
+    pub fn set_sform(&mut self, affine: &Affine, code: i64) {
+        [self.srow_x, self.srow_y, self.srow_z, _] = *affine;
+        self.sform_code = code;
+    }
+
+    /// Makes this affine the qform, and its column lengths the voxel sizes; shears are lost, as in nibabel.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Header`] for an affine that is not finite or whose columns are zero.
+    pub fn set_qform(&mut self, affine: &Affine, code: i64) -> Result<()> {
+        let columns = [0, 1, 2].map(|column| [0, 1, 2].map(|row: usize| affine[row][column]));
+        let sizes =
+            columns.map(|column: [f64; 3]| column.iter().map(|x| x * x).sum::<f64>().sqrt());
+        if sizes.iter().any(|size| !size.is_finite() || *size == 0.0) {
+            let found = format!("columns of lengths {sizes:?}");
+            return Err(Error::header(
+                "affine",
+                found,
+                "columns that lead somewhere",
+            ));
+        }
+        let mut rotation = [0, 1, 2]
+            .map(|row: usize| [0, 1, 2].map(|column: usize| affine[row][column] / sizes[column]));
+        let qfac = if determinant(&rotation) > 0.0 {
+            1.0
+        } else {
+            -1.0
+        };
+        rotation.iter_mut().for_each(|row| row[2] *= qfac);
+        let [_, b, c, d] = quaternion(&orthogonal_part(rotation));
+        (self.quatern_b, self.quatern_c, self.quatern_d) = (b, c, d);
+        [self.qoffset_x, self.qoffset_y, self.qoffset_z] =
+            [affine[0][3], affine[1][3], affine[2][3]];
+        self.pixdim[0] = qfac;
+        self.pixdim[1..4].copy_from_slice(&sizes);
+        self.qform_code = code;
+        Ok(())
+    }
+}
+
+/// The unit quaternion (scalar part first, not negative) of a rotation.
+fn quaternion(rotation: &[[f64; 3]; 3]) -> [f64; 4] {
+    let [[xx, xy, xz], [yx, yy, yz], [zx, zy, zz]] = *rotation;
+    // Of the four ways to compute it, the one that divides by the largest component.
+    let squares = [
+        1.0 + xx + yy + zz,
+        1.0 + xx - yy - zz,
+        1.0 - xx + yy - zz,
+        1.0 - xx - yy + zz,
+    ];
+    let largest = (0..4).max_by(|&a, &b| squares[a].total_cmp(&squares[b]));
+    let unscaled = match largest {
+        Some(0) => [squares[0], zy - yz, xz - zx, yx - xy],
+        Some(1) => [zy - yz, squares[1], xy + yx, xz + zx],
+        Some(2) => [xz - zx, xy + yx, squares[2], yz + zy],
+        _ => [yx - xy, xz + zx, yz + zy, squares[3]],
+    };
+    let length = unscaled.iter().map(|part| part * part).sum::<f64>().sqrt();
+    let sign = if unscaled[0] < 0.0 { -length } else { length };
+    unscaled.map(|part| part / sign)
+}
