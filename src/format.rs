@@ -7,7 +7,6 @@ pub mod afni;
 pub mod analyze;
 mod cifti;
 mod ecat;
-mod fields;
 pub(crate) mod file_map;
 #[cfg(feature = "minc2")]
 mod hdf5;
@@ -30,7 +29,7 @@ mod text;
 mod tests;
 
 pub use crate::core::format::Format;
-pub use fields::{Fields, TextHeader};
+pub use crate::header::fields::{Fields, TextHeader};
 pub(crate) use names::FileName;
 pub(crate) use parsed::{Encoding, Need, Parsed, Place, Voxels};
 pub(crate) use table::{FORMATS, Files, FormatEntry, detect};

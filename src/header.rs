@@ -1,16 +1,18 @@
 //! The header: what every format says about a volume, in the same words, and the format's own fields beside it.
 
+pub(crate) mod fields;
+
 use std::fmt;
 
 use crate::affine::Affine;
 use crate::core::format::Format;
 use crate::core::shape::overflow;
-pub(crate) use crate::core::shape::voxels;
+use crate::core::shape::voxels;
 use crate::dtype::{ByteOrder, DType};
 #[cfg(doc)]
 use crate::error::ErrorKind;
 use crate::error::Result;
-use crate::format::Fields;
+use fields::Fields;
 use crate::scaling::Scaling;
 
 /// Which axis of the stored voxels is the fastest.
@@ -23,7 +25,7 @@ pub enum Layout {
     LastFastest,
 }
 
-/// A header fault that was repaired on reading, below nibabel's level 40 (spec 4.2).
+/// A header fault that was repaired on reading.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Note {
     /// The field, in the format's own words.

@@ -1,6 +1,6 @@
 //! AFNI: attributes as text in `.HEAD` (AFNI's "README.attributes"), voxels in `.BRIK`.
 
-use super::fields::{Fields, TextHeader};
+use crate::header::fields::{Fields, TextHeader};
 use super::parsed::Parsed;
 use super::text::{check_entries, exactly, number, numbers, quoted};
 use crate::affine::Affine;

@@ -4,14 +4,14 @@
 //!
 //! NIfTI-1 is made after this header, so its parser uses the checks and the affine here.
 
-pub use super::fields::analyze::AnalyzeHeader;
+pub use crate::header::fields::analyze::AnalyzeHeader;
 
 use std::fmt::Display;
 use std::ops::Neg;
 
-use super::fields::Fields;
-use super::fields::analyze::TABLE;
-use super::fields::binary::{Field, Record};
+use crate::header::fields::Fields;
+use crate::header::fields::analyze::TABLE;
+use crate::header::fields::binary::{Field, Record};
 use super::file_map::MAT;
 use super::matfile::{self, Matrix};
 use super::parsed::{More, Parsed, Place, Sniff, check_length};

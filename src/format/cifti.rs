@@ -1,9 +1,9 @@
 //! CIFTI-2 as its dense array: a NIfTI-2 file whose four first axes have a length of 1, and whose meaning is in an
 //! extension of XML ("CIFTI-2 Connectivity File Format"), which is kept as it is.
 
-use super::fields::Fields;
-use super::fields::binary::Record;
-use super::fields::nifti::CIFTI;
+use crate::header::fields::Fields;
+use crate::header::fields::binary::Record;
+use crate::header::fields::nifti::CIFTI;
 use super::nifti::{self, Container, Version};
 use super::parsed::{Parsed, Sniff};
 use crate::core::format::Format;

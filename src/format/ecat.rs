@@ -4,9 +4,9 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
-use super::fields::binary::Stored::{self, F32, I16, Text, U16, U32};
-use super::fields::binary::{Field, Record, field, numbers};
-use super::fields::{Fields, TextHeader};
+use crate::header::fields::binary::Stored::{self, F32, I16, Text, U16, U32};
+use crate::header::fields::binary::{Field, Record, field, numbers};
+use crate::header::fields::{Fields, TextHeader};
 use super::parsed::{Blocks, More, Need, Parsed, Place};
 use crate::affine::Affine;
 use crate::core::format::Format;

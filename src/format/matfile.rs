@@ -5,7 +5,7 @@ use std::io::Read;
 
 use flate2::read::ZlibDecoder;
 
-use super::fields::binary::{Field, Number, Record, Stored, field, latin1, numbers, size};
+use crate::header::fields::binary::{Field, Number, Record, Stored, field, latin1, numbers, size};
 use crate::dtype::ByteOrder;
 use crate::error::{Error, ErrorKind, Result};
 

@@ -5,7 +5,7 @@
 //! them. The affine takes the index of the first three of `DimSize` to RAS+ (MetaIO's LPS with x and y turned round);
 //! images of two dimensions have none. `ElementToIntensityFunction` is not applied, as in ITK.
 
-use super::fields::{Fields, TextHeader};
+use crate::header::fields::{Fields, TextHeader};
 use super::parsed::{Encoding, Need, Parsed, Voxels};
 use super::text::{number, numbered, numbers, quoted, shape};
 use crate::affine::Affine;

@@ -1,12 +1,12 @@
 //! FreeSurfer's MGH and, gzipped, MGZ (FreeSurfer's wiki, "MghFormat"): a header, the voxels, and perhaps a footer after
 //! them.
 
-pub use super::fields::mgh::MghHeader;
+pub use crate::header::fields::mgh::MghHeader;
 
-pub(super) use super::fields::mgh::HEADER_BYTES;
+pub(super) use crate::header::fields::mgh::HEADER_BYTES;
 
-use super::fields::Fields;
-use super::fields::binary::{Stored, numbers};
+use crate::header::fields::Fields;
+use crate::header::fields::binary::{Stored, numbers};
 use super::parsed::{More, Parsed, Place, check_length};
 use super::text::shape;
 use crate::affine::Affine;

@@ -2,7 +2,7 @@
 //! numbers stand for in `image-min` and `image-max`, for all voxels or over the slowest axes ("MINC 1.0 programmers
 //! guide"; nibabel's `minc1` module). What MINC2 has in common with it is here, too: axes, ranges, and the scaling.
 
-use super::fields::{Fields, TextHeader};
+use crate::header::fields::{Fields, TextHeader};
 use super::netcdf::{Kind, NetCdf, Pieces, Value, Variable};
 use super::parsed::{Blocks, More, Need, Parsed, Place};
 use super::text::{check_entries, shape};

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::fields::{Fields, TextHeader};
+use crate::header::fields::{Fields, TextHeader};
 use super::hdf5::{Data, File, Value};
 use super::minc::{Axis, Named, Ranges, affine};
 use super::parsed::Parsed;

@@ -1,7 +1,7 @@
 //! The header of a netCDF-3 file ("NetCDF Classic Format Specification"): dimensions, attributes, and where the variables
 //! are. Numbers are big-endian.
 
-use super::fields::binary::{Number, Stored, latin1, numbers};
+use crate::header::fields::binary::{Number, Stored, latin1, numbers};
 use super::text::check_entries;
 use crate::dtype::{ByteOrder, DType};
 use crate::error::{Error, ErrorKind, Result};

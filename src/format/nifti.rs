@@ -13,15 +13,15 @@ mod malformed;
 #[cfg(test)]
 mod tests;
 
-pub use super::fields::nifti::{Extension, NiftiHeader, Version};
+pub use crate::header::fields::nifti::{Extension, NiftiHeader, Version};
 
-pub(crate) use super::fields::nifti::Container;
+pub(crate) use crate::header::fields::nifti::Container;
 pub(crate) use writing::Target;
 
 use super::analyze::{axes, begins_with_size, byte_order, repair, repair_sizes};
-use super::fields::Fields;
-use super::fields::binary::{Stored, numbers};
-use super::fields::nifti::{DATATYPES, EOL};
+use crate::header::fields::Fields;
+use crate::header::fields::binary::{Stored, numbers};
+use crate::header::fields::nifti::{DATATYPES, EOL};
 use super::parsed::{Need, Parsed, Sniff, check_length};
 use super::text;
 use crate::core::format::Format;

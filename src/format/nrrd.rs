@@ -5,7 +5,7 @@
 //! The affine is that of the spatial axes, in their order; it is RAS+ where the header names a space, and there is none
 //! without one.
 
-use super::fields::{Fields, TextHeader};
+use crate::header::fields::{Fields, TextHeader};
 use super::parsed::{Encoding, Need, Parsed, Voxels};
 use super::text::{number, numbered, numbers, quoted, shape};
 use crate::affine::Affine;

@@ -5,7 +5,7 @@ mod par;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::fields::Fields;
+use crate::header::fields::Fields;
 use super::parsed::{Blocks, Parsed};
 use super::text::{check_entries, shape};
 use crate::affine::{Affine, multiply};

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::fields::nifti::{Container, Version};
+use crate::header::fields::nifti::{Container, Version};
 use super::file_map::MAT;
 #[cfg(feature = "minc2")]
 use super::minc2;

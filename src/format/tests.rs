@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
-use super::fields::binary::Field;
-use super::fields::{analyze, mgh};
+use crate::header::fields::binary::Field;
+use crate::header::fields::{analyze, mgh};
 use super::nifti::Version;
 use super::*;
 use crate::error::{ErrorKind, Result};

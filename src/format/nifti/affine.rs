@@ -3,7 +3,7 @@
 use crate::affine::{Affine, determinant, orthogonal_part};
 use crate::error::{Error, Result};
 use crate::format::analyze::{axes, base_affine};
-use crate::format::fields::nifti::{NiftiHeader, Version};
+use crate::header::fields::nifti::{NiftiHeader, Version};
 
 /// The best affine: sform where it has a code, else qform where it has one, else base.
 ///

@@ -1,7 +1,7 @@
 //! How NIfTI's `scl_slope` and `scl_inter` become scaling steps.
 
 use crate::error::{Error, Result};
-use crate::format::fields::nifti::NiftiHeader;
+use crate::header::fields::nifti::NiftiHeader;
 use crate::scaling::Scaling;
 
 /// `value = scl_slope * stored + scl_inter`: a step that multiplies and one that adds ([`Scaling::linear`], which leaves

@@ -5,8 +5,8 @@ use crate::affine::Affine;
 use crate::core::format::Format;
 use crate::dtype::{ByteOrder, DType};
 use crate::error::{Error, Result};
-use crate::format::fields::Fields;
-use crate::format::fields::nifti::{CIFTI, Container, EOL, NiftiHeader, Version, datatype_code};
+use crate::header::fields::Fields;
+use crate::header::fields::nifti::{CIFTI, Container, EOL, NiftiHeader, Version, datatype_code};
 use crate::header::Header;
 
 /// The code of an affine that the image was given (`NIFTI_XFORM_ALIGNED_ANAT`).

@@ -1,7 +1,7 @@
 //! The text of a `.par` file: general information by key, and a line of numbers for each slice.
 
 use crate::error::{Error, Result};
-use crate::format::fields::TextHeader;
+use crate::header::fields::TextHeader;
 use crate::format::text::{number, numbers, quoted};
 
 /// What the words of a slice's line are: `i` integers, `f` reals, `s` anything.

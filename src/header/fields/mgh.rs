@@ -5,7 +5,7 @@ use super::binary::{Field, Record, field, header};
 use crate::dtype::ByteOrder;
 
 /// Bytes of the header that have a meaning.
-pub(in crate::format) const HEADER_BYTES: u64 = 90;
+pub(crate) const HEADER_BYTES: u64 = 90;
 
 header! {
     /// The fields of an MGH file under nibabel's names. Numbers are big-endian in the file.
@@ -43,7 +43,7 @@ header! {
 
 impl MghHeader {
     /// The header at the start of `bytes`. The footer's fields are 0: it is after the voxels.
-    pub(in crate::format) fn from_bytes(bytes: &[u8]) -> Self {
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
         let mut header = Self::default();
         header.fill(&Record {
             table: TABLE,
@@ -61,7 +61,7 @@ impl MghHeader {
 }
 
 /// The footer's five floats, from 284 on, are where they are when there are no voxels.
-pub(in crate::format) static TABLE: &[Field] = &[
+pub(crate) static TABLE: &[Field] = &[
     field(0, "version", I32, 1),
     field(4, "dims", I32, 4),
     field(20, "type", I32, 1),

@@ -1,8 +1,8 @@
 //! The formats' own fields, true to the file: data that knows nothing of parsing.
 
-pub(super) mod analyze;
-pub(super) mod binary;
-pub(super) mod mgh;
+pub(crate) mod analyze;
+pub(crate) mod binary;
+pub(crate) mod mgh;
 pub(crate) mod nifti;
 
 use analyze::AnalyzeHeader;
@@ -62,7 +62,7 @@ impl TextHeader {
         matching.next().map(|(_, value)| value.as_str())
     }
 
-    pub(in crate::format) fn push(&mut self, key: impl Into<String>, value: impl Into<String>) {
+    pub(crate) fn push(&mut self, key: impl Into<String>, value: impl Into<String>) {
         self.0.push((key.into(), value.into()));
     }
 
@@ -70,7 +70,7 @@ impl TextHeader {
     ///
     /// # Errors
     /// The field, when there is no such key.
-    pub(in crate::format) fn require(&self, key: &'static str) -> Result<&str> {
+    pub(crate) fn require(&self, key: &'static str) -> Result<&str> {
         self.get(key)
             .ok_or_else(|| Error::header(key, "nothing", "the field"))
     }

@@ -69,7 +69,7 @@ header! {
 
 impl AnalyzeHeader {
     /// The header at the start of `bytes`.
-    pub(in crate::format) fn from_bytes(bytes: &[u8], order: ByteOrder) -> Self {
+    pub(crate) fn from_bytes(bytes: &[u8], order: ByteOrder) -> Self {
         let mut header = Self::default();
         header.fill(&Record {
             table: TABLE,
@@ -87,7 +87,7 @@ impl AnalyzeHeader {
 }
 
 /// The gaps are unused, or SPM's own.
-pub(in crate::format) static TABLE: &[Field] = &[
+pub(crate) static TABLE: &[Field] = &[
     field(0, "sizeof_hdr", I32, 1),
     field(4, "data_type", Text, 10),
     field(14, "db_name", Text, 18),

@@ -299,29 +299,29 @@ macro_rules! header {
 
         impl $header {
             /// Takes over every field that the record's table has; the others become 0 or empty.
-            fn fill(&mut self, record: &$crate::format::fields::binary::Record<'_>) {
+            fn fill(&mut self, record: &$crate::header::fields::binary::Record<'_>) {
                 $(self.$name = record.get(stringify!($name).trim_start_matches("r#"));)*
             }
 
             /// The reverse of [`Self::fill`].
-            fn store(&self, record: &mut $crate::format::fields::binary::RecordMut) {
+            fn store(&self, record: &mut $crate::header::fields::binary::RecordMut) {
                 $(record.set(stringify!($name).trim_start_matches("r#"), &self.$name);)*
             }
 
             /// Every field of a table with its value as text.
             fn list(
                 &self,
-                table: &'static [$crate::format::fields::binary::Field],
-            ) -> Vec<(&'static $crate::format::fields::binary::Field, String)> {
+                table: &'static [$crate::header::fields::binary::Field],
+            ) -> Vec<(&'static $crate::header::fields::binary::Field, String)> {
                 let order = $crate::dtype::ByteOrder::NATIVE;
-                let mut record = $crate::format::fields::binary::RecordMut::new(table, order);
+                let mut record = $crate::header::fields::binary::RecordMut::new(table, order);
                 self.store(&mut record);
                 record.as_record().list().collect()
             }
 
             #[cfg(test)]
-            pub(in crate::format) const NAMES: &'static [&'static str] = &[$(stringify!($name),)*];
+            pub(crate) const NAMES: &'static [&'static str] = &[$(stringify!($name),)*];
         }
     };
 }
-pub(in crate::format) use header;
+pub(crate) use header;
