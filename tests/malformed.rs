@@ -5,7 +5,7 @@ use voxload::{ByteOrder, Caching, DataobjImage, Index, c64};
 use crate::support::errors::outcome;
 use crate::support::nifti::{At, Nifti, one, put_int, put_real, two};
 use crate::support::rng::Rng;
-use crate::support::{folder, write};
+use crate::support::{by_width, folder, write};
 
 const ORDERS: [ByteOrder; 2] = [ByteOrder::Little, ByteOrder::Big];
 
@@ -122,11 +122,11 @@ pub const TWO: &[Row] = &[
     ("dim overflow", &[Int(two::DIM.nth(1), 1 << 40), Int(two::DIM.nth(2), 1 << 40)], "Header(dim)", "-"),
     ("dim overflow to 0", &[Int(two::DIM.nth(1), 1 << 32), Int(two::DIM.nth(2), 1 << 32)], "Header(dim)", "-"),
     ("dim of 2^62 bytes", &[Int(two::DIM.nth(1), 1 << 60), Int(two::DIM.nth(2), 1), Int(two::DIM.nth(3), 1)],
-     "Ok", "Truncated(voxel data)"),
+     by_width("Ok", "Header(dim)"), by_width("Truncated(voxel data)", "-")),
     ("dim 0 and overflow", &[Int(two::DIM.nth(1), 0), Int(two::DIM.nth(2), i64::MAX), Int(two::DIM.nth(3), i64::MAX)],
      "Header(dim)", "-"),
     ("dim 0 and large", &[Int(two::DIM.nth(1), 0), Int(two::DIM.nth(2), 1 << 30), Int(two::DIM.nth(3), 1 << 30)],
-     "Ok", "Ok"),
+     "Ok", by_width("Ok", "Header(dim)")),
     ("datatype 0", &[Int(two::DATATYPE, 0)], "Header(datatype)", "-"),
     ("datatype 3", &[Int(two::DATATYPE, 3)], "Header(datatype)", "-"),
     ("datatype float128", &[Int(two::DATATYPE, 1536)], "Header(datatype)", "-"),

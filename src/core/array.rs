@@ -9,7 +9,7 @@ use ndarray::{ArrayViewD, ArrayViewMutD, IxDyn, ShapeBuilder};
 
 pub(crate) use crate::core::buffer::Buffer;
 
-use crate::core::shape::voxels;
+use crate::core::shape::elements;
 use crate::dtype::{DType, c128};
 use crate::error::{Error, Result};
 
@@ -31,7 +31,7 @@ impl<T: Pod> HostArray<T> {
 
     pub(crate) fn from_buffer(shape: &[usize], buffer: Buffer<T>) -> Result<Self> {
         let found = buffer.as_slice().len();
-        if voxels(shape)? != found as u64 {
+        if elements::<T>(shape)? != found {
             return Err(Error::shape(shape, format!("{found} elements")));
         }
         Ok(Self {
@@ -91,7 +91,7 @@ impl<T: Pod> HostArray<T> {
     /// # Errors
     /// [`crate::ErrorKind::Shape`] when the number of elements differs.
     pub fn reshape(self, shape: &[usize]) -> Result<Self> {
-        if voxels(shape)? != self.len() as u64 {
+        if elements::<T>(shape)? != self.len() {
             return Err(Error::shape(shape, format!("{} elements", self.len())));
         }
         Ok(Self {

@@ -141,7 +141,9 @@ pub(super) fn open_stored(path: &Path, options: &LoadOptions) -> Result<Source> 
 }
 
 fn stored(path: &Path, identity: Identity, options: &LoadOptions) -> Source {
-    if options.mmap == Mmap::Off {
+    // Where addresses have 32 bits, files from 2 GiB on cannot be mapped.
+    let is_too_large = isize::try_from(identity.length()).is_err();
+    if options.mmap == Mmap::Off || is_too_large {
         return by_position(path, identity, options);
     }
     let keep_open = options.keep_file_open == KeepFileOpen::Yes;

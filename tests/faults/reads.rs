@@ -38,7 +38,10 @@ fn build_shim(folder: &Path) -> PathBuf {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/faults/shim.c");
     let shim = folder.join("shim.so");
     let status = Command::new("cc")
-        .args(["-shared", "-fPIC", "-O1", "-o"])
+        .args(["-shared", "-fPIC", "-O1"])
+        // Of this process's own width.
+        .args(cfg!(target_arch = "x86").then_some("-m32"))
+        .arg("-o")
         .args([&shim, &source])
         .arg("-ldl")
         .status();

@@ -37,7 +37,7 @@ fn sparse(frames: usize) -> (tempfile::TempDir, PathBuf) {
     header.truncate(352);
     let mut file = std::fs::File::create(&path).expect("a file");
     file.write_all(&header).expect("a header");
-    file.set_len(352 + (2 * FRAME * frames) as u64)
+    file.set_len(352 + 2 * (FRAME * frames) as u64)
         .expect("a sparse file");
     for frame in 0..frames {
         for voxel in [frame * FRAME, (frame + 1) * FRAME - 1] {

@@ -23,6 +23,14 @@ use std::path::Path;
 
 pub use files::{folder, overwrite, write};
 
+/// What happens to an axis of 2^32 voxels or more: a machine of 32 bits has no room for its length.
+pub const fn by_width(on_64_bits: &'static str, on_32_bits: &'static str) -> &'static str {
+    match usize::BITS {
+        64 => on_64_bits,
+        _ => on_32_bits,
+    }
+}
+
 /// Handles that this process holds on a file. Other tests open other files.
 pub fn handles(path: &Path) -> usize {
     let links = std::fs::read_dir("/proc/self/fd").expect("procfs");

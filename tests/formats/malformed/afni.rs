@@ -2,6 +2,7 @@
 
 use super::Table;
 use crate::formats::seeds;
+use crate::support::by_width;
 
 #[test]
 fn malformed_files() {
@@ -38,7 +39,11 @@ fn malformed_files() {
             ("\n 3 2\n", "\n 4 2\n", "header DATASET_RANK"),
             ("\n 3 2\n", "\n 3 -2\n", "header DATASET_DIMENSIONS"),
             ("\n 3 2\n", "\n 3 3\n", "truncated voxel data"),
-            ("\n 3 2\n", "\n 3 99999999999\n", "limit scaling table"),
+            (
+                "\n 3 2\n",
+                "\n 3 99999999999\n",
+                by_width("limit scaling table", "header DATASET_DIMENSIONS"),
+            ),
             (
                 "\n 3 2\n",
                 "\n 3 99999999999999999999\n",
