@@ -16,11 +16,11 @@ pub(crate) mod texel;
 #[cfg(feature = "gpu")]
 pub(crate) mod wgsl;
 
-use crate::dtype::{ByteOrder, DType};
-use crate::error::{ErrorKind, Result};
+use crate::core::dtype::{ByteOrder, DType};
+use crate::core::error::{ErrorKind, Result};
 #[cfg(feature = "gpu")]
-use crate::scaling;
-use crate::scaling::{Scaling, Step};
+use crate::core::scaling;
+use crate::core::scaling::{Scaling, Step};
 
 /// What is to be done to each stored voxel.
 #[derive(Debug, Clone, PartialEq)]

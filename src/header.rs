@@ -4,16 +4,16 @@ pub(crate) mod fields;
 
 use std::fmt;
 
-use crate::affine::Affine;
+use crate::core::affine::Affine;
+use crate::core::dtype::{ByteOrder, DType};
+#[cfg(doc)]
+use crate::core::error::ErrorKind;
+use crate::core::error::Result;
 use crate::core::format::Format;
+use crate::core::scaling::Scaling;
 use crate::core::shape::overflow;
 use crate::core::shape::voxels;
-use crate::dtype::{ByteOrder, DType};
-#[cfg(doc)]
-use crate::error::ErrorKind;
-use crate::error::Result;
 use fields::Fields;
-use crate::scaling::Scaling;
 
 /// Which axis of the stored voxels is the fastest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

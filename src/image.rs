@@ -22,19 +22,19 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::affine::Affine;
-use crate::array::StoredArray;
-use crate::dtype::ByteOrder;
-use crate::error::{Error, Result};
-use crate::file_map::FileMap;
+use crate::core::affine::Affine;
+use crate::core::array::StoredArray;
+use crate::core::dtype::ByteOrder;
+use crate::core::error::{Error, Result};
+use crate::core::options::LoadOptions;
+use crate::core::scaling::Scaling;
+use crate::format::file_map::FileMap;
 use crate::format::{Fields, Format};
 use crate::header::{Header, Layout, Note};
 use crate::image::cache::Cache;
 use crate::image::cache::budget::Budget;
 use crate::image::dataobj::Dataobj;
-use crate::options::LoadOptions;
 use crate::read::proxy::ArrayProxy;
-use crate::scaling::Scaling;
 use crate::source::memory::MemorySource;
 
 /// Facts that callers keep with an image; voxload does not look at them.

@@ -30,11 +30,13 @@ mod stream;
 #[cfg(test)]
 mod testing;
 
-use crate::core::{affine, array, dtype, error, float, options, scaling};
-use crate::format::file_map;
-
-pub use affine::{Affine, AxisDirection, Orientation, multiply};
-pub use array::{Element, HostArray, Rgb, Rgba, StoredArray};
+pub use crate::core::affine::{Affine, AxisDirection, Orientation, multiply};
+pub use crate::core::array::{Element, HostArray, Rgb, Rgba, StoredArray};
+pub use crate::core::dtype::{ByteOrder, DType, c64, c128};
+pub use crate::core::error::{Error, ErrorKind, Result};
+pub use crate::core::float::{ComplexFloat, Float};
+pub use crate::core::options::{KeepFileOpen, Limits, LoadOptions, Mmap, ParScaling};
+pub use crate::core::scaling::{Arithmetic, Factor, Scaling, Step};
 #[cfg(feature = "gpu")]
 pub use convert::texel::{Texels, Window};
 #[cfg(feature = "gpu")]
@@ -42,10 +44,7 @@ pub use device::{
     AdapterDescription, BufferTarget, DeviceArray, Gpu, KernelChoice, KernelMethod, KernelRate,
     KernelReport, RawVolume, ShaderNames, StagingOptions, Texture3d, TextureOptions, Trace,
 };
-pub use dtype::{ByteOrder, DType, c64, c128};
-pub use error::{Error, ErrorKind, Result};
-pub use file_map::{FileHolder, FileMap, HEADER, IMAGE, MAT};
-pub use float::{ComplexFloat, Float};
+pub use format::file_map::{FileHolder, FileMap, HEADER, IMAGE, MAT};
 pub use header::{Header, Layout, Note};
 pub use image::cache::budget::{Budget, Usage};
 pub use image::dataobj::Dataobj;
@@ -54,10 +53,8 @@ pub use image::statistics::{
     Histogram, Statistics, StatisticsOptions, TemporalAccumulator, TemporalStatistics,
 };
 pub use image::{Caching, DataobjImage, Extra, load};
-pub use options::{KeepFileOpen, Limits, LoadOptions, Mmap, ParScaling};
 pub use plan::index::{Index, IndexItem};
 pub use read::proxy::{ArrayProxy, ProxySpec};
-pub use scaling::{Arithmetic, Factor, Scaling, Step};
 pub use source::gzip::write_gzip_index;
 pub use source::{Access, ByteSource};
 #[cfg(feature = "gpu")]

@@ -25,8 +25,8 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::core::error::{Error, ErrorKind, Result};
 use crate::core::limits;
-use crate::error::{Error, ErrorKind, Result};
 use file::FileSource;
 use gzip::GzipSource;
 use memory::MemorySource;

@@ -8,7 +8,7 @@ use multiversion::multiversion;
 
 use super::rows::Decode;
 use crate::core::array::LinearRow;
-use crate::dtype::DType;
+use crate::core::dtype::DType;
 
 /// The row for a stored type and all of its slopes and inters, where they allow it.
 pub(super) fn fused_row(

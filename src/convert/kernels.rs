@@ -7,12 +7,12 @@ use half::f16;
 
 use super::fused::fused_row;
 use super::rows::{self, Parts, complex_row, float_row, part_type};
-use crate::array::Element;
 use crate::convert::Conversion;
+use crate::core::array::Element;
 use crate::core::array::{ComplexRow, LinearRow, Rows};
-use crate::dtype::{ByteOrder, DType, c64, c128};
-use crate::error::{ErrorKind, Result};
-use crate::scaling::{Factor, Step};
+use crate::core::dtype::{ByteOrder, DType, c64, c128};
+use crate::core::error::{ErrorKind, Result};
+use crate::core::scaling::{Factor, Step};
 
 macro_rules! rows {
     (floats: $($float:ty),*; complex: $($complex:ty),*; copies: $($copied:ty),*;) => {

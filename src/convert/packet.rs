@@ -2,8 +2,8 @@
 
 use crate::convert::Conversion;
 use crate::core::float::words;
+use crate::core::scaling::Step;
 use crate::plan::{Axis, Plan};
-use crate::scaling::Step;
 
 /// Steps that the kernel has places for.
 pub(crate) const MAX_STEPS: usize = 4;

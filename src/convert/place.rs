@@ -1,8 +1,8 @@
 //! Puts the voxels of a box in their places: rows through the kernel, strided ones gathered first.
 
-use crate::array::Element;
 use crate::convert::kernels::Kernel;
-use crate::dtype::DType;
+use crate::core::array::Element;
+use crate::core::dtype::DType;
 use crate::plan::{Axis, Plan};
 
 /// Voxels that are gathered, converted and scattered at a time.

@@ -4,11 +4,11 @@
 use half::f16;
 use multiversion::multiversion;
 
-use crate::array::Element;
+use crate::core::array::Element;
 use crate::core::array::LinearRow;
-use crate::dtype::{DType, c64, c128};
-use crate::float::{ComplexFloat, Float};
-use crate::scaling::Step;
+use crate::core::dtype::{DType, c64, c128};
+use crate::core::float::{ComplexFloat, Float};
+use crate::core::scaling::Step;
 
 /// Values of a list of steps that are worked on at a time; they stay in the first-level cache.
 const CHUNK: usize = 512;

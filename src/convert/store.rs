@@ -3,9 +3,9 @@
 
 use bytemuck::Pod;
 
-use crate::array::{HostArray, StoredArray, with_stored};
-use crate::dtype::{ByteOrder, DType};
-use crate::error::{Error, ErrorKind, Result};
+use crate::core::array::{HostArray, StoredArray, with_stored};
+use crate::core::dtype::{ByteOrder, DType};
+use crate::core::error::{Error, ErrorKind, Result};
 
 /// What is known of all values before the first is stored.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -130,8 +130,8 @@ widen! {
     half::f16: v => Wide::Real(v.to_f64());
     f32: v => Wide::Real(v.into());
     f64: v => Wide::Real(v);
-    crate::dtype::c64: v => Wide::Complex(v.re.into(), v.im.into());
-    crate::dtype::c128: v => Wide::Complex(v.re, v.im);
+    crate::core::dtype::c64: v => Wide::Complex(v.re.into(), v.im.into());
+    crate::core::dtype::c128: v => Wide::Complex(v.re, v.im);
     // Colours are only ever copied.
     [u8; 3]: _v => Wide::Integer(0);
     [u8; 4]: _v => Wide::Integer(0);
@@ -238,7 +238,7 @@ impl Storing {
     fn each<T: Widen>(&self, values: &[T], out: &mut Vec<u8>) {
         let values = values.iter().map(|value| value.wide());
         match self.to() {
-            DType::F16 => push(values, out, |v| crate::float::to_f16(v.real())),
+            DType::F16 => push(values, out, |v| crate::core::float::to_f16(v.real())),
             DType::F32 => push(values, out, Wide::single),
             DType::F64 => push(values, out, Wide::real),
             DType::C64 => push(values, out, |v| [v.single(), v.imaginary() as f32]),

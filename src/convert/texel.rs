@@ -3,9 +3,9 @@
 use rayon::prelude::*;
 
 use super::Conversion;
-use crate::dtype::DType;
-use crate::error::{Error, Result};
-use crate::float::to_f16;
+use crate::core::dtype::DType;
+use crate::core::error::{Error, Result};
+use crate::core::float::to_f16;
 
 /// Voxels that one thread narrows at a time.
 const PIECE: usize = 1 << 16;

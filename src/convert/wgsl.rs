@@ -6,10 +6,10 @@ use std::sync::LazyLock;
 
 use super::Conversion;
 use super::packet::{HEAD_WGSL, MAX_STEPS, STEP_KINDS_WGSL, kinds};
+use crate::core::dtype::{ByteOrder, DType};
 use crate::core::float::words;
-use crate::dtype::{ByteOrder, DType};
+use crate::core::scaling::{Factor, Step};
 use crate::plan::Plan;
-use crate::scaling::{Factor, Step};
 
 macro_rules! file {
     ($name:literal) => {

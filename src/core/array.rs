@@ -9,9 +9,9 @@ use ndarray::{ArrayViewD, ArrayViewMutD, IxDyn, ShapeBuilder};
 
 pub(crate) use crate::core::buffer::Buffer;
 
+use crate::core::dtype::{DType, c128};
+use crate::core::error::{Error, Result};
 use crate::core::shape::elements;
-use crate::dtype::{DType, c128};
-use crate::error::{Error, Result};
 
 /// An array in host memory, column-major. Clones share the elements.
 #[derive(Clone)]
@@ -206,7 +206,7 @@ macro_rules! stored_array {
         /// Runs `$body` with `$array` bound to the typed array inside.
         macro_rules! with_stored {
             ($stored:expr, $array:ident => $body:expr) => {
-                match $stored { $(crate::array::StoredArray::$variant($array) => $body),* }
+                match $stored { $(crate::core::array::StoredArray::$variant($array) => $body),* }
             };
         }
         pub(crate) use with_stored;
@@ -214,7 +214,7 @@ macro_rules! stored_array {
         /// Runs `$body` with the type `$T` that a [`DType`] names.
         macro_rules! with_dtype {
             ($dtype:expr, $T:ident => $body:expr) => {
-                match $dtype { $(crate::dtype::DType::$variant => { type $T = $type; $body })* }
+                match $dtype { $(crate::core::dtype::DType::$variant => { type $T = $type; $body })* }
             };
         }
         pub(crate) use with_dtype;
@@ -223,7 +223,7 @@ macro_rules! stored_array {
 
 stored_array! {
     U8 u8, I8 i8, U16 u16, I16 i16, U32 u32, I32 i32, U64 u64, I64 i64,
-    F16 half::f16, F32 f32, F64 f64, C64 crate::dtype::c64, C128 crate::dtype::c128,
+    F16 half::f16, F32 f32, F64 f64, C64 crate::core::dtype::c64, C128 crate::core::dtype::c128,
     Rgb24 [u8; 3], Rgba32 [u8; 4],
 }
 

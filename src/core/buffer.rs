@@ -7,7 +7,7 @@ use bytemuck::Pod;
 use bytemuck::allocation::try_zeroed_vec;
 use memmap2::{Mmap, MmapMut};
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::core::error::{Error, ErrorKind, Result};
 
 /// From this size on, memory comes from the system in huge pages: fresh pages cost as much as the conversion,
 /// and 2 MiB pages cost far less than 4 KiB ones.

@@ -3,8 +3,8 @@
 use half::f16;
 use num_complex::Complex;
 
-use crate::array::Element;
-use crate::dtype::{c64, c128};
+use crate::core::array::Element;
+use crate::core::dtype::{c64, c128};
 
 mod sealed {
     pub trait Sealed {}

@@ -1,7 +1,7 @@
 //! The file formats by name.
 
 #[cfg(doc)]
-use crate::options::LoadOptions;
+use crate::core::options::LoadOptions;
 
 /// A format of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

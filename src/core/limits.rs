@@ -1,6 +1,6 @@
 //! Bounds on what a file may make its reader take.
 
-use crate::error::{ErrorKind, Result};
+use crate::core::error::{ErrorKind, Result};
 
 /// Bounds on what a file may make voxload take, for untrusted files: [`crate::LoadOptions::limits`].
 ///

@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
-use crate::dtype::DType;
-use crate::error::{Error, Result};
+use crate::core::dtype::DType;
+use crate::core::error::{Error, Result};
 
 /// One number for the whole volume, or a table of them over the slowest axes.
 #[derive(Debug, Clone, PartialEq)]

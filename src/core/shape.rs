@@ -1,6 +1,6 @@
 //! Shapes: how many voxels, and where each stands.
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::core::error::{Error, ErrorKind, Result};
 
 /// Number of voxels of a shape, checked.
 pub(crate) fn voxels(shape: &[usize]) -> Result<u64> {

@@ -8,12 +8,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::gpu::Gpu;
 use super::staging::StagingOptions;
 use super::{download, load};
-use crate::array::{Buffer, HostArray};
-use crate::dtype::DType;
+use crate::core::array::{Buffer, HostArray};
+use crate::core::dtype::DType;
 #[cfg(doc)]
-use crate::error::ErrorKind;
-use crate::error::{Error, Result};
-use crate::float::Float;
+use crate::core::error::ErrorKind;
+use crate::core::error::{Error, Result};
+use crate::core::float::Float;
 
 /// An array of floats in device memory, column-major, without gaps. Cloning it is cheap: the clones are one array.
 #[derive(Clone)]

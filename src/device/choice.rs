@@ -9,9 +9,9 @@ use super::pipelines::Pipelines;
 use super::table::{self, Tables};
 use super::trial::{self, Bench};
 use crate::convert::Conversion;
-use crate::dtype::DType;
-use crate::error::{ErrorKind, Result};
-use crate::scaling::Step;
+use crate::core::dtype::DType;
+use crate::core::error::{ErrorKind, Result};
+use crate::core::scaling::Step;
 
 /// A class of conversions that has been asked for this many voxels is worth a table and its self-test.
 const WORTH_A_TABLE: u64 = 16 << 20;

@@ -13,7 +13,7 @@ use web_time::Instant;
 
 #[cfg(not(target_family = "wasm"))]
 use super::ticker::Ticker;
-use crate::error::{Error, ErrorKind, Result};
+use crate::core::error::{Error, ErrorKind, Result};
 #[cfg(not(target_family = "wasm"))]
 use crate::read::wait;
 use crate::read::wait::{Mailbox, Site};

@@ -8,8 +8,8 @@ use super::kernel::workgroup;
 use super::staging::{self, Purpose, StagingOptions};
 use crate::convert::Conversion;
 use crate::convert::packet::{self, MAX_STEPS, Packet};
-use crate::dtype::DType;
-use crate::error::{ErrorKind, Result};
+use crate::core::dtype::DType;
+use crate::core::error::{ErrorKind, Result};
 use crate::plan::{Plan, Tiles};
 
 /// The smallest binding that a load can be cut down to.

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 
 use super::context::{Context, Mapping, map};
-use crate::error::{ErrorKind, Result};
+use crate::core::error::{ErrorKind, Result};
 
 const SLOTS: usize = 2;
 const SLOT_BYTES: u64 = 8 << 20;

@@ -11,7 +11,7 @@ use web_time::Instant;
 use super::context::{Context, PATIENCE, Scope, no_answer, outcome};
 use super::staging::{Ring, Slot, SlotMemory};
 use super::timer::Timer;
-use crate::error::{ErrorKind, Result};
+use crate::core::error::{ErrorKind, Result};
 use crate::read::ahead::{Ahead, Event, Filled, Producer};
 use crate::read::trace::Tracer;
 use crate::read::wait::{Mailbox, MaybeSend};

@@ -10,11 +10,11 @@ use super::cut::check_convertible;
 use super::pipelines::Pipelines;
 use super::staging::SpareRings;
 use crate::convert::Conversion;
-use crate::dtype::{ByteOrder, DType};
-use crate::error::{Error, ErrorKind, Result};
+use crate::core::dtype::{ByteOrder, DType};
+use crate::core::error::{Error, ErrorKind, Result};
+use crate::core::scaling::Scaling;
 #[cfg(not(target_family = "wasm"))]
 use crate::read::wait;
-use crate::scaling::Scaling;
 
 /// Features that are asked for where the adapter has them; none is needed.
 const USEFUL: [(wgpu::Features, &str); 7] = [

@@ -4,8 +4,8 @@ use half::f16;
 
 use super::testing::{IS_BROWSER_LIKE, gpu_or_skip, plain_device};
 use super::*;
-use crate::error::ErrorKind;
-use crate::float::Float;
+use crate::core::error::ErrorKind;
+use crate::core::float::Float;
 
 #[test]
 fn adapters_are_numbered_as_they_open() {

@@ -7,7 +7,7 @@ use super::context::Context;
 use super::pipelines::{Pipeline, Pipelines, Program, STORAGE, STORAGE_READ};
 use crate::convert::Conversion;
 use crate::convert::wgsl::{self, Specialization};
-use crate::error::Result;
+use crate::core::error::Result;
 
 /// How a kernel computes: all ways give the same bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -12,8 +12,8 @@ use super::staging::{self, Purpose, Ring, Slot, SlotMemory, StagingOptions, Writ
 use crate::convert::Conversion;
 use crate::convert::packet::Packet;
 #[cfg(doc)]
-use crate::error::ErrorKind;
-use crate::error::{Error, Result};
+use crate::core::error::ErrorKind;
+use crate::core::error::{Error, Result};
 use crate::plan::Plan;
 use crate::read::ahead::{Ahead, Cancel, Producer};
 use crate::read::tiles::TileReader;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::context::Context;
-use crate::error::Result;
+use crate::core::error::Result;
 
 /// A shader, what it is bound to, and how it is specialised.
 #[derive(Debug, Clone)]

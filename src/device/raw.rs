@@ -8,8 +8,8 @@ use crate::convert::Conversion;
 pub(crate) use crate::convert::wgsl::Code;
 pub use crate::convert::wgsl::ShaderNames;
 use crate::convert::wgsl::{table_word_count, table_words};
-use crate::dtype::DType;
-use crate::error::{Error, ErrorKind, Result};
+use crate::core::dtype::DType;
+use crate::core::error::{Error, ErrorKind, Result};
 use crate::plan::Plan;
 
 /// A volume in device memory as it is stored, half or a quarter of the size of its floats, and WGSL functions that give

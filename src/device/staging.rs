@@ -10,7 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rayon::prelude::*;
 
 use super::context::Context;
-use crate::error::{Error, ErrorKind, Result};
+use crate::core::error::{Error, ErrorKind, Result};
 use crate::source::zeros;
 
 /// How much host memory an upload may use, and how many threads. A stream that is inflated as it comes takes, in the

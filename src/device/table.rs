@@ -3,11 +3,11 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::context::Context;
-use crate::array::Element;
 use crate::convert::Conversion;
 use crate::convert::packet;
-use crate::dtype::{ByteOrder, DType};
-use crate::error::Result;
+use crate::core::array::Element;
+use crate::core::dtype::{ByteOrder, DType};
+use crate::core::error::Result;
 use crate::plan::{Axis, Plan};
 use crate::read::host as cpu;
 
@@ -118,7 +118,7 @@ pub(super) fn converted(conversion: &Conversion, stored: &[u8], count: u64) -> R
         cpu::convert_bytes(conversion, stored, &line(count), &mut out)?;
         Ok(bytemuck::cast_slice(&out).to_vec())
     }
-    crate::array::with_dtype!(conversion.output, T => typed::<T>(conversion, stored, count))
+    crate::core::array::with_dtype!(conversion.output, T => typed::<T>(conversion, stored, count))
 }
 
 /// So many voxels that stand together, to as many places that stand together.

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
+use crate::core::error::{Error, Result};
 use crate::core::shape::dense_strides;
-use crate::error::{Error, Result};
 
 /// Where in a buffer of the caller's an array goes. Offset and strides are in elements of the array's type, so all are
 /// aligned; nothing but the array's elements is changed.

@@ -7,7 +7,7 @@ use super::context::Context;
 use super::download;
 use super::load::Target;
 use crate::convert::texel::Texels;
-use crate::error::{Error, ErrorKind, Result};
+use crate::core::error::{Error, ErrorKind, Result};
 use crate::plan::index::Index;
 
 /// Rows of a copy to a texture are multiples of this many bytes.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::context::Context;
-use crate::error::Result;
+use crate::core::error::Result;
 use crate::read::trace::Tracer;
 
 /// Bytes of two timestamps.

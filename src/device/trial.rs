@@ -9,9 +9,9 @@ use super::pipelines::{Pipelines, grid};
 use super::{download, table};
 use crate::convert::Conversion;
 use crate::convert::packet;
-use crate::dtype::DType;
-use crate::error::{ErrorKind, Result};
-use crate::scaling::{Factor, Step};
+use crate::core::dtype::DType;
+use crate::core::error::{ErrorKind, Result};
+use crate::core::scaling::{Factor, Step};
 
 /// A device, and its pipelines.
 #[derive(Clone, Copy)]

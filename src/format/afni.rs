@@ -1,15 +1,15 @@
 //! AFNI: attributes as text in `.HEAD` (AFNI's "README.attributes"), voxels in `.BRIK`.
 
-use crate::header::fields::{Fields, TextHeader};
 use super::parsed::Parsed;
 use super::text::{check_entries, exactly, number, numbers, quoted};
-use crate::affine::Affine;
+use crate::core::affine::Affine;
+use crate::core::dtype::{ByteOrder, DType};
+use crate::core::error::{Error, Result};
 use crate::core::format::Format;
+use crate::core::scaling::{Arithmetic, Factor, Scaling, Step};
 use crate::core::shape::voxels;
-use crate::dtype::{ByteOrder, DType};
-use crate::error::{Error, Result};
+use crate::header::fields::{Fields, TextHeader};
 use crate::header::{Header, Layout};
-use crate::scaling::{Arithmetic, Factor, Scaling, Step};
 
 /// nibabel's types: it takes AFNI's complex for two doubles.
 const TYPES: [(i64, DType); 4] = [

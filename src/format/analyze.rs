@@ -9,19 +9,19 @@ pub use crate::header::fields::analyze::AnalyzeHeader;
 use std::fmt::Display;
 use std::ops::Neg;
 
-use crate::header::fields::Fields;
-use crate::header::fields::analyze::TABLE;
-use crate::header::fields::binary::{Field, Record};
 use super::file_map::MAT;
 use super::matfile::{self, Matrix};
 use super::parsed::{More, Parsed, Place, Sniff, check_length};
 use super::text::shape;
-use crate::affine::{Affine, multiply};
+use crate::core::affine::{Affine, multiply};
+use crate::core::dtype::{ByteOrder, DType};
+use crate::core::error::{Error, Result};
 use crate::core::format::Format;
-use crate::dtype::{ByteOrder, DType};
-use crate::error::{Error, Result};
+use crate::core::scaling::{Arithmetic, Factor, Scaling, Step};
+use crate::header::fields::Fields;
+use crate::header::fields::analyze::TABLE;
+use crate::header::fields::binary::{Field, Record};
 use crate::header::{Header, Layout, Note};
-use crate::scaling::{Arithmetic, Factor, Scaling, Step};
 
 /// Bytes of the header.
 pub(super) const HEADER_BYTES: u64 = 348;

@@ -1,14 +1,14 @@
 //! CIFTI-2 as its dense array: a NIfTI-2 file whose four first axes have a length of 1, and whose meaning is in an
 //! extension of XML ("CIFTI-2 Connectivity File Format"), which is kept as it is.
 
+use super::nifti::{self, Container, Version};
+use super::parsed::{Parsed, Sniff};
+use crate::core::dtype::ByteOrder;
+use crate::core::error::{Error, Result};
+use crate::core::format::Format;
 use crate::header::fields::Fields;
 use crate::header::fields::binary::Record;
 use crate::header::fields::nifti::CIFTI;
-use super::nifti::{self, Container, Version};
-use super::parsed::{Parsed, Sniff};
-use crate::core::format::Format;
-use crate::dtype::ByteOrder;
-use crate::error::{Error, Result};
 
 /// Whether the first bytes are a NIfTI-2 header with an intent of CIFTI's.
 pub(super) fn claims(prefix: &[u8]) -> bool {

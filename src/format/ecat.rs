@@ -4,17 +4,17 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
+use super::parsed::{Blocks, More, Need, Parsed, Place};
+use crate::core::affine::Affine;
+use crate::core::dtype::{ByteOrder, DType};
+use crate::core::error::{Error, ErrorKind, Result};
+use crate::core::format::Format;
+use crate::core::scaling::{Arithmetic, Factor, Scaling, Step};
+use crate::core::shape::voxels;
 use crate::header::fields::binary::Stored::{self, F32, I16, Text, U16, U32};
 use crate::header::fields::binary::{Field, Record, field, numbers};
 use crate::header::fields::{Fields, TextHeader};
-use super::parsed::{Blocks, More, Need, Parsed, Place};
-use crate::affine::Affine;
-use crate::core::format::Format;
-use crate::core::shape::voxels;
-use crate::dtype::{ByteOrder, DType};
-use crate::error::{Error, ErrorKind, Result};
 use crate::header::{Header, Layout, Note};
-use crate::scaling::{Arithmetic, Factor, Scaling, Step};
 
 /// Bytes of a block.
 const BLOCK: u64 = 512;

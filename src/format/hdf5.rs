@@ -9,8 +9,8 @@ use hdf5_reader::{
     StorageBuffer,
 };
 
-use crate::dtype::DType;
-use crate::error::{Error, ErrorKind, Result};
+use crate::core::dtype::DType;
+use crate::core::error::{Error, ErrorKind, Result};
 use crate::source::{ByteSource, Source, truncated, zeros};
 
 /// Bytes of what is read in one piece; more is refused before memory is taken.

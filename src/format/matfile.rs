@@ -5,9 +5,9 @@ use std::io::Read;
 
 use flate2::read::ZlibDecoder;
 
+use crate::core::dtype::ByteOrder;
+use crate::core::error::{Error, ErrorKind, Result};
 use crate::header::fields::binary::{Field, Number, Record, Stored, field, latin1, numbers, size};
-use crate::dtype::ByteOrder;
-use crate::error::{Error, ErrorKind, Result};
 
 /// A matrix: its values column after column.
 #[derive(Debug, Clone, PartialEq)]

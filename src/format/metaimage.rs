@@ -5,16 +5,16 @@
 //! them. The affine takes the index of the first three of `DimSize` to RAS+ (MetaIO's LPS with x and y turned round);
 //! images of two dimensions have none. `ElementToIntensityFunction` is not applied, as in ITK.
 
-use crate::header::fields::{Fields, TextHeader};
 use super::parsed::{Encoding, Need, Parsed, Voxels};
 use super::text::{number, numbered, numbers, quoted, shape};
-use crate::affine::Affine;
+use crate::core::affine::Affine;
+use crate::core::dtype::{ByteOrder, DType};
+use crate::core::error::{Error, ErrorKind, Result};
 use crate::core::format::Format;
+use crate::core::scaling::Scaling;
 use crate::core::shape::voxels;
-use crate::dtype::{ByteOrder, DType};
-use crate::error::{Error, ErrorKind, Result};
+use crate::header::fields::{Fields, TextHeader};
 use crate::header::{Header, Layout};
-use crate::scaling::Scaling;
 use crate::source::text::Notation;
 
 /// A header is text; more than this is something else.

@@ -5,16 +5,16 @@ pub use crate::header::fields::mgh::MghHeader;
 
 pub(super) use crate::header::fields::mgh::HEADER_BYTES;
 
-use crate::header::fields::Fields;
-use crate::header::fields::binary::{Stored, numbers};
 use super::parsed::{More, Parsed, Place, check_length};
 use super::text::shape;
-use crate::affine::Affine;
+use crate::core::affine::Affine;
+use crate::core::dtype::{ByteOrder, DType};
+use crate::core::error::{Error, Result};
 use crate::core::format::Format;
-use crate::dtype::{ByteOrder, DType};
-use crate::error::{Error, Result};
+use crate::core::scaling::Scaling;
+use crate::header::fields::Fields;
+use crate::header::fields::binary::{Stored, numbers};
 use crate::header::{Header, Layout};
-use crate::scaling::Scaling;
 
 /// Byte at which the voxels begin.
 const DATA_OFFSET: u64 = 284;

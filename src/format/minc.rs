@@ -2,17 +2,17 @@
 //! numbers stand for in `image-min` and `image-max`, for all voxels or over the slowest axes ("MINC 1.0 programmers
 //! guide"; nibabel's `minc1` module). What MINC2 has in common with it is here, too: axes, ranges, and the scaling.
 
-use crate::header::fields::{Fields, TextHeader};
 use super::netcdf::{Kind, NetCdf, Pieces, Value, Variable};
 use super::parsed::{Blocks, More, Need, Parsed, Place};
 use super::text::{check_entries, shape};
-use crate::affine::Affine;
+use crate::core::affine::Affine;
+use crate::core::dtype::{ByteOrder, DType};
+use crate::core::error::{Error, ErrorKind, Result};
 use crate::core::format::Format;
+use crate::core::scaling::{Arithmetic, Factor, Scaling, Step};
 use crate::core::shape::voxels;
-use crate::dtype::{ByteOrder, DType};
-use crate::error::{Error, ErrorKind, Result};
+use crate::header::fields::{Fields, TextHeader};
 use crate::header::{Header, Layout};
-use crate::scaling::{Arithmetic, Factor, Scaling, Step};
 
 /// A header without voxels; more than this is something else.
 const MAX_BYTES: u64 = 64 << 20;

@@ -3,16 +3,16 @@
 
 use std::sync::Arc;
 
-use crate::header::fields::{Fields, TextHeader};
 use super::hdf5::{Data, File, Value};
 use super::minc::{Axis, Named, Ranges, affine};
 use super::parsed::Parsed;
 use super::text::{quoted, shape};
+use crate::core::dtype::{ByteOrder, DType};
+use crate::core::error::{Error, ErrorKind, Result};
 use crate::core::format::Format;
-use crate::dtype::{ByteOrder, DType};
-use crate::error::{Error, ErrorKind, Result};
+use crate::core::scaling::Scaling;
+use crate::header::fields::{Fields, TextHeader};
 use crate::header::{Header, Layout, Note};
-use crate::scaling::Scaling;
 use crate::source::Source;
 
 /// Where the image at full resolution is.

@@ -1,10 +1,10 @@
 //! The header of a netCDF-3 file ("NetCDF Classic Format Specification"): dimensions, attributes, and where the variables
 //! are. Numbers are big-endian.
 
-use crate::header::fields::binary::{Number, Stored, latin1, numbers};
 use super::text::check_entries;
-use crate::dtype::{ByteOrder, DType};
-use crate::error::{Error, ErrorKind, Result};
+use crate::core::dtype::{ByteOrder, DType};
+use crate::core::error::{Error, ErrorKind, Result};
+use crate::header::fields::binary::{Number, Stored, latin1, numbers};
 
 const DIMENSIONS: i32 = 10;
 const VARIABLES: i32 = 11;

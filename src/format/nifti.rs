@@ -19,14 +19,14 @@ pub(crate) use crate::header::fields::nifti::Container;
 pub(crate) use writing::Target;
 
 use super::analyze::{axes, begins_with_size, byte_order, repair, repair_sizes};
+use super::parsed::{Need, Parsed, Sniff, check_length};
+use super::text;
+use crate::core::dtype::{ByteOrder, DType};
+use crate::core::error::{Error, Result};
+use crate::core::format::Format;
 use crate::header::fields::Fields;
 use crate::header::fields::binary::{Stored, numbers};
 use crate::header::fields::nifti::{DATATYPES, EOL};
-use super::parsed::{Need, Parsed, Sniff, check_length};
-use super::text;
-use crate::core::format::Format;
-use crate::dtype::{ByteOrder, DType};
-use crate::error::{Error, Result};
 use crate::header::{Header, Layout, Note};
 
 /// Whether the first bytes of a file are a NIfTI header, by nibabel's tests: the magic of NIfTI-1 alone, the size of

@@ -5,15 +5,15 @@
 //! The affine is that of the spatial axes, in their order; it is RAS+ where the header names a space, and there is none
 //! without one.
 
-use crate::header::fields::{Fields, TextHeader};
 use super::parsed::{Encoding, Need, Parsed, Voxels};
 use super::text::{number, numbered, numbers, quoted, shape};
-use crate::affine::Affine;
+use crate::core::affine::Affine;
+use crate::core::dtype::{ByteOrder, DType};
+use crate::core::error::{Error, ErrorKind, Result};
 use crate::core::format::Format;
-use crate::dtype::{ByteOrder, DType};
-use crate::error::{Error, ErrorKind, Result};
+use crate::core::scaling::Scaling;
+use crate::header::fields::{Fields, TextHeader};
 use crate::header::{Header, Layout, Note};
-use crate::scaling::Scaling;
 use crate::source::text::Notation;
 
 /// A header is text; more than this is something else.

@@ -5,17 +5,17 @@ mod par;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::header::fields::Fields;
 use super::parsed::{Blocks, Parsed};
 use super::text::{check_entries, shape};
-use crate::affine::{Affine, multiply};
+use crate::core::affine::{Affine, multiply};
+use crate::core::dtype::{ByteOrder, DType};
+use crate::core::error::{Error, Result};
 use crate::core::format::Format;
+use crate::core::options::{LoadOptions, ParScaling};
+use crate::core::scaling::{Arithmetic, Factor, Scaling, Step};
 use crate::core::shape::voxels;
-use crate::dtype::{ByteOrder, DType};
-use crate::error::{Error, Result};
+use crate::header::fields::Fields;
 use crate::header::{Header, Layout, Note};
-use crate::options::{LoadOptions, ParScaling};
-use crate::scaling::{Arithmetic, Factor, Scaling, Step};
 use par::{Par, Slice};
 
 /// Parses a `.par` file.

@@ -5,8 +5,8 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+use crate::core::error::{ErrorKind, Result};
 use crate::core::limits::{self, Limits};
-use crate::error::{ErrorKind, Result};
 use crate::header::{Header, Note};
 use crate::source::text::Notation;
 use crate::source::{ByteSource, Source};

@@ -2,16 +2,16 @@
 
 use std::path::PathBuf;
 
-use crate::header::fields::nifti::{Container, Version};
 use super::file_map::MAT;
 #[cfg(feature = "minc2")]
 use super::minc2;
 use super::names::FileName;
 use super::parsed::{Need, Parsed, Sniff};
 use super::{afni, analyze, cifti, ecat, metaimage, mgh, minc, nifti, nrrd, parrec};
+use crate::core::error::{Error, ErrorKind, Result};
 use crate::core::format::Format;
-use crate::error::{Error, ErrorKind, Result};
-use crate::options::LoadOptions;
+use crate::core::options::LoadOptions;
+use crate::header::fields::nifti::{Container, Version};
 
 /// One row of the table.
 pub(crate) struct FormatEntry {

@@ -1,10 +1,10 @@
 use std::path::PathBuf;
 
-use crate::header::fields::binary::Field;
-use crate::header::fields::{analyze, mgh};
 use super::nifti::Version;
 use super::*;
-use crate::error::{ErrorKind, Result};
+use crate::core::error::{ErrorKind, Result};
+use crate::header::fields::binary::Field;
+use crate::header::fields::{analyze, mgh};
 
 fn kind(result: Result<&'static FormatEntry>) -> ErrorKind {
     match result {

@@ -1,6 +1,6 @@
 //! Headers that are text: what their parsers share.
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::core::error::{Error, ErrorKind, Result};
 
 /// Numbers separated by white space.
 ///

@@ -9,7 +9,7 @@ use analyze::AnalyzeHeader;
 use mgh::MghHeader;
 use nifti::NiftiHeader;
 
-use crate::error::{Error, Result};
+use crate::core::error::{Error, Result};
 
 /// A format's own fields.
 #[derive(Debug, Clone, PartialEq)]

@@ -11,9 +11,9 @@ use std::sync::Arc;
 
 use ndarray::ArrayViewMutD;
 
-use crate::array::{Element, HostArray, StoredArray};
-use crate::dtype::DType;
-use crate::error::{Error, Result};
+use crate::core::array::{Element, HostArray, StoredArray};
+use crate::core::dtype::DType;
+use crate::core::error::{Error, Result};
 use budget::{Budget, Content, Slot};
 
 /// The computed values that an image keeps.

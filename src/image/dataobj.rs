@@ -2,18 +2,18 @@
 
 use rayon::prelude::*;
 
-use crate::array::{Buffer, Element, HostArray, StoredArray};
 use crate::convert::Conversion;
+use crate::core::array::{Buffer, Element, HostArray, StoredArray};
+use crate::core::dtype::{ByteOrder, DType};
+use crate::core::error::{Error, Result};
+use crate::core::float::{ComplexFloat, Float};
+use crate::core::scaling::Scaling;
 use crate::core::shape::elements;
-use crate::dtype::{ByteOrder, DType};
-use crate::error::{Error, Result};
-use crate::float::{ComplexFloat, Float};
 use crate::header::Layout;
 use crate::plan::index::Index;
 use crate::plan::selection::Selection;
 use crate::read::host::convert_bytes;
 use crate::read::proxy::ArrayProxy;
-use crate::scaling::Scaling;
 
 /// The data provider of an image, as nibabel's `dataobj`.
 #[derive(Debug, Clone)]
@@ -191,7 +191,7 @@ pub(crate) fn take_selection(array: &StoredArray, selection: &Selection) -> Resu
         let conversion = Conversion::native(T::DTYPE, ByteOrder::NATIVE, &Scaling::none())?;
         Ok(convert_array::<T, T>(array, &conversion, selection)?.into())
     }
-    crate::array::with_stored!(array, array => typed(array, selection))
+    crate::core::array::with_stored!(array, array => typed(array, selection))
 }
 
 fn cast_whole<T: Element>(array: &StoredArray) -> Result<HostArray<T>> {
@@ -212,7 +212,7 @@ fn cast<T: Element>(array: &StoredArray) -> Result<HostArray<T>> {
                 let conversion = Conversion::new(T::DTYPE, ByteOrder::NATIVE, &none, O::DTYPE)?;
                 convert_array(array, &conversion, &Selection::whole(array.shape()))
             }
-            crate::array::with_stored!(array, array => typed(array))
+            crate::core::array::with_stored!(array, array => typed(array))
         }
     }
 }

@@ -1,13 +1,14 @@
 //! `get_fdata_gpu`: scaled values in device memory, and the device side of the caches.
 
 use super::{Caching, DataobjImage};
-use crate::array::HostArray;
 use crate::convert::Conversion;
+use crate::core::array::HostArray;
+use crate::core::dtype::ByteOrder;
+use crate::core::error::{Error, Result};
+use crate::core::float::Float;
+use crate::core::scaling::Scaling;
 use crate::device::load::{Feeder, Load};
 use crate::device::{BufferTarget, DeviceArray, Gpu, RawVolume, StagingOptions};
-use crate::dtype::ByteOrder;
-use crate::error::{Error, Result};
-use crate::float::Float;
 use crate::header::Layout;
 use crate::image::dataobj::Dataobj;
 use crate::image::fdata::AtHand;
@@ -16,7 +17,6 @@ use crate::plan::selection::Selection;
 use crate::read::proxy::ArrayProxy;
 use crate::read::tiles::ArrayReader;
 use crate::read::wait::Site;
-use crate::scaling::Scaling;
 
 impl DataobjImage {
     /// The scaled values as an array in device memory, the first axis fastest: the bits of

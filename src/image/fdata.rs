@@ -10,9 +10,9 @@ use std::sync::PoisonError;
 use ndarray::ArrayViewMutD;
 
 use super::{Caching, DataobjImage};
-use crate::array::{Element, HostArray};
-use crate::error::{Error, Result};
-use crate::float::{ComplexFloat, Float};
+use crate::core::array::{Element, HostArray};
+use crate::core::error::{Error, Result};
+use crate::core::float::{ComplexFloat, Float};
 use crate::image::dataobj::Dataobj;
 use crate::read::proxy::ArrayProxy;
 

@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, Result};
-use crate::file_map::{FileHolder, FileMap, HEADER, IMAGE};
+use crate::core::error::{Error, Result};
+use crate::core::options::LoadOptions;
+use crate::format::file_map::{FileHolder, FileMap, HEADER, IMAGE};
 use crate::format::{FORMATS, FileName, Files, Format, FormatEntry};
-use crate::options::LoadOptions;
 
 /// The row of the table.
 ///

@@ -5,15 +5,15 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::output::Output;
-use crate::array::{Element, HostArray, StoredArray};
 use crate::convert::store::{Range, Storing};
+use crate::core::array::{Element, HostArray, StoredArray};
+use crate::core::dtype::{ByteOrder, DType};
+use crate::core::error::{Error, ErrorKind, Result};
+use crate::core::scaling::Scaling;
 use crate::core::shape::voxels;
-use crate::dtype::{ByteOrder, DType};
-use crate::error::{Error, ErrorKind, Result};
 use crate::format::nifti::{Container, NiftiHeader, Target, Version};
 use crate::format::{Fields, FileName};
 use crate::header::Header;
-use crate::scaling::Scaling;
 use crate::source::whole_file::WholeFile;
 
 /// Values of a caller's that are copied at a time.

@@ -4,12 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{DataobjImage, Extra, files, voxels};
+use crate::core::error::{Error, ErrorKind, Result};
 use crate::core::limits;
-use crate::error::{Error, ErrorKind, Result};
-use crate::file_map::{FileHolder, FileMap, HEADER, IMAGE};
+use crate::core::options::{KeepFileOpen, LoadOptions, Mmap};
+use crate::format::file_map::{FileHolder, FileMap, HEADER, IMAGE};
 use crate::format::{FileName, Format, FormatEntry, Need, Parsed, Place, detect};
 use crate::image::dataobj::Dataobj;
-use crate::options::{KeepFileOpen, LoadOptions, Mmap};
 use crate::read::proxy::{ArrayProxy, ProxySpec};
 use crate::source::codec::{self, ForwardCodec};
 use crate::source::file::{FileSource, Identity};

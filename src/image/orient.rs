@@ -1,8 +1,8 @@
 //! Images sliced and reoriented: the voxels are still read on demand, the affine follows what is taken.
 
 use super::{DataobjImage, zooms};
-use crate::affine::{Affine, AxisDirection, Orientation, multiply};
-use crate::error::{Error, Result};
+use crate::core::affine::{Affine, AxisDirection, Orientation, multiply};
+use crate::core::error::{Error, Result};
 use crate::plan::index::Index;
 use crate::plan::selection::{OutAxis, Selection};
 

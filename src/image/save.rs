@@ -4,13 +4,13 @@ use std::io::Write;
 use std::path::Path;
 
 use super::DataobjImage;
-use crate::affine::Affine;
-use crate::array::StoredArray;
 use crate::convert::store::{Range, Storing};
-use crate::dtype::DType;
-use crate::error::{Error, Result};
-use crate::file_map::{FileHolder, FileMap, HEADER, IMAGE};
+use crate::core::affine::Affine;
+use crate::core::array::StoredArray;
+use crate::core::dtype::DType;
+use crate::core::error::{Error, Result};
 use crate::format::Fields;
+use crate::format::file_map::{FileHolder, FileMap, HEADER, IMAGE};
 use crate::format::nifti::{Container, NiftiHeader, Target};
 use crate::header::Header;
 use crate::image::nifti_writer::{NiftiWriter, Paths, SaveOptions, kept_slope_inter, version_of};

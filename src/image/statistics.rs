@@ -9,10 +9,10 @@ mod temporal;
 pub use histogram::Histogram;
 pub use temporal::{TemporalAccumulator, TemporalStatistics};
 
-use crate::array::Buffer;
+use crate::core::array::Buffer;
+use crate::core::error::{Error, ErrorKind, Result};
+use crate::core::float::Float;
 use crate::core::shape::elements;
-use crate::error::{Error, ErrorKind, Result};
-use crate::float::Float;
 use crate::image::DataobjImage;
 use crate::image::fdata::AtHand;
 use crate::plan::index::Index;

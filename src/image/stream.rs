@@ -1,14 +1,14 @@
 //! Streams over an image's frames.
 
 use super::DataobjImage;
-use crate::array::StoredArray;
+use crate::core::array::StoredArray;
+use crate::core::dtype::DType;
+#[cfg(feature = "gpu")]
+use crate::core::error::ErrorKind;
+use crate::core::error::Result;
+use crate::core::float::Float;
 #[cfg(feature = "gpu")]
 use crate::device::Gpu;
-use crate::dtype::DType;
-#[cfg(feature = "gpu")]
-use crate::error::ErrorKind;
-use crate::error::Result;
-use crate::float::Float;
 use crate::image::dataobj::Dataobj;
 use crate::read::proxy::ArrayProxy;
 use crate::stream::feed::{Feed, proxy_of};

@@ -3,12 +3,12 @@
 use half::f16;
 
 use super::DataobjImage;
-use crate::array::HostArray;
 use crate::convert::texel::Texels;
+use crate::core::array::HostArray;
+use crate::core::error::Result;
+use crate::core::float::Float;
 use crate::device::texture::{check_texture, texture_shape, write_texels};
 use crate::device::{Gpu, Texture3d, TextureOptions};
-use crate::error::Result;
-use crate::float::Float;
 use crate::image::dataobj::Dataobj;
 use crate::plan::index::Index;
 use crate::read::wait::Site;

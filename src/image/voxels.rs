@@ -5,9 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::open::{behind, open_stored, or_missing};
-use crate::error::{Error, ErrorKind, Result};
+use crate::core::error::{Error, ErrorKind, Result};
+use crate::core::options::LoadOptions;
 use crate::format::{Encoding, Parsed, Voxels};
-use crate::options::LoadOptions;
 use crate::source::blocks::BlockSource;
 use crate::source::codec::ForwardCodec;
 use crate::source::gzip::{GzipSource, is_gzip};

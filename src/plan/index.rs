@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use ndarray::{Dimension, SliceInfo, SliceInfoElem};
 
-use crate::error::{Error, Result};
+use crate::core::error::{Error, Result};
 use crate::plan::selection::{OutAxis, Positions, Selection};
 
 /// One item of an [`Index`].

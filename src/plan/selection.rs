@@ -1,8 +1,8 @@
 //! What an index takes of an array: positions of each stored axis, and the axes of the result.
 
-use crate::affine::AxisDirection;
+use crate::core::affine::AxisDirection;
+use crate::core::error::{Error, Result};
 use crate::core::shape::dense_strides;
-use crate::error::{Error, Result};
 use crate::header::Layout;
 use crate::plan::{Axis, Plan};
 

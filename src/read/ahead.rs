@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 #[cfg(not(target_family = "wasm"))]
 use std::thread::JoinHandle;
 
-use crate::error::{Error, Result};
+use crate::core::error::{Error, Result};
 #[cfg(not(target_family = "wasm"))]
 use crate::read::wait::{self, Closer, Mailbox};
 use crate::read::wait::{MaybeSend, Site};

@@ -5,10 +5,10 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use rayon::prelude::*;
 
-use crate::array::Element;
 use crate::convert::kernels::Kernel;
 use crate::convert::{Conversion, place};
-use crate::error::Result;
+use crate::core::array::Element;
+use crate::core::error::Result;
 use crate::plan::Plan;
 use crate::plan::gather::{Bytes, READ_BYTES, StoredBytes, part};
 use crate::read::inflated::{PIECE_BYTES, WholeRead};

@@ -8,10 +8,10 @@ use std::thread;
 
 use rayon::prelude::*;
 
-use crate::array::Element;
 use crate::convert::kernels::Kernel;
-use crate::dtype::DType;
-use crate::error::{Error, ErrorKind, Result};
+use crate::core::array::Element;
+use crate::core::dtype::DType;
+use crate::core::error::{Error, ErrorKind, Result};
 use crate::source::gzip::{Chunks, GzipSource};
 
 /// Output bytes that one thread takes at a time, at most: they stay in its cache.

@@ -3,21 +3,21 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::array::{Buffer, Element, HostArray, StoredArray, with_dtype};
 use crate::convert::Conversion;
-use crate::core::limits::{self, Limits};
-use crate::core::shape::{elements, voxels};
-use crate::dtype::{ByteOrder, DType};
+use crate::core::array::{Buffer, Element, HostArray, StoredArray, with_dtype};
+use crate::core::dtype::{ByteOrder, DType};
 #[cfg(doc)]
-use crate::error::ErrorKind;
-use crate::error::{Error, Result};
-use crate::float::{ComplexFloat, Float};
+use crate::core::error::ErrorKind;
+use crate::core::error::{Error, Result};
+use crate::core::float::{ComplexFloat, Float};
+use crate::core::limits::{self, Limits};
+use crate::core::scaling::Scaling;
+use crate::core::shape::{elements, voxels};
 use crate::header::{Header, Layout};
 use crate::plan::Plan;
 use crate::plan::index::Index;
 use crate::plan::selection::Selection;
 use crate::read::host::{Extent, Stored, convert_into};
-use crate::scaling::Scaling;
 use crate::source::{ByteSource, Source, truncated};
 
 /// Voxels of a slab of [`ArrayProxy::for_each_slab`].

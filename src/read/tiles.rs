@@ -3,9 +3,9 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::array::HostArray;
-use crate::error::Result;
-use crate::float::Float;
+use crate::core::array::HostArray;
+use crate::core::error::Result;
+use crate::core::float::Float;
 use crate::plan::Plan;
 use crate::plan::gather::{Bytes, StoredBytes};
 use crate::read::proxy::ArrayProxy;

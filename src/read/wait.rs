@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 #[cfg(not(target_family = "wasm"))]
-use crate::error::Error;
+use crate::core::error::Error;
 #[cfg(any(feature = "gpu", not(target_family = "wasm")))]
-use crate::error::Result;
+use crate::core::error::Result;
 #[cfg(any(feature = "gpu", not(target_family = "wasm")))]
 pub(crate) use mailbox::Mailbox;
 

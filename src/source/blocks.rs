@@ -1,7 +1,7 @@
 //! A source whose blocks are stored elsewhere: scattered, in another order, or reversed.
 
 use super::{Access, ByteSource, Session, Source, memory, truncated, zeros};
-use crate::error::{ErrorKind, Result};
+use crate::core::error::{ErrorKind, Result};
 
 /// Blocks of equal size of another source: the slices of a PAR/REC volume, the frames of an ECAT file.
 #[derive(Debug)]

@@ -8,8 +8,8 @@ use flate2::{Decompress, FlushDecompress, Status};
 use super::forward::{Codec, Decoder, ForwardSource, SourceReader};
 use super::gzip::MAX_DEFLATE_RATIO;
 use super::{Source, truncated};
+use crate::core::error::{Error, ErrorKind, Result};
 use crate::core::limits::Limits;
-use crate::error::{Error, ErrorKind, Result};
 
 /// Compressed bytes read at a time.
 const INPUT_BYTES: usize = 256 << 10;

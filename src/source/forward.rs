@@ -9,8 +9,8 @@ use std::io::{self, Read};
 use std::sync::{Mutex, PoisonError};
 
 use super::{Access, ByteSource, Source, check_tail, truncated};
+use crate::core::error::Result;
 use crate::core::limits::Limits;
-use crate::error::Result;
 
 /// Bytes inflated at a time when only the position or the checksum matters.
 pub(super) const SKIP_BYTES: usize = 256 << 10;

@@ -1,7 +1,7 @@
 //! A source made of parts that follow each other, each in a source of its own.
 
 use super::{Access, ByteSource, Source, truncated};
-use crate::error::Result;
+use crate::core::error::Result;
 
 /// The same number of bytes of each of several sources: a volume with a file for each slice.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{ByteSource, truncated};
-use crate::error::Result;
+use crate::core::error::Result;
 
 /// Bytes in memory, shared and never copied: whatever owns them is kept.
 #[derive(Clone)]

@@ -21,7 +21,7 @@ use memmap2::{Mmap, MmapOptions};
 use super::file::{Identity, read_exact_at};
 use super::memory;
 use crate::core::buffer::{Mapping, Pages};
-use crate::error::{Error, Result};
+use crate::core::error::{Error, Result};
 
 /// A file that is mapped on its first read and stays mapped; the mapping holds no file descriptor.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! A source that begins inside another one.
 
 use super::{Access, ByteSource, Source};
-use crate::error::Result;
+use crate::core::error::Result;
 
 /// The bytes of a source from a position on.
 #[derive(Debug)]

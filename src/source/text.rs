@@ -9,8 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::forward::SourceReader;
 use super::{ByteSource, Source, memory, room, truncated};
-use crate::dtype::DType;
-use crate::error::{Error, ErrorKind, Result};
+use crate::core::dtype::DType;
+use crate::core::error::{Error, ErrorKind, Result};
 
 /// Characters of a number; longer words are not numbers.
 const MAX_CHARACTERS: usize = 4096;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use tempfile::NamedTempFile;
 
-use crate::error::{Error, Result};
+use crate::core::error::{Error, Result};
 
 /// A file that takes its name only when all of it is written: what was there before stays until then.
 pub(crate) struct WholeFile {

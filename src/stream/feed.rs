@@ -4,15 +4,15 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::order::FrameOrder;
-use crate::array::StoredArray;
-use crate::dtype::ByteOrder;
-use crate::error::Result;
+use crate::core::array::StoredArray;
+use crate::core::dtype::ByteOrder;
+use crate::core::error::Result;
+use crate::core::scaling::Scaling;
 use crate::header::Layout;
 use crate::plan::Plan;
 use crate::plan::selection::Selection;
 use crate::read::ahead::Cancel;
 use crate::read::proxy::{ArrayProxy, ProxySpec};
-use crate::scaling::Scaling;
 use crate::source::{Access, ByteSource, Source, memory};
 
 /// Bytes of a sequential source that are passed over at a time.

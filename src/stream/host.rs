@@ -12,11 +12,11 @@ use ndarray::{ArrayViewD, IxDyn, ShapeBuilder};
 
 use super::feed::{Feed, READ_AHEAD_BYTES};
 use super::order::FrameOrder;
-use crate::array::Buffer;
 use crate::convert::Conversion;
+use crate::core::array::Buffer;
+use crate::core::error::{Error, ErrorKind, Result};
+use crate::core::float::Float;
 use crate::core::shape::voxels;
-use crate::error::{Error, ErrorKind, Result};
-use crate::float::Float;
 use crate::plan::selection::Selection;
 use crate::read::ahead::{Ahead, Cancel, Event, Filled, Pool, Producer};
 #[cfg(not(target_family = "wasm"))]

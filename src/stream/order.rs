@@ -2,7 +2,7 @@
 
 use std::ops::{Bound, RangeBounds};
 
-use crate::error::{Error, Result};
+use crate::core::error::{Error, Result};
 use crate::plan::index::Index;
 
 /// Which frames of a series are wanted, in which order, and how many may exist at a time.

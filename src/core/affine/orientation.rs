@@ -1,7 +1,7 @@
 //! Orientation: which direction of space each voxel axis follows, as in nibabel's `orientations` module.
 
 use super::{Affine, svd};
-use crate::error::{Error, Result};
+use crate::core::error::{Error, Result};
 
 /// The letters of the directions along each axis of space: towards lower and towards higher coordinates.
 const CODES: [[char; 2]; 3] = [['L', 'R'], ['P', 'A'], ['I', 'S']];
@@ -28,7 +28,7 @@ impl Orientation {
     /// Where an axis lies exactly between two directions, rounding decides.
     ///
     /// # Errors
-    /// [`crate::error::ErrorKind::Header`] when the affine's first three columns are not finite.
+    /// [`crate::core::error::ErrorKind::Header`] when the affine's first three columns are not finite.
     pub fn of(affine: &Affine) -> Result<Self> {
         let [x, y, z, _] = *affine;
         let scaled = [x, y, z].map(|[a, b, c, _]| [a, b, c]);
@@ -109,7 +109,7 @@ impl Orientation {
     /// For each axis of the canonical volume, the voxel axis it is read from and whether that is read backwards.
     ///
     /// # Errors
-    /// [`crate::error::ErrorKind::Usage`] when a voxel axis leads nowhere.
+    /// [`crate::core::error::ErrorKind::Usage`] when a voxel axis leads nowhere.
     pub fn canonical_axes(&self) -> Result<[AxisDirection; 3]> {
         let mut sources = [AxisDirection {
             axis: 0,
@@ -134,7 +134,7 @@ impl Orientation {
     /// The shape of the canonical volume: the first three lengths change places.
     ///
     /// # Errors
-    /// [`crate::error::ErrorKind::Usage`] when a voxel axis leads nowhere, [`crate::error::ErrorKind::Shape`] when
+    /// [`crate::core::error::ErrorKind::Usage`] when a voxel axis leads nowhere, [`crate::core::error::ErrorKind::Shape`] when
     /// there are fewer than three axes.
     pub fn canonical_shape(&self, shape: &[usize]) -> Result<Vec<usize>> {
         let lengths = spatial(shape)?;

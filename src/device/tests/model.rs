@@ -3,7 +3,7 @@
 use half::f16;
 
 use super::*;
-use crate::float::to_f16;
+use crate::core::float::to_f16;
 
 pub(super) const REAL: [DType; 11] = [
     DType::U8,

@@ -1,7 +1,7 @@
 //! The affines of a NIfTI header: which one counts, and the qform's quaternion, from and to an affine.
 
-use crate::affine::{Affine, determinant, orthogonal_part};
-use crate::error::{Error, Result};
+use crate::core::affine::{Affine, determinant, orthogonal_part};
+use crate::core::error::{Error, Result};
 use crate::format::analyze::{axes, base_affine};
 use crate::header::fields::nifti::{NiftiHeader, Version};
 

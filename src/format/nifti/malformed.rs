@@ -1,10 +1,10 @@
 //! Malformed headers give the error of the table, and no bytes make the parser panic.
 
-use crate::dtype::ByteOrder;
-use crate::error::{ErrorKind, Result};
+use crate::core::dtype::ByteOrder;
+use crate::core::error::{ErrorKind, Result};
+use crate::core::options::{Limits, LoadOptions};
 use crate::format::nifti::{NiftiHeader, Version};
 use crate::format::{Fields, Format, Parsed, detect};
-use crate::options::{Limits, LoadOptions};
 
 #[path = "../../../tests/malformed/nifti.rs"]
 mod table;

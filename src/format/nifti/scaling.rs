@@ -1,8 +1,8 @@
 //! How NIfTI's `scl_slope` and `scl_inter` become scaling steps.
 
-use crate::error::{Error, Result};
+use crate::core::error::{Error, Result};
+use crate::core::scaling::Scaling;
 use crate::header::fields::nifti::NiftiHeader;
-use crate::scaling::Scaling;
 
 /// `value = scl_slope * stored + scl_inter`: a step that multiplies and one that adds ([`Scaling::linear`], which leaves
 /// out a multiplication by 1 and an addition of 0).

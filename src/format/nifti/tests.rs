@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::affine::Affine;
+use crate::core::affine::Affine;
 use crate::testing::{from_hex, oracle_file};
 
 fn header(version: Version, container: Container) -> NiftiHeader {

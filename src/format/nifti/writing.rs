@@ -1,13 +1,13 @@
 //! NIfTI headers for writing, made from any image's header: what depends on what is as in nibabel.
 
 use super::affine;
-use crate::affine::Affine;
+use crate::core::affine::Affine;
+use crate::core::dtype::{ByteOrder, DType};
+use crate::core::error::{Error, Result};
 use crate::core::format::Format;
-use crate::dtype::{ByteOrder, DType};
-use crate::error::{Error, Result};
+use crate::header::Header;
 use crate::header::fields::Fields;
 use crate::header::fields::nifti::{CIFTI, Container, EOL, NiftiHeader, Version, datatype_code};
-use crate::header::Header;
 
 /// The code of an affine that the image was given (`NIFTI_XFORM_ALIGNED_ANAT`).
 const ALIGNED: i64 = 2;

@@ -1,8 +1,8 @@
 //! The text of a `.par` file: general information by key, and a line of numbers for each slice.
 
-use crate::error::{Error, Result};
-use crate::header::fields::TextHeader;
+use crate::core::error::{Error, Result};
 use crate::format::text::{number, numbers, quoted};
+use crate::header::fields::TextHeader;
 
 /// What the words of a slice's line are: `i` integers, `f` reals, `s` anything.
 const V4: &str = "iiiiiiiiiiifffffffffffffiiiiffffffifiiiif";

@@ -2,7 +2,7 @@
 
 use super::binary::Stored::{F32, I16, I32, Text};
 use super::binary::{Field, Record, field, header};
-use crate::dtype::ByteOrder;
+use crate::core::dtype::ByteOrder;
 
 header! {
     /// The fields of an Analyze 7.5 header under nibabel's names; texts are Latin-1, without the NULs at their end.

@@ -1,7 +1,7 @@
 //! Binary headers as data: a table says where each field is, how it is stored and how often. Reading, writing and listing
 //! follow from the tables of NIfTI, Analyze, MGH and ECAT.
 
-use crate::dtype::ByteOrder;
+use crate::core::dtype::ByteOrder;
 
 /// How a field's numbers are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -313,7 +313,7 @@ macro_rules! header {
                 &self,
                 table: &'static [$crate::header::fields::binary::Field],
             ) -> Vec<(&'static $crate::header::fields::binary::Field, String)> {
-                let order = $crate::dtype::ByteOrder::NATIVE;
+                let order = $crate::core::dtype::ByteOrder::NATIVE;
                 let mut record = $crate::header::fields::binary::RecordMut::new(table, order);
                 self.store(&mut record);
                 record.as_record().list().collect()

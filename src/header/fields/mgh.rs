@@ -2,7 +2,7 @@
 
 use super::binary::Stored::{F32, I16, I32};
 use super::binary::{Field, Record, field, header};
-use crate::dtype::ByteOrder;
+use crate::core::dtype::ByteOrder;
 
 /// Bytes of the header that have a meaning.
 pub(crate) const HEADER_BYTES: u64 = 90;

@@ -2,7 +2,7 @@
 
 use super::binary::Stored::{self, F32, F64, I8, I16, I32, I64, Text, U8};
 use super::binary::{Field, Record, RecordMut, field, header};
-use crate::dtype::{ByteOrder, DType};
+use crate::core::dtype::{ByteOrder, DType};
 
 /// The version of a NIfTI header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

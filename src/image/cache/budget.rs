@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use crate::array::StoredArray;
+use crate::core::array::StoredArray;
 #[cfg(feature = "gpu")]
 use crate::device::array::UntypedArray;
 

@@ -4,11 +4,11 @@ use std::sync::atomic::Ordering;
 
 use super::Cache;
 use super::budget::Content;
-use crate::array::HostArray;
+use crate::core::array::HostArray;
+use crate::core::dtype::DType;
+use crate::core::float::Float;
 use crate::device::array::UntypedArray;
 use crate::device::{DeviceArray, Gpu};
-use crate::dtype::DType;
-use crate::float::Float;
 
 impl Cache {
     /// Whether a device array is kept.

@@ -2,8 +2,8 @@
 
 use rayon::prelude::*;
 
-use crate::error::{Error, Result};
-use crate::float::Float;
+use crate::core::error::{Error, Result};
+use crate::core::float::Float;
 
 /// More bins than a plot can show, and few enough for every device.
 const MAX_BINS: usize = 1 << 16;

@@ -7,7 +7,7 @@
 use multiversion::multiversion;
 use rayon::prelude::*;
 
-use crate::float::Float;
+use crate::core::float::Float;
 
 /// Lanes of a block.
 pub(super) const LANES: usize = 64;

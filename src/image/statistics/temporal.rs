@@ -4,9 +4,9 @@ use rayon::prelude::*;
 
 use super::moments::not_below_zero;
 use super::room_for;
-use crate::array::HostArray;
-use crate::error::{Error, Result};
-use crate::float::Float;
+use crate::core::array::HostArray;
+use crate::core::error::{Error, Result};
+use crate::core::float::Float;
 
 /// Voxels that one thread works on at a time.
 const PIECE: usize = 1 << 14;

@@ -15,8 +15,8 @@ use zlib_rs::{Inflate, InflateFlush};
 
 use super::chunk::{Chunk, MAX_CHUNK, WINDOW_BYTES, Window, is_plausible, stream_from};
 use super::member::{Header, MAX_EMPTY_MEMBERS, TRAILER_BYTES, Trailer, max_listed_members};
+use crate::core::error::Result;
 use crate::core::limits::Limits;
-use crate::error::Result;
 use crate::source::Source;
 
 /// Inflated bytes of a chunk at least, unless its member ends before.

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use libdeflater::Decompressor;
 
 use super::member::{MAX_DEFLATE_RATIO, damaged};
-use crate::error::Result;
+use crate::core::error::Result;
 use crate::source::resize;
 
 /// Compressed bytes that a chunk may have however little it holds.

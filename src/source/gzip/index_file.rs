@@ -18,7 +18,7 @@ use libdeflater::{CompressionLvl, Compressor, Decompressor};
 use super::checkpoints::{Index, SPACING};
 use super::chunk::{Chunk, Inflater, MAX_CHUNK, WINDOW_BYTES, Window, is_plausible};
 use super::member::{TRAILER_BYTES, Trailer};
-use crate::error::{Error, Result};
+use crate::core::error::{Error, Result};
 use crate::source::Source;
 use crate::source::whole_file::WholeFile;
 

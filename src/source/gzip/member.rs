@@ -3,8 +3,8 @@
 //! [`Header::read`] is the one parser of headers, [`Trailer::check`] the one comparison of a member's checksum and length,
 //! whichever way a file is read.
 
+use crate::core::error::{Error, ErrorKind, Result};
 use crate::core::limits::Limits;
-use crate::error::{Error, ErrorKind, Result};
 use crate::source::truncated;
 
 const MAGIC: [u8; 2] = [0x1f, 0x8b];

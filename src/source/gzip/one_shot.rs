@@ -10,8 +10,8 @@ use libdeflater::Decompressor;
 use rayon::prelude::*;
 
 use super::member::{FIXED_BYTES, Header, TRAILER_BYTES, Trailer, max_listed_members};
+use crate::core::error::Result;
 use crate::core::limits::Limits;
-use crate::error::Result;
 use crate::source::{Source, zeros};
 
 /// Compressed bytes that are held in memory of their own when the output has no room for them.

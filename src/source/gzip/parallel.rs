@@ -19,7 +19,7 @@ use zlib_rs::{Inflate, InflateFlush};
 use super::block_finder::{TRIAL_BYTES, find_block};
 use super::chunk::{WINDOW_BYTES, lead_in, lead_out, merge_first, stored_block, stream_from};
 use super::member::{Header, TRAILER_BYTES, Trailer};
-use crate::error::{Error, Result};
+use crate::core::error::{Error, Result};
 use crate::source::{Session, Source, max_tail, resize};
 
 /// Inflated bytes of a file from which on all threads are worth it.

@@ -14,7 +14,7 @@ use super::checkpoints::{Index, from_member_headers};
 use super::chunk::{Chunk, Inflater};
 use super::index_file;
 use super::stream::{GzipCodec, Stream};
-use crate::error::Result;
+use crate::core::error::Result;
 use crate::source::forward::{Decoder, SKIP_BYTES, drain, read_exact, skip_to};
 use crate::source::{Session, Source, max_tail, truncated};
 

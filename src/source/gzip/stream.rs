@@ -11,8 +11,8 @@ use super::member::{
     Header, MAX_DEFLATE_RATIO, MAX_EMPTY_MEMBERS, TRAILER_BYTES, Trailer, damaged, is_gzip,
     not_gzip,
 };
+use crate::core::error::{Error, Result};
 use crate::core::limits::{self, Limits};
-use crate::error::{Error, Result};
 use crate::source::forward::{Codec, Decoder, drain};
 use crate::source::{Source, TAIL, check_tail, max_tail, truncated};
 

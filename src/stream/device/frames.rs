@@ -6,8 +6,12 @@ use std::sync::Arc;
 use std::task;
 
 use super::texture_target::TextureTarget;
-use crate::array::{Buffer, HostArray};
 use crate::convert::texel::Texels;
+use crate::core::array::{Buffer, HostArray};
+#[cfg(doc)]
+use crate::core::error::ErrorKind;
+use crate::core::error::{Error, Result};
+use crate::core::float::Float;
 use crate::core::shape::voxels;
 use crate::device::array::whole_words;
 use crate::device::context::Scope;
@@ -15,10 +19,6 @@ use crate::device::cut::binding_align;
 use crate::device::gpu::Gpu;
 use crate::device::load::Target;
 use crate::device::{DeviceArray, download};
-#[cfg(doc)]
-use crate::error::ErrorKind;
-use crate::error::{Error, Result};
-use crate::float::Float;
 use crate::read::wait::Mailbox;
 
 /// Where a stream puts its frames.

@@ -3,12 +3,12 @@
 
 use crate::convert::Conversion;
 use crate::convert::texel::Texels;
+use crate::core::error::{Error, ErrorKind, Result};
+use crate::core::float::Float;
 use crate::device::context::Context;
 use crate::device::cut::check_watchable;
 use crate::device::load::Target;
 use crate::device::texture::{Slab, check_texture, texture_shape};
-use crate::error::{Error, ErrorKind, Result};
-use crate::float::Float;
 use crate::plan::Plan;
 use crate::stream::feed::Feed;
 

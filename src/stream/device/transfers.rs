@@ -6,12 +6,12 @@ use std::task::{self, Poll};
 use super::frames::{Arrived, Placement, Placements};
 use super::producer::{CachedArray, FrameProducer, Task};
 use super::texture_target::TextureTarget;
+use crate::core::error::{Error, Result};
 use crate::device::context::Context;
 use crate::device::cut::binding_align;
 use crate::device::engine::{Engine, Recorder};
 use crate::device::load::Dispatch;
 use crate::device::staging::{Slot, SlotMemory};
-use crate::error::{Error, Result};
 use crate::read::ahead::{Filled, Pool};
 
 type Staged = Filled<FrameProducer>;
