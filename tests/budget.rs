@@ -94,19 +94,23 @@ fn another_type_takes_the_place_of_the_first() {
 mod on_a_device {
     use super::*;
     use crate::support::backend::{Device, open, ready};
+    use crate::support::ways;
 
     #[test]
     fn device_copies_have_a_budget_of_their_own() {
         if !ready("device_copies_have_a_budget_of_their_own") {
             return;
         }
-        let gpu = open(Device::Best);
+        for device in [Device::Best, Device::Awaited, Device::AsInBrowsers] {
+            device_copies_have_a_budget_of_their_own_on(open(device));
+        }
+    }
+
+    fn device_copies_have_a_budget_of_their_own_on(gpu: &voxload::Gpu) {
         let budget = Budget::new(0, 2 * BYTES);
         let images = images(3, &budget);
         let load = |image: &DataobjImage| {
-            image
-                .get_fdata_gpu::<f32>(gpu, Caching::Fill)
-                .expect("device values")
+            ways::get_fdata_gpu::<f32>(image, gpu, Caching::Fill).expect("device values")
         };
         let first = load(&images[0]);
         load(&images[1]);
@@ -122,6 +126,6 @@ mod on_a_device {
         load(&images[1]);
         let kept: Vec<bool> = images.iter().map(DataobjImage::on_device).collect();
         assert_eq!(kept, [true, true, false]);
-        assert!(first.download().is_ok(), "handles stay valid");
+        assert!(ways::download(&first).is_ok(), "handles stay valid");
     }
 }

@@ -1,12 +1,16 @@
-//! Promise: whatever the order of calls, an image's caches are those of spec 1.2, on the host and on a device. Random
+//! Promise: whatever the order of calls, an image's caches are those of nibabel, on the host and on a device. Random
 //! sequences of calls on several images, each compared with a model of a few lines a call.
 
 use half::f16;
 use voxload::{Caching, DType, DataobjImage, Float, HostArray, StoredArray};
 
 use crate::support::backend::Backend;
+#[cfg(feature = "gpu")]
+use crate::support::backend::open;
 use crate::support::nifti::Nifti;
 use crate::support::rng::Rng;
+#[cfg(feature = "gpu")]
+use crate::support::ways;
 
 const STEPS: usize = 30_000;
 const VOXELS: usize = 6;
@@ -204,15 +208,19 @@ fn random_call(rng: &mut Rng, with_gpu: bool) -> Call {
     }
 }
 
-fn get(image: &DataobjImage, dtype: DType, caching: Caching) -> StoredArray {
-    let array = with_output!(dtype, T => image.get_fdata::<T>(caching).map(stored));
+fn get(image: &DataobjImage, dtype: DType, caching: Caching, backend: Backend) -> StoredArray {
+    let array = with_output!(dtype, T => match backend {
+        Backend::Cpu => image.get_fdata::<T>(caching).map(stored),
+        #[cfg(feature = "gpu")]
+        Backend::Gpu(device) => ways::get_fdata::<T>(image, open(device), caching).map(stored),
+    });
     array.expect("it can be read")
 }
 
-fn step(image: &mut DataobjImage, model: &mut Model, call: Call) {
+fn step(image: &mut DataobjImage, model: &mut Model, call: Call, backend: Backend) {
     match call {
         Call::Get(dtype, caching) => {
-            let found = get(image, dtype, caching);
+            let found = get(image, dtype, caching, backend);
             assert_eq!(found.dtype(), dtype);
             assert_eq!(values(&found), model.get(dtype, caching));
         }
@@ -233,14 +241,16 @@ fn step(image: &mut DataobjImage, model: &mut Model, call: Call) {
             assert_eq!(values(&read.expect("it can be read")), model.file);
         }
         Call::Hold(dtype) => {
-            let found = get(image, dtype, Caching::Fill);
+            let found = get(image, dtype, Caching::Fill, backend);
             let expected = model.get(dtype, Caching::Fill);
             model.held.push((found, expected));
         }
         Call::DropHeld => model.held.clear(),
         Call::GetGpu(..) | Call::EditOnDevice(..) | Call::OnDevice => {
             #[cfg(feature = "gpu")]
-            device::step(image, model, call);
+            if let Backend::Gpu(device) = backend {
+                device::step(image, model, call, open(device));
+            }
         }
     }
     for (array, expected) in &model.held {
@@ -251,23 +261,24 @@ fn step(image: &mut DataobjImage, model: &mut Model, call: Call) {
 #[cfg(feature = "gpu")]
 mod device {
     use super::*;
-    use crate::support::backend::{Device, open};
+    use voxload::Gpu;
 
     /// The calls that need a device.
-    pub fn step(image: &DataobjImage, model: &mut Model, call: Call) {
-        let gpu = open(Device::Best);
+    pub fn step(image: &DataobjImage, model: &mut Model, call: Call, gpu: &Gpu) {
         match call {
             Call::GetGpu(dtype, caching) => {
                 let found = with_output!(dtype, T => {
-                    let array = image.get_fdata_gpu::<T>(gpu, caching).expect("it can be loaded");
-                    stored(array.download().expect("it can be downloaded"))
+                    let array = ways::get_fdata_gpu::<T>(image, gpu, caching);
+                    let array = array.expect("it can be loaded");
+                    stored(ways::download(&array).expect("it can be downloaded"))
                 });
                 assert_eq!(values(&found), model.get_gpu(dtype, caching));
             }
             Call::EditOnDevice(dtype, at, value) => {
                 let edited = model.edit_on_device(dtype, at, f64::from(value));
                 with_output!(dtype, T => {
-                    let array = image.get_fdata_gpu::<T>(gpu, Caching::Fill).expect("a load");
+                    let array = ways::get_fdata_gpu::<T>(image, gpu, Caching::Fill);
+                    let array = array.expect("a load");
                     let edited = edited.map(<T as Float>::from_f64);
                     gpu.queue().write_buffer(array.buffer(), 0, bytemuck::cast_slice(&edited));
                     array.mark_modified();
@@ -301,7 +312,7 @@ fn images() -> Vec<(DataobjImage, Model)> {
     ]
 }
 
-fn walk(seed: u64, steps: usize, with_gpu: bool) -> usize {
+fn walk(seed: u64, steps: usize, backend: Backend) -> usize {
     let mut rng = Rng::new(seed);
     let mut images = images();
     let mut done = 0;
@@ -309,11 +320,11 @@ fn walk(seed: u64, steps: usize, with_gpu: bool) -> usize {
     for _ in 0..steps {
         let which = rng.below(images.len());
         let (image, model) = &mut images[which];
-        let call = random_call(&mut rng, with_gpu);
+        let call = random_call(&mut rng, backend != Backend::Cpu);
         last.push((which, call));
         let before = model.clone();
         let stepped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            step(image, model, call);
+            step(image, model, call, backend);
         }));
         if let Err(panic) = stepped {
             let tail = &last[last.len().saturating_sub(12)..];
@@ -327,13 +338,14 @@ fn walk(seed: u64, steps: usize, with_gpu: bool) -> usize {
 
 #[test]
 fn random_calls_agree_with_the_model() {
-    assert!(walk(2024, STEPS, false) >= 20_000);
+    assert!(walk(2024, STEPS, Backend::Cpu) >= 20_000);
 }
 
 #[test]
 fn random_calls_agree_with_the_model_on_a_device() {
-    let backends = Backend::available("random calls with a device");
-    if backends.len() > 1 {
-        assert!(walk(2025, STEPS, true) >= 20_000);
+    for backend in Backend::every_way("random calls with a device") {
+        if backend != Backend::Cpu {
+            assert!(walk(2025, STEPS, backend) >= 20_000);
+        }
     }
 }

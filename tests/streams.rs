@@ -24,6 +24,8 @@ use crate::support::backend::Backend;
 #[cfg(feature = "gpu")]
 use crate::support::backend::open;
 use crate::support::naive::Out;
+#[cfg(feature = "gpu")]
+use crate::support::ways;
 
 /// A frame on the host, wherever it was computed.
 pub struct Got<T> {
@@ -52,8 +54,9 @@ pub fn items<T: Float>(
         }
         #[cfg(feature = "gpu")]
         Backend::Gpu(device) => {
-            let stream = image.stream::<T>(open(device), small_slots(options))?;
-            Ok(Box::new(stream.map(|item| got(&item?))))
+            let gpu = open(device);
+            let stream = ways::stream::<T>(image, gpu, small_slots(options))?;
+            Ok(Box::new(stream.map(|item| got_on(gpu, &item?))))
         }
     }
 }
@@ -72,11 +75,46 @@ fn small_slots(options: FrameOptions) -> StreamOptions {
 
 #[cfg(feature = "gpu")]
 fn got<T: Float>(frame: &voxload::Frame<T>) -> Result<Got<T>> {
+    got_of(frame, frame.download()?)
+}
+
+/// The same, of a frame of a stream on this device.
+#[cfg(feature = "gpu")]
+fn got_on<T: Float>(gpu: &Gpu, frame: &voxload::Frame<T>) -> Result<Got<T>> {
+    got_of(frame, ways::frame_values(gpu, frame)?)
+}
+
+#[cfg(feature = "gpu")]
+fn got_of<T: Float>(frame: &voxload::Frame<T>, values: voxload::HostArray<T>) -> Result<Got<T>> {
     Ok(Got {
         frames: frame.frames().to_vec(),
         shape: frame.shape().to_vec(),
-        values: frame.download()?.into_vec(),
+        values: values.into_vec(),
     })
+}
+
+/// A device of the test's own in each way to drive it.
+#[cfg(feature = "gpu")]
+fn own_devices(test: &str) -> Vec<(wgpu::Device, Gpu)> {
+    let way = |way: usize| {
+        let (device, _queue, gpu) = own_device(test)?;
+        Some((device, driven(gpu, way)))
+    };
+    (0..WAYS).filter_map(way).collect()
+}
+
+/// How many ways there are to drive a device.
+#[cfg(feature = "gpu")]
+const WAYS: usize = 3;
+
+/// The same device, driven in one of the ways.
+#[cfg(feature = "gpu")]
+fn driven(gpu: Gpu, way: usize) -> Gpu {
+    match way % WAYS {
+        0 => gpu,
+        1 => ways::awaited(gpu),
+        _ => ways::as_in_browsers(gpu),
+    }
 }
 
 /// A device of the test's own, as a caller makes it: wgpu's default limits, no features.

@@ -7,7 +7,7 @@ use super::context::Context;
 use super::kernel::{Kernel, KernelMethod, Variant};
 use super::pipelines::Pipelines;
 use super::table::{self, Tables};
-use super::trial::{self, Bench};
+use super::trial;
 use crate::convert::Conversion;
 use crate::core::dtype::DType;
 use crate::core::error::{ErrorKind, Result};
@@ -170,7 +170,7 @@ impl Kernels {
         if let Some(known) = known {
             return Ok(known);
         }
-        let passed = trial::passes(self.bench(), conversion, method).await?;
+        let passed = trial::passes(&self.context, &self.pipelines, conversion, method).await?;
         self.class(conversion, |class| class.passed.insert(method, passed));
         Ok(passed)
     }
@@ -207,7 +207,7 @@ impl Kernels {
                 passing.push(method);
             }
         }
-        let speeds = trial::rates(self.bench(), conversion, &passing).await?;
+        let speeds = trial::rates(&self.context, &self.pipelines, conversion, &passing).await?;
         let speed = |wanted| {
             let found = passing.iter().position(|&method| method == wanted)?;
             speeds.get(found).copied()
@@ -228,13 +228,6 @@ impl Kernels {
             chosen,
             rates: KernelMethod::ALL.map(rate).to_vec(),
         })
-    }
-
-    fn bench(&self) -> Bench<'_> {
-        Bench {
-            context: &self.context,
-            pipelines: &self.pipelines,
-        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -47,7 +47,7 @@ struct Inner {
 }
 
 impl Context {
-    /// `lost` is set by whoever learns of the device's loss.
+    /// `lost` is set by the callback of a device's loss, where there is one.
     pub fn new(device: wgpu::Device, queue: wgpu::Queue, lost: Arc<AtomicBool>) -> Self {
         Self(Arc::new(Inner {
             info: device.adapter_info(),

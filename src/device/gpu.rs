@@ -300,6 +300,12 @@ impl Gpu {
         self.context().set_browser_like(is_browser_like);
     }
 
+    /// Whether everything works as in browsers.
+    #[doc(hidden)]
+    pub fn is_browser_like(&self) -> bool {
+        self.context().is_browser_like()
+    }
+
     pub(crate) fn context(&self) -> &Context {
         &self.0.context
     }

@@ -62,7 +62,7 @@ impl RawVolume {
         &self.gpu
     }
 
-    /// WGSL to be put in front of a shader: the binding of the buffer, and, each name behind the prefix of `names`,
+    /// WGSL to be put in front of a shader: the binding of the buffer, and, each name after the prefix of `names`,
     ///
     /// - `fn load_voxel(i: u32) -> f32`: the value of voxel `i`; a device may take small numbers for 0 and need not know
     ///   NaN,

@@ -18,7 +18,7 @@ const ROW_ALIGN: u64 = wgpu::COPY_BYTES_PER_ROW_ALIGNMENT as u64;
 pub struct TextureOptions {
     /// What each texel is; f16 by default.
     pub texels: Texels,
-    /// What to take of the image, at most three axes; when absent, the first frame: position 0 of every axis behind the
+    /// What to take of the image, at most three axes; when absent, the first frame: position 0 of every axis after the
     /// third.
     pub index: Option<Index>,
     /// Usages of the texture besides `TEXTURE_BINDING`, `COPY_SRC` and `COPY_DST`.

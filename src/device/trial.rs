@@ -13,13 +13,6 @@ use crate::core::dtype::DType;
 use crate::core::error::{ErrorKind, Result};
 use crate::core::scaling::{Factor, Step};
 
-/// A device, and its pipelines.
-#[derive(Clone, Copy)]
-pub(super) struct Bench<'a> {
-    pub context: &'a Context,
-    pub pipelines: &'a Pipelines,
-}
-
 /// Voxels of a trial; fewer where bindings are smaller.
 const VOXELS: u64 = 1 << 18;
 
@@ -50,12 +43,20 @@ const DANGERS: [(f64, f64); 7] = [
 /// # Errors
 /// [`ErrorKind::DeviceLost`], [`ErrorKind::GpuOutOfMemory`].
 pub(super) async fn passes(
-    bench: Bench<'_>,
+    context: &Context,
+    pipelines: &Pipelines,
     conversion: &Conversion,
     method: KernelMethod,
 ) -> Result<bool> {
     for (slope, inter) in DANGERS {
-        match is_exact(bench, with_numbers(conversion, slope, inter), method).await {
+        match is_exact(
+            context,
+            pipelines,
+            with_numbers(conversion, slope, inter),
+            method,
+        )
+        .await
+        {
             Ok(true) => {}
             Ok(false) => return Ok(false),
             // A driver that refuses a shader has not passed.
@@ -76,14 +77,15 @@ pub(super) async fn passes(
 /// # Errors
 /// [`ErrorKind::DeviceLost`], [`ErrorKind::GpuOutOfMemory`], [`ErrorKind::Gpu`].
 pub(super) async fn rates(
-    bench: Bench<'_>,
+    context: &Context,
+    pipelines: &Pipelines,
     conversion: &Conversion,
     methods: &[KernelMethod],
 ) -> Result<Vec<f64>> {
     let conversion = with_numbers(conversion, 0.1, -7.3);
     let mut runners = Vec::new();
     for &method in methods {
-        let trial = Trial::new(bench, conversion.clone(), method).await?;
+        let trial = Trial::new(context, pipelines, conversion.clone(), method).await?;
         let mut repeats = 1;
         // This also makes everything warm.
         while trial.run(repeats).await? < LONG_ENOUGH && repeats < 1 << 12 {
@@ -120,8 +122,13 @@ fn with_numbers(conversion: &Conversion, slope: f64, inter: f64) -> Conversion {
     }
 }
 
-async fn is_exact(bench: Bench<'_>, conversion: Conversion, method: KernelMethod) -> Result<bool> {
-    let trial = Trial::new(bench, conversion, method).await?;
+async fn is_exact(
+    context: &Context,
+    pipelines: &Pipelines,
+    conversion: Conversion,
+    method: KernelMethod,
+) -> Result<bool> {
+    let trial = Trial::new(context, pipelines, conversion, method).await?;
     trial.is_exact().await
 }
 
@@ -137,8 +144,12 @@ struct Trial<'a> {
 }
 
 impl<'a> Trial<'a> {
-    async fn new(bench: Bench<'a>, conversion: Conversion, method: KernelMethod) -> Result<Self> {
-        let Bench { context, pipelines } = bench;
+    async fn new(
+        context: &'a Context,
+        pipelines: &Pipelines,
+        conversion: Conversion,
+        method: KernelMethod,
+    ) -> Result<Self> {
         let side = context.limits().max_compute_workgroups_per_dimension;
         let grid_voxels = u64::from(side).saturating_pow(3) * u64::from(workgroup(context));
         let fitting = (context.max_binding() - 1024) / 8;

@@ -4,13 +4,16 @@ use std::sync::mpsc;
 
 use voxload::Gpu;
 
+use crate::support::ways;
+
 /// A device, and what to call it in a message.
 pub struct Device {
     pub gpu: Gpu,
     pub name: &'static str,
 }
 
-/// The crate's own device, a caller's with default limits, one with tiny limits. Empty, with a notice, where there is
+/// The crate's own device, a caller's with default limits, one with tiny limits; one whose calls are awaited, and one that
+/// works as in browsers. Empty, with a notice, where there is
 /// no adapter; a panic where `VOXLOAD_REQUIRE_GPU=1` says that there must be one.
 pub fn devices(test: &str) -> Vec<Device> {
     let gpu = match Gpu::new() {
@@ -37,6 +40,14 @@ pub fn devices(test: &str) -> Vec<Device> {
         Device {
             gpu: callers(tiny),
             name: "tiny limits",
+        },
+        Device {
+            gpu: ways::awaited(callers(|_| {})),
+            name: "awaited",
+        },
+        Device {
+            gpu: ways::as_in_browsers(callers(|_| {})),
+            name: "as in browsers",
         },
     ]
 }

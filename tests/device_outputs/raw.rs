@@ -7,6 +7,7 @@ use voxload::{
 
 use super::devices::{buffer_of, devices, download};
 use super::images::{ORDERS, REAL, Random, SCALINGS, image_of};
+use crate::support::ways;
 
 /// The bits that the functions give for all voxels: as f32, as f64 (two words), and of `load_voxel`.
 fn bits_of(raw: &RawVolume, names: &ShaderNames) -> [Vec<u32>; 3] {
@@ -126,7 +127,7 @@ fn every_type_order_and_scaling() {
                         offset: 352,
                     };
                     let image = image_of(random.proxy(&spec), spec);
-                    let raw = image.raw_on_gpu(&device.gpu).expect("it fits");
+                    let raw = ways::raw_on_gpu(&image, &device.gpu).expect("it fits");
                     let names = ShaderNames {
                         group: random.below(3) as u32,
                         binding: random.below(4) as u32,
@@ -158,10 +159,14 @@ fn raw_slices() {
             let proxy = part.as_proxy().expect("a proxy").clone();
             let part = image_of(proxy, spec);
             if part.shape().contains(&0) {
-                assert!(part.raw_on_gpu(&device.gpu).expect("nothing").is_empty());
+                assert!(
+                    ways::raw_on_gpu(&part, &device.gpu)
+                        .expect("nothing")
+                        .is_empty()
+                );
                 continue;
             }
-            let raw = part.raw_on_gpu(&device.gpu).expect("it fits");
+            let raw = ways::raw_on_gpu(&part, &device.gpu).expect("it fits");
             check(&part, &raw, &ShaderNames::default());
         }
     }
@@ -181,8 +186,7 @@ fn volumes_that_cannot_be_raw() {
         };
         let kind = |spec: ProxySpec| {
             let image = image_of(Random(43).proxy(&spec), spec);
-            image
-                .raw_on_gpu(gpu)
+            ways::raw_on_gpu(&image, gpu)
                 .expect_err("it cannot be")
                 .kind()
                 .clone()
@@ -201,7 +205,7 @@ fn volumes_that_cannot_be_raw() {
         }
         let array = HostArray::from_vec(&[1], vec![1.0f32]).expect("it fits");
         let image = DataobjImage::from_array(array, None).expect("it fits");
-        let error = image.raw_on_gpu(gpu).expect_err("no stored voxels");
+        let error = ways::raw_on_gpu(&image, gpu).expect_err("no stored voxels");
         assert!(matches!(error.kind(), ErrorKind::Usage(_)), "{error}");
     }
 }

@@ -8,6 +8,7 @@ use voxload::{
 
 use super::devices::{Device, devices, download_texture};
 use super::images::{Random, image_of};
+use crate::support::ways;
 
 /// The texels as the documentation defines them, one voxel at a time, and whether all give back their values.
 fn naive(image: &DataobjImage, options: &TextureOptions, index: &Index) -> (Vec<u8>, bool) {
@@ -109,8 +110,7 @@ pub fn check(
     index: &Index,
 ) -> bool {
     let gpu = &device.gpu;
-    let made = image
-        .texture(gpu, options)
+    let made = ways::texture(image, gpu, options)
         .unwrap_or_else(|error| panic!("{} {options:?}: {error}", device.name));
     assert_eq!(made.format, options.texels.format());
     let shape = image
@@ -209,14 +209,12 @@ fn a_texture_is_used_again_for_the_next_frame() {
         let gpu = &device.gpu;
         let (proxy, spec) = volume(DType::U8, &[9, 8, 7, 5], Scaling::none(), 33);
         let image = image_of(proxy, spec);
-        let made = image
-            .texture(gpu, &TextureOptions::default())
-            .expect("it fits");
+        let made = ways::texture(&image, gpu, &TextureOptions::default()).expect("it fits");
         assert!(made.exact, "bytes are f16 numbers");
         for frame in 0..5 {
             let index = Index::new().ellipsis().at(frame);
             let options = TextureOptions::default().index(index.clone());
-            let exact = image.texture_into(gpu, &made.texture, &options);
+            let exact = ways::texture_into(&image, gpu, &made.texture, &options);
             assert!(exact.expect("it fits"));
             let (wanted, _) = naive(&image, &options, &index);
             assert_eq!(
@@ -261,12 +259,12 @@ fn unorm_texels_at_the_edges() {
     let twin = image.dataobj().texels(&options).expect("texels");
     assert_eq!(twin, (texels.to_vec(), false));
     for device in devices("unorm_texels_at_the_edges") {
-        let made = image.texture(&device.gpu, &options).expect("it fits");
+        let made = ways::texture(&image, &device.gpu, &options).expect("it fits");
         assert_eq!(download_texture(&device.gpu, &made.texture), texels);
         assert!(!made.exact);
         // Bytes seen through the window of bytes.
         let (proxy, spec) = volume(DType::U8, &[64, 4], Scaling::none(), 34);
-        let made = image_of(proxy, spec).texture(&device.gpu, &options);
+        let made = ways::texture(&image_of(proxy, spec), &device.gpu, &options);
         assert!(made.expect("it fits").exact);
     }
     for (lo, hi) in [
@@ -286,7 +284,7 @@ fn textures_that_cannot_be() {
     for device in devices("textures_that_cannot_be") {
         let gpu = &device.gpu;
         let kind = |image: &DataobjImage, options: &TextureOptions| {
-            let refused = image.texture(gpu, options).expect_err("it cannot be");
+            let refused = ways::texture(image, gpu, options).expect_err("it cannot be");
             refused.kind().clone()
         };
         let side = gpu.limits().max_texture_dimension_3d as usize + 1;
@@ -318,15 +316,17 @@ fn textures_that_cannot_be() {
         assert!(matches!(colour, ErrorKind::DType { .. }), "{colour:?}");
 
         // A texture of another format or size, or that cannot be copied to.
-        let made = image
-            .texture(gpu, &TextureOptions::default())
-            .expect("it fits");
-        let wrong_format =
-            image.texture_into(gpu, &made.texture, &TextureOptions::new(Texels::R32Float));
+        let made = ways::texture(&image, gpu, &TextureOptions::default()).expect("it fits");
+        let wrong_format = ways::texture_into(
+            &image,
+            gpu,
+            &made.texture,
+            &TextureOptions::new(Texels::R32Float),
+        );
         let kind = wrong_format.expect_err("another format").kind().clone();
         assert!(matches!(kind, ErrorKind::Usage(_)), "{kind:?}");
         let part = TextureOptions::default().index("[1:, ..., 0]".parse().expect("an index"));
-        let wrong_size = image.texture_into(gpu, &made.texture, &part);
+        let wrong_size = ways::texture_into(&image, gpu, &made.texture, &part);
         let kind = wrong_size.expect_err("another size").kind().clone();
         assert!(matches!(kind, ErrorKind::Shape { .. }), "{kind:?}");
     }

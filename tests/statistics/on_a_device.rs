@@ -1,6 +1,7 @@
 //! Statistics on a device have the bits of the CPU's.
 
 use super::*;
+use crate::support::ways;
 use half::f16;
 use voxload::{Gpu, KernelChoice, KernelMethod};
 
@@ -37,6 +38,13 @@ fn gpu_or_skip(test: &str) -> Option<Gpu> {
     gpu.ok()
 }
 
+/// The best device in each way to drive it.
+fn every_way(test: &str) -> Vec<Gpu> {
+    let ways: [fn(Gpu) -> Gpu; 3] = [|gpu| gpu, ways::awaited, ways::as_in_browsers];
+    let open = |way: fn(Gpu) -> Gpu| gpu_or_skip(test).map(way);
+    ways.into_iter().filter_map(open).collect()
+}
+
 /// A caller's device with small limits.
 fn tiny(test: &str, binding: u64, side: u32) -> Option<Gpu> {
     let adapter = gpu_or_skip(test)?;
@@ -58,13 +66,13 @@ fn tiny(test: &str, binding: u64, side: u32) -> Option<Gpu> {
 
 fn same<T: Float>(what: &str, gpu: &Gpu, image: &DataobjImage, options: &StatisticsOptions) {
     let want = image.statistics::<T>(options).unwrap();
-    let got = image.statistics_gpu::<T>(gpu, options).unwrap();
+    let got = ways::statistics::<T>(image, gpu, options).unwrap();
     assert_eq!(bits(&got), bits(&want), "{what} as {}", T::DTYPE);
 }
 
 fn same_over_time(what: &str, gpu: &Gpu, image: &DataobjImage) {
     let want = image.temporal_statistics::<f64>().unwrap();
-    let got = image.temporal_statistics_gpu::<f64>(gpu).unwrap();
+    let got = ways::temporal_statistics::<f64>(image, gpu).unwrap();
     assert_eq!(got.non_finite, want.non_finite, "{what}");
     let bits = |map: &HostArray<f64>| -> Vec<u64> {
         let bits = |v: &f64| if v.is_nan() { u64::MAX } else { v.to_bits() };
@@ -98,19 +106,22 @@ fn all_types(gpu: &Gpu, shape: &[usize]) -> usize {
 
 #[test]
 fn statistics_have_the_bits_of_the_cpu() {
-    let Some(gpu) = gpu_or_skip("statistics_have_the_bits_of_the_cpu") else {
-        return;
-    };
-    assert_eq!(all_types(&gpu, &[37, 13, 11, 5]), 33);
+    for gpu in every_way("statistics_have_the_bits_of_the_cpu") {
+        statistics_have_the_bits_of_the_cpu_on(&gpu);
+    }
+}
+
+fn statistics_have_the_bits_of_the_cpu_on(gpu: &Gpu) {
+    assert_eq!(all_types(gpu, &[37, 13, 11, 5]), 33);
     let odd = some_not_finite(&[53, 47, 3]);
     let options = StatisticsOptions::new().histogram(1000);
-    same::<f16>("some not finite", &gpu, &odd, &options);
-    same::<f32>("some not finite", &gpu, &odd, &options);
-    same::<f32>("no histogram", &gpu, &odd, &StatisticsOptions::new());
+    same::<f16>("some not finite", gpu, &odd, &options);
+    same::<f32>("some not finite", gpu, &odd, &options);
+    same::<f32>("no histogram", gpu, &odd, &StatisticsOptions::new());
     let view = odd.slicer(&"[::-3, 5:, ::2]".parse().unwrap()).unwrap();
-    same::<f64>("a view", &gpu, &view, &options);
+    same::<f64>("a view", gpu, &view, &options);
     let nothing = noise(&[3, 0, 2], DType::I16, ByteOrder::Little, Scaling::none());
-    same::<f32>("nothing", &gpu, &nothing, &options);
+    same::<f32>("nothing", gpu, &nothing, &options);
 }
 
 #[test]
@@ -153,9 +164,12 @@ fn each_kernel_and_tiny_devices_too() {
 
 #[test]
 fn series_have_the_bits_of_the_cpu() {
-    let Some(gpu) = gpu_or_skip("series_have_the_bits_of_the_cpu") else {
-        return;
-    };
+    for gpu in every_way("series_have_the_bits_of_the_cpu") {
+        series_have_the_bits_of_the_cpu_on(&gpu);
+    }
+}
+
+fn series_have_the_bits_of_the_cpu_on(gpu: &Gpu) {
     for image in [
         noise(
             &[19, 8, 7, 6],
@@ -171,11 +185,11 @@ fn series_have_the_bits_of_the_cpu() {
         ),
         some_not_finite(&[9, 8, 7, 30]),
     ] {
-        same_over_time("frames", &gpu, &image);
+        same_over_time("frames", gpu, &image);
         let view = image
             .slicer(&"[::-2, :, ::-1, 1:]".parse().unwrap())
             .unwrap();
-        same_over_time("a view", &gpu, &view);
+        same_over_time("a view", gpu, &view);
     }
 }
 
@@ -196,7 +210,7 @@ fn several_runs() {
     let on_cpu = start.elapsed();
     assert_eq!(want.count, 512 * 512 * 270);
     let start = std::time::Instant::now();
-    let got = image.statistics_gpu::<f32>(&gpu, &options).unwrap();
+    let got = ways::statistics::<f32>(&image, &gpu, &options).unwrap();
     println!(
         "70.8 M values: CPU {on_cpu:?}, device {:?}",
         start.elapsed()
@@ -206,15 +220,18 @@ fn several_runs() {
 
 #[test]
 fn a_lost_device_is_an_error_and_the_image_stays_usable() {
-    let Some(gpu) = gpu_or_skip("a_lost_device_is_an_error_and_the_image_stays_usable") else {
-        return;
-    };
+    for gpu in every_way("a_lost_device_is_an_error_and_the_image_stays_usable") {
+        a_lost_device_is_an_error_on(&gpu);
+    }
+}
+
+fn a_lost_device_is_an_error_on(gpu: &Gpu) {
     let image = noise(&[64, 64, 20], DType::I16, ByteOrder::Big, Scaling::none());
     gpu.device().destroy();
     let options = StatisticsOptions::new();
-    let error = image.statistics_gpu::<f32>(&gpu, &options).unwrap_err();
+    let error = ways::statistics::<f32>(&image, gpu, &options).unwrap_err();
     assert_eq!(*error.kind(), ErrorKind::DeviceLost);
-    let error = image.temporal_statistics_gpu::<f32>(&gpu).unwrap_err();
+    let error = ways::temporal_statistics::<f32>(&image, gpu).unwrap_err();
     assert_eq!(*error.kind(), ErrorKind::DeviceLost);
     let other = Gpu::new().unwrap();
     same::<f32>("another device", &other, &image, &options);

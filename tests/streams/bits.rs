@@ -62,7 +62,7 @@ fn one_by_one(frames: impl IntoIterator<Item = usize>) -> Vec<Vec<usize>> {
 fn all_types_and_outputs() {
     let mut rng = Rng::new(31);
     let mut frames = 0;
-    for backend in Backend::available("all types and outputs of streams") {
+    for backend in Backend::every_way("all types and outputs of streams") {
         for (n, dtype) in NIFTI_REAL.iter().copied().enumerate() {
             let shape = [13 + n, 7, 5, 4];
             let bytes = volume(&mut rng, dtype, &shape).single();
@@ -76,13 +76,13 @@ fn all_types_and_outputs() {
             frames += run_to_end::<f64>(&what, backend, &image, options(), &order);
         }
     }
-    assert!(frames == 10 * 3 * 4 || frames == 2 * 10 * 3 * 4, "{frames}");
+    assert!(frames == 10 * 3 * 4 || frames == 4 * 10 * 3 * 4, "{frames}");
 }
 
 #[test]
 fn blocks_steps_and_orders() {
     let mut rng = Rng::new(32);
-    for backend in Backend::available("blocks, steps and orders of streams") {
+    for backend in Backend::every_way("blocks, steps and orders of streams") {
         for compressed in [false, true] {
             let bytes = volume(&mut rng, DType::I16, &[31, 17, 9, 11]).single();
             let bytes = if compressed { gz(&bytes, 1) } else { bytes };
@@ -135,7 +135,7 @@ fn shapes_with_few_and_many_axes() {
         &[2, 3, 4, 0],
         &[3, 1, 1, 6],
     ];
-    for backend in Backend::available("shapes of streams") {
+    for backend in Backend::every_way("shapes of streams") {
         for shape in shapes {
             let image = volume(&mut rng, DType::U16, shape).single();
             let image = DataobjImage::from_bytes(image).expect("it loads");

@@ -53,7 +53,7 @@ const ALL: u64 = 2 * (FRAME * FRAMES) as u64;
 
 #[test]
 fn kept_host_arrays_are_used_unless_edited() {
-    for backend in Backend::available("kept host arrays in streams") {
+    for backend in Backend::every_way("kept host arrays in streams") {
         let (source, mut image) = counted();
         let whole = image.get_fdata::<f32>(Caching::Unchanged).expect("values");
         let whole = whole.as_slice();
@@ -81,7 +81,7 @@ fn array_images_stream_what_they_have() {
     let array = voxload::HostArray::from_vec(&[12, 11, 10, FRAMES], values).expect("an array");
     let image = DataobjImage::from_array(array, None).expect("an image");
     let whole = image.get_fdata::<f32>(Caching::Unchanged).expect("values");
-    for backend in Backend::available("array images in streams") {
+    for backend in Backend::every_way("array images in streams") {
         let mut frames = 0;
         for item in items::<f32>(backend, &image, FrameOptions::new()).expect("a stream") {
             check("array", &item.expect("a frame"), whole.as_slice(), FRAME);
@@ -94,24 +94,24 @@ fn array_images_stream_what_they_have() {
 #[cfg(feature = "gpu")]
 #[test]
 fn kept_device_arrays_are_used_unless_written_to() {
-    use crate::support::backend::{Device, open};
-    for backend in Backend::available("kept device arrays in streams") {
-        if backend == Backend::Cpu {
+    use crate::support::backend::open;
+    use crate::support::ways;
+    for backend in Backend::every_way("kept device arrays in streams") {
+        let Backend::Gpu(device) = backend else {
             continue;
-        }
+        };
         let (source, image) = counted();
         let whole = image.get_fdata::<f32>(Caching::Unchanged).expect("values");
         let whole = whole.as_slice();
-        let gpu = open(Device::Best);
-        let kept = image
-            .get_fdata_gpu::<f32>(gpu, Caching::Fill)
-            .expect("values");
+        let gpu = open(device);
+        let kept = ways::get_fdata_gpu::<f32>(&image, gpu, Caching::Fill);
+        let kept = kept.expect("values");
         assert_eq!(streamed(backend, &source, &image, whole), 0);
         // From the first frame on it is written to: the rest is read from the file.
         source.reset();
         let options = super::small_slots(FrameOptions::new().slots(1));
-        let mut stream = image.stream::<f32>(gpu, options).expect("a stream");
-        let first = super::got(&stream.next().expect("an item").expect("a frame"));
+        let mut stream = ways::stream::<f32>(&image, gpu, options).expect("a stream");
+        let first = super::got_on(gpu, &stream.next().expect("an item").expect("a frame"));
         check("first", &first.expect("values"), whole, FRAME);
         assert_eq!(source.bytes_read(), 0);
         let poison = vec![0xff; kept.size_bytes() as usize];
@@ -119,7 +119,7 @@ fn kept_device_arrays_are_used_unless_written_to() {
         kept.mark_modified();
         let mut frames = 1;
         for item in stream {
-            let got = super::got(&item.expect("a frame")).expect("values");
+            let got = super::got_on(gpu, &item.expect("a frame")).expect("values");
             assert_eq!(got.frames, [frames]);
             check("behind", &got, whole, FRAME);
             frames += 1;
@@ -127,7 +127,7 @@ fn kept_device_arrays_are_used_unless_written_to() {
         assert_eq!(frames, FRAMES);
         assert!(source.bytes_read() > 0);
         assert_eq!(streamed(backend, &source, &image, whole), ALL);
-        image.get_fdata::<f32>(Caching::Fill).expect("the edit");
+        ways::get_fdata::<f32>(&image, gpu, Caching::Fill).expect("the edit");
         assert_eq!(streamed(backend, &source, &image, whole), ALL, "downloaded");
         image.uncache();
         assert_eq!(streamed(backend, &source, &image, whole), ALL);

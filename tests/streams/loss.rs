@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 
 use voxload::{Caching, DataobjImage, ErrorKind, FrameOptions, StreamOptions};
 
-use super::{check, got, own_device, small_slots};
+use super::{WAYS, check, driven, got_on, own_device, own_devices, small_slots};
 use crate::support::nifti::Nifti;
 use crate::support::rng::Rng;
 use crate::support::table::Row;
+use crate::support::ways;
 
 const FRAME: usize = 32 * 32 * 24;
 
@@ -27,17 +28,18 @@ fn a_device_destroyed_at_any_time_gives_no_wrong_frame() {
         let stream = image.stream::<f32>(&gpu, small_slots(FrameOptions::new()));
         let frames = stream
             .expect("a stream")
-            .map(|item| item.and_then(|frame| got(&frame)));
+            .map(|item| item.and_then(|frame| got_on(&gpu, &frame)));
         assert_eq!(frames.filter(Result::is_ok).count(), 6);
     }
     // Making the device is in it, so that some devices live to the end.
     let longest = undisturbed.elapsed().as_micros() as usize;
     let row = Row::new("GPU: device destroyed under a stream");
     let (mut ran, mut lost, mut right) = (0, 0, 0);
-    for round in 0..200 {
+    for round in 0..300 {
         let Some((device, _queue, gpu)) = own_device("a device destroyed under a stream") else {
             return;
         };
+        let gpu = driven(gpu, round / 2);
         let delay = Duration::from_micros(rng.below(longest) as u64);
         std::thread::scope(|scope| {
             scope.spawn(|| {
@@ -45,7 +47,7 @@ fn a_device_destroyed_at_any_time_gives_no_wrong_frame() {
                 device.destroy();
             });
             let options = small_slots(FrameOptions::new());
-            let mut stream = match image.stream::<f32>(&gpu, options) {
+            let mut stream = match ways::stream::<f32>(&image, &gpu, options) {
                 Ok(stream) => stream,
                 Err(error) => {
                     assert_eq!(error.kind(), &ErrorKind::DeviceLost);
@@ -66,7 +68,7 @@ fn a_device_destroyed_at_any_time_gives_no_wrong_frame() {
                         }
                     }
                 };
-                match item.map(|item| item.and_then(|frame| got(&frame))) {
+                match item.map(|item| item.and_then(|frame| got_on(&gpu, &frame))) {
                     Some(Ok(got)) => {
                         check("before the loss", &got, whole.as_slice(), FRAME);
                         right += 1;
@@ -83,7 +85,7 @@ fn a_device_destroyed_at_any_time_gives_no_wrong_frame() {
         ran += 1;
     }
     println!("{lost} streams met the loss, {right} frames were right");
-    row.done(ran, 200);
+    row.done(ran, 300);
     assert!(lost > 20, "{lost}: the device was destroyed too late");
     assert!(right > 20, "{right}: the device was destroyed too early");
     let (_device, _queue, gpu) = own_device("another device").expect("there was one");
@@ -100,17 +102,18 @@ fn a_device_destroyed_at_any_time_gives_no_wrong_frame() {
 #[test]
 fn a_device_destroyed_under_copies_of_a_kept_array() {
     let image = series();
-    for round in 0..60u64 {
+    for round in 0..60u64 * WAYS as u64 {
         let Some((device, _queue, gpu)) = own_device("a device destroyed under copies") else {
             return;
         };
-        let kept = image.get_fdata_gpu::<f32>(&gpu, Caching::Fill);
+        let gpu = driven(gpu, round as usize);
+        let kept = ways::get_fdata_gpu::<f32>(&image, &gpu, Caching::Fill);
         kept.expect("the device is there");
         let options = small_slots(FrameOptions::new().looping());
-        let mut stream = image.stream::<f32>(&gpu, options).expect("a stream");
+        let mut stream = ways::stream::<f32>(&image, &gpu, options).expect("a stream");
         std::thread::scope(|scope| {
             scope.spawn(|| {
-                std::thread::sleep(Duration::from_micros(300 * round));
+                std::thread::sleep(Duration::from_micros(300 * (round / WAYS as u64)));
                 device.destroy();
             });
             let deadline = Instant::now() + Duration::from_secs(20);
@@ -128,13 +131,15 @@ fn a_device_destroyed_under_copies_of_a_kept_array() {
 
 #[test]
 fn behind_a_loss_there_is_nothing() {
-    let Some((device, _queue, gpu)) = own_device("behind a loss") else {
-        return;
-    };
+    for (device, gpu) in own_devices("behind a loss") {
+        behind_a_loss_there_is_nothing_on(&device, &gpu);
+    }
+}
+
+fn behind_a_loss_there_is_nothing_on(device: &wgpu::Device, gpu: &voxload::Gpu) {
     let image = series();
-    let mut stream = image
-        .stream::<f32>(&gpu, StreamOptions::new())
-        .expect("a stream");
+    let stream = ways::stream::<f32>(&image, gpu, StreamOptions::new());
+    let mut stream = stream.expect("a stream");
     let held = stream.next().expect("an item").expect("a frame");
     device.destroy();
     let deadline = Instant::now() + Duration::from_secs(20);
@@ -153,9 +158,9 @@ fn behind_a_loss_there_is_nothing() {
         stream.seek(0).err().map(|error| error.kind().clone()),
         Some(ErrorKind::DeviceLost)
     );
-    let error = held.download().expect_err("the device is gone");
+    let error = ways::frame_values(gpu, &held).expect_err("the device is gone");
     assert_eq!(error.kind(), &ErrorKind::DeviceLost);
-    let again = image.stream::<f32>(&gpu, StreamOptions::new());
+    let again = ways::stream::<f32>(&image, gpu, StreamOptions::new());
     let first = again.and_then(|mut stream| stream.next().expect("an item").map(drop));
     let error = first.expect_err("the device is gone");
     assert_eq!(error.kind(), &ErrorKind::DeviceLost);
@@ -170,15 +175,14 @@ fn behind_a_loss_there_is_nothing() {
 
 #[test]
 fn a_notice_of_loss_ends_a_stream() {
-    let Some((_device, _queue, gpu)) = own_device("a notice of loss") else {
-        return;
-    };
-    let image = series();
-    let options = StreamOptions::new().frames(FrameOptions::new().looping());
-    let mut stream = image.stream::<f32>(&gpu, options).expect("a stream");
-    stream.next().expect("an item").expect("a frame");
-    gpu.mark_lost();
-    let error = stream.next().expect("an item").expect_err("it was told");
-    assert_eq!(error.kind(), &ErrorKind::DeviceLost);
-    assert!(stream.next().is_none());
+    for (_device, gpu) in own_devices("a notice of loss") {
+        let image = series();
+        let options = StreamOptions::new().frames(FrameOptions::new().looping());
+        let mut stream = ways::stream::<f32>(&image, &gpu, options).expect("a stream");
+        stream.next().expect("an item").expect("a frame");
+        gpu.mark_lost();
+        let error = stream.next().expect("an item").expect_err("it was told");
+        assert_eq!(error.kind(), &ErrorKind::DeviceLost);
+        assert!(stream.next().is_none());
+    }
 }

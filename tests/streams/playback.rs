@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use voxload::{Caching, DataobjImage, FrameOptions, StreamOptions};
 
-use super::{check, got, own_device};
+use super::{check, got, own_device, own_devices};
 use crate::support::nifti::Nifti;
+use crate::support::ways;
 
 const SHAPE: [usize; 4] = [128, 128, 64, 8];
 const FRAME: usize = 128 * 128 * 64;
@@ -94,12 +95,15 @@ fn a_call_takes_little_and_submits_once() {
 
 #[test]
 fn small_budgets_add_up() {
-    let Some((_device, _queue, gpu)) = own_device("small budgets") else {
-        return;
-    };
+    for (_device, gpu) in own_devices("small budgets") {
+        small_budgets_add_up_on(&gpu);
+    }
+}
+
+fn small_budgets_add_up_on(gpu: &voxload::Gpu) {
     let image = series();
     let options = StreamOptions::new().frames(FrameOptions::new().range(..1));
-    let mut stream = image.stream::<f32>(&gpu, options).expect("a stream");
+    let mut stream = ways::stream::<f32>(&image, gpu, options).expect("a stream");
     let (mut calls, mut bytes) = (0, 0);
     let start = Instant::now();
     loop {

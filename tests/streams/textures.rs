@@ -10,11 +10,12 @@ use voxload::{
     StagingOptions, StreamOptions, StreamTarget, Texels, TextureOptions, Window,
 };
 
-use super::{own_device, small_slots};
+use super::{driven, own_device, small_slots};
 use crate::device_outputs::devices::{devices, download_texture};
 use crate::support::errors::kind;
 use crate::support::nifti::Nifti;
 use crate::support::table::Row;
+use crate::support::ways;
 
 const SHAPE: [usize; 4] = [23, 18, 9, 6];
 
@@ -87,7 +88,7 @@ fn waited<T: Float>(
 ) -> Vec<usize> {
     let texture = fitting(gpu, texels);
     let options = into_texture(frames, &texture, texels);
-    let mut stream = image.stream::<T>(gpu, options).expect("a stream");
+    let mut stream = ways::stream::<T>(image, gpu, options).expect("a stream");
     assert_eq!(stream.slots(), 1);
     let mut order = Vec::new();
     while let Some(item) = stream.next() {
@@ -107,7 +108,7 @@ fn waited<T: Float>(
 fn pumped<T: Float>(gpu: &Gpu, image: &DataobjImage, texels: Texels) {
     let texture = fitting(gpu, texels);
     let options = into_texture(FrameOptions::new().looping(), &texture, texels);
-    let mut stream = image.stream::<T>(gpu, options).expect("a stream");
+    let mut stream = ways::stream::<T>(image, gpu, options).expect("a stream");
     let (start, mut frames) = (Instant::now(), 0);
     while frames < 14 {
         assert!(start.elapsed() < Duration::from_secs(60), "{frames} frames");
@@ -158,7 +159,7 @@ fn exactness_is_told_of_each_frame() {
     for device in devices("exactness of streamed textures") {
         let texture = texture(&device.gpu, [5, 4, 3], wgpu::TextureFormat::R16Float);
         let options = into_texture(FrameOptions::new(), &texture, Texels::R16Float);
-        let stream = image.stream::<f16>(&device.gpu, options).expect("a stream");
+        let stream = ways::stream::<f16>(&image, &device.gpu, options).expect("a stream");
         let exact: Vec<_> = stream.map(|item| item.expect("a frame").exact()).collect();
         assert_eq!(exact, [Some(true), Some(false), Some(true)]);
     }
@@ -170,12 +171,10 @@ fn seeks_and_kept_copies() {
     for device in devices("seeks in streams to textures") {
         let gpu = &device.gpu;
         // Textures are made of the file, not of what is kept.
-        image
-            .get_fdata_gpu::<f32>(gpu, Caching::Fill)
-            .expect("values");
+        ways::get_fdata_gpu::<f32>(&image, gpu, Caching::Fill).expect("values");
         let texture = fitting(gpu, Texels::R32Float);
         let options = into_texture(FrameOptions::new(), &texture, Texels::R32Float);
-        let mut stream = image.stream::<f32>(gpu, options).expect("a stream");
+        let mut stream = ways::stream::<f32>(&image, gpu, options).expect("a stream");
         for to in [4, 0, 5, 2, 2, 3, 1] {
             stream.seek(to).expect("it is selected");
             let frame = stream.next().expect("an item").expect("a frame");
@@ -194,10 +193,11 @@ fn a_device_destroyed_at_any_time_is_told_of() {
     let image = series(0.5);
     let row = Row::new("GPU: device destroyed under a stream into a texture");
     let (mut lost, mut frames) = (0, 0);
-    for round in 0..100u64 {
+    for round in 0..300u64 {
         let Some((device, _queue, gpu)) = own_device("a device destroyed under a texture") else {
             return;
         };
+        let gpu = driven(gpu, round as usize);
         let texture = fitting(&gpu, Texels::R32Float);
         let options = into_texture(FrameOptions::new().looping(), &texture, Texels::R32Float);
         let seen = AtomicUsize::new(0);
@@ -209,10 +209,10 @@ fn a_device_destroyed_at_any_time_is_told_of() {
                 while seen.load(Ordering::Acquire) < wanted && Instant::now() < deadline {
                     std::thread::sleep(Duration::from_micros(100));
                 }
-                std::thread::sleep(Duration::from_micros(700 * round));
+                std::thread::sleep(Duration::from_micros(700 * (round / 3)));
                 device.destroy();
             });
-            let items = image.stream::<f32>(&gpu, options).map(|mut stream| {
+            let items = ways::stream::<f32>(&image, &gpu, options).map(|mut stream| {
                 loop {
                     assert!(Instant::now() < deadline, "it hangs");
                     match stream.next().expect("it loops") {
@@ -230,7 +230,7 @@ fn a_device_destroyed_at_any_time_is_told_of() {
         });
         frames += seen.into_inner();
     }
-    row.done(lost, 100);
+    row.done(lost, 300);
     assert!(frames > 20, "{frames}: the device was destroyed too early");
 }
 

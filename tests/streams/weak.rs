@@ -3,16 +3,23 @@
 use half::f16;
 use voxload::{DataobjImage, ErrorKind, FrameOptions, Gpu, StreamOptions, StreamTarget, Texels};
 
-use super::{check, got, small_slots};
+use super::{WAYS, check, driven, got_on, small_slots};
 use crate::device_outputs::devices::{buffer_of, callers};
 use crate::support::backend::Backend;
 use crate::support::naive::Out;
 use crate::support::nifti::{Nifti, gz};
+use crate::support::ways;
 
 /// A device whose shaders may see one buffer only.
 fn weak(test: &str) -> Option<Gpu> {
     let there = Backend::available(test).len() > 1;
     there.then(|| callers(|limits| limits.max_storage_buffers_per_shader_stage = 1))
+}
+
+/// Such devices, in each way to drive them.
+fn all_weak(test: &str) -> Vec<Gpu> {
+    let way = |way| weak(test).map(|gpu| driven(gpu, way));
+    (0..WAYS).filter_map(way).collect()
 }
 
 fn is_unsupported(error: Option<&voxload::Error>) -> bool {
@@ -23,9 +30,9 @@ fn is_unsupported(error: Option<&voxload::Error>) -> bool {
 fn stream<T: Out>(gpu: &Gpu, image: &DataobjImage, options: StreamOptions) -> usize {
     let whole = image.dataobj().read::<T>().expect("values");
     let frame_len: usize = image.shape()[..3].iter().product();
-    let stream = image.stream::<T>(gpu, options).expect("a stream");
+    let stream = ways::stream::<T>(image, gpu, options).expect("a stream");
     let check = |item: voxload::Result<voxload::Frame<T>>| {
-        let got = got(&item.expect("a frame")).expect("values");
+        let got = got_on(gpu, &item.expect("a frame")).expect("values");
         check("weak", &got, whole.as_slice(), frame_len);
     };
     stream.map(check).count()
@@ -39,19 +46,23 @@ fn all_types(gpu: &Gpu, image: &DataobjImage, options: &StreamOptions, items: us
 
 #[test]
 fn weak_devices_are_given_what_the_cpu_makes() {
-    let Some(gpu) = weak("streams on weak devices") else {
-        return;
-    };
+    for gpu in all_weak("streams on weak devices") {
+        weak_devices_are_given_what_the_cpu_makes_on(&gpu);
+    }
+}
+
+fn weak_devices_are_given_what_the_cpu_makes_on(gpu: &Gpu) {
     // Frames of an odd number of voxels, larger than a staging slot.
     let bytes = Nifti::counting(&[33, 21, 17, 5]).scl(0.3, -2.0).single();
     for bytes in [gz(&bytes, 1), bytes] {
         let image = DataobjImage::from_bytes(bytes).expect("it loads");
         let frames = FrameOptions::new;
-        all_types(&gpu, &image, &small_slots(frames()), 5);
-        all_types(&gpu, &image, &small_slots(frames().reverse().slots(1)), 5);
-        all_types(&gpu, &image, &small_slots(frames().block(3)), 2);
-        all_types(&gpu, &image, &small_slots(frames().range(1..1)), 0);
-        let mut stream = (image.stream::<f32>(&gpu, small_slots(frames()))).expect("a stream");
+        all_types(gpu, &image, &small_slots(frames()), 5);
+        all_types(gpu, &image, &small_slots(frames().reverse().slots(1)), 5);
+        all_types(gpu, &image, &small_slots(frames().block(3)), 2);
+        all_types(gpu, &image, &small_slots(frames().range(1..1)), 0);
+        let mut stream =
+            (ways::stream::<f32>(&image, gpu, small_slots(frames()))).expect("a stream");
         for to in [3, 0, 4] {
             stream.seek(to).expect("it is selected");
             let frame = stream.next().expect("an item").expect("a frame");

@@ -16,6 +16,10 @@ pub enum Backend {
 pub enum Device {
     /// The one that voxload opens.
     Best,
+    /// The same adapter, with calls that are awaited.
+    Awaited,
+    /// The same adapter, with calls that are awaited and work as in browsers.
+    AsInBrowsers,
     /// A caller's, with bindings of 1 MiB and 64 workgroups.
     Small,
     /// A caller's, with bindings of 64 KiB and 64 workgroups.
@@ -34,6 +38,17 @@ impl Backend {
         vec![Self::Cpu]
     }
 
+    /// The CPU, and the best device in each way to drive it.
+    pub fn every_way(test: &str) -> Vec<Self> {
+        let backends = Self::available(test);
+        #[cfg(feature = "gpu")]
+        if backends.len() > 1 {
+            let others = [Device::Awaited, Device::AsInBrowsers].map(Self::Gpu);
+            return [backends, others.to_vec()].concat();
+        }
+        backends
+    }
+
     /// Devices with small limits, for a part of the work: none where there is no GPU.
     pub fn small_devices(test: &str) -> Vec<Self> {
         #[cfg(feature = "gpu")]
@@ -50,9 +65,10 @@ impl Backend {
             Self::Cpu => image.get_fdata(Caching::Unchanged),
             #[cfg(feature = "gpu")]
             Self::Gpu(device) => {
-                let array = image.get_fdata_gpu::<T>(gpu::open(device), Caching::Unchanged)?;
+                let gpu = gpu::open(device);
+                let array = ways::get_fdata_gpu::<T>(image, gpu, Caching::Unchanged)?;
                 assert_eq!(array.shape(), image.shape());
-                array.download()
+                ways::download(&array)
             }
         }
     }
@@ -63,8 +79,8 @@ impl Backend {
             Self::Cpu => image.dataobj().slice(index),
             #[cfg(feature = "gpu")]
             Self::Gpu(device) => {
-                let array = image.dataobj().slice_gpu::<T>(gpu::open(device), index)?;
-                array.download()
+                let array = ways::slice_gpu::<T>(image.dataobj(), gpu::open(device), index)?;
+                ways::download(&array)
             }
         }
     }
@@ -72,6 +88,8 @@ impl Backend {
 
 #[cfg(feature = "gpu")]
 pub use super::adapter::ready;
+#[cfg(feature = "gpu")]
+use super::ways;
 #[cfg(feature = "gpu")]
 pub use gpu::open;
 
@@ -82,14 +100,19 @@ mod gpu {
     use voxload::Gpu;
 
     use super::super::adapter::BEST;
-    use super::Device;
+    use super::{Device, ways};
 
     /// A device, opened once; only where [`super::ready`] said that there is one.
     pub fn open(device: Device) -> &'static Gpu {
+        static AWAITED: OnceLock<Gpu> = OnceLock::new();
+        static AS_IN_BROWSERS: OnceLock<Gpu> = OnceLock::new();
         static SMALL: OnceLock<Gpu> = OnceLock::new();
         static TINY: OnceLock<Gpu> = OnceLock::new();
+        let another = || pollster::block_on(Gpu::request()).expect("ready() found it");
         match device {
             Device::Best => BEST.as_ref().expect("ready() found it"),
+            Device::Awaited => AWAITED.get_or_init(|| ways::awaited(another())),
+            Device::AsInBrowsers => AS_IN_BROWSERS.get_or_init(|| ways::as_in_browsers(another())),
             Device::Small => SMALL.get_or_init(|| callers_device(1 << 20)),
             Device::Tiny => TINY.get_or_init(|| callers_device(64 << 10)),
         }

@@ -18,6 +18,8 @@ pub mod slicing;
 pub mod source;
 pub mod table;
 pub mod types;
+#[cfg(feature = "gpu")]
+pub mod ways;
 
 use std::path::Path;
 

@@ -179,6 +179,26 @@ fn a_callers_callbacks_stay() {
     assert_eq!(losses.load(Ordering::Relaxed), 1);
 }
 
+/// Polling runs the callbacks of other users: what they panic with is theirs, and no sign of a lost device.
+#[test]
+fn a_callback_that_panics_is_no_lost_device() {
+    for gpu in both_ways("a_callback_that_panics_is_no_lost_device") {
+        let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
+        let buffer = wait(&gpu, gpu.context().buffer("theirs", 4, usage, false)).unwrap();
+        buffer.map_async(wgpu::MapMode::Read, .., |_| panic!("theirs"));
+        let polled = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            for _ in 0..1000 {
+                gpu.context().poll().unwrap();
+                std::thread::sleep(std::time::Duration::from_millis(1));
+            }
+        }));
+        let panic = polled.expect_err("it was passed on");
+        assert_eq!(panic.downcast_ref::<&str>(), Some(&"theirs"));
+        gpu.context().check_lost().unwrap();
+        super::boxes::random_boxes(&gpu, 32, 5);
+    }
+}
+
 fn random_boxes_and_refusals(gpu: &Gpu) {
     super::boxes::random_boxes(gpu, 30, 10);
     let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::MAP_WRITE;
