@@ -14,7 +14,7 @@ use super::feed::{Feed, READ_AHEAD_BYTES};
 use super::order::FrameOrder;
 use crate::array::Buffer;
 use crate::convert::Conversion;
-use crate::core::shape::voxels;
+use crate::core::shape::elements;
 use crate::error::{Error, ErrorKind, Result};
 use crate::float::Float;
 use crate::plan::selection::Selection;
@@ -70,7 +70,7 @@ impl<T: Float> Frames<T> {
         let order = feed.order().clone();
         // The first block is the largest.
         let len = match order.block(0) {
-            Some(_) => voxels(&feed.selection(0)?.shape())? as usize,
+            Some(_) => elements::<T>(&feed.selection(0)?.shape())?,
             None => 0,
         };
         let memory = (0..order.slots())
@@ -270,7 +270,7 @@ impl<T: Float> Producer for Converter<T> {
     fn fill(&mut self, task: &Selection, memory: &mut Buffer<T>, cancel: &Cancel) -> Result<()> {
         let plan = self.feed.proxy().plan(task);
         self.feed.skip_to(&plan, cancel)?;
-        let len = voxels(&task.shape())? as usize;
+        let len = elements::<T>(&task.shape())?;
         let out = memory.as_mut_slice()?;
         let most = out.len();
         let out = out
