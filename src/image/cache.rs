@@ -1,7 +1,7 @@
 //! What an image keeps of computed values, and where the newest is.
 //!
 //! One array on the host and one on a device. An edit belongs to the type it was made in: both sides of that type
-//! show it, filling the cache with another type drops it, everything else reads the file (design.md section 5).
+//! show it, filling the cache with another type drops it, everything else reads the file.
 
 pub(crate) mod budget;
 #[cfg(feature = "gpu")]

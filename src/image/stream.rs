@@ -155,7 +155,7 @@ impl DataobjImage {
     }
 }
 
-/// Whether an array image rounds these only once, where a file's voxels go through f64 (spec 1.2).
+/// Whether an array image rounds these only once, where a file's voxels go through f64.
 fn is_cast(array: &StoredArray, output: DType) -> bool {
     matches!(array.dtype(), DType::I64 | DType::U64) && output == DType::F32
 }

@@ -16,7 +16,7 @@ use crate::convert::Conversion;
 use crate::core::array::Buffer;
 use crate::core::error::{Error, ErrorKind, Result};
 use crate::core::float::Float;
-use crate::core::shape::voxels;
+use crate::core::shape::elements;
 use crate::plan::selection::Selection;
 use crate::read::ahead::{Ahead, Cancel, Event, Filled, Pool, Producer};
 #[cfg(not(target_family = "wasm"))]
@@ -70,7 +70,7 @@ impl<T: Float> Frames<T> {
         let order = feed.order().clone();
         // The first block is the largest.
         let len = match order.block(0) {
-            Some(_) => voxels(&feed.selection(0)?.shape())? as usize,
+            Some(_) => elements::<T>(&feed.selection(0)?.shape())?,
             None => 0,
         };
         let memory = (0..order.slots())
@@ -270,7 +270,7 @@ impl<T: Float> Producer for Converter<T> {
     fn fill(&mut self, task: &Selection, memory: &mut Buffer<T>, cancel: &Cancel) -> Result<()> {
         let plan = self.feed.proxy().plan(task);
         self.feed.skip_to(&plan, cancel)?;
-        let len = voxels(&task.shape())? as usize;
+        let len = elements::<T>(&task.shape())?;
         let out = memory.as_mut_slice()?;
         let most = out.len();
         let out = out

@@ -12,7 +12,7 @@ use crate::core::array::{Buffer, HostArray};
 use crate::core::error::ErrorKind;
 use crate::core::error::{Error, Result};
 use crate::core::float::Float;
-use crate::core::shape::voxels;
+use crate::core::shape::{elements, voxels};
 use crate::device::array::whole_words;
 use crate::device::context::Scope;
 use crate::device::cut::binding_align;
@@ -358,7 +358,8 @@ impl<T: Float> Frame<T> {
 
     /// Bytes of the values.
     pub fn size_bytes(&self) -> u64 {
-        self.shape.iter().product::<usize>() as u64 * size_of::<T>() as u64
+        let sides = self.shape.iter().map(|&side| side as u64);
+        sides.product::<u64>() * size_of::<T>() as u64
     }
 
     /// The frame as an array, where the stream makes the buffers. A clone of it stays valid: the stream then makes
@@ -400,7 +401,7 @@ impl<T: Float> Frame<T> {
         if self.texture.is_some() {
             return Err(Error::usage("a frame in a texture has texels, not values"));
         }
-        let mut out = Buffer::zeroed(self.shape.iter().product())?;
+        let mut out = Buffer::zeroed(elements::<T>(&self.shape)?)?;
         let bytes = bytemuck::cast_slice_mut(out.as_mut_slice()?);
         let Placement { target, offset, .. } = &self.placement;
         download::copy_bytes(self.gpu.context(), &target.buffer, *offset, bytes).await?;

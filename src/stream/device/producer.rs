@@ -23,6 +23,7 @@ use crate::device::load::fill;
 use crate::device::staging::{self, Purpose, Ring, SlotMemory};
 use crate::device::{DeviceArray, StagingOptions};
 use crate::plan::Plan;
+use crate::plan::gather::part;
 use crate::read::ahead::{Cancel, Producer};
 use crate::read::trace::{Stage, Tracer};
 use crate::stream::feed::Feed;
@@ -299,10 +300,7 @@ impl FrameProducer {
             }
         };
         let (_, values) = converted.insert((block, values));
-        let all = values.as_bytes();
-        let part = all
-            .get(bytes.start as usize..bytes.end as usize)
-            .ok_or_else(|| Error::shape(all.len(), format_args!("{bytes:?} of a block")))?;
+        let part = part(values.as_bytes(), bytes)?;
         let copy = || memory.fill(|writer| writer.push(part));
         self.tracer.time(Stage::Copy, copy)
     }
