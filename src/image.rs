@@ -40,7 +40,7 @@ use crate::source::memory::MemorySource;
 /// Facts that callers keep with an image; voxload does not look at them.
 pub type Extra = BTreeMap<String, String>;
 
-/// Whether a computed array is kept by the image (spec 1.2).
+/// Whether a computed array is kept by the image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Caching {
     /// It is, in place of one of another type.

@@ -52,7 +52,7 @@ pub(super) fn file_map(path: &Path, options: &LoadOptions) -> Result<FileMap> {
     Ok(file_map)
 }
 
-/// AFNI's header is never compressed, its voxels may be, and each is found from the other's name (spec 4.7).
+/// AFNI's header is never compressed, its voxels may be, and each is found from the other's name.
 fn afni(files: Files) -> Files {
     let plain = |path: &Path| {
         let name = FileName::new(path);

@@ -247,7 +247,7 @@ fn tell(
         detected = detect(prefix, ending);
     }
     match detected? {
-        // nibabel knows no compressed CIFTI-2: it is NIfTI-2 then, with all its axes (spec 4.1).
+        // nibabel knows no compressed CIFTI-2: it is NIfTI-2 then, with all its axes.
         cifti if cifti.format == Format::Cifti2 && matches!(source, Source::Gzip(_)) => {
             files::entry(Format::Nifti2Single)
         }

@@ -11,7 +11,7 @@ impl DataobjImage {
     /// when they are asked for, and only those.
     ///
     /// The first three axes must stay: no integer or new axis is allowed there. Where nibabel takes a negative
-    /// start or step literally (spec 1.6), the affine here is that of the voxels taken.
+    /// start or step literally, the affine here is that of the voxels taken.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Index`] for an index that does not fit the shape, drops or adds a spatial axis, or takes
