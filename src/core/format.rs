@@ -1,8 +1,5 @@
 //! The file formats by name.
 
-#[cfg(doc)]
-use crate::core::options::LoadOptions;
-
 /// A format of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -19,9 +16,9 @@ pub enum Format {
     Cifti2,
     /// Analyze 7.5 as SPM2 writes it (`.hdr`, `.img`, perhaps `.mat`): what Analyze files are taken for.
     Spm2Analyze,
-    /// Analyze 7.5 as SPM99 writes it; only by [`LoadOptions::format`].
+    /// Analyze 7.5 as SPM99 writes it; only by [`crate::LoadOptions::format`].
     Spm99Analyze,
-    /// Analyze 7.5 as Mayo's software writes it: no scaling, no origin; only by [`LoadOptions::format`].
+    /// Analyze 7.5 as Mayo's software writes it: no scaling, no origin; only by [`crate::LoadOptions::format`].
     Analyze,
     /// MINC1 (`.mnc`): netCDF-3.
     Minc1,

@@ -12,15 +12,12 @@ use std::time::Duration;
 use web_time::Instant;
 
 #[cfg(not(target_family = "wasm"))]
-use super::ticker::Ticker;
+use super::ticker::{TICK, Ticker};
 use crate::core::error::{Error, ErrorKind, Result};
 #[cfg(not(target_family = "wasm"))]
 use crate::read::wait;
 use crate::read::wait::{Mailbox, Site};
 
-/// How often the device is asked what it has finished.
-#[cfg(not(target_family = "wasm"))]
-pub(crate) const TICK: Duration = Duration::from_micros(200);
 /// How long the device may have work and finish none of it before we stop waiting for it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 

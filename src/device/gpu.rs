@@ -347,5 +347,5 @@ pub(crate) async fn sorted_adapters() -> Vec<wgpu::Adapter> {
 /// Blocks on what needs no device: adapters answer at once on native.
 #[cfg(not(target_family = "wasm"))]
 fn block_on<F: Future>(future: F) -> F::Output {
-    wait::block_on(future, super::context::TICK, || {})
+    wait::block_on(future, super::ticker::TICK, || {})
 }

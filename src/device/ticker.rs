@@ -4,9 +4,12 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::thread;
+use std::time::Duration;
 
-use super::context::TICK;
 use crate::read::wait;
+
+/// How often the device is asked what it has finished.
+pub(crate) const TICK: Duration = Duration::from_micros(200);
 
 /// Ticks without anyone to wake after which the thread ends.
 const MAX_IDLE_TICKS: u32 = 500;

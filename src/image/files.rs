@@ -1,11 +1,16 @@
-//! Which files make up an image, by the name of one of them.
+//! Which files make up an image, by the name of one of them, and opening them as they are stored.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use crate::core::error::{Error, Result};
-use crate::core::options::LoadOptions;
+use crate::core::error::{Error, ErrorKind, Result};
+use crate::core::options::{KeepFileOpen, LoadOptions, Mmap};
 use crate::format::file_map::{FileHolder, FileMap, HEADER, IMAGE};
 use crate::format::{FORMATS, FileName, Files, Format, FormatEntry};
+use crate::source::Source;
+use crate::source::file::{FileSource, Identity};
+use crate::source::mmap::MmapSource;
+use crate::source::offset::OffsetSource;
 
 /// The row of the table.
 ///
@@ -75,5 +80,48 @@ fn afni(files: Files) -> Files {
     Files {
         header: or(files.header, &plain),
         image: or(files.image, &compressed),
+    }
+}
+
+/// As in nibabel, a header alone can be loaded; its voxels cannot be read.
+pub(super) fn or_missing(opened: Result<Source>, path: Option<&Path>) -> Result<Source> {
+    match opened {
+        Err(error) if *error.kind() == ErrorKind::NotFound => {
+            Ok(Source::Missing(path.unwrap_or(Path::new("")).into()))
+        }
+        opened => opened,
+    }
+}
+
+pub(super) fn by_position(path: &Path, identity: Identity, options: &LoadOptions) -> Source {
+    let keep_open = options.keep_file_open == KeepFileOpen::Yes;
+    Source::File(Arc::new(FileSource::new(path, identity, keep_open)))
+}
+
+/// The bytes of a file as they are stored, whatever they are.
+pub(super) fn open_stored(path: &Path, options: &LoadOptions) -> Result<Source> {
+    Ok(stored(path, Identity::of_path(path)?, options))
+}
+
+pub(super) fn stored(path: &Path, identity: Identity, options: &LoadOptions) -> Source {
+    // Where addresses have 32 bits, files from 2 GiB on cannot be mapped.
+    let is_too_large = isize::try_from(identity.length()).is_err();
+    if options.mmap == Mmap::Off || is_too_large {
+        return by_position(path, identity, options);
+    }
+    let keep_open = options.keep_file_open == KeepFileOpen::Yes;
+    let zero_copy = options
+        .zero_copy
+        .then_some(options.mmap == Mmap::CopyOnWrite);
+    Source::Mapped(Arc::new(MmapSource::new(
+        path, identity, keep_open, zero_copy,
+    )))
+}
+
+/// The source from `pos` on.
+pub(super) fn from_byte(source: Source, pos: u64) -> Source {
+    match pos {
+        0 => source,
+        _ => Source::Custom(Arc::new(OffsetSource { inner: source, pos })),
     }
 }

@@ -3,27 +3,26 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{DataobjImage, Extra, files, voxels};
+use super::files::{self, by_position, from_byte, or_missing, stored};
+use super::{DataobjImage, Extra, voxels};
 use crate::core::error::{Error, ErrorKind, Result};
 use crate::core::limits;
-use crate::core::options::{KeepFileOpen, LoadOptions, Mmap};
+use crate::core::options::LoadOptions;
 use crate::format::file_map::{FileHolder, FileMap, HEADER, IMAGE};
 use crate::format::{FileName, Format, FormatEntry, Need, Parsed, Place, detect};
 use crate::image::dataobj::Dataobj;
 use crate::read::proxy::{ArrayProxy, ProxySpec};
 use crate::source::codec::{self, ForwardCodec};
-use crate::source::file::{FileSource, Identity};
+use crate::source::file::Identity;
 use crate::source::gzip::{GzipSource, is_gzip};
 use crate::source::memory::MemorySource;
-use crate::source::mmap::MmapSource;
-use crate::source::offset::OffsetSource;
 use crate::source::{Access, Source};
 
 /// Bytes by which a format is told: the NIfTI-1 header and its extension flag, so that no voxel is read.
 const SNIFF_BYTES: u64 = 352;
 
 /// Bytes of a file beside the others.
-const MOST_BESIDE_BYTES: u64 = 16 << 20;
+const MAX_BESIDE_BYTES: u64 = 16 << 20;
 
 pub(super) fn from_filename(path: &Path, options: &LoadOptions) -> Result<DataobjImage> {
     // The file that was named is the one whose absence is reported first.
@@ -85,16 +84,6 @@ fn assemble(
     Ok(image)
 }
 
-/// As in nibabel, a header alone can be loaded; its voxels cannot be read.
-pub(super) fn or_missing(opened: Result<Source>, path: Option<&Path>) -> Result<Source> {
-    match opened {
-        Err(error) if *error.kind() == ErrorKind::NotFound => {
-            Ok(Source::Missing(path.unwrap_or(Path::new("")).into()))
-        }
-        opened => opened,
-    }
-}
-
 fn open_holder(holder: &FileHolder, options: &LoadOptions) -> Result<Source> {
     let source = match (&holder.source, &holder.filename) {
         (Some(source), _) => Source::Custom(Arc::clone(source)),
@@ -104,7 +93,7 @@ fn open_holder(holder: &FileHolder, options: &LoadOptions) -> Result<Source> {
         }
     };
     decompressed(
-        behind(source, holder.pos),
+        from_byte(source, holder.pos),
         holder.filename.as_deref(),
         options,
     )
@@ -120,46 +109,13 @@ fn open_file(path: &Path, pos: u64, options: &LoadOptions) -> Result<Source> {
         }
     }
     let opened = decompressed(
-        behind(by_position(path, identity, options), pos),
+        from_byte(by_position(path, identity, options), pos),
         Some(path),
         options,
     )?;
     match opened {
         Source::File(_) => Ok(stored(path, identity, options)),
         other => Ok(other),
-    }
-}
-
-fn by_position(path: &Path, identity: Identity, options: &LoadOptions) -> Source {
-    let keep_open = options.keep_file_open == KeepFileOpen::Yes;
-    Source::File(Arc::new(FileSource::new(path, identity, keep_open)))
-}
-
-/// The bytes of a file as they are stored, whatever they are.
-pub(super) fn open_stored(path: &Path, options: &LoadOptions) -> Result<Source> {
-    Ok(stored(path, Identity::of_path(path)?, options))
-}
-
-fn stored(path: &Path, identity: Identity, options: &LoadOptions) -> Source {
-    // Where addresses have 32 bits, files from 2 GiB on cannot be mapped.
-    let is_too_large = isize::try_from(identity.length()).is_err();
-    if options.mmap == Mmap::Off || is_too_large {
-        return by_position(path, identity, options);
-    }
-    let keep_open = options.keep_file_open == KeepFileOpen::Yes;
-    let zero_copy = options
-        .zero_copy
-        .then_some(options.mmap == Mmap::CopyOnWrite);
-    Source::Mapped(Arc::new(MmapSource::new(
-        path, identity, keep_open, zero_copy,
-    )))
-}
-
-/// The source from `pos` on.
-pub(super) fn behind(source: Source, pos: u64) -> Source {
-    match pos {
-        0 => source,
-        _ => Source::Custom(Arc::new(OffsetSource { inner: source, pos })),
     }
 }
 
@@ -292,7 +248,7 @@ fn pieces(
                 return Ok(None);
             };
             let opened = open_holder(holder, options);
-            match opened.and_then(|source| source.prefix(MOST_BESIDE_BYTES)) {
+            match opened.and_then(|source| source.prefix(MAX_BESIDE_BYTES)) {
                 Ok(bytes) => vec![bytes],
                 Err(error) => match error.kind() {
                     ErrorKind::NotFound | ErrorKind::NotAFile | ErrorKind::Empty => {

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::open::{behind, open_stored, or_missing};
+use super::files::{from_byte, open_stored, or_missing};
 use crate::core::error::{Error, ErrorKind, Result};
 use crate::core::options::LoadOptions;
 use crate::format::{Encoding, Parsed, Voxels};
@@ -112,7 +112,7 @@ fn part(
     source.release();
     let limits = options.limits;
     let gzip = |source| {
-        let source = behind(source, start);
+        let source = from_byte(source, start);
         Source::Gzip(Arc::new(GzipSource::new(source, None, None, limits)))
     };
     Ok(match voxels.encoding {
@@ -139,7 +139,7 @@ fn part(
             (Source::Custom(Arc::new(inflated)), skip)
         }
         Encoding::Text(notation) => {
-            let text = behind(source, start.saturating_add(skip));
+            let text = from_byte(source, start.saturating_add(skip));
             let decoded = TextSource::new(text, notation, bytes)?;
             (Source::Custom(Arc::new(decoded)), 0)
         }
