@@ -12,7 +12,8 @@ pub type Affine = [[f64; 4]; 4];
 
 /// The product of two affines: `left` after `right`.
 ///
-/// Each entry is a chain of fused multiply-adds in ascending order, as numpy (OpenBLAS) computes it on processors with AVX2.
+/// Each entry is a chain of fused multiply-adds in ascending order, as numpy computes it on processors that have
+/// them.
 pub fn multiply(left: &Affine, right: &Affine) -> Affine {
     left.map(|row| {
         let mut sums = [0.0; 4];

@@ -18,14 +18,6 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-/// What happens to an axis of 2^32 voxels or more: a machine of 32 bits has no room for its length.
-pub const fn by_width(on_64_bits: &'static str, on_32_bits: &'static str) -> &'static str {
-    match usize::BITS {
-        64 => on_64_bits,
-        _ => on_32_bits,
-    }
-}
-
 /// A folder of a test's own, gone with it.
 pub fn folder() -> TempDir {
     tempfile::tempdir().expect("a temporary folder")
@@ -83,5 +75,13 @@ pub fn header_of(spec: &voxload::ProxySpec) -> voxload::Header {
         affine: None,
         zooms: vec![1.0; spec.shape.len()],
         fields: voxload::format::Fields::None,
+    }
+}
+
+/// What happens to an axis of 2^32 voxels or more: a machine of 32 bits has no room for its length.
+pub const fn by_width(on_64_bits: &'static str, on_32_bits: &'static str) -> &'static str {
+    match usize::BITS {
+        64 => on_64_bits,
+        _ => on_32_bits,
     }
 }

@@ -1,4 +1,4 @@
-//! Orientation: which direction of space each voxel axis follows.
+//! Orientation: which direction of space each voxel axis follows, as in nibabel's `orientations` module.
 
 use super::{Affine, svd};
 use crate::error::{Error, Result};
