@@ -136,7 +136,7 @@ fn extension(path: &Path) -> String {
 
 fn unknown_ending(path: &Path, ending: &str) -> String {
     format!(
-        "{}: cannot write {}: the output must end in .npy or .raw",
+        "{}: cannot write {}: the output must end in .npy, .raw, .nii, .nii.gz, .hdr or .img",
         path.display(),
         if ending.is_empty() {
             "a file without an ending".to_owned()
