@@ -25,7 +25,7 @@ use crate::core::dtype::{ByteOrder, DType};
 use crate::core::error::{Error, Result};
 use crate::core::format::Format;
 use crate::header::fields::Fields;
-use crate::header::fields::binary::{Stored, numbers};
+use crate::header::fields::binary::{Record, Stored, numbers};
 use crate::header::fields::nifti::{DATATYPES, EOL};
 use crate::header::{Header, Layout, Note};
 
@@ -73,9 +73,12 @@ pub(crate) fn need(prefix: &[u8], version: Version, container: Container) -> Res
     let Ok(order) = byte_order(prefix, version.table(), header) else {
         return Ok(Need::Bytes(header + 4));
     };
-    let offset = NiftiHeader::from_bytes(prefix, version, order)
-        .vox_offset
-        .max(0.0) as u64;
+    let record = Record {
+        table: version.table(),
+        bytes: prefix,
+        order,
+    };
+    let offset = record.get::<f64>("vox_offset").max(0.0) as u64;
     Ok(Need::Extensions {
         header,
         end: offset.max(header + 4),

@@ -156,7 +156,19 @@ impl Record<'_> {
 
     /// A field by its name; 0 or empty where the table does not have it.
     pub fn get<T: Value>(&self, name: &str) -> T {
-        match self.table.iter().find(|field| field.name == name) {
+        self.next(name, &mut 0)
+    }
+
+    /// The same, looked for from row `at` of the table on, which becomes the row after it: headers are declared in the
+    /// order of their tables, so that hardly any row is looked at twice.
+    pub fn next<T: Value>(&self, name: &str, at: &mut usize) -> T {
+        let (before, after) = self.table.split_at((*at).min(self.table.len()));
+        let mut rows = (*at..).zip(after).chain((0..).zip(before));
+        let found = rows.find(|(_, field)| field.name == name);
+        match found.map(|(row, field)| {
+            *at = row + 1;
+            field
+        }) {
             Some(field) => T::read(&mut self.numbers(field)),
             None => T::read(&mut std::iter::empty()),
         }
@@ -264,7 +276,11 @@ impl<T: Value, const N: usize> Value for [T; N] {
 
 impl Value for String {
     fn read(numbers: &mut dyn Iterator<Item = Number>) -> Self {
-        let letters: Vec<u8> = numbers.map(|letter| letter.real() as u8).collect();
+        let letter = |number| match number {
+            Number::Int(letter) => letter as u8,
+            Number::Real(letter) => letter as u8,
+        };
+        let letters: Vec<u8> = numbers.map(letter).collect();
         latin1(&letters)
     }
     fn write(&self, numbers: &mut Vec<Number>) {
@@ -275,8 +291,9 @@ impl Value for String {
 
 /// Latin-1, without the NULs at its end.
 pub fn latin1(bytes: &[u8]) -> String {
-    let text: String = bytes.iter().map(|&byte| char::from(byte)).collect();
-    text.trim_end_matches('\0').to_owned()
+    let end = bytes.iter().rposition(|&byte| byte != 0);
+    let letters = bytes.iter().take(end.map_or(0, |last| last + 1));
+    letters.map(|&byte| char::from(byte)).collect()
 }
 
 /// Declares a header's struct: what it has beside fields, then the fields, which are read and written by their names in
@@ -300,7 +317,8 @@ macro_rules! header {
         impl $header {
             /// Takes over every field that the record's table has; the others become 0 or empty.
             fn fill(&mut self, record: &$crate::header::fields::binary::Record<'_>) {
-                $(self.$name = record.get(stringify!($name).trim_start_matches("r#"));)*
+                let mut row = 0;
+                $(self.$name = record.next(stringify!($name).trim_start_matches("r#"), &mut row);)*
             }
 
             /// The reverse of [`Self::fill`].
