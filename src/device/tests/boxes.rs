@@ -73,7 +73,7 @@ pub(super) fn random_boxes(gpu: &Gpu, seed: u64, count: usize) {
     let mut random = Random(seed);
     for _ in 0..count {
         let (plan, voxels) = random_plan(&mut random);
-        let stored = REAL[random.below(11) as usize];
+        let stored = REAL[random.below(REAL.len() as u64) as usize];
         let output = OUTPUTS[random.below(3) as usize];
         let order = ORDERS[random.below(2) as usize];
         let memory = random_volume(stored, voxels, &mut random);
