@@ -30,13 +30,13 @@ const SINGLE: Side = Side {
 
 /// The position of a voxel: in the bytes, in the output, and in the stored volume.
 #[derive(Clone, Copy)]
-struct Place {
+struct Position {
     from: u64,
     to: i64,
     stored: u64,
 }
 
-impl Place {
+impl Position {
     fn moved(self, side: &Side, by: i64) -> Self {
         Self {
             from: self.from.wrapping_add_signed(side.stride as i64 * by),
@@ -79,21 +79,21 @@ pub(crate) fn place<O: Element>(
         Some(k) if k > 0 => others.remove(0),
         _ => SINGLE,
     };
-    let sheet = Sheet {
+    let rows = RowSet {
         kernel,
         bytes,
         along,
         across,
     };
     let mut scratch = Scratch::new();
-    let mut place = Place {
+    let mut place = Position {
         from: 0,
         to: plan.out_first as i64,
         stored: plan.stored_first,
     };
     let mut index = vec![0; others.len()];
     loop {
-        sheet.convert(place, out, &mut scratch);
+        rows.convert(place, out, &mut scratch);
         let mut k = 0;
         loop {
             let Some(side) = others.get(k) else {
@@ -133,15 +133,15 @@ impl<O: Element> Scratch<O> {
 }
 
 /// All rows along one axis, one for each index of a second axis.
-struct Sheet<'a, O> {
+struct RowSet<'a, O> {
     kernel: &'a Kernel<O>,
     bytes: &'a [u8],
     along: Side,
     across: Side,
 }
 
-impl<O: Element> Sheet<'_, O> {
-    fn convert(&self, first: Place, out: &mut [O], scratch: &mut Scratch<O>) {
+impl<O: Element> RowSet<'_, O> {
+    fn convert(&self, first: Position, out: &mut [O], scratch: &mut Scratch<O>) {
         if self.along.stride == 1 && self.along.axis.out == 1 {
             for j in 0..self.across.axis.count as i64 {
                 self.dense_row(first.moved(&self.across, j), out);
@@ -163,7 +163,7 @@ impl<O: Element> Sheet<'_, O> {
     }
 
     /// Converts a row that is contiguous in the bytes and in the output.
-    fn dense_row(&self, first: Place, out: &mut [O]) {
+    fn dense_row(&self, first: Position, out: &mut [O]) {
         let (count, item) = (self.along.axis.count as usize, self.kernel.item());
         let (from, to) = (first.from as usize, first.to as usize);
         let row = &self.bytes[from * item..(from + count) * item];
@@ -173,7 +173,7 @@ impl<O: Element> Sheet<'_, O> {
     /// Converts a tile of rows that are not contiguous: `wide` voxels along the rows, `high` rows.
     fn convert_tile(
         &self,
-        first: Place,
+        first: Position,
         [wide, high]: [usize; 2],
         out: &mut [O],
         scratch: &mut Scratch<O>,
