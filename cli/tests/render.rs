@@ -1,4 +1,4 @@
-//! `voxload render`, pixel by pixel, against pictures made with nibabel and numpy: volumes with oblique and flipped
+//! `voxload render` compared pixel by pixel with pictures made by nibabel and numpy: volumes with oblique and flipped
 //! affines, and real ones.
 
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::process::Command;
 use crate::support::files::folder;
 use crate::support::program::{printed, python, script};
 
-/// Width, height and grey levels of a PGM as `render.py` writes it.
+/// Width, height and grey levels of a PGM written by `render.py`.
 fn pgm(path: &Path) -> ([usize; 2], Vec<u8>) {
     let bytes = std::fs::read(path).expect("a PGM");
     let end = bytes
