@@ -1,4 +1,4 @@
-//! The words on a picture: directions, the window, how fast it goes, what the stream has done.
+//! The text over a picture: directions, the window, speed, and what the stream has done.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use crate::player::Player;
 use crate::scene::{BAR, CAST, Mode, SLICES, Scene};
 use crate::text::{Ink, LINE};
 
-/// How long frames of the screen took.
+/// Times of the screen frames.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Pace {
     pub last: Duration,
@@ -20,7 +20,7 @@ impl Pace {
     }
 }
 
-/// Letters of the directions around each panel.
+/// The letters of the directions around each panel.
 pub fn directions(ink: &mut Ink, scene: &Scene) {
     let panels = Scene::panels(ink.size);
     let scale = scene.slice_scale(ink.size);

@@ -1,4 +1,4 @@
-//! The window of the viewer on a virtual display: what it shows, and that it answers.
+//! The viewer's window on a virtual display: what it shows, and that it reacts.
 
 use voxload::DType;
 
@@ -9,7 +9,7 @@ use crate::support::files::{folder, write};
 use crate::support::nifti::Nifti;
 use crate::support::program::printed;
 
-/// What is on a virtual display is the picture that is drawn without one.
+/// The virtual display shows the same picture as one drawn without a window.
 #[test]
 fn a_window_shows_the_same_picture() {
     let dir = folder();
@@ -50,7 +50,7 @@ fn a_window_shows_the_same_picture() {
     child.wait().expect("our child");
     assert!(seen, "the window never showed the picture");
     assert!(answers, "the window did not answer to a key and a drag");
-    // It ends by itself, too, and says how it went.
+    // It also ends by itself, and prints its measurements.
     let said = printed(&window("3").output().expect("the viewer runs"));
     assert!(
         said.contains("window: 3 frames") && said.contains("first frame"),
@@ -59,8 +59,8 @@ fn a_window_shows_the_same_picture() {
     println!("{said}");
 }
 
-/// Whether those pixels of two pictures are alike that are asked for by their panel: left or right, above or below.
-fn alike(a: &[u8], b: &[u8], asked: impl Fn([usize; 2]) -> bool) -> bool {
+/// Whether two pictures agree in the pixels of the selected panels: left or right, above or below.
+fn alike(a: &[u8], b: &[u8], is_in_panel: impl Fn([usize; 2]) -> bool) -> bool {
     let panel = |pixel: usize| {
         [
             pixel % SIZE[0] / (SIZE[0] / 2),
@@ -71,11 +71,11 @@ fn alike(a: &[u8], b: &[u8], asked: impl Fn([usize; 2]) -> bool) -> bool {
         .iter()
         .zip(b)
         .enumerate()
-        .filter(|(n, _)| asked(panel(n / 4)));
+        .filter(|(n, _)| is_in_panel(panel(n / 4)));
     pixels.all(|(_, (a, b))| a.abs_diff(*b) <= 1)
 }
 
-/// A key changes how the volume is cast; a drag turns it, and it alone.
+/// A key changes the projection; a drag rotates the ray cast and nothing else.
 fn answers_to_input(display: &Display, maximum: &[u8], transfer: &[u8]) -> bool {
     let hands = display.hands();
     let cast = |panel: [usize; 2]| panel == [1, 1];
