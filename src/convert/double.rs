@@ -370,7 +370,7 @@ fn ties_and_what_lies_just_beside_them() {
     let ulp = f64::EPSILON;
     let mut checked = 0;
     for k in -4096i32..4096 {
-        // Multiplied by 1 + ulp, the exact result lies one and a half ulps, plus k * 2^-52 of one, above 1.
+        // a * (1 + ulp) is a plus 1.5 ulps plus k * 2^-52 of one: a tie, or just beside one.
         let a = 1.5 + f64::from(k) * ulp;
         for (a, b) in [(a, 1.0 + ulp), (a, 1.0 - ulp / 2.0), (1.0 + ulp, a)] {
             assert!(

@@ -201,9 +201,9 @@ impl Context {
     /// buffer can be mapped: that is the only operation which does not seem to succeed on a lost device. The map is
     /// requested at once. After a timeout nothing is tested.
     pub fn diagnose(&self, error: Error) -> DeviceFuture<Error> {
-        let is_doubted =
+        let may_be_lost =
             matches!(error.kind(), ErrorKind::Gpu(_)) && error.kind() != timed_out().kind();
-        let answer = is_doubted.then(|| self.ask());
+        let answer = may_be_lost.then(|| self.ask());
         let context = self.clone();
         Box::pin(async move {
             let Some(answer) = answer else {

@@ -69,7 +69,7 @@ impl RawVolume {
     ///   support NaN,
     /// - `fn load_voxel_bits(i: u32) -> u32`: the bits of the value as f32, exact on every device,
     /// - `fn load_voxel_bits64(i: u32) -> vec2<u32>`: the bits of the value as f64, low word first, exact on every
-    /// device.
+    ///   device.
     ///
     /// `i` must be less than [`Self::len`]. All other declared names begin with the prefix and `voxload_`.
     ///

@@ -44,7 +44,7 @@ pub(crate) enum OutAxis {
     New(u64),
 }
 
-/// An [`Index`] applied to a shape: the selected positions along each stored axis, and the axes of the result.
+/// An [`crate::Index`] applied to a shape: the selected positions along each stored axis, and the axes of the result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Selection {
     pub axes: Vec<Positions>,

@@ -21,7 +21,7 @@
 //!   ([`member::Trailer::check`]).
 //! - [`chunk`]: chunks, parts of a member that can be inflated independently, each with a CRC-32.
 //! - [`checkpoints`]: the index, a list of chunks. It is recorded while a stream is inflated, or read from BGZF
-//! headers.
+//!   headers.
 //! - [`index_file`]: index files, in voxload's format or indexed_gzip's.
 //!
 //! Members follow each other. Zero padding after the last one is accepted; other bytes there are counted

@@ -222,8 +222,8 @@ fn extension(size: i32, content: &[u8]) -> Vec<u8> {
 #[test]
 fn extensions_are_read_up_to_the_first_that_does_not_fit() {
     let good = extension(16, b"comment\0");
-    let good_again = extension(32, &[b"a\0b".as_slice(), &[0; 21]].concat());
-    let both = [good.clone(), good_again].concat();
+    let another = extension(32, &[b"a\0b".as_slice(), &[0; 21]].concat());
+    let both = [good.clone(), another].concat();
     for container in [Container::Single, Container::Pair] {
         let contents = |region: &[u8]| {
             let parsed = with_extensions(container, region);
