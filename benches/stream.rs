@@ -85,17 +85,17 @@ fn playback(image: &DataobjImage, gpu: &Gpu) {
     for budget in [256 << 10, 1 << 20, 4 << 20] {
         let options = StreamOptions::new().frames(FrameOptions::new().looping());
         let mut stream = image.stream::<f32>(gpu, options).expect("a stream");
-        let (mut idle, mut submitting, mut frames, mut most) = (vec![], vec![], 0, 0);
+        let (mut idle, mut submitting, mut frames, mut max) = (vec![], vec![], 0, 0);
         for _ in 0..CALLS {
             let before = stream.trace().submissions;
             let start = thread_time();
             stream.pump(budget);
-            let took = thread_time() - start;
+            let time = thread_time() - start;
             let submissions = stream.trace().submissions - before;
-            most = submissions.max(most);
+            max = submissions.max(max);
             match submissions {
-                0 => idle.push(took),
-                _ => submitting.push(took),
+                0 => idle.push(time),
+                _ => submitting.push(time),
             }
             if let Poll::Ready(Some(frame)) = stream.try_next() {
                 frame.expect("a frame");
@@ -122,7 +122,7 @@ fn playback(image: &DataobjImage, gpu: &Gpu) {
             copy_time(budget as usize) + Duration::from_millis(1),
         );
         println!(
-            "  submissions of a call: at most {most} (promised: 1); wall time of a submission: {:?} on average",
+            "  submissions of a call: at most {max} (promised: 1); wall time of a submission: {:?} on average",
             trace.submit / u32::try_from(trace.submissions.max(1)).unwrap_or(u32::MAX)
         );
     }

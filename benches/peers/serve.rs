@@ -24,9 +24,9 @@ pub fn serve(mut answer: impl FnMut(&[&str]) -> Answer) {
 pub fn seconds<T>(work: impl FnOnce() -> Result<T, Box<dyn Error>>) -> Answer {
     let start = Instant::now();
     let made = work()?;
-    let took = start.elapsed().as_secs_f64();
+    let elapsed = start.elapsed().as_secs_f64();
     drop(made);
-    Ok(took)
+    Ok(elapsed)
 }
 
 /// The error for an unknown request.

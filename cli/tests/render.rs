@@ -38,9 +38,9 @@ fn every_pixel_is_numpys() {
     let Some(python) = python("pictures made with nibabel and numpy") else {
         return;
     };
-    let said = script(&python, "render.py", [dir.path()]);
+    let report = script(&python, "render.py", [dir.path()]);
     let (mut compared, mut real) = (0, 0);
-    for line in said.lines() {
+    for line in report.lines() {
         let [volume, mode, frame, expected] = line.split('\t').collect::<Vec<_>>()[..] else {
             panic!("four columns: {line}");
         };
@@ -58,5 +58,5 @@ fn every_pixel_is_numpys() {
         real += usize::from(!volume.contains("volume"));
     }
     println!("{compared} pictures, {real} of real volumes, every pixel the same");
-    assert!(compared >= 64 && real >= 8, "{said}");
+    assert!(compared >= 64 && real >= 8, "{report}");
 }

@@ -56,10 +56,10 @@ fn nibabel_reads_the_source_from_what_is_converted() {
             .args(flags(case.options))
             .output()
             .expect("the command runs");
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{}: {said}", case.path);
+        let report = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{}: {report}", case.path);
         // If NIfTI cannot represent the values by slope and intercept, they are written as floats.
-        let (kind, hash) = match (said.contains("written as "), case.floats) {
+        let (kind, hash) = match (report.contains("written as "), case.floats) {
             (_, ["-", ..]) => ("stored", case.native),
             (true, [_, narrow, _]) => ("f4", narrow),
             (false, [.., wide]) => ("f8", wide),
@@ -77,6 +77,6 @@ fn nibabel_reads_the_source_from_what_is_converted() {
     assert_eq!(total, EACH * (FORMATS.len() - LEFT_OUT.len()), "{counts:?}");
     let list_file = folder.path().join("list.txt");
     std::fs::write(&list_file, list).unwrap();
-    let said = program::script(&python, "check_converted.py", [list_file]);
-    assert!(said.contains(&format!("compared {total}")), "{said}");
+    let report = program::script(&python, "check_converted.py", [list_file]);
+    assert!(report.contains(&format!("compared {total}")), "{report}");
 }

@@ -14,8 +14,8 @@ pub enum Key {
     /// Plays or pauses.
     Space,
     /// Shows the previous or the next frame.
-    Back,
-    Forward,
+    Previous,
+    Next,
     /// Maximum intensity or transfer function.
     Mode,
     /// Resets the camera.
@@ -103,8 +103,8 @@ impl Controls {
     pub fn key(&mut self, key: Key, scene: &mut Scene, player: &mut Player) {
         match key {
             Key::Space => player.set_playing(!player.is_playing()),
-            Key::Back => player.step(-1),
-            Key::Forward => player.step(1),
+            Key::Previous => player.step(-1),
+            Key::Next => player.step(1),
             Key::Mode => {
                 scene.mode = match scene.mode {
                     Mode::Maximum => Mode::Transfer,

@@ -39,13 +39,13 @@ impl Device {
         let (device, queue) = pollster::block_on(request)?;
         let gpu = Gpu::from_device(&device, &queue);
         // voxload installs no callbacks on a caller's device, so the loss is forwarded to it.
-        let told = gpu.clone();
-        device.set_device_lost_callback(move |_, _| told.mark_lost());
+        let handle = gpu.clone();
+        device.set_device_lost_callback(move |_, _| handle.mark_lost());
         let fault = Arc::new(OnceLock::new());
-        let complaint = Arc::clone(&fault);
+        let error_slot = Arc::clone(&fault);
         device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
             // Later errors follow from the first one.
-            let _ = complaint.set(error.to_string());
+            let _ = error_slot.set(error.to_string());
         }));
         Ok((
             Self {

@@ -90,12 +90,12 @@ fn frame(session: &mut Session, picture: &Picture) -> Outcome<Duration> {
     let start = Instant::now();
     session.turn();
     picture.finish(session)?;
-    let took = start.elapsed();
-    session.drawn(took);
-    Ok(took)
+    let elapsed = start.elapsed();
+    session.drawn(elapsed);
+    Ok(elapsed)
 }
 
-/// Draws this many frames while the camera moves, and prints how long they took.
+/// Draws this many frames while the camera moves, and prints how long they elapsed.
 fn measure(session: &mut Session, picture: &Picture, frames: u64, what: &str) -> Outcome {
     let before = session.player.count();
     let mut times = Vec::new();

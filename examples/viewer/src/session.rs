@@ -16,7 +16,7 @@ pub struct Session {
     pub player: Player,
     pub ink: Ink,
     pace: Pace,
-    remarks: Vec<String>,
+    notes: Vec<String>,
     bare: bool,
     /// The window of the first frame, computed by a thread.
     finding: Option<Receiver<Result<[f32; 2], String>>>,
@@ -58,7 +58,7 @@ impl Session {
             player,
             ink: Ink::new(size),
             pace: Pace::default(),
-            remarks: volume.remarks,
+            notes: volume.notes,
             bare: args.bare,
             finding,
             start,
@@ -74,7 +74,7 @@ impl Session {
                 Err(TryRecvError::Empty) => {}
                 Ok(Ok(window)) => (self.scene.window, self.finding) = (window, None),
                 Ok(Err(error)) => {
-                    self.remarks.push(format!("no window: {error}"));
+                    self.notes.push(format!("no window: {error}"));
                     self.finding = None;
                 }
                 Err(TryRecvError::Disconnected) => self.finding = None,
@@ -88,16 +88,16 @@ impl Session {
                 scene,
                 player,
                 pace,
-                remarks,
+                notes,
                 ..
             } = self;
-            hud::counters(ink, scene, player, *pace, remarks);
+            hud::counters(ink, scene, player, *pace, notes);
         }
     }
 
-    /// To be called after each screen frame, with the time that it took.
-    pub fn drawn(&mut self, took: Duration) {
-        self.pace.take(took);
+    /// To be called after each screen frame, with the time that it elapsed.
+    pub fn drawn(&mut self, elapsed: Duration) {
+        self.pace.take(elapsed);
         if self.first.is_none() && self.is_complete() {
             self.first = Some(self.start.elapsed());
         }
@@ -139,7 +139,7 @@ impl Session {
     /// A description of the sources of what is shown, and of what was found.
     pub fn describe(&self) {
         println!("{}", self.player.feed.path());
-        for remark in &self.remarks {
+        for remark in &self.notes {
             println!("note: {remark}");
         }
     }

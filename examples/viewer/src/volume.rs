@@ -18,22 +18,22 @@ pub struct Volume {
     pub zooms: [f32; 3],
     pub frames: usize,
     /// Notes about differences from the file.
-    pub remarks: Vec<String>,
+    pub notes: Vec<String>,
 }
 
 /// Opens a file. Sides that are longer than `max` are subsampled.
 pub fn open(path: &Path, max: usize) -> Outcome<Volume> {
     let image = DataobjImage::from_filename(path, &LoadOptions::new())?;
-    let mut remarks: Vec<String> = image.notes().iter().map(ToString::to_string).collect();
-    let image = with_three_axes(luminance(image, &mut remarks)?)?;
+    let mut notes: Vec<String> = image.notes().iter().map(ToString::to_string).collect();
+    let image = with_three_axes(luminance(image, &mut notes)?)?;
     let image = match image.as_closest_canonical() {
         Ok(image) => image,
         Err(error) => {
-            remarks.push(format!("no orientation: {error}"));
+            notes.push(format!("no orientation: {error}"));
             image
         }
     };
-    let image = thinned(image, max, &mut remarks)?;
+    let image = thinned(image, max, &mut notes)?;
     let [x, y, z, ref rest @ ..] = *image.shape() else {
         return Err(format!(
             "the volume needs three axes, its shape is {:?}",
@@ -54,12 +54,12 @@ pub fn open(path: &Path, max: usize) -> Outcome<Volume> {
         zooms: [zoom(0), zoom(1), zoom(2)],
         frames,
         image,
-        remarks,
+        notes,
     })
 }
 
 /// Colours become their luminance; everything else is unchanged.
-fn luminance(image: DataobjImage, remarks: &mut Vec<String>) -> Outcome<DataobjImage> {
+fn luminance(image: DataobjImage, notes: &mut Vec<String>) -> Outcome<DataobjImage> {
     let grey = |red: u8, green: u8, blue: u8| {
         0.2126 * f32::from(red) + 0.7152 * f32::from(green) + 0.0722 * f32::from(blue)
     };
@@ -77,7 +77,7 @@ fn luminance(image: DataobjImage, remarks: &mut Vec<String>) -> Outcome<DataobjI
         }
         _ => return Ok(image),
     };
-    remarks.push("colours are shown as their luminance".to_owned());
+    notes.push("colours are shown as their luminance".to_owned());
     let affine: Option<Affine> = image.affine().copied();
     let array = HostArray::from_vec(image.shape(), values)?;
     Ok(DataobjImage::from_array(array, affine)?)
@@ -97,14 +97,14 @@ fn with_three_axes(mut image: DataobjImage) -> Outcome<DataobjImage> {
 }
 
 /// Every n-th voxel of axes that are too long.
-fn thinned(image: DataobjImage, max: usize, remarks: &mut Vec<String>) -> Outcome<DataobjImage> {
+fn thinned(image: DataobjImage, max: usize, notes: &mut Vec<String>) -> Outcome<DataobjImage> {
     let steps: Vec<usize> = spatial(&image)
         .map(|side| side.div_ceil(max.max(1)))
         .collect();
     if steps.iter().all(|&step| step <= 1) {
         return Ok(image);
     }
-    remarks.push(format!(
+    notes.push(format!(
         "sides above {max} voxels: every {steps:?}th is shown"
     ));
     Ok(image.slicer(&every(&steps))?)

@@ -256,8 +256,8 @@ impl Live {
 fn key(key: &WinitKey) -> Option<Key> {
     match key.as_ref() {
         WinitKey::Named(NamedKey::Space) => Some(Key::Space),
-        WinitKey::Named(NamedKey::ArrowLeft) => Some(Key::Back),
-        WinitKey::Named(NamedKey::ArrowRight) => Some(Key::Forward),
+        WinitKey::Named(NamedKey::ArrowLeft) => Some(Key::Previous),
+        WinitKey::Named(NamedKey::ArrowRight) => Some(Key::Next),
         WinitKey::Character("m" | "M") => Some(Key::Mode),
         WinitKey::Character("r" | "R") => Some(Key::Reset),
         _ => None,

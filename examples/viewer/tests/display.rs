@@ -38,8 +38,8 @@ impl Display {
             return None;
         };
         let mut number = String::new();
-        let said = server.stdout.take().expect("a pipe");
-        BufReader::new(said)
+        let stdout_pipe = server.stdout.take().expect("a pipe");
+        BufReader::new(stdout_pipe)
             .read_line(&mut number)
             .expect("its number");
         Some(Self {
@@ -63,7 +63,7 @@ impl Display {
     }
 
     /// A mouse and a keyboard for the only window.
-    pub fn hands(&self) -> Hands {
+    pub fn input(&self) -> Input {
         let (connection, screen) = x11rb::connect(Some(&self.name)).expect("a display");
         let root = connection.setup().roots[screen].root;
         let windows = connection
@@ -85,7 +85,7 @@ impl Display {
             .set_input_focus(InputFocus::POINTER_ROOT, window, x11rb::CURRENT_TIME)
             .expect("sent");
         connection.sync().expect("an answer");
-        Hands { connection, root }
+        Input { connection, root }
     }
 
     /// The file is an XWD: a header of big-endian words, colours, rows of BGRX.
@@ -108,12 +108,12 @@ impl Display {
     }
 }
 
-pub struct Hands {
+pub struct Input {
     connection: RustConnection,
     root: u32,
 }
 
-impl Hands {
+impl Input {
     fn event(&self, kind: u8, detail: u8, [x, y]: [i16; 2]) {
         self.connection
             .xtest_fake_input(kind, detail, x11rb::CURRENT_TIME, self.root, x, y, 0)

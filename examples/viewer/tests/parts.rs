@@ -38,7 +38,7 @@ struct Log {
     late: usize,
     asked: usize,
     steps: usize,
-    sought: Vec<usize>,
+    seeks: Vec<usize>,
     fails: bool,
 }
 
@@ -66,7 +66,7 @@ impl Feed for Fake {
 
     fn seek(&mut self, frame: usize) -> voxload::Result<()> {
         let mut log = self.0.borrow_mut();
-        log.sought.push(frame);
+        log.seeks.push(frame);
         log.next = frame;
         Ok(())
     }
@@ -128,7 +128,7 @@ fn paused_it_asks_for_nothing_and_scrubs() {
     assert!(player.tick(now));
     assert_eq!((player.shown(), player.is_playing()), (Some(0), false));
     player.step(-1);
-    assert_eq!(log.borrow().sought, [19, 0, 19]);
+    assert_eq!(log.borrow().seeks, [19, 0, 19]);
     log.borrow_mut().fails = true;
     assert!(!player.tick(now) && !player.is_busy());
     assert!(player.error().is_some());
@@ -201,7 +201,7 @@ fn drags_do_what_is_under_the_mouse() {
     assert!(scene.at[2] > 20);
     // The bar at the bottom.
     drag([4.0, 310.0], [200.0, 310.0], Button::Left, &mut scene);
-    assert_eq!(log.borrow().sought, [0, 5]);
+    assert_eq!(log.borrow().seeks, [0, 5]);
 }
 
 /// Of a volume that is too large for a texture, some voxels are shown, the right way up; its window excludes background
@@ -227,12 +227,12 @@ fn large_volumes_are_thinned() {
     assert_eq!(volume.zooms, [1.25 * 3.0, 1.5 * 3.0, 1.75]);
     assert!(
         volume
-            .remarks
+            .notes
             .iter()
             .any(|remark| remark.contains("every [3, 3, 1]th"))
     );
     let whole = volume::open(&path, 30).expect("it opens");
-    assert_eq!((whole.size, whole.remarks.len()), ([30, 21, 8], 0));
+    assert_eq!((whole.size, whole.notes.len()), ([30, 21, 8], 0));
     // The file's first axis runs to the left, so it is flipped.
     let [a, b] = [&volume, &whole].map(|volume| {
         let frame = volume
@@ -255,8 +255,8 @@ fn keys() {
     assert!(player.is_playing());
     controls.key(Key::Space, &mut scene, &mut player);
     assert!(!player.is_playing());
-    controls.key(Key::Back, &mut scene, &mut player);
-    assert_eq!(log.borrow().sought, [4]);
+    controls.key(Key::Previous, &mut scene, &mut player);
+    assert_eq!(log.borrow().seeks, [4]);
     controls.key(Key::Mode, &mut scene, &mut player);
     assert_eq!(scene.mode, Mode::Transfer);
     controls.wheel(2.0, &mut scene);

@@ -51,12 +51,12 @@ fn a_window_shows_the_same_picture() {
     assert!(seen, "the window never showed the picture");
     assert!(answers, "the window did not answer to a key and a drag");
     // It also ends by itself, and prints its measurements.
-    let said = printed(&window("3").output().expect("the viewer runs"));
+    let report = printed(&window("3").output().expect("the viewer runs"));
     assert!(
-        said.contains("window: 3 frames") && said.contains("first frame"),
-        "{said}"
+        report.contains("window: 3 frames") && report.contains("first frame"),
+        "{report}"
     );
-    println!("{said}");
+    println!("{report}");
 }
 
 /// Whether two pictures agree in the pixels of the selected panels: left or right, above or below.
@@ -77,17 +77,17 @@ fn alike(a: &[u8], b: &[u8], is_in_panel: impl Fn([usize; 2]) -> bool) -> bool {
 
 /// A key changes the projection; a drag rotates the ray cast and nothing else.
 fn answers_to_input(display: &Display, maximum: &[u8], transfer: &[u8]) -> bool {
-    let hands = display.hands();
+    let input = display.input();
     let cast = |panel: [usize; 2]| panel == [1, 1];
-    hands.press_key(b'm');
+    input.press_key(b'm');
     if !display.wait_for(|pixels| alike(pixels, transfer, |_| true)) {
         return false;
     }
-    hands.press_key(b'm');
+    input.press_key(b'm');
     if !display.wait_for(|pixels| alike(pixels, maximum, |_| true)) {
         return false;
     }
-    hands.drag([360, 240], [420, 270]);
+    input.drag([360, 240], [420, 270]);
     let slices_stay = |pixels: &[u8]| alike(pixels, maximum, |panel| !cast(panel) && panel[1] < 2);
     display.wait_for(|pixels| !alike(pixels, maximum, cast) && slices_stay(pixels))
 }

@@ -58,7 +58,7 @@ impl<'a> Floor<'a> {
             // A separate mapping, as an image has that was just opened.
             let map = floor::map(Path::new(self.path))?;
             let frames = (map.len() - OFFSET) / bytes;
-            let took = seconds(|| {
+            let elapsed = seconds(|| {
                 for i in 0..count {
                     let start = OFFSET + i * 37 % frames * bytes;
                     let mut out = vec![0; voxels * self.made];
@@ -68,7 +68,7 @@ impl<'a> Floor<'a> {
                 }
                 Ok(())
             });
-            Ok(took? / count as f64)
+            Ok(elapsed? / count as f64)
         };
         Ok(run(floor::move_row)?.min(run(floor::move_voxels)?))
     }

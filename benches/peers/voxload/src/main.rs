@@ -53,8 +53,8 @@ fn zero_copy(path: &str) -> Answer {
 
 /// The mean time of `count` runs of work on an increasing number.
 fn average(count: usize, mut work: impl FnMut(usize) -> Result<()>) -> Answer {
-    let took = seconds(|| (0..count).try_for_each(&mut work))?;
-    Ok(took / count as f64)
+    let elapsed = seconds(|| (0..count).try_for_each(&mut work))?;
+    Ok(elapsed / count as f64)
 }
 
 fn frame(image: &DataobjImage, t: usize) -> Result<HostArray<f32>> {
