@@ -1,4 +1,4 @@
-//! The series that are measured: smooth with noise, and the same masked to a ball.
+//! The series that are measured: a smooth one with noise, and the same masked to a ball.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use libdeflater::{CompressionLvl, Compressor};
 
 const SHAPE: [usize; 4] = [96, 96, 60, 190];
 
-/// Writes both as `.nii.gz` of one member, level 6.
+/// Writes both as `.nii.gz` with one member, level 6.
 pub fn write(folder: &Path) -> Vec<PathBuf> {
     [("bold", false), ("masked", true)]
         .into_iter()
@@ -63,7 +63,7 @@ fn series(masked: bool) -> Vec<u8> {
             random = random
                 .wrapping_mul(6_364_136_223_846_793_005)
                 .wrapping_add(1);
-            // The sum of three dice: closer to a scanner's noise than one.
+            // The sum of three dice: more like a scanner's noise than one.
             let noise = (0..3)
                 .map(|die| (random >> (33 + 8 * die)) as i16 & 7)
                 .sum::<i16>();

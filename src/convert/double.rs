@@ -1,6 +1,7 @@
-//! `shaders/double.wgsl` line for line in Rust, to be read and tested without a device: a double is `[low, high]`.
+//! The functions of `shaders/double.wgsl`, line by line in Rust, so that they can be tested without a device. A double
+//! is `[low, high]`.
 //!
-//! The last functions are those of `shaders/decode.wgsl` that do arithmetic.
+//! The last functions correspond to those in `shaders/decode.wgsl` that do arithmetic.
 
 #![expect(
     clippy::needless_range_loop,
@@ -311,7 +312,7 @@ fn widen(bits: u32, sign: u32, fraction: u32, bias: u32) -> Words {
     [aligned_bits << 29, sign | ((aligned_bits >> 3) + rebias)]
 }
 
-/// A small generator: tests must be the same on every run.
+/// A small generator: tests must give the same results in every run.
 fn random(state: &mut u64) -> u64 {
     *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let mut z = *state;
@@ -320,7 +321,8 @@ fn random(state: &mut u64) -> u64 {
     z ^ (z >> 31)
 }
 
-/// Random doubles: any bits; or few bits set, so that sums and products end in ties; or exponents at an edge.
+/// Random doubles: any bits; or few bits set, so that sums and products are ties; or exponents at the ends of the
+/// range.
 fn double(state: &mut u64) -> f64 {
     const EDGES: [u64; 8] = [0, 1, 54, 969, 1023, 1076, 2045, 2046];
     let bits = random(state);
@@ -368,7 +370,7 @@ fn ties_and_what_lies_just_beside_them() {
     let ulp = f64::EPSILON;
     let mut checked = 0;
     for k in -4096i32..4096 {
-        // Times 1 + ulp: one and a half units, and k / 2^52 of one.
+        // a * (1 + ulp) is a plus 1.5 ulps plus k * 2^-52 of one: a tie, or just beside one.
         let a = 1.5 + f64::from(k) * ulp;
         for (a, b) in [(a, 1.0 + ulp), (a, 1.0 - ulp / 2.0), (1.0 + ulp, a)] {
             assert!(
@@ -390,7 +392,7 @@ fn ties_and_what_lies_just_beside_them() {
     assert_eq!(checked, 8192 * (3 + 24));
 }
 
-/// Quotients that are exact, that lie just beside ties, and that are subnormal; and whole parts.
+/// Quotients that are exact, that lie just beside ties, or that are subnormal; and integer parts.
 #[test]
 fn quotients_beside_ties_and_whole_parts() {
     let mut state = 3;

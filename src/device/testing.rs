@@ -1,8 +1,8 @@
-//! A device for tests, or a line that says which test went without.
+//! Devices for tests.
 
 use super::Gpu;
 
-/// The best device, or `None` with a notice; a panic where `VOXLOAD_REQUIRE_GPU=1` says that there must be one.
+/// The best device. Without one: `None` and a line with the test's name, or a panic if `VOXLOAD_REQUIRE_GPU=1`.
 pub(crate) fn gpu_or_skip(test: &str) -> Option<Gpu> {
     match Gpu::new() {
         Ok(gpu) => Some(gpu),
@@ -15,7 +15,7 @@ pub(crate) fn gpu_or_skip(test: &str) -> Option<Gpu> {
     }
 }
 
-/// A device as a caller would make it, with these limits changed from wgpu's defaults and no features.
+/// A device as a caller would make it: wgpu's default limits with these changes, and no features.
 pub(crate) fn plain_device(
     test: &str,
     change: impl FnOnce(&mut wgpu::Limits),
@@ -33,10 +33,10 @@ pub(crate) fn plain_device(
     Some(pollster::block_on(request).expect("a device with default limits"))
 }
 
-/// Both ways of the tests to work with a device: blocking through mapped memory, and awaited as in browsers.
+/// The two ways of working with a device: blocking with mapped memory, and asynchronous as in browsers.
 pub(crate) const IS_BROWSER_LIKE: [bool; 2] = [false, true];
 
-/// The best device in both ways, as far as there is one ([`gpu_or_skip`]).
+/// The best device in both ways, if there is one ([`gpu_or_skip`]).
 pub(crate) fn both_ways(test: &str) -> Vec<Gpu> {
     let open = |is_browser_like| {
         let gpu = gpu_or_skip(test)?;
@@ -46,7 +46,7 @@ pub(crate) fn both_ways(test: &str) -> Vec<Gpu> {
     IS_BROWSER_LIKE.into_iter().filter_map(open).collect()
 }
 
-/// Waits for a future: by the blocking driver, or for browser-like devices by the asynchronous one in an executor.
+/// Waits for a future: with the blocking driver, or for browser-like devices with the asynchronous one.
 pub(crate) fn wait<F: Future>(gpu: &Gpu, future: F) -> F::Output {
     let context = gpu.context();
     match context.is_browser_like() {

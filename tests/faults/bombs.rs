@@ -92,7 +92,7 @@ fn bombs() -> Vec<Bomb> {
         (
             "1 GiB of tail, bz2",
             bz2_tail(&small),
-            "Limit(inflated bytes behind the voxels)",
+            "Limit(inflated bytes after the voxels)",
         ),
         #[cfg(feature = "zst")]
         ("70 TB, zst", zst(&header_of_bytes(70 << 40)), large),
@@ -109,7 +109,7 @@ fn bombs() -> Vec<Bomb> {
         (
             "1 GiB of tail",
             with_zeros(&small, GIB),
-            "Limit(inflated bytes behind the voxels)",
+            "Limit(inflated bytes after the voxels)",
         ),
         (
             "empty members behind",

@@ -72,8 +72,8 @@ fn canonical_volumes_stay_where_they_are() {
     assert!(Orientation::of(&canonical).unwrap().is_canonical());
 }
 
-/// Where axes lie between two directions rounding decides, in nibabel differently on different processors: the oracle
-/// leaves such affines out, and here every answer that names three directions is right.
+/// If an axis lies between two directions, rounding decides, and nibabel's result depends on the processor. The
+/// oracle has no such affines; here every answer that uses each axis of space once is accepted.
 #[test]
 fn ties_give_one_of_the_closest_orientations() {
     let s = 0.5f64.sqrt();
@@ -145,7 +145,7 @@ fn orientations_are_those_of_nibabel() {
     );
 }
 
-/// The lines of `orientations.txt`: the line, all its floats in order, the codes.
+/// The lines of `orientations.txt`: the text, all its floats in order, the codes.
 fn orientations() -> Option<Vec<(String, Vec<f64>, String)>> {
     let text = String::from_utf8(oracle_file("orientations.txt")?).unwrap();
     let line = |line: &str| {

@@ -1,4 +1,4 @@
-//! Boxes of any stride, tables, tiny devices, parts of a caller's buffer.
+//! Boxes with any strides, tables, devices with small limits, parts of a caller's buffer.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use half::f16;
 use super::model::*;
 use super::*;
 
-/// A box taken out of a random volume: cropped, stepped, flipped, its axes in any order; dense in the output.
+/// A box in a random volume: cropped, stepped, reversed, with its axes in any order; dense in the output.
 fn random_plan(random: &mut Random) -> (Plan, u64) {
     let ndim = 1 + random.below(4) as usize;
     let mut stored = 1;
@@ -137,7 +137,7 @@ fn devices_with_tiny_limits() {
             stored *= count;
             out *= count as i64;
         }
-        // Transposed and flipped.
+        // Transposed and reversed.
         (axes[0].out, axes[2].out) = (23 * 29, -1);
         axes[1].out = 29;
         let plan = Plan::new(axes, 0, 28);
@@ -167,7 +167,7 @@ fn a_callers_buffer_keeps_its_other_elements_on(gpu: &Gpu) {
     let mut random = Random(7);
     for _ in 0..60 {
         let (mut plan, voxels) = random_plan(&mut random);
-        // Anywhere, and not always dense.
+        // Anywhere in the buffer, and not always dense.
         let spread = 1 + random.below(3);
         plan.out_first = plan.out_first * spread + random.below(3000);
         plan.axes
@@ -193,7 +193,7 @@ fn what_is_stored_as_it_is_wanted_is_copied_anywhere() {
 fn what_is_stored_as_it_is_wanted_is_copied_anywhere_on(gpu: &Gpu) {
     let mut random = Random(8);
     for _ in 0..60 {
-        // Runs that begin and end in the middle of a word too, in one slot and in several.
+        // Some runs begin and end inside a word, in one slot and in several.
         let (count, first) = (2 + random.below(5000), random.below(100));
         let run = Axis {
             count,
@@ -215,7 +215,7 @@ fn what_is_stored_as_it_is_wanted_is_copied_anywhere_on(gpu: &Gpu) {
     }
 }
 
-/// Loads a box into a poisoned buffer: the model's bits in their places, and poison everywhere else.
+/// Loads a box into a poisoned buffer: the model's bits must be in their places, and the poison everywhere else.
 fn check_in_place(
     gpu: &Gpu,
     conversion: &Conversion,
@@ -225,7 +225,7 @@ fn check_in_place(
 ) {
     let output = conversion.output;
     let len = (plan.out_range().end + 5) as usize * output.size_bytes() / 2;
-    // Any bytes do for poison, so long as no result looks like them.
+    // Any bytes will do, as long as no result equals them.
     let poison = upload(gpu, &[len], &vec![f16::from_bits(0xabcd); len]);
     let target = poison.unwrap();
     load_into(gpu, conversion, plan, memory, target.buffer(), options).unwrap();

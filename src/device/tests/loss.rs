@@ -1,9 +1,9 @@
-//! Devices that go away before, during and after a load.
+//! Devices that are lost before, during and after a load.
 
 use super::model::*;
 use super::*;
 
-/// A reader that destroys the device when it has read so many tiles.
+/// A reader that destroys the device after reading a number of tiles.
 struct Destroyer {
     memory: Memory,
     device: wgpu::Device,

@@ -1,10 +1,10 @@
-//! Measurements, for the record.
+//! Measurements, ignored in normal runs.
 
 use super::model::*;
 use super::*;
 use crate::device::staging::{Purpose, Ring};
 
-/// Processor time of all threads, in seconds: unlike the clock it does not count other programs.
+/// Processor time of all threads, in seconds: unlike wall time it does not include other programs.
 fn processor_seconds() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let ticks = stat.rsplit(')').next().unwrap_or_default();
@@ -12,7 +12,7 @@ fn processor_seconds() -> f64 {
     (field(11).unwrap_or(0.0) + field(12).unwrap_or(0.0)) / 100.0
 }
 
-/// Voxels a second of a software adapter, for the record: `cargo test --release -- --ignored --nocapture throughput`.
+/// Voxels per second of a software adapter: `cargo test --release -- --ignored --nocapture throughput`.
 #[test]
 #[ignore = "a measurement"]
 fn throughput() {
@@ -67,8 +67,8 @@ fn throughput() {
     }
 }
 
-/// Voxels a second of the kernels alone, each way of computing:
-/// `cargo test --release -- --ignored --nocapture ways_of_computing`.
+/// Voxels per second of the kernels alone, for each method: `cargo test --release -- --ignored --nocapture
+/// ways_of_computing`.
 #[test]
 #[ignore = "a measurement"]
 fn ways_of_computing() {
@@ -94,7 +94,7 @@ fn ways_of_computing() {
     }
 }
 
-/// Where the time goes: `cargo test --release -- --ignored --nocapture stages`.
+/// The time of each stage: `cargo test --release -- --ignored --nocapture stages`.
 #[test]
 #[ignore = "a measurement"]
 fn stages() {

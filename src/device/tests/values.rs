@@ -1,12 +1,12 @@
-//! Every value of small types, millions of the others, under many scalings.
+//! Every value of small types, and millions of others, with many scalings.
 
 use super::model::*;
 use super::*;
 
-/// The ways of computing that wide types have.
+/// The methods for wide types.
 const COMPUTED: [KernelMethod; 2] = [KernelMethod::Integers, KernelMethod::NativeF64];
 
-/// All values of an 8- or 16-bit type, or this many random ones with every special exponent well represented.
+/// All values of an 8- or 16-bit type, or `count` random ones with many special exponents.
 fn values(dtype: DType, order: ByteOrder, count: usize, random: &mut Random) -> Memory {
     let item = dtype.size_bytes();
     let mut bytes = Vec::new();
@@ -30,7 +30,7 @@ fn values(dtype: DType, order: ByteOrder, count: usize, random: &mut Random) -> 
     }
 }
 
-/// Random bits; of floats, some with exponents near those at which something happens in a narrower type.
+/// Random bits. Some floats have exponents near the limits of a narrower type.
 fn special(dtype: DType, i: u64, random: &mut Random) -> u64 {
     let bits = random.next();
     match (dtype, i % 4) {
@@ -41,7 +41,7 @@ fn special(dtype: DType, i: u64, random: &mut Random) -> u64 {
             let field = (edge + 1023).clamp(0, 2047) as u64;
             let fraction = match kind {
                 1 => bits & 0xf_ffff_ffff_ffff,
-                // Halfway cases of f32 and f16.
+                // Ties of f32 and f16.
                 2 => bits & 0xf_ffff_f000_0000,
                 _ => bits & 0xf_fe00_0000_0000,
             };
@@ -58,13 +58,13 @@ fn special(dtype: DType, i: u64, random: &mut Random) -> u64 {
             };
             (bits & 1 << 31) | field << 23 | fraction
         }
-        // Integers of every length.
+        // Integers with any number of leading zeros.
         (_, 1 | 2) => bits >> random.below(64),
         _ => !(bits >> random.below(64)),
     }
 }
 
-/// Pairs of slope and inter: absent, simple, subnormal, huge, random.
+/// Pairs of slope and intercept: absent, simple, subnormal, huge, random.
 fn scalings(random: &mut Random, some: usize) -> Vec<Scaling> {
     let mut pairs = vec![
         (1.0, 0.0),
@@ -116,7 +116,7 @@ fn a_pipeline_for_every_combination() {
         }
     }
     assert_eq!(made, REAL.len() * 2 * 3 * 2 * 2);
-    // One byte has no order: those share their variants.
+    // Single bytes have no byte order, so both orders share their variants.
     let made = gpu.pipelines().count();
     assert_eq!(made, (REAL.len() * 2 - 2) * 3 * 2 * 2);
 }
@@ -189,7 +189,7 @@ fn ties_and_what_lies_just_beside_them_on(gpu: &Gpu) {
         piece: 4096,
     };
     for (slope, inter) in [
-        // The product lies k / 2^52 of a unit beside the middle of two doubles.
+        // The product is k / 2^52 of a unit beside the middle of two doubles.
         (1.0 + ulp, 0.0),
         (1.0 - ulp / 2.0, 0.0),
         (1.0, ulp / 2.0 * (1.0 + ulp)),
