@@ -1,8 +1,11 @@
 //! The types that voxels are stored in, their byte order, and the types they are given out in.
 
 use std::fmt;
+use std::str::FromStr;
 
 use num_complex::Complex;
+
+use crate::core::error::{Error, Result};
 
 /// A complex number of two `f32`.
 #[expect(non_camel_case_types, reason = "the name in numpy and in the design")]
@@ -14,6 +17,7 @@ pub type c128 = Complex<f64>;
 /// The type of a stored voxel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "each name is its own description")]
+#[non_exhaustive]
 pub enum DType {
     U8,
     I8,
@@ -165,6 +169,22 @@ impl DType {
 impl fmt::Display for DType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
+    }
+}
+
+impl FromStr for DType {
+    type Err = Error;
+
+    /// The type of a name of [`Self::name`].
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Usage`] for any other name.
+    fn from_str(name: &str) -> Result<Self> {
+        let named = Self::ALL.into_iter().find(|dtype| dtype.name() == name);
+        named.ok_or_else(|| {
+            let names = Self::ALL.map(Self::name).join(", ");
+            Error::usage(format_args!("no voxel type is named {name:?}, these are: {names}"))
+        })
     }
 }
 

@@ -90,7 +90,7 @@ impl Load<'_> {
     /// Reads and converts all plans. `after` records what is to be done with a packet when it was converted.
     ///
     /// # Errors
-    /// Those of [`check_convertible`] and of the reader, [`ErrorKind::LimitExceeded`], [`ErrorKind::GpuOutOfMemory`],
+    /// Those of [`check_convertible`] and of the reader, [`ErrorKind::GpuLimit`], [`ErrorKind::GpuOutOfMemory`],
     /// [`ErrorKind::DeviceLost`], [`ErrorKind::Gpu`]; [`ErrorKind::Usage`] for a buffer without `STORAGE`,
     /// [`ErrorKind::Shape`] for one too small.
     pub async fn run<R: TileReader>(

@@ -99,7 +99,7 @@ impl RawVolume {
     /// Room for stored voxels and tables, and the word at which the tables begin.
     ///
     /// # Errors
-    /// [`ErrorKind::LimitExceeded`] when it is above what a shader can bind or count, [`ErrorKind::GpuOutOfMemory`],
+    /// [`ErrorKind::GpuLimit`] when it is above what a shader can bind or count, [`ErrorKind::GpuOutOfMemory`],
     /// [`ErrorKind::DeviceLost`].
     pub(crate) async fn room(
         context: &Context,
@@ -123,7 +123,7 @@ impl RawVolume {
             ("u32 voxel number", counted, u32::MAX.into()),
         ] {
             if needed > allowed {
-                return Err(ErrorKind::LimitExceeded {
+                return Err(ErrorKind::GpuLimit {
                     limit,
                     needed,
                     allowed,

@@ -5,6 +5,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::file_map::FileRole;
 use crate::core::error::{ErrorKind, Result};
 use crate::core::limits::{self, Limits};
 use crate::header::{Header, Note};
@@ -163,7 +164,7 @@ pub(crate) enum Place {
     /// The same where they can be read without inflating all that comes before them; else there is nothing.
     CheapRanges(Vec<Range<u64>>),
     /// All of the file with this key in the file map, if it is there.
-    File(&'static str),
+    File(FileRole),
 }
 
 impl fmt::Debug for More {

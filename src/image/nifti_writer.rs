@@ -174,8 +174,8 @@ impl NiftiWriter {
         if writer.paths.container == Container::Pair {
             let mut file = Output::new(WholeFile::create(&writer.paths.header)?, gzip);
             file.write_all(&leading)
-                .map_err(|error| writer.io(&error))?;
-            writer.header = Some(file.finish().map_err(|error| writer.io(&error))?);
+                .map_err(|error| writer.io(error))?;
+            writer.header = Some(file.finish().map_err(|error| writer.io(error))?);
         } else {
             writer.write_bytes(&leading)?;
         }
@@ -263,7 +263,7 @@ impl NiftiWriter {
             return Err(Error::shape("a file that ends early", missing).at(&image_path));
         }
         let image = self.image.finish();
-        let image = image.map_err(|error| Error::io(&error, 0).at(&image_path))?;
+        let image = image.map_err(|error| Error::io(error, 0).at(&image_path))?;
         // The voxels first: a header is never there without them.
         image.finish(&image_path)?;
         match self.header {
@@ -274,10 +274,10 @@ impl NiftiWriter {
 
     fn write_bytes(&mut self, bytes: &[u8]) -> Result<()> {
         let written = self.image.write_all(bytes);
-        written.map_err(|error| self.io(&error))
+        written.map_err(|error| self.io(error))
     }
 
-    fn io(&self, error: &std::io::Error) -> Error {
+    fn io(&self, error: std::io::Error) -> Error {
         Error::io(error, 0).at(&self.paths.image)
     }
 }

@@ -207,7 +207,8 @@ impl<T: Float> AtHand<T> {
                 let mut values = Buffer::<T>::zeroed(voxels)?;
                 for t in 0..frames {
                     let frame = values.as_mut_slice()?;
-                    proxy.slice_into(&Index::new().ellipsis().at(t as i64), frame)?;
+                    let index = Index::new().ellipsis().at(t as i64);
+                    proxy.sliced(index)?.read_into(frame)?;
                     over_time.take(frame)?;
                 }
                 proxy.check_end_if_whole()?;

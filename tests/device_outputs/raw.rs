@@ -196,7 +196,7 @@ fn volumes_that_cannot_be_raw() {
         let complex = kind(spec(DType::C64, 3));
         assert!(matches!(complex, ErrorKind::DType { .. }), "{complex:?}");
         if device.name == "tiny limits" {
-            let expected = ErrorKind::LimitExceeded {
+            let expected = ErrorKind::GpuLimit {
                 limit: "max_storage_buffer_binding_size",
                 needed: (64 << 10) + 8,
                 allowed: 64 << 10,

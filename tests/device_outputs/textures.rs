@@ -290,7 +290,7 @@ fn textures_that_cannot_be() {
         let side = gpu.limits().max_texture_dimension_3d as usize + 1;
         let (proxy, spec) = volume(DType::U8, &[2, side, 1], Scaling::none(), 35);
         let long = kind(&image_of(proxy, spec), &TextureOptions::default());
-        let expected = ErrorKind::LimitExceeded {
+        let expected = ErrorKind::GpuLimit {
             limit: "max_texture_dimension_3d",
             needed: side as u64,
             allowed: side as u64 - 1,

@@ -289,7 +289,7 @@ fn frames_above_the_limits_are_refused() {
     let (device, queue) = pollster::block_on(request).expect("a device");
     let gpu = Gpu::from_device(&device, &queue);
     let error = image.stream::<f32>(&gpu, StreamOptions::new()).err();
-    let limit = ErrorKind::LimitExceeded {
+    let limit = ErrorKind::GpuLimit {
         limit: "max_buffer_size",
         needed: 32 << 20,
         allowed: 16 << 20,

@@ -40,7 +40,7 @@ fn refusals_are_typed_on(gpu: &Gpu) {
     );
     assert_eq!(
         too_large.unwrap_err().kind(),
-        &ErrorKind::LimitExceeded {
+        &ErrorKind::GpuLimit {
             limit: "max_buffer_size",
             needed: 1_200_000,
             allowed: 1 << 20
@@ -207,7 +207,7 @@ fn random_boxes_and_refusals(gpu: &Gpu) {
     let large = DeviceArray::<f64>::zeroed(gpu, &[usize::MAX, 3]);
     assert!(matches!(
         large.unwrap_err().kind(),
-        ErrorKind::LimitExceeded { .. }
+        ErrorKind::GpuLimit { .. }
     ));
     super::boxes::random_boxes(gpu, 31, 10);
 }
