@@ -32,7 +32,7 @@ mod ticker;
 mod timer;
 mod trial;
 
-pub use crate::read::trace::Trace;
+pub use crate::read::trace::{StageTime, Trace};
 pub use array::DeviceArray;
 pub use choice::{KernelChoice, KernelRate, KernelReport};
 pub use gpu::{AdapterDescription, Gpu};

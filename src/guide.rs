@@ -114,7 +114,7 @@
 //! ```
 //!
 //! Frames too large as well? [`slicer`](crate::DataobjImage::slicer) gives an image of some layers, which streams like
-//! any other: `series.slicer(&"[:, :, 10:20]".parse()?)?.frames::<f64>(..)`. On a device
+//! any other: `series.slicer("[:, :, 10:20]")?.frames::<f64>(..)`. On a device
 //! [`stream`](crate::DataobjImage::stream) is what `frames` is on the host, and
 //! [`temporal_statistics_gpu`](crate::DataobjImage::temporal_statistics_gpu) gives the bits of the CPU.
 //!
@@ -136,11 +136,11 @@
 //! | `img.get_fdata()[0, 0, 0] = 99` | [`fdata_mut::<f64>()?[[0, 0, 0]] = 99.0`](crate::DataobjImage::fdata_mut) |
 //! | `img.in_memory`, `img.uncache()` | [`in_memory()`](crate::DataobjImage::in_memory), [`uncache()`](crate::DataobjImage::uncache) |
 //! | `np.asarray(img.dataobj)` | [`dataobj().native()?`](crate::Dataobj::native) |
-//! | `img.dataobj[..., 30]` | [`dataobj().slice::<f64>(&"[..., 30]".parse()?)?`](crate::Dataobj::slice) |
+//! | `img.dataobj[..., 30]` | [`dataobj().slice::<f64>("[..., 30]")?`](crate::Dataobj::slice) |
 //! | `img.dataobj.get_unscaled()` | [`dataobj().unscaled()?`](crate::Dataobj::unscaled) |
 //! | `img.dataobj.slope`, `.inter` | [`header().scaling`](crate::Scaling)`.slope()`, `.inter()` |
 //! | `nib.is_proxy(img.dataobj)` | [`dataobj().is_proxy()`](crate::Dataobj::is_proxy) |
-//! | `img.slicer[:, :, 10:20]` | [`slicer(&"[:, :, 10:20]".parse()?)?`](crate::DataobjImage::slicer), which stays lazy |
+//! | `img.slicer[:, :, 10:20]` | [`slicer("[:, :, 10:20]")?`](crate::DataobjImage::slicer), which stays lazy |
 //! | `for t in range(n): img.dataobj[..., t]` | [`frames::<f64>(FrameOptions::new())?`](crate::DataobjImage::frames) |
 //! | `nib.as_closest_canonical(img)` | [`as_closest_canonical()?`](crate::DataobjImage::as_closest_canonical), which stays lazy |
 //! | `nib.aff2axcodes(affine)` | [`Orientation::of(&affine)?.codes()`](crate::Orientation::codes) |
@@ -164,7 +164,7 @@
 //!
 //! assert_eq!(image.header().dtype, DType::I16);
 //! assert_eq!(Orientation::of(&affine)?.codes(), ['L', 'A', 'S'].map(Some));
-//! assert_eq!(image.dataobj().slice::<f64>(&"[1, :, 0]".parse()?)?.as_slice(), [1.0, 5.0, 9.0]);
+//! assert_eq!(image.dataobj().slice::<f64>("[1, :, 0]")?.as_slice(), [1.0, 5.0, 9.0]);
 //!
 //! let canonical = image.as_closest_canonical()?;
 //! let values = canonical.get_fdata::<f64>(Caching::Fill)?;

@@ -37,6 +37,7 @@ pub type Extra = BTreeMap<String, String>;
 
 /// Whether a computed array is kept by the image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Caching {
     /// It is, in place of one of another type.
     #[default]

@@ -6,7 +6,7 @@
 //! nibabel.
 //!
 #![doc = include_str!("../README.md")]
-#![warn(missing_docs)]
+#![warn(missing_docs, missing_debug_implementations)]
 #![cfg_attr(
     target_family = "wasm",
     allow(
@@ -57,8 +57,8 @@ pub use convert::texel::{Fidelity, Texels, Window};
 #[cfg(feature = "gpu")]
 pub use device::{
     AdapterDescription, BufferTarget, DeviceArray, Gpu, HostTexels, KernelChoice, KernelMethod,
-    KernelRate, KernelReport, RawVolume, ShaderNames, StagingOptions, Texture3d, TextureOptions,
-    Trace, TracedLoad,
+    KernelRate, KernelReport, RawVolume, ShaderNames, StageTime, StagingOptions, Texture3d,
+    TextureOptions, Trace, TracedLoad,
 };
 pub use format::file_map::{FileHolder, FileMap, FileRole};
 pub use header::{Header, Layout, Note};

@@ -222,7 +222,6 @@ macro_rules! stored_array {
         /// An array of any of the stored types, in native byte order, column-major.
         #[derive(Debug, Clone, PartialEq)]
         #[expect(missing_docs, reason = "each name is its own description")]
-        #[non_exhaustive]
         pub enum StoredArray { $($variant(HostArray<$type>)),* }
 
         $(impl Element for $type {

@@ -17,7 +17,6 @@ pub type c128 = Complex<f64>;
 /// The type of a stored voxel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[expect(missing_docs, reason = "each name is its own description")]
-#[non_exhaustive]
 pub enum DType {
     U8,
     I8,
@@ -183,7 +182,9 @@ impl FromStr for DType {
         let named = Self::ALL.into_iter().find(|dtype| dtype.name() == name);
         named.ok_or_else(|| {
             let names = Self::ALL.map(Self::name).join(", ");
-            Error::usage(format_args!("no voxel type is named {name:?}, these are: {names}"))
+            Error::usage(format_args!(
+                "no voxel type is named {name:?}, these are: {names}"
+            ))
         })
     }
 }

@@ -9,6 +9,7 @@ use crate::core::error::{ErrorKind, Result};
 /// can hold, is refused before memory is asked for, as are 65 536 empty gzip members in a row and, on whole
 /// reads, more inflated bytes after the voxels than the voxels are (and 256 MiB).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
 pub struct Limits {
     pub(crate) output: Option<u64>,
     pub(crate) header: u64,

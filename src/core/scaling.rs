@@ -51,6 +51,7 @@ impl Factor {
 
 /// One step of scaling.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub enum Step {
     /// Limits the value to `lo..=hi`; a NaN stays.
     Clip {
@@ -94,6 +95,7 @@ pub(crate) fn tables(steps: &[Step]) -> impl Iterator<Item = &Arc<[f64]>> {
 
 /// In which precision the steps are done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Arithmetic {
     /// f64 for everything.
     #[default]

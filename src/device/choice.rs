@@ -21,6 +21,7 @@ const MIN_ADVANTAGE: f64 = 1.15;
 
 /// How the way of computing is chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum KernelChoice {
     /// The one that [`crate::Gpu::kernel_rates`] found to be the fastest for a class of conversions, where it was asked.
     /// Else, for 8- and 16-bit stored types, a table once that many voxels were loaded that it pays, if it passes a
@@ -33,6 +34,7 @@ pub enum KernelChoice {
 
 /// How one way of computing did on a device.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct KernelRate {
     /// The way.
     pub method: KernelMethod,
@@ -42,6 +44,7 @@ pub struct KernelRate {
 
 /// How the ways of computing did on a device, and which one is taken.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct KernelReport {
     /// The one that loads take from now on, unless [`KernelChoice::Only`] says otherwise.
     pub chosen: KernelMethod,

@@ -75,8 +75,8 @@ impl RawVolume {
     /// # fn main() -> voxload::Result<()> {
     /// use voxload::{Gpu, ShaderNames};
     /// let (gpu, image) = (Gpu::new()?, voxload::load("t1.nii.gz")?);
-    /// let raw = image.raw_on_gpu(&gpu)?;
-    /// let shader = raw.wgsl(&ShaderNames::default()) + "
+    /// let raw = image.dataobj().raw_on_gpu(&gpu)?;
+    /// let shader = raw.wgsl(&ShaderNames::new()) + "
     ///     @group(0) @binding(1) var<storage, read_write> out: array<f32>;
     ///     @compute @workgroup_size(64) fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     ///         out[id.x] = max(load_voxel(id.x), 0.0);

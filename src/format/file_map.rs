@@ -10,6 +10,7 @@ use crate::source::ByteSource;
 /// One file of an image: a name, or bytes of the caller's, and where in them the file begins.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
+#[must_use]
 pub struct FileHolder {
     /// The file's path, where it has one.
     pub filename: Option<PathBuf>,
@@ -34,6 +35,12 @@ impl FileHolder {
             source: Some(source),
             ..Self::default()
         }
+    }
+
+    /// The same under this name, which says what the bytes are (by its ending) and is in errors.
+    pub fn named(mut self, filename: impl Into<PathBuf>) -> Self {
+        self.filename = Some(filename.into());
+        self
     }
 
     /// The same, beginning at this byte.

@@ -117,14 +117,11 @@ impl DataobjImage {
         if options.keep_scaling {
             let stored = self.dataobj.dtype();
             let scaling = &self.dataobj.spec().scaling;
-            let slope_inter =
-                kept_slope_inter(scaling, version_of(&self.header))
-                    .filter(|_| to == stored)
-                    .ok_or_else(|| {
-                        Error::unsupported(format!(
-                            "keeping the scaling of {stored} voxels as {to}"
-                        ))
-                    })?;
+            let slope_inter = kept_slope_inter(scaling, version_of(&self.header))
+                .filter(|_| to == stored)
+                .ok_or_else(|| {
+                    Error::unsupported(format!("keeping the scaling of {stored} voxels as {to}"))
+                })?;
             return Ok(SavePlan {
                 storing: Storing::choose(stored, to, &Range::EMPTY)?,
                 slope_inter,

@@ -25,6 +25,7 @@ pub(crate) const RUN: u64 = 1 << 26;
 
 /// What is to be found out.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[must_use]
 pub struct StatisticsOptions {
     bins: Option<usize>,
     window: Option<(f64, f64)>,
@@ -56,6 +57,7 @@ impl StatisticsOptions {
 /// are summed in f64 from differences within blocks of 16384 values: the relative error is below 1e-10 of the spread
 /// for any number of values below 2^40. The CPU and every GPU add in the same order, so all give the same bits.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Statistics {
     /// Finite values.
     pub count: u64,

@@ -53,6 +53,7 @@ pub enum IndexItem {
 /// # Ok(()) }
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[must_use]
 pub struct Index {
     items: Vec<IndexItem>,
     /// ndarray slices first and reverses afterwards; numpy walks backwards from the start.

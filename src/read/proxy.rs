@@ -35,6 +35,7 @@ const SLAB: u64 = 1 << 20;
 /// assert_eq!(spec.shape, [64, 64, 30]);
 /// ```
 #[derive(Debug, Clone, PartialEq)]
+#[must_use]
 #[non_exhaustive]
 pub struct ProxySpec {
     /// Voxels along each axis.
@@ -54,7 +55,6 @@ pub struct ProxySpec {
 impl ProxySpec {
     /// Voxels of this type along each axis: unscaled, in the machine's byte order, the first axis fastest, from the first
     /// byte on.
-    #[must_use]
     pub fn new(shape: &[usize], dtype: DType) -> Self {
         Self {
             shape: shape.to_vec(),
@@ -67,28 +67,24 @@ impl ProxySpec {
     }
 
     /// The same in this byte order.
-    #[must_use]
     pub fn byte_order(mut self, byte_order: ByteOrder) -> Self {
         self.byte_order = byte_order;
         self
     }
 
     /// The same with this axis stored fastest.
-    #[must_use]
     pub fn layout(mut self, layout: Layout) -> Self {
         self.layout = layout;
         self
     }
 
     /// The same from this byte of the source on.
-    #[must_use]
     pub fn offset(mut self, bytes: u64) -> Self {
         self.offset = bytes;
         self
     }
 
     /// The same, scaled like this.
-    #[must_use]
     pub fn scaling(mut self, scaling: Scaling) -> Self {
         self.scaling = scaling;
         self
@@ -201,7 +197,6 @@ impl ArrayProxy {
     }
 
     /// What is known of the stored voxels: type, byte order, offset, scaling, and the shape of all of them.
-    #[must_use]
     pub fn spec(&self) -> &ProxySpec {
         &self.spec
     }

@@ -295,11 +295,11 @@ fn frames_above_the_limits_are_refused() {
         allowed: 16 << 20,
     };
     assert_eq!(error.as_ref().map(voxload::Error::kind), Some(&limit));
-    let large = StreamOptions::new().staging(StagingOptions {
-        slots: 2,
-        slot_bytes: 1 << 30,
-        workers: 1,
-    });
+    let staging = StagingOptions::new()
+        .slots(2)
+        .slot_bytes(1 << 30)
+        .workers(1);
+    let large = StreamOptions::new().staging(staging);
     let stream = image.stream::<f16>(&gpu, large).expect("this one fits");
     assert_eq!(stream.filter(Result::is_ok).count(), 1);
 }

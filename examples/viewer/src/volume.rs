@@ -128,7 +128,7 @@ pub fn robust_window(image: &DataobjImage) -> Outcome<[f32; 2]> {
 }
 
 fn window_of(histogram: &Histogram) -> Option<[f32; 2]> {
-    let Histogram { edges, counts } = histogram;
+    let Histogram { edges, counts, .. } = histogram;
     let all: u64 = counts.iter().sum();
     let background = counts.first().copied()?;
     let foreground = all - background;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task;
 
 use super::texture_target::TextureTarget;
-use crate::convert::texel::Texels;
+use crate::convert::texel::{Fidelity, Texels};
 use crate::core::array::{Buffer, HostArray};
 #[cfg(doc)]
 use crate::core::error::ErrorKind;
@@ -82,7 +82,7 @@ pub(super) struct Arrived {
     pub block: usize,
     pub placement: Placement,
     /// Whether its texels give back all values; known of textures only.
-    pub exact: Option<bool>,
+    pub fidelity: Option<Fidelity>,
 }
 
 /// A placement that is free again.
@@ -249,7 +249,9 @@ impl Placements {
     ) -> Frame<T> {
         self.held += 1;
         let Arrived {
-            placement, exact, ..
+            placement,
+            fidelity,
+            ..
         } = arrived;
         let mut shape = self.shape.clone();
         if let Some(last) = shape.last_mut().filter(|_| blocked) {
@@ -262,7 +264,7 @@ impl Placements {
             frames,
             shape,
             array,
-            exact,
+            fidelity,
             texture: (self.texture.as_ref()).map(|target| target.texture.clone()),
             placement,
             dropped: Arc::clone(&self.dropped),
@@ -324,7 +326,7 @@ pub struct Frame<T: Float> {
     placement: Placement,
     array: Option<DeviceArray<T>>,
     texture: Option<wgpu::Texture>,
-    exact: Option<bool>,
+    fidelity: Option<Fidelity>,
     dropped: Arc<Mailbox<Free>>,
 }
 
@@ -374,8 +376,8 @@ impl<T: Float> Frame<T> {
     }
 
     /// Whether the texels give back all values, as [`crate::Texture3d::exact`] says; known of textures only.
-    pub fn exact(&self) -> Option<bool> {
-        self.exact
+    pub fn fidelity(&self) -> Option<Fidelity> {
+        self.fidelity
     }
 
     /// Waits for the device and copies the values to the host.
