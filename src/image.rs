@@ -155,11 +155,6 @@ impl DataobjImage {
         self
     }
 
-    /// The budget within which computed values are kept.
-    pub fn budget(&self) -> Budget {
-        self.cache().budget().clone()
-    }
-
     /// Voxels along each axis.
     pub fn shape(&self) -> &[usize] {
         self.dataobj.shape()

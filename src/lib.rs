@@ -1,10 +1,3 @@
-//! Loads medical and scientific volumes the way nibabel's `DataobjImage` does: an image is a header plus a lazy array
-//! proxy, `get_fdata` gives scaled floats and keeps them, `uncache` lets go. The same values, to the bit, in host memory
-//! and in wgpu buffers.
-//!
-//! [`guide`] shows it in a wgpu renderer and with a series larger than memory, and has a table for those who come from
-//! nibabel.
-//!
 #![doc = include_str!("../README.md")]
 #![warn(missing_docs, missing_debug_implementations)]
 #![cfg_attr(

@@ -24,6 +24,9 @@ use crate::source::{ByteSource, Source, truncated};
 /// Voxels of a slab of [`ArrayProxy::for_each_slab`].
 const SLAB: u64 = 1 << 20;
 
+/// Values of an array that one thread casts at a time.
+const PIECE: usize = 1 << 16;
+
 /// What a proxy needs to know of stored voxels; later edits of a header do not reach it.
 ///
 /// ```
@@ -645,9 +648,14 @@ impl<T: Element> From<HostArray<T>> for ArrayProxy {
 /// 64-bit integers to f32 in one rounding, where [`ArrayProxy::rounds_once`] says so.
 fn round_once<T: Element>(array: &StoredArray, out: &mut [T]) {
     fn each<I: Element>(from: &HostArray<I>, out: &mut [f32], round: impl Fn(I) -> f32 + Sync) {
-        out.par_iter_mut()
-            .zip(from.as_slice())
-            .for_each(|(out, &value)| *out = round(value));
+        let pieces = out
+            .par_chunks_mut(PIECE)
+            .zip(from.as_slice().par_chunks(PIECE));
+        pieces.for_each(|(out, values)| {
+            for (out, &value) in out.iter_mut().zip(values) {
+                *out = round(value);
+            }
+        });
     }
     let out = bytemuck::cast_slice_mut(out);
     match array {

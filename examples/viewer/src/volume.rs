@@ -82,7 +82,7 @@ fn luminance(image: DataobjImage, remarks: &mut Vec<String>) -> Outcome<DataobjI
 /// Missing axes are of length 1; of axes behind the fourth the first position is taken.
 fn with_three_axes(mut image: DataobjImage) -> Outcome<DataobjImage> {
     while image.ndim() < 3 {
-        image = image.slicer(&Index::new().ellipsis().new_axis())?;
+        image = image.slicer(Index::new().ellipsis().new_axis())?;
     }
     if image.ndim() > 4 {
         let frames = Index::new().all().all().all().all();
@@ -103,7 +103,7 @@ fn thinned(image: DataobjImage, most: usize, remarks: &mut Vec<String>) -> Outco
     remarks.push(format!(
         "sides above {most} voxels: every {steps:?}th is shown"
     ));
-    Ok(image.slicer(&every(&steps))?)
+    Ok(image.slicer(every(&steps))?)
 }
 
 fn spatial(image: &DataobjImage) -> impl Iterator<Item = usize> + '_ {
