@@ -148,7 +148,7 @@ fn medians<const N: usize>(work: [&dyn Fn() -> f64; N]) -> [f64; N] {
 /// Seconds to stream the file in order through a source, in pieces of the size of a staging slot, as for a device.
 fn pieces(subject: &Subject) -> f64 {
     let image = subject.open(false);
-    let proxy = image.proxy().expect("a file");
+    let proxy = image.dataobj();
     let frames = subject.frames;
     let start = Instant::now();
     for t in 0..frames {

@@ -47,11 +47,9 @@ fn open(criterion: &mut Criterion, folder: &Path, series: &Path) {
     let bytes = std::fs::read(series).expect("the series");
     let gz = folder.join("open.nii.gz");
     std::fs::write(&gz, packed(&bytes)).expect("room");
-    let mut image = voxload::load(series).expect("a volume");
+    let image = voxload::load(series).expect("a volume");
     let pair = folder.join("open.img");
-    image
-        .save(&pair, &SaveOptions::new())
-        .expect("room for a pair");
+    voxload::save(&image, &pair, &SaveOptions::new()).expect("room for a pair");
     for (format, path) in [("nii", series), ("nii.gz", &gz), ("hdr+img", &pair)] {
         group.bench_function(id(format!("format={format}")), |b| {
             b.iter(|| voxload::load(path).expect("a volume"));

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput};
 use phantom::Phantom;
-use voxload::{DType, DataobjImage, FrameOptions, Gpu, Index, StagingOptions, StreamOptions};
+use voxload::{DType, DataobjImage, FrameOptions, Gpu, StageTime, StagingOptions, StreamOptions};
 
 const SHAPE: [usize; 4] = [128, 128, 64, 24];
 const STORED_BYTES: usize = 2 * SHAPE[0] * SHAPE[1] * SHAPE[2] * SHAPE[3];
@@ -135,16 +135,18 @@ fn overlap(path: &Path, gpu: &Gpu) {
             let staging = StagingOptions::default();
             // A new image each time, because the first read of an image makes an index that the next one would use.
             let image = voxload::load(path).expect("a volume");
-            let proxy = image.proxy().expect("a file");
-            let loaded = proxy.slice_gpu_traced::<f32>(gpu, &Index::new(), &staging);
-            loaded.expect("it loads").1
+            let proxy = image.dataobj();
+            let loaded = gpu.traced_load::<f32>(proxy, &staging);
+            loaded.expect("it loads").trace
         })
         .collect();
     runs.sort_by_key(|trace| trace.wall);
     let Some(trace) = runs.get(RUNS / 2) else {
         return;
     };
-    let (stage, busy) = trace.slowest();
+    let StageTime {
+        name: stage, busy, ..
+    } = trace.slowest();
     println!("gz to a device buffer: {trace:?}");
     println!(
         "  whole / slowest stage ({stage}) = {:.2} (promised: at most 1.2)",

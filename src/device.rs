@@ -32,12 +32,13 @@ mod ticker;
 mod timer;
 mod trial;
 
-pub use crate::read::trace::Trace;
+pub use crate::read::trace::{StageTime, Trace};
 pub use array::DeviceArray;
 pub use choice::{KernelChoice, KernelRate, KernelReport};
 pub use gpu::{AdapterDescription, Gpu};
 pub use kernel::KernelMethod;
+pub use proxy::TracedLoad;
 pub use raw::{RawVolume, ShaderNames};
 pub use staging::StagingOptions;
 pub use target::BufferTarget;
-pub use texture::{Texture3d, TextureOptions};
+pub use texture::{HostTexels, Texture3d, TextureOptions};

@@ -27,6 +27,7 @@ pub enum Layout {
 
 /// A fault in a header that was repaired when it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Note {
     /// The field, as the format names it.
     pub field: &'static str,
@@ -40,8 +41,12 @@ impl fmt::Display for Note {
     }
 }
 
-/// What is known of a volume independently of its format, and the format's own fields.
+/// The facts of a volume that do not depend on its format, and the format's own fields.
+///
+/// Edits of an image's header ([`crate::DataobjImage::header_mut`]) say how it is saved and where it is in space; what is read
+/// of the voxels stays what it was.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Header {
     /// The format of the file.
     pub format: Format,
@@ -67,6 +72,23 @@ pub struct Header {
 }
 
 impl Header {
+    /// The header of voxels of no file: of this type, unscaled, without an affine, the zooms 1.
+    #[must_use]
+    pub fn new(shape: &[usize], dtype: DType) -> Self {
+        Self {
+            format: Format::Array,
+            shape: shape.to_vec(),
+            dtype,
+            byte_order: ByteOrder::NATIVE,
+            layout: Layout::FirstFastest,
+            data_offset: 0,
+            scaling: Scaling::none(),
+            affine: None,
+            zooms: vec![1.0; shape.len()],
+            fields: Fields::None,
+        }
+    }
+
     /// Number of voxels.
     ///
     /// # Errors

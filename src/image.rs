@@ -1,7 +1,6 @@
 //! The image: voxels, header, files, and the values that were computed and kept.
 
 pub(crate) mod cache;
-pub(crate) mod dataobj;
 #[cfg(feature = "gpu")]
 mod device;
 pub(crate) mod fdata;
@@ -10,7 +9,7 @@ pub(crate) mod nifti_writer;
 mod open;
 mod orient;
 mod output;
-mod save;
+pub(crate) mod save;
 pub(crate) mod statistics;
 mod stream;
 #[cfg(feature = "gpu")]
@@ -24,16 +23,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::core::affine::Affine;
 use crate::core::array::StoredArray;
-use crate::core::dtype::ByteOrder;
 use crate::core::error::{Error, Result};
 use crate::core::options::LoadOptions;
-use crate::core::scaling::Scaling;
 use crate::format::file_map::FileMap;
-use crate::format::{Fields, Format};
-use crate::header::{Header, Layout, Note};
+use crate::header::{Header, Note};
 use crate::image::cache::Cache;
 use crate::image::cache::budget::Budget;
-use crate::image::dataobj::Dataobj;
 use crate::read::proxy::ArrayProxy;
 use crate::source::memory::MemorySource;
 
@@ -42,6 +37,7 @@ pub type Extra = BTreeMap<String, String>;
 
 /// Whether a computed array is kept by the image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Caching {
     /// It is, in place of one of another type.
     #[default]
@@ -53,9 +49,8 @@ pub enum Caching {
 /// An image: a header, and voxels that are read when they are asked for.
 #[derive(Debug)]
 pub struct DataobjImage {
-    dataobj: Dataobj,
+    dataobj: ArrayProxy,
     header: Header,
-    affine: Option<Affine>,
     extra: Extra,
     file_map: FileMap,
     notes: Vec<Note>,
@@ -111,7 +106,7 @@ impl DataobjImage {
         let mut bytes = Vec::new();
         stream
             .read_to_end(&mut bytes)
-            .map_err(|error| Error::io(&error, bytes.len() as u64))?;
+            .map_err(|error| Error::io(error, bytes.len() as u64))?;
         Self::from_bytes(bytes)
     }
 
@@ -121,39 +116,30 @@ impl DataobjImage {
     /// [`crate::ErrorKind::Header`] when the array's bytes do not fit in 63 bits.
     pub fn from_array(array: impl Into<StoredArray>, affine: Option<Affine>) -> Result<Self> {
         let array = array.into();
-        let header = Header {
-            format: Format::Array,
-            shape: array.shape().to_vec(),
-            dtype: array.dtype(),
-            byte_order: ByteOrder::NATIVE,
-            layout: Layout::FirstFastest,
-            data_offset: 0,
-            scaling: Scaling::none(),
-            affine,
-            zooms: zooms(array.ndim(), affine.as_ref()),
-            fields: Fields::None,
-        };
-        Self::new(Dataobj::Array(array), header, Extra::new(), FileMap::new())
+        let mut header = Header::new(array.shape(), array.dtype());
+        header.affine = affine;
+        header.zooms = zooms(array.ndim(), affine.as_ref());
+        Self::new(array, header, Extra::new(), FileMap::new())
     }
 
-    /// An image of its parts, as nibabel's constructor. The header is the image's own from here on, and its shape
-    /// becomes that of the data.
+    /// An image of its parts, as nibabel's constructor: a proxy or an array, and a header, which is the image's own from here
+    /// on, and whose shape becomes that of the data.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Header`] when the shape's bytes do not fit in 63 bits.
     pub fn new(
-        dataobj: Dataobj,
+        dataobj: impl Into<ArrayProxy>,
         mut header: Header,
         extra: Extra,
         file_map: FileMap,
     ) -> Result<Self> {
+        let dataobj = dataobj.into();
         if header.shape != dataobj.shape() {
             header.shape = dataobj.shape().to_vec();
             header.zooms.resize(header.shape.len(), 1.0);
         }
         header.data_bytes()?;
         Ok(Self {
-            affine: header.affine,
             dataobj,
             header,
             extra,
@@ -169,11 +155,6 @@ impl DataobjImage {
         self
     }
 
-    /// The budget within which computed values are kept.
-    pub fn budget(&self) -> Budget {
-        self.cache().budget().clone()
-    }
-
     /// Voxels along each axis.
     pub fn shape(&self) -> &[usize] {
         self.dataobj.shape()
@@ -181,17 +162,12 @@ impl DataobjImage {
 
     /// Number of axes.
     pub fn ndim(&self) -> usize {
-        self.dataobj.ndim()
+        self.shape().len()
     }
 
-    /// The voxels: a proxy of a file, or an array.
-    pub fn dataobj(&self) -> &Dataobj {
+    /// The voxels: of a file, read on demand, or of an array ([`ArrayProxy::as_array`]).
+    pub fn dataobj(&self) -> &ArrayProxy {
         &self.dataobj
-    }
-
-    /// The proxy of an image of a file.
-    pub fn proxy(&self) -> Option<&ArrayProxy> {
-        self.dataobj.as_proxy()
     }
 
     /// The header. Its offset and scaling are those of the file.
@@ -204,9 +180,9 @@ impl DataobjImage {
         &mut self.header
     }
 
-    /// Voxel index to millimetres (RAS+), where there is one.
+    /// Voxel index to millimetres (RAS+), where there is one: the header's.
     pub fn affine(&self) -> Option<&Affine> {
-        self.affine.as_ref()
+        self.header.affine.as_ref()
     }
 
     /// What the caller keeps with the image.
@@ -227,7 +203,7 @@ impl DataobjImage {
     /// Header faults that were repaired on reading, and what a whole read found behind a gzip stream.
     pub fn notes(&self) -> Vec<Note> {
         let mut notes = self.notes.clone();
-        let trailing = self.proxy().map_or(0, |proxy| proxy.source().trailing());
+        let trailing = self.dataobj.source().trailing();
         if trailing > 0 {
             notes.push(Note {
                 field: "gzip",

@@ -25,6 +25,7 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::core::array::StoredArray;
 use crate::core::error::{Error, ErrorKind, Result};
 use crate::core::limits;
 use file::FileSource;
@@ -95,6 +96,8 @@ pub(crate) enum Source {
     Mapped(Arc<MmapSource>),
     File(Arc<FileSource>),
     Memory(MemorySource),
+    /// The elements of an array, in native byte order.
+    Array(StoredArray),
     Gzip(Arc<GzipSource>),
     Custom(Arc<dyn ByteSource>),
     /// The voxels' file was missing when the header was read; reading voxels is an error.
@@ -109,7 +112,7 @@ pub(crate) struct Session<'a> {
 enum Reader<'a> {
     Mapped(&'a MmapSource, MapGuard),
     File(&'a FileSource, Arc<File>),
-    Memory(&'a MemorySource),
+    Memory(&'a [u8]),
     Other(&'a dyn ByteSource),
 }
 
@@ -122,7 +125,8 @@ impl Source {
         let reader = match self {
             Self::Mapped(source) => Reader::Mapped(source, source.begin()?),
             Self::File(source) => Reader::File(source, source.begin()?),
-            Self::Memory(source) => Reader::Memory(source),
+            Self::Memory(source) => Reader::Memory(source.bytes()),
+            Self::Array(array) => Reader::Memory(array.as_bytes()),
             Self::Gzip(source) => Reader::Other(source.as_ref()),
             Self::Custom(source) => Reader::Other(source.as_ref()),
             Self::Missing(path) => return Err(Error::from(ErrorKind::NotFound).at(path)),
@@ -145,6 +149,7 @@ impl Source {
             Self::Mapped(source) => Ok(Some(source.len())),
             Self::File(source) => source.len(),
             Self::Memory(source) => source.len(),
+            Self::Array(array) => Ok(Some(array.as_bytes().len() as u64)),
             Self::Gzip(source) => source.len(),
             Self::Custom(source) => source.len(),
             Self::Missing(path) => Err(Error::from(ErrorKind::NotFound).at(path)),
@@ -158,7 +163,7 @@ impl Source {
             Self::File(source) => Some(source.path()),
             Self::Gzip(source) => source.path(),
             Self::Missing(path) => Some(path),
-            Self::Memory(_) | Self::Custom(_) => None,
+            Self::Memory(_) | Self::Array(_) | Self::Custom(_) => None,
         }
     }
 
@@ -169,7 +174,7 @@ impl Source {
             Self::Mapped(source) => source.release(),
             Self::File(source) => source.release(),
             Self::Gzip(source) => source.release(),
-            Self::Memory(_) | Self::Custom(_) | Self::Missing(_) => {}
+            Self::Memory(_) | Self::Array(_) | Self::Custom(_) | Self::Missing(_) => {}
         }
     }
 
@@ -259,7 +264,7 @@ impl Session<'_> {
     pub fn bytes(&self) -> Option<&[u8]> {
         match &self.reader {
             Reader::Mapped(_, guard) => Some(guard.bytes()),
-            Reader::Memory(source) => Some(source.bytes()),
+            Reader::Memory(bytes) => Some(bytes),
             _ => None,
         }
     }
@@ -267,7 +272,7 @@ impl Session<'_> {
     pub fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
         match &self.reader {
             Reader::Mapped(_, guard) => memory::copy(guard.bytes(), offset, buffer),
-            Reader::Memory(source) => source.read_at(offset, buffer),
+            Reader::Memory(bytes) => memory::copy(bytes, offset, buffer),
             Reader::File(source, file) => source.read_open(file, offset, buffer),
             Reader::Other(source) => source.read_at(offset, buffer),
         }

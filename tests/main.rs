@@ -29,6 +29,7 @@ mod small_devices;
 mod statistics;
 mod streams;
 mod support;
+mod surface;
 mod unsafe_code;
 mod values_page;
 mod writing;

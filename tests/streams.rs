@@ -64,13 +64,12 @@ pub fn items<T: Float>(
 /// Staging slots that are smaller than most frames of the tests.
 #[cfg(feature = "gpu")]
 fn small_slots(options: FrameOptions) -> StreamOptions {
-    StreamOptions::new()
-        .frames(options)
-        .staging(StagingOptions {
-            slots: 3,
-            slot_bytes: 16 << 10,
-            workers: 1,
-        })
+    StreamOptions::new().frames(options).staging(
+        StagingOptions::new()
+            .slots(3)
+            .slot_bytes(16 << 10)
+            .workers(1),
+    )
 }
 
 #[cfg(feature = "gpu")]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 use half::f16;
-use voxload::{ArrayProxy, DType, DataobjImage, Float, Index, SaveOptions};
+use voxload::{DType, DataobjImage, Float, Index, SaveOptions};
 
 use crate::loading::Loading;
 use crate::output::ArrayFile;
@@ -79,7 +79,7 @@ pub fn run(args: &Args) -> CommandResult {
     let working = spinner("converting");
     match file {
         Some(file) => to_array(&image, &index, args, &file)?,
-        None => to_nifti(&mut image, args)?,
+        None => to_nifti(&image, args)?,
     }
     working.finish_and_clear();
     // Printed at the end, because a whole read of a gzip file may add notes.
@@ -99,27 +99,22 @@ fn to_array(image: &DataobjImage, index: &Index, args: &Args, file: &ArrayFile) 
         (_, OutType::F16) => values::<f16>(image, index, file),
         (_, OutType::F32) => values::<f32>(image, index, file),
         (_, OutType::F64) => values::<f64>(image, index, file),
-        (_, OutType::Native) => file.write_array(&image.dataobj().slice_native(index)?),
+        (_, OutType::Native) => file.write_array(&image.dataobj().sliced(index)?.native()?),
     }
 }
 
-fn native_dtype(image: &DataobjImage) -> DType {
-    let array = image.dataobj().dtype();
-    image.proxy().map_or(array, ArrayProxy::native_dtype)
-}
-
-fn to_nifti(image: &mut DataobjImage, args: &Args) -> CommandResult {
+fn to_nifti(image: &DataobjImage, args: &Args) -> CommandResult {
     let options = match args.dtype {
         None => SaveOptions::new().keep_scaling(),
         Some(OutType::F16) => return Err("NIfTI has no f16: use f32".into()),
         Some(OutType::F32) => SaveOptions::new().dtype(DType::F32),
         Some(OutType::F64) => SaveOptions::new().dtype(DType::F64),
-        Some(OutType::Native) => SaveOptions::new().dtype(native_dtype(image)),
+        Some(OutType::Native) => SaveOptions::new().dtype(image.dataobj().native_dtype()),
     };
     if args.backend == Backend::Gpu {
         return Err("values for NIfTI files are computed on the CPU: omit --backend".into());
     }
-    match image.save(&args.output, &options) {
+    match voxload::save(image, &args.output, &options) {
         Err(error) if args.dtype.is_none() && is_unsupported(&error) => {
             let stored = image.dataobj().dtype();
             let values = if stored.is_complex() {
@@ -130,7 +125,11 @@ fn to_nifti(image: &mut DataobjImage, args: &Args) -> CommandResult {
             eprintln!(
                 "voxload: NIfTI cannot represent the scaling of these {stored} voxels: written as {values}"
             );
-            Ok(image.save(&args.output, &SaveOptions::new().dtype(values))?)
+            Ok(voxload::save(
+                image,
+                &args.output,
+                &SaveOptions::new().dtype(values),
+            )?)
         }
         saved => Ok(saved?),
     }
@@ -142,7 +141,7 @@ fn is_unsupported(error: &voxload::Error) -> bool {
 
 #[cfg(feature = "gpu")]
 fn on_gpu(image: &DataobjImage, index: &Index, dtype: OutType, file: &ArrayFile) -> CommandResult {
-    match (dtype, native_dtype(image)) {
+    match (dtype, image.dataobj().native_dtype()) {
         (OutType::F16, _) | (OutType::Native, DType::F16) => by_blocks::<f16>(image, index, file),
         (OutType::F32, _) | (OutType::Native, DType::F32) => by_blocks::<f32>(image, index, file),
         (OutType::F64, _) | (OutType::Native, DType::F64) => by_blocks::<f64>(image, index, file),
@@ -170,7 +169,7 @@ fn by_blocks<T: Float>(image: &DataobjImage, index: &Index, file: &ArrayFile) ->
     let block = usize::try_from(max_bytes / frame_bytes)?.clamp(1, frames.max(1));
     file.write(T::DTYPE, &shape, |writer| {
         let mut load = |part: &Index| -> CommandResult {
-            let array = sliced.slice_gpu::<T>(&gpu, part)?.download()?;
+            let array = sliced.sliced(part)?.read_gpu::<T>(&gpu)?.download()?;
             Ok(writer.write_all(bytemuck::cast_slice(array.as_slice()))?)
         };
         if frames <= block {
@@ -180,10 +179,7 @@ fn by_blocks<T: Float>(image: &DataobjImage, index: &Index, file: &ArrayFile) ->
             let stop = frames.min(start + block);
             load(&Index::new().ellipsis().range(start as i64..stop as i64))?;
         }
-        // A whole read checks the end of a compressed stream. Reading in ranges requires an explicit check.
-        match image.proxy() {
-            Some(proxy) => Ok(proxy.check_to_end()?),
-            None => Ok(()),
-        }
+        // A whole read checks the end of a compressed stream; one by blocks has to ask for that.
+        Ok(image.dataobj().check_to_end()?)
     })
 }

@@ -58,11 +58,10 @@ fn expected(path: &Path, dtype: &str, index: &Index) -> Vec<u8> {
         "f16" => bytes_of(data.slice::<f16>(index).expect("values")),
         "f32" => bytes_of(data.slice::<f32>(index).expect("values")),
         "f64" => bytes_of(data.slice::<f64>(index).expect("values")),
-        _ => data
-            .slice_native(index)
-            .expect("values")
-            .as_bytes()
-            .to_vec(),
+        _ => {
+            let part = data.sliced(index).expect("an index");
+            part.native().expect("values").as_bytes().to_vec()
+        }
     }
 }
 

@@ -60,7 +60,34 @@ impl Window {
     }
 }
 
-/// The texel format of a texture.
+/// Whether texels give back the values that they were made of.
+///
+/// A float texel gives back itself, a unorm texel `t` gives back `t * (hi - lo) / largest + lo`, computed in f64; this is
+/// compared with the value in f64, after scaling. A NaN is lost in unorm texels and only in these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Fidelity {
+    /// Each does.
+    Exact,
+    /// At least one does not.
+    Rounded,
+}
+
+impl Fidelity {
+    pub(crate) fn of(exact: bool) -> Self {
+        match exact {
+            true => Self::Exact,
+            false => Self::Rounded,
+        }
+    }
+
+    /// Whether nothing was lost.
+    #[must_use]
+    pub fn is_exact(self) -> bool {
+        self == Self::Exact
+    }
+}
+
+/// What a texture holds of each voxel.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 #[non_exhaustive]
 pub enum Texels {
@@ -121,9 +148,8 @@ impl Texels {
         }
     }
 
-    /// The texels of these values in native byte order, as the kernel makes them, and whether every value can be
-    /// recovered from its texel.
-    pub(crate) fn narrow(self, values: &[f64]) -> (Vec<u8>, bool) {
+    /// The texels of these values in native byte order, as the kernel makes them.
+    pub(crate) fn narrow(self, values: &[f64]) -> (Vec<u8>, Fidelity) {
         match self {
             Self::R16Float => narrow(values, |value| {
                 let texel = to_f16(value);
@@ -149,7 +175,7 @@ impl Texels {
 fn narrow<const N: usize>(
     values: &[f64],
     texel: impl Fn(f64) -> ([u8; N], f64) + Sync,
-) -> (Vec<u8>, bool) {
+) -> (Vec<u8>, Fidelity) {
     let mut bytes = vec![0; values.len() * N];
     let exact = bytes
         .par_chunks_mut(PIECE * N)
@@ -164,5 +190,5 @@ fn narrow<const N: usize>(
             exact
         })
         .reduce(|| true, |a, b| a && b);
-    (bytes, exact)
+    (bytes, Fidelity::of(exact))
 }

@@ -125,13 +125,36 @@ impl Specialization {
 
 /// The names that a raw volume gets in a shader of the caller.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[must_use]
 pub struct ShaderNames {
-    /// The number of the bind group.
-    pub group: u32,
-    /// The number of the binding, a read-only storage buffer.
-    pub binding: u32,
-    /// The prefix of all names; it must begin with a letter. Two volumes in one shader need different prefixes.
-    pub prefix: String,
+    group: u32,
+    binding: u32,
+    prefix: String,
+}
+
+impl ShaderNames {
+    /// Binding 0 of group 0, and no prefix.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The bind group.
+    pub fn group(mut self, group: u32) -> Self {
+        self.group = group;
+        self
+    }
+
+    /// The binding in the group: a read-only storage buffer.
+    pub fn binding(mut self, binding: u32) -> Self {
+        self.binding = binding;
+        self
+    }
+
+    /// What all names begin with; a letter first. Two volumes in one shader need two prefixes.
+    pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.prefix = prefix.into();
+        self
+    }
 }
 
 /// What the WGSL of a raw volume depends on, apart from names.

@@ -1,8 +1,11 @@
 //! The types in which voxels are stored, and their byte order.
 
 use std::fmt;
+use std::str::FromStr;
 
 use num_complex::Complex;
+
+use crate::core::error::{Error, Result};
 
 /// A complex number of two `f32`.
 #[expect(non_camel_case_types, reason = "the name of the type in numpy")]
@@ -165,6 +168,24 @@ impl DType {
 impl fmt::Display for DType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
+    }
+}
+
+impl FromStr for DType {
+    type Err = Error;
+
+    /// The type of a name of [`Self::name`].
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Usage`] for any other name.
+    fn from_str(name: &str) -> Result<Self> {
+        let named = Self::ALL.into_iter().find(|dtype| dtype.name() == name);
+        named.ok_or_else(|| {
+            let names = Self::ALL.map(Self::name).join(", ");
+            Error::usage(format_args!(
+                "no voxel type is named {name:?}, these are: {names}"
+            ))
+        })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The result of everything in this crate that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -16,6 +17,8 @@ pub struct Error(Box<Inner>);
 struct Inner {
     kind: ErrorKind,
     path: Option<PathBuf>,
+    /// The operating system's error that this one was made of.
+    io: Option<Arc<std::io::Error>>,
 }
 
 /// The kinds of [`Error`], by whose fault they are.
@@ -96,7 +99,7 @@ pub enum ErrorKind {
     /// there is one; else convert the file.
     #[error("not supported: {0}")]
     Unsupported(String),
-    /// Something in the file is above a limit: one of [`crate::Limits`], what the compression can hold (then the header
+    /// Something in the file is above a limit (those of devices are `GpuLimit`): one of [`crate::Limits`], what the compression can hold (then the header
     /// lies, or the file was cut short), or one that no sound file comes near. Raise the limit if the file is to be
     /// trusted, or read slices and frames in place of the whole.
     #[error("{what}: {needed}, the limit is {allowed}")]
@@ -156,10 +159,10 @@ pub enum ErrorKind {
         /// Bytes asked for.
         needed: u64,
     },
-    /// A size is above a limit of the device; found before anything was allocated. Request higher limits when the device
+    /// A size is above a limit of the device (those of a file are [`ErrorKind::Limit`]); found before anything was allocated. Request higher limits when the device
     /// is made, or load a part.
     #[error("{limit} of the device is {allowed}, {needed} were needed")]
-    LimitExceeded {
+    GpuLimit {
         /// The name of the limit, as wgpu names it.
         limit: &'static str,
         /// What was needed.
@@ -238,22 +241,44 @@ impl Error {
     }
 
     /// An operating system's error at a byte offset; a missing file becomes [`ErrorKind::NotFound`].
-    pub(crate) fn io(error: &std::io::Error, offset: u64) -> Self {
-        match error.kind() {
-            std::io::ErrorKind::NotFound => ErrorKind::NotFound.into(),
+    pub(crate) fn io(error: std::io::Error, offset: u64) -> Self {
+        let kind = match error.kind() {
+            std::io::ErrorKind::NotFound => ErrorKind::NotFound,
             kind => ErrorKind::Io {
                 offset,
                 kind,
                 message: error.to_string(),
-            }
-            .into(),
-        }
+            },
+        };
+        let mut made = Self::from(kind);
+        made.0.io = Some(Arc::new(error));
+        made
     }
 }
 
 impl From<ErrorKind> for Error {
     fn from(kind: ErrorKind) -> Self {
-        Error(Box::new(Inner { kind, path: None }))
+        Error(Box::new(Inner {
+            kind,
+            path: None,
+            io: None,
+        }))
+    }
+}
+
+impl From<std::io::Error> for Error {
+    /// As reading reports it, at byte 0. An error of voxload inside is given back itself.
+    fn from(error: std::io::Error) -> Self {
+        match error.downcast::<Self>() {
+            Ok(own) => own,
+            Err(error) => Self::io(error, 0),
+        }
+    }
+}
+
+impl From<std::convert::Infallible> for Error {
+    fn from(never: std::convert::Infallible) -> Self {
+        match never {}
     }
 }
 
@@ -287,4 +312,10 @@ impl fmt::Write for OneLine<'_, '_> {
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for Error {
+    /// The operating system's error, for [`ErrorKind::NotFound`] and [`ErrorKind::Io`].
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        let io = self.0.io.as_deref();
+        io.map(|error| error as &(dyn std::error::Error + 'static))
+    }
+}

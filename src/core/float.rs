@@ -1,4 +1,4 @@
-//! The types in which voxels are returned, and how an f64 is rounded to each of them.
+//! The types that voxels are read as, and how an f64 is rounded to each of them.
 
 use half::f16;
 use num_complex::Complex;
@@ -15,17 +15,29 @@ mod sealed {
     impl Sealed for super::c128 {}
 }
 
-/// A real type in which voxels can be returned: `f16`, `f32` or `f64`.
-pub trait Float: Element + sealed::Sealed {
-    /// Rounds once, to nearest, ties to even. Values that are too large become infinite.
+/// A type that voxels are read as: `f16`, `f32`, `f64`, [`c64`] or [`c128`]. It cannot be implemented outside this crate.
+///
+/// Complex voxels read as a real type give their real parts, real voxels read as a complex type have imaginary parts of 0,
+/// as in numpy.
+pub trait Value: Element + sealed::Sealed {}
+
+impl Value for f16 {}
+impl Value for f32 {}
+impl Value for f64 {}
+impl Value for c64 {}
+impl Value for c128 {}
+
+/// A real type that voxels are read as: `f16`, `f32` or `f64`. It cannot be implemented outside this crate.
+pub trait Float: Value {
+    /// The value rounded once, to nearest, ties to even; too large becomes infinite.
     fn from_f64(value: f64) -> Self;
     /// The same value as an f64; the conversion is exact.
     fn to_f64(self) -> f64;
 }
 
-/// A complex type in which voxels can be returned: [`c64`] or [`c128`].
-pub trait ComplexFloat: Element + sealed::Sealed {
-    /// Rounds each part once.
+/// A complex type that voxels are read as: [`c64`] or [`c128`].
+pub(crate) trait ComplexFloat: Value {
+    /// Both parts rounded once.
     fn from_c128(value: c128) -> Self;
 }
 

@@ -11,6 +11,7 @@ use crate::core::error::{ErrorKind, Result};
 /// can hold; more than 65 536 consecutive empty gzip members; and, in a read of the whole array, more inflated bytes
 /// after the voxels than the larger of 256 MiB and the size of the voxels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
 pub struct Limits {
     pub(crate) output: Option<u64>,
     pub(crate) header: u64,

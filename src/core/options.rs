@@ -7,6 +7,7 @@ pub use crate::core::limits::Limits;
 
 /// Whether plain files are mapped into memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Mmap {
     /// Mapped; zero-copy arrays can be edited without the file changing.
     #[default]
@@ -24,8 +25,10 @@ pub enum Mmap {
 /// | `Auto`, `No` | 0 | 0 | 0 | 0 |
 /// | `Yes` | 0 | 1 | 1 | 0 |
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum KeepFileOpen {
-    /// As `No`: a gzip stream remembers its place without a handle.
+    /// voxload decides, as nibabel does for `keep_file_open=None`. As nibabel's default this is [`Self::No`] for every file:
+    /// slices of a gzip file need no open handle, their seek index remembers the places in it.
     #[default]
     Auto,
     /// From the first read until the last image or proxy of the file is dropped.
@@ -36,6 +39,7 @@ pub enum KeepFileOpen {
 
 /// Which of the two scalings in a PAR header is used (PV is the number in the REC file).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum ParScaling {
     /// `dv`, the value on the console: `PV * RS + RI`.
     #[default]
@@ -46,6 +50,7 @@ pub enum ParScaling {
 
 /// Options of [`crate::DataobjImage::from_filename`] and its kin.
 #[derive(Debug, Clone, Default)]
+#[must_use]
 pub struct LoadOptions {
     pub(crate) mmap: Mmap,
     pub(crate) keep_file_open: KeepFileOpen,

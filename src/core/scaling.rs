@@ -53,6 +53,7 @@ impl Factor {
 
 /// One step of scaling.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub enum Step {
     /// Limits the value to `lo..=hi`; a NaN stays.
     Clip {
@@ -96,6 +97,7 @@ pub(crate) fn tables(steps: &[Step]) -> impl Iterator<Item = &Arc<[f64]>> {
 
 /// The precision in which the steps are computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Arithmetic {
     /// f64 for everything.
     #[default]

@@ -1,4 +1,4 @@
-//! [`DeviceArray`]: floats in a buffer of the device.
+//! [`DeviceArray`]: values in a buffer of the device.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -13,11 +13,11 @@ use crate::core::dtype::DType;
 #[cfg(doc)]
 use crate::core::error::ErrorKind;
 use crate::core::error::{Error, Result};
-use crate::core::float::Float;
+use crate::core::float::Value;
 
-/// An array of floats in device memory, column-major and contiguous. Clones share the same memory.
+/// An array of values in device memory, column-major, without gaps. Cloning it is cheap: the clones are one array.
 #[derive(Clone)]
-pub struct DeviceArray<T: Float>(Arc<Inner>, PhantomData<T>);
+pub struct DeviceArray<T: Value>(Arc<Inner>, PhantomData<T>);
 
 struct Inner {
     gpu: Gpu,
@@ -30,11 +30,11 @@ struct Inner {
     written: Arc<AtomicBool>,
 }
 
-impl<T: Float> DeviceArray<T> {
-    /// Allocates an array of this shape for a shader's results. Its elements are zero.
+impl<T: Value> DeviceArray<T> {
+    /// Room for an array of this shape, for a shader's results; its elements are zero.
     ///
     /// # Errors
-    /// [`ErrorKind::LimitExceeded`] if it is larger than the largest buffer, [`ErrorKind::GpuOutOfMemory`],
+    /// [`ErrorKind::GpuLimit`] when it is above the largest buffer, [`ErrorKind::GpuOutOfMemory`],
     /// [`ErrorKind::DeviceLost`].
     #[cfg(not(target_family = "wasm"))]
     pub fn zeroed(gpu: &Gpu, shape: &[usize]) -> Result<Self> {
@@ -90,7 +90,7 @@ impl<T: Float> DeviceArray<T> {
     /// Uploads `values`, in column-major order, as an array of this shape.
     ///
     /// # Errors
-    /// [`ErrorKind::Shape`] if the number of values does not match the shape, [`ErrorKind::LimitExceeded`],
+    /// [`ErrorKind::Shape`] when the number of values is not that of the shape, [`ErrorKind::GpuLimit`],
     /// [`ErrorKind::GpuOutOfMemory`], [`ErrorKind::DeviceLost`].
     #[cfg(not(target_family = "wasm"))]
     pub fn from_slice(gpu: &Gpu, shape: &[usize], values: &[T]) -> Result<Self> {
@@ -267,8 +267,8 @@ impl UntypedArray {
         self.dtype
     }
 
-    /// The array, if it is of this type.
-    pub fn typed<T: Float>(&self) -> Option<DeviceArray<T>> {
+    /// The array, when it is of this type.
+    pub fn typed<T: Value>(&self) -> Option<DeviceArray<T>> {
         (self.dtype == T::DTYPE).then(|| DeviceArray(Arc::clone(&self.inner), PhantomData))
     }
 
@@ -288,7 +288,7 @@ impl fmt::Debug for Inner {
     }
 }
 
-impl<T: Float> fmt::Debug for DeviceArray<T> {
+impl<T: Value> fmt::Debug for DeviceArray<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,

@@ -22,6 +22,7 @@ const MIN_ADVANTAGE: f64 = 1.15;
 
 /// How the method of the kernels is chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum KernelChoice {
     /// The fastest method, if [`crate::Gpu::kernel_rates`] has measured this class of conversions. Otherwise, for 8-
     /// and 16-bit stored types, a table once enough voxels were loaded to make it worth while, if it passes a self-test
@@ -35,6 +36,7 @@ pub enum KernelChoice {
 
 /// The speed of one method on a device.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct KernelRate {
     /// The method.
     pub method: KernelMethod,
@@ -44,6 +46,7 @@ pub struct KernelRate {
 
 /// The speeds of all methods on a device, and the method that will be used.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct KernelReport {
     /// The method that loads will use, unless [`KernelChoice::Only`] was set.
     pub chosen: KernelMethod,

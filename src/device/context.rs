@@ -255,7 +255,7 @@ impl Context {
     /// Creates a buffer; its errors are those of limits and of the device.
     ///
     /// # Errors
-    /// [`ErrorKind::LimitExceeded`], [`ErrorKind::GpuOutOfMemory`], [`ErrorKind::DeviceLost`], [`ErrorKind::Gpu`].
+    /// [`ErrorKind::GpuLimit`], [`ErrorKind::GpuOutOfMemory`], [`ErrorKind::DeviceLost`], [`ErrorKind::Gpu`].
     pub async fn buffer(
         &self,
         label: &str,
@@ -273,7 +273,7 @@ impl Context {
     /// Creates a buffer; the error scope is to be awaited by the caller.
     ///
     /// # Errors
-    /// [`ErrorKind::LimitExceeded`], [`ErrorKind::DeviceLost`].
+    /// [`ErrorKind::GpuLimit`], [`ErrorKind::DeviceLost`].
     pub fn new_buffer(
         &self,
         label: &str,
@@ -284,7 +284,7 @@ impl Context {
         self.check_lost()?;
         let allowed = self.0.limits.max_buffer_size;
         if size > allowed {
-            return Err(ErrorKind::LimitExceeded {
+            return Err(ErrorKind::GpuLimit {
                 limit: "max_buffer_size",
                 needed: size,
                 allowed,

@@ -50,6 +50,7 @@ struct Shared {
 
 /// What an adapter is, for people to choose by.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct AdapterDescription {
     /// Its number, for [`Gpu::with_adapter`].
     pub index: usize,

@@ -11,6 +11,7 @@ use crate::core::error::Result;
 
 /// How a kernel computes values. All methods give the same bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum KernelMethod {
     /// Doubles in integers: exact on every device, and without optional features.
     Integers,

@@ -91,9 +91,9 @@ impl Load<'_> {
     /// Reads and converts all plans. `after` records what is to be done after a packet was converted.
     ///
     /// # Errors
-    /// Errors of [`check_convertible`] and of the reader, [`ErrorKind::LimitExceeded`], [`ErrorKind::GpuOutOfMemory`],
-    /// [`ErrorKind::DeviceLost`], [`ErrorKind::Gpu`]; [`ErrorKind::Usage`] if the buffer lacks `STORAGE`,
-    /// [`ErrorKind::Shape`] if it is too small.
+    /// Those of [`check_convertible`] and of the reader, [`ErrorKind::GpuLimit`], [`ErrorKind::GpuOutOfMemory`],
+    /// [`ErrorKind::DeviceLost`], [`ErrorKind::Gpu`]; [`ErrorKind::Usage`] for a buffer without `STORAGE`,
+    /// [`ErrorKind::Shape`] for one too small.
     pub async fn run<R: TileReader>(
         self,
         feeder: Feeder<R>,

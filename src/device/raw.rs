@@ -77,8 +77,8 @@ impl RawVolume {
     /// # fn main() -> voxload::Result<()> {
     /// use voxload::{Gpu, ShaderNames};
     /// let (gpu, image) = (Gpu::new()?, voxload::load("t1.nii.gz")?);
-    /// let raw = image.raw_on_gpu(&gpu)?;
-    /// let shader = raw.wgsl(&ShaderNames::default()) + "
+    /// let raw = image.dataobj().raw_on_gpu(&gpu)?;
+    /// let shader = raw.wgsl(&ShaderNames::new()) + "
     ///     @group(0) @binding(1) var<storage, read_write> out: array<f32>;
     ///     @compute @workgroup_size(64) fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     ///         out[id.x] = max(load_voxel(id.x), 0.0);
@@ -101,7 +101,7 @@ impl RawVolume {
     /// Allocates a buffer for stored voxels and tables; also returns the word at which the tables begin.
     ///
     /// # Errors
-    /// [`ErrorKind::LimitExceeded`] if a shader cannot bind or index that much, [`ErrorKind::GpuOutOfMemory`],
+    /// [`ErrorKind::GpuLimit`] when it is above what a shader can bind or count, [`ErrorKind::GpuOutOfMemory`],
     /// [`ErrorKind::DeviceLost`].
     pub(crate) async fn room(
         context: &Context,
@@ -125,7 +125,7 @@ impl RawVolume {
             ("u32 voxel number", counted, u32::MAX.into()),
         ] {
             if needed > allowed {
-                return Err(ErrorKind::LimitExceeded {
+                return Err(ErrorKind::GpuLimit {
                     limit,
                     needed,
                     allowed,

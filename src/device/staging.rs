@@ -14,17 +14,45 @@ use super::context::Context;
 use crate::core::error::{Error, ErrorKind, Result};
 use crate::source::zeros;
 
-/// The host memory and the threads that an upload may use. For a gzip file that is inflated during the upload, the same
-/// amount of memory is divided into up to eight slots of at most 1 MiB, so that the device can start early.
+/// How much host memory an upload may use, and how many threads. A stream that is inflated as it comes takes, in the
+/// same memory, up to eight slots of at most 1 MiB, so that the device begins early.
+///
+/// ```
+/// let options = voxload::StagingOptions::new().slots(8).slot_bytes(1 << 20).workers(2);
+/// # let _ = options;
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
 pub struct StagingOptions {
-    /// Number of slots; at least 1.
-    pub slots: usize,
-    /// Bytes per slot, at least 4096; less if the device's limits or the volume are smaller.
-    pub slot_bytes: u64,
-    /// Number of threads that fill one slot together; 1 means only the submitting thread. A file that is inflated
-    /// during the upload is read by one thread.
-    pub workers: usize,
+    pub(crate) slots: usize,
+    pub(crate) slot_bytes: u64,
+    pub(crate) workers: usize,
+}
+
+impl StagingOptions {
+    /// Four slots of 16 MiB, a thread for each processor up to four.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Slots of the ring; at least 1.
+    pub fn slots(mut self, slots: usize) -> Self {
+        self.slots = slots;
+        self
+    }
+
+    /// Bytes of a slot, at least 4096; fewer where the device's limits or the volume are smaller.
+    pub fn slot_bytes(mut self, bytes: u64) -> Self {
+        self.slot_bytes = bytes;
+        self
+    }
+
+    /// Threads that fill a slot at a time; 1 for none but the one that submits. What is inflated as it comes is read
+    /// by one.
+    pub fn workers(mut self, threads: usize) -> Self {
+        self.workers = threads;
+        self
+    }
 }
 
 impl Default for StagingOptions {

@@ -5,22 +5,27 @@ use std::ops::Range;
 use crate::core::error::{Error, Result};
 use crate::core::shape::dense_strides;
 
-/// Where an array is written in a buffer of the caller. Offset and strides are in elements of the array's type. Nothing
-/// in the buffer except the array's elements is changed.
+/// Where in a buffer of the caller's an array goes. Offset and strides are in elements of the array's type, so all are
+/// aligned; nothing but the array's elements is changed.
+///
+/// ```
+/// # fn example(buffer: &wgpu::Buffer) {
+/// // From the buffer's element 1024 on, in rows of 512 elements.
+/// let target = voxload::BufferTarget::new(buffer).offset(1024).strides(&[1, 512]);
+/// # let _ = target;
+/// # }
+/// ```
 #[derive(Debug, Clone)]
+#[must_use]
 pub struct BufferTarget<'a> {
-    /// The buffer, with usage `STORAGE`, on the device of the call, and not mapped.
-    pub buffer: &'a wgpu::Buffer,
-    /// The element of the buffer for voxel `(0, 0, ..)`.
-    pub offset: u64,
-    /// The strides along the axes, in elements; they can be negative. `None`: column-major and contiguous. Sorted by
-    /// size, each stride must be larger than the range that all smaller ones reach, so that no two voxels share an
-    /// element.
-    pub strides: Option<Vec<i64>>,
+    pub(crate) buffer: &'a wgpu::Buffer,
+    pub(crate) offset: u64,
+    strides: Option<Vec<i64>>,
 }
 
 impl<'a> BufferTarget<'a> {
-    /// A target at the start of a buffer.
+    /// The start of a buffer, dense and column-major. The buffer has usage `STORAGE`, is on the device that is asked, and not
+    /// mapped.
     pub fn new(buffer: &'a wgpu::Buffer) -> Self {
         Self {
             buffer,
@@ -29,13 +34,14 @@ impl<'a> BufferTarget<'a> {
         }
     }
 
-    /// Sets the element at which the array begins.
+    /// The element of the buffer that voxel `(0, 0, ..)` goes to.
     pub fn offset(mut self, elements: u64) -> Self {
         self.offset = elements;
         self
     }
 
-    /// Sets the strides, in elements.
+    /// Elements from one voxel to the next along each axis, negative to go down. Each axis must step over all that the axes
+    /// of smaller strides reach, so that no two voxels share an element.
     pub fn strides(mut self, strides: &[i64]) -> Self {
         self.strides = Some(strides.to_vec());
         self

@@ -6,27 +6,33 @@
 use super::context::Context;
 use super::download;
 use super::load::Target;
-use crate::convert::texel::Texels;
+use crate::convert::texel::{Fidelity, Texels};
 use crate::core::error::{Error, ErrorKind, Result};
 use crate::plan::index::Index;
 
 /// Rows of a copy to a texture must be multiples of this many bytes.
 const ROW_ALIGN: u64 = wgpu::COPY_BYTES_PER_ROW_ALIGNMENT as u64;
 
-/// Which voxels go to a texture, and in which format.
+/// Which voxels go to a texture, and as what.
+///
+/// ```
+/// # fn main() -> voxload::Result<()> {
+/// use voxload::{Texels, TextureOptions, Window};
+/// let soft_tissue = Texels::R8Unorm(Window::new(-160.0, 240.0)?);
+/// let options = TextureOptions::new(soft_tissue).index("[..., ::-1]")?;
+/// # let _ = options;
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, Default)]
+#[must_use]
 pub struct TextureOptions {
-    /// The texel format; f16 by default.
-    pub texels: Texels,
-    /// The index to apply to the image, with at most three axes in the result. By default the first frame: position 0
-    /// along every axis after the third.
-    pub index: Option<Index>,
-    /// Usages of the texture in addition to `TEXTURE_BINDING`, `COPY_SRC` and `COPY_DST`.
-    pub usage: Option<wgpu::TextureUsages>,
+    pub(crate) texels: Texels,
+    index: Option<Index>,
+    usage: Option<wgpu::TextureUsages>,
 }
 
 impl TextureOptions {
-    /// The first frame in this texel format.
+    /// The first frame (position 0 of every axis after the third) as these texels; f16 by default.
     pub fn new(texels: Texels) -> Self {
         Self {
             texels,
@@ -34,9 +40,18 @@ impl TextureOptions {
         }
     }
 
-    /// Sets the index to apply to the image.
-    pub fn index(mut self, index: Index) -> Self {
-        self.index = Some(index);
+    /// What to take of the image in place of the first frame: at most three axes.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Index`] for text that cannot be parsed.
+    pub fn index(mut self, index: impl TryInto<Index, Error: Into<Error>>) -> Result<Self> {
+        self.index = Some(index.try_into().map_err(Into::into)?);
+        Ok(self)
+    }
+
+    /// Usages of a new texture besides `TEXTURE_BINDING`, `COPY_SRC` and `COPY_DST`.
+    pub fn usage(mut self, usage: wgpu::TextureUsages) -> Self {
+        self.usage = Some(usage);
         self
     }
 
@@ -47,8 +62,41 @@ impl TextureOptions {
     }
 }
 
-/// A volume in a 3-D texture. Voxel `(i, j, k)` is texel `(i, j, k)`.
+/// The texels of a volume in host memory, as a texture would hold them.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct HostTexels {
+    /// Texels along each axis; 1 for axes that the image has not.
+    pub shape: [usize; 3],
+    /// What the texels are.
+    pub texels: Texels,
+    /// The texels in native byte order, the first axis fastest, without gaps.
+    pub bytes: Vec<u8>,
+    /// Whether the texels give back the values that they were made of.
+    pub fidelity: Fidelity,
+}
+
+impl HostTexels {
+    /// # Errors
+    /// As [`texture_shape`].
+    pub(crate) fn new(
+        shape: &[usize],
+        texels: Texels,
+        bytes: Vec<u8>,
+        fidelity: Fidelity,
+    ) -> Result<Self> {
+        Ok(Self {
+            shape: texture_shape(shape)?,
+            texels,
+            bytes,
+            fidelity,
+        })
+    }
+}
+
+/// A volume in a 3-D texture: voxel `(i, j, k)` is texel `(i, j, k)`.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Texture3d {
     /// The texture, with one mip level.
     pub texture: wgpu::Texture,
@@ -60,9 +108,8 @@ pub struct Texture3d {
     pub texels: Texels,
     /// The texture format in wgpu.
     pub format: wgpu::TextureFormat,
-    /// Whether no value was lost: each texel represents its value (in f64, after scaling) exactly. A unorm texel `t`
-    /// represents `t * (hi - lo) / largest + lo`, computed in f64. NaN cannot be represented by unorm texels.
-    pub exact: bool,
+    /// Whether the texels give back the values that they were made of.
+    pub fidelity: Fidelity,
 }
 
 /// The shape of a texture for an array of this shape.
@@ -87,7 +134,7 @@ impl Texture3d {
     /// Makes an empty texture for a volume.
     ///
     /// # Errors
-    /// [`ErrorKind::LimitExceeded`] if a side exceeds `max_texture_dimension_3d`, [`ErrorKind::GpuUnsupported`] for
+    /// [`ErrorKind::GpuLimit`] for a side above `max_texture_dimension_3d`, [`ErrorKind::GpuUnsupported`] for
     /// 16-bit unorm texels without their feature, [`ErrorKind::GpuOutOfMemory`], [`ErrorKind::DeviceLost`],
     /// [`ErrorKind::Gpu`].
     pub(crate) async fn new(
@@ -124,7 +171,7 @@ impl Texture3d {
                 shape,
                 texels: options.texels,
                 format,
-                exact: true,
+                fidelity: Fidelity::Exact,
             }
         });
         make.await
@@ -141,7 +188,7 @@ fn check_size(context: &Context, shape: [usize; 3], texels: Texels) -> Result<()
     let allowed = context.limits().max_texture_dimension_3d;
     for side in shape {
         if side > allowed as usize {
-            return Err(ErrorKind::LimitExceeded {
+            return Err(ErrorKind::GpuLimit {
                 limit: "max_texture_dimension_3d",
                 needed: side as u64,
                 allowed: allowed.into(),
@@ -231,7 +278,7 @@ impl Slab {
     /// Allocates a slab of as many slices as fit in `max_bytes`, at least one and at most all.
     ///
     /// # Errors
-    /// [`ErrorKind::LimitExceeded`] if a single slice exceeds the largest buffer, [`ErrorKind::GpuOutOfMemory`],
+    /// [`ErrorKind::GpuLimit`] when a single slice is above the largest buffer, [`ErrorKind::GpuOutOfMemory`],
     /// [`ErrorKind::DeviceLost`].
     pub async fn new(
         context: &Context,
@@ -312,14 +359,14 @@ impl Slab {
         );
     }
 
-    /// Waits for everything that was submitted. Returns whether no value was lost since the last reset.
+    /// Waits for all that was submitted: whether anything was lost since the last reset.
     ///
     /// # Errors
     /// [`ErrorKind::DeviceLost`], [`ErrorKind::Gpu`].
-    pub async fn is_exact(&self, context: &Context) -> Result<bool> {
+    pub async fn fidelity(&self, context: &Context) -> Result<Fidelity> {
         let mut losses = [0; 4];
         download::copy_bytes(context, &self.losses, 0, &mut losses).await?;
-        Ok(losses == [0; 4])
+        Ok(Fidelity::of(losses == [0; 4]))
     }
 
     fn destination<'a>(

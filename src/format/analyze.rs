@@ -9,7 +9,7 @@ pub use crate::header::fields::analyze::AnalyzeHeader;
 use std::fmt::Display;
 use std::ops::Neg;
 
-use super::file_map::MAT;
+use super::file_map::FileRole;
 use super::matfile::{self, Matrix};
 use super::parsed::{More, Parsed, Place, Sniff, check_length};
 use super::text::shape;
@@ -102,7 +102,7 @@ pub(super) fn parse(bytes: &[u8], format: Format) -> Result<Parsed> {
     header.data_end()?;
     let mut parsed = Parsed::new(header, notes);
     parsed.more = spm.then(|| More {
-        place: Place::File(MAT),
+        place: Place::File(FileRole::Mat),
         apply: Box::new(|pieces, parsed| match pieces {
             [mat] if !mat.is_empty() => {
                 parsed.header.affine = Some(mat_affine(mat, &mut parsed.notes)?);

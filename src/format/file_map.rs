@@ -1,6 +1,7 @@
 //! The files of an image, by their role, as in nibabel's `file_map`.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -8,6 +9,8 @@ use crate::source::ByteSource;
 
 /// One file of an image: a name or bytes of the caller, and where in them the file begins.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+#[must_use]
 pub struct FileHolder {
     /// The file's path, if it has one.
     pub filename: Option<PathBuf>,
@@ -34,19 +37,48 @@ impl FileHolder {
         }
     }
 
-    /// The same file, beginning at byte `pos`.
+    /// The same under this name, which says what the bytes are (by its ending) and is in errors.
+    pub fn named(mut self, filename: impl Into<PathBuf>) -> Self {
+        self.filename = Some(filename.into());
+        self
+    }
+
+    /// The same, beginning at this byte.
     pub fn at(mut self, pos: u64) -> Self {
         self.pos = pos;
         self
     }
 }
 
-/// The key of the file with the voxels (and the header, if both are in one file).
-pub const IMAGE: &str = "image";
-/// The key of the header file of a pair.
-pub const HEADER: &str = "header";
-/// The key of the `.mat` file with the affine of SPM's Analyze images.
-pub const MAT: &str = "mat";
+/// What a file of an image holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum FileRole {
+    /// The voxels, and the header where they are in one file.
+    Image,
+    /// The header of a pair.
+    Header,
+    /// The `.mat` file that gives SPM's Analyze images their affine.
+    Mat,
+}
 
-/// The files of an image: [`IMAGE`]; for a pair also [`HEADER`]; for SPM optionally [`MAT`].
-pub type FileMap = BTreeMap<&'static str, FileHolder>;
+impl FileRole {
+    /// nibabel's key of the file: `image`, `header`, `mat`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Image => "image",
+            Self::Header => "header",
+            Self::Mat => "mat",
+        }
+    }
+}
+
+impl fmt::Display for FileRole {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// The files of an image: [`FileRole::Image`] alone, or also [`FileRole::Header`], and for SPM perhaps [`FileRole::Mat`].
+pub type FileMap = BTreeMap<FileRole, FileHolder>;

@@ -5,6 +5,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::file_map::FileRole;
 use crate::core::error::{ErrorKind, Result};
 use crate::core::limits::{self, Limits};
 use crate::header::{Header, Note};
@@ -164,8 +165,8 @@ pub(crate) enum Place {
     Ranges(Vec<Range<u64>>),
     /// The same, but only if they can be read without inflating everything before them; otherwise nothing is read.
     CheapRanges(Vec<Range<u64>>),
-    /// The whole file with this key in the file map, if it exists.
-    File(&'static str),
+    /// All of the file with this key in the file map, if it is there.
+    File(FileRole),
 }
 
 impl fmt::Debug for More {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::file_map::MAT;
+use super::file_map::FileRole;
 #[cfg(feature = "minc2")]
 use super::minc2;
 use super::names::FileName;
@@ -22,9 +22,9 @@ pub(crate) struct FormatEntry {
     pub header_endings: &'static [&'static str],
     /// Endings of the voxel file if there is a separate one; otherwise empty.
     pub image_endings: &'static [&'static str],
-    /// Endings of optional files, with their keys in the file map.
-    pub optional_files: &'static [(&'static str, &'static str)],
-    /// Whether the first bytes of the header file belong to the format. `None`: only the ending is tested.
+    /// Endings of files that may be there beside them, by their key in the file map.
+    pub beside: &'static [(FileRole, &'static str)],
+    /// Whether the first bytes of the header file belong to the format (`None`: by ending only).
     pub sniff: Option<fn(&[u8]) -> Sniff>,
     /// Whether bytes that [`Self::sniff`] accepts are of this format if there is no file name.
     pub claims: fn(&[u8]) -> bool,
@@ -236,7 +236,7 @@ pub(crate) static FORMATS: &[FormatEntry] = &[
         name: "SPM2 Analyze",
         header_endings: &[".hdr"],
         image_endings: &[".img"],
-        optional_files: &[(MAT, ".mat")],
+        beside: &[(FileRole::Mat, ".mat")],
         sniff: Some(analyze::sniff),
         claims: |_| false,
         need: |_| Ok(Need::Bytes(analyze::HEADER_BYTES)),
@@ -248,7 +248,7 @@ pub(crate) static FORMATS: &[FormatEntry] = &[
         name: "SPM99 Analyze",
         header_endings: &[".hdr"],
         image_endings: &[".img"],
-        optional_files: &[(MAT, ".mat")],
+        beside: &[(FileRole::Mat, ".mat")],
         sniff: Some(analyze::sniff),
         claims: |_| false,
         need: |_| Ok(Need::Bytes(analyze::HEADER_BYTES)),

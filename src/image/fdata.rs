@@ -10,10 +10,9 @@ use std::sync::PoisonError;
 use ndarray::ArrayViewMutD;
 
 use super::{Caching, DataobjImage};
-use crate::core::array::{Element, HostArray};
+use crate::core::array::{Element, HostArray, StoredArray};
 use crate::core::error::{Error, Result};
-use crate::core::float::{ComplexFloat, Float};
-use crate::image::dataobj::Dataobj;
+use crate::core::float::Value;
 use crate::read::proxy::ArrayProxy;
 
 /// Where an image's values are to be had.
@@ -33,20 +32,17 @@ impl DataobjImage {
     ///
     /// # Errors
     /// As [`crate::ArrayProxy::read`].
-    pub fn get_fdata<T: Float>(&self, caching: Caching) -> Result<HostArray<T>> {
+    pub fn get_fdata<T: Value>(&self, caching: Caching) -> Result<HostArray<T>> {
         #[cfg(feature = "gpu")]
         if let Some(newer) = self.download_newer(caching)? {
             return Ok(newer);
         }
-        self.cached(caching, Dataobj::read)
-    }
-
-    /// The scaled values as complex numbers; the cache is that of [`Self::get_fdata`].
-    ///
-    /// # Errors
-    /// As [`crate::ArrayProxy::read`].
-    pub fn get_complex<T: ComplexFloat>(&self, caching: Caching) -> Result<HostArray<T>> {
-        self.cached(caching, Dataobj::read_complex)
+        if let Some(there) = self.array_in_memory() {
+            return Ok(there);
+        }
+        // Not under the lock: reading uses all threads, and one of them may ask this image for something.
+        self.cache().budget().miss();
+        Ok(self.keep_host(caching, self.dataobj.read()?))
     }
 
     /// The kept array of `T` for editing; computed and kept first when there is none.
@@ -57,8 +53,8 @@ impl DataobjImage {
     /// # Errors
     /// As [`crate::ArrayProxy::read`], and [`crate::ErrorKind::Usage`] for a zero-copy array loaded with
     /// [`crate::Mmap::ReadOnly`].
-    pub fn fdata_mut<T: Float>(&mut self) -> Result<ArrayViewMutD<'_, T>> {
-        if matches!(&self.dataobj, Dataobj::Array(array) if array.get::<T>().is_some()) {
+    pub fn fdata_mut<T: Value>(&mut self) -> Result<ArrayViewMutD<'_, T>> {
+        if self.own_array::<T>().is_some() {
             let cache = self.cache.get_mut().unwrap_or_else(PoisonError::into_inner);
             if cache.begin_own_edit::<T>() {
                 return self.own_array_mut();
@@ -71,7 +67,7 @@ impl DataobjImage {
 
     /// Whether values are in host memory: an array image's own, or a kept array.
     pub fn in_memory(&self) -> bool {
-        !self.dataobj.is_proxy() || self.cache().has_host()
+        self.dataobj.as_array().is_some() || self.cache().has_host()
     }
 
     /// Drops what is kept on the host and on the device, edits included. Arrays given out live on.
@@ -80,39 +76,28 @@ impl DataobjImage {
     }
 
     /// The values of `T`, if they are in memory: kept (with their edits) or the image's own; else the file.
-    pub(crate) fn values_at_hand<T: Float>(&self) -> Result<AtHand<T>> {
+    pub(crate) fn values_at_hand<T: Value>(&self) -> Result<AtHand<T>> {
         #[cfg(feature = "gpu")]
         if let Some(newer) = self.download_newer(Caching::Unchanged)? {
             return Ok(AtHand::Values(newer));
         }
         let kept = self.cache().host::<T>();
-        Ok(match (kept, &self.dataobj) {
-            (Some(kept), Dataobj::Proxy(_)) => AtHand::Values(kept),
-            (None, Dataobj::Proxy(proxy)) => AtHand::File(proxy.clone()),
-            (_, Dataobj::Array(_)) => AtHand::Values(self.get_fdata(Caching::Unchanged)?),
+        Ok(match (kept, self.dataobj.as_array()) {
+            (Some(kept), None) => AtHand::Values(kept),
+            (None, None) => AtHand::File(self.dataobj.clone()),
+            (_, Some(_)) => AtHand::Values(self.get_fdata(Caching::Unchanged)?),
         })
     }
 
-    fn own_array_mut<T: Float>(&mut self) -> Result<ArrayViewMutD<'_, T>> {
-        match &mut self.dataobj {
-            Dataobj::Array(array) => array.get_mut::<T>(),
-            Dataobj::Proxy(_) => None,
-        }
-        .ok_or_else(|| Error::usage("the image has no array of its own"))?
-        .make_mut()
+    /// The image's own array, when it is one of `T`.
+    fn own_array<T: Element>(&self) -> Option<&HostArray<T>> {
+        self.dataobj.as_array()?.get()
     }
 
-    fn cached<T: Element>(
-        &self,
-        caching: Caching,
-        compute: impl FnOnce(&Dataobj) -> Result<HostArray<T>>,
-    ) -> Result<HostArray<T>> {
-        if let Some(there) = self.array_in_memory() {
-            return Ok(there);
-        }
-        // Not under the lock: reading uses all threads, and one of them may ask this image for something.
-        self.cache().budget().miss();
-        Ok(self.keep_host(caching, compute(&self.dataobj)?))
+    fn own_array_mut<T: Value>(&mut self) -> Result<ArrayViewMutD<'_, T>> {
+        let own = self.dataobj.as_array_mut().and_then(StoredArray::get_mut);
+        own.ok_or_else(|| Error::usage("the image has no array of its own"))?
+            .make_mut()
     }
 
     /// The array of `T` that is kept, or the image's own.
@@ -121,10 +106,7 @@ impl DataobjImage {
         if let Some(kept) = self.cache().host::<T>() {
             return Some(kept);
         }
-        match &self.dataobj {
-            Dataobj::Array(array) => array.get::<T>().cloned(),
-            Dataobj::Proxy(_) => None,
-        }
+        self.own_array().cloned()
     }
 
     /// Keeps what was computed, when `caching` says so; gives the array that is kept from then on.

@@ -1,6 +1,7 @@
 //! NIfTI files written frame by frame: the header first, then the voxels in order, so that a file may be larger than
 //! memory.
 
+use std::fmt;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -21,6 +22,7 @@ const PIECE: usize = 1 << 18;
 
 /// How an image is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
 pub struct SaveOptions {
     pub(crate) dtype: Option<DType>,
     pub(crate) keep_scaling: bool,
@@ -112,7 +114,7 @@ impl Paths {
 /// let bold = voxload::load("bold.nii.gz")?;
 /// let mut writer = NiftiWriter::create("twice.nii.gz", bold.header(), &SaveOptions::new().dtype(DType::F32))?;
 /// for t in 0..bold.shape()[3] {
-///     let frame = bold.dataobj().slice::<f32>(&Index::new().ellipsis().at(t as i64))?;
+///     let frame = bold.dataobj().slice::<f32>(Index::new().ellipsis().at(t as i64))?;
 ///     let twice: Vec<f32> = frame.as_slice().iter().map(|value| 2.0 * value).collect();
 ///     writer.write_values(&twice)?;
 /// }
@@ -173,9 +175,8 @@ impl NiftiWriter {
         let leading = nifti.leading_bytes();
         if writer.paths.container == Container::Pair {
             let mut file = Output::new(WholeFile::create(&writer.paths.header)?, gzip);
-            file.write_all(&leading)
-                .map_err(|error| writer.io(&error))?;
-            writer.header = Some(file.finish().map_err(|error| writer.io(&error))?);
+            file.write_all(&leading).map_err(|error| writer.io(error))?;
+            writer.header = Some(file.finish().map_err(|error| writer.io(error))?);
         } else {
             writer.write_bytes(&leading)?;
         }
@@ -263,7 +264,7 @@ impl NiftiWriter {
             return Err(Error::shape("a file that ends early", missing).at(&image_path));
         }
         let image = self.image.finish();
-        let image = image.map_err(|error| Error::io(&error, 0).at(&image_path))?;
+        let image = image.map_err(|error| Error::io(error, 0).at(&image_path))?;
         // The voxels first: a header is never there without them.
         image.finish(&image_path)?;
         match self.header {
@@ -274,11 +275,21 @@ impl NiftiWriter {
 
     fn write_bytes(&mut self, bytes: &[u8]) -> Result<()> {
         let written = self.image.write_all(bytes);
-        written.map_err(|error| self.io(&error))
+        written.map_err(|error| self.io(error))
     }
 
-    fn io(&self, error: &std::io::Error) -> Error {
+    fn io(&self, error: std::io::Error) -> Error {
         Error::io(error, 0).at(&self.paths.image)
+    }
+}
+
+impl fmt::Debug for NiftiWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NiftiWriter")
+            .field("image", &self.paths.image)
+            .field("dtype", &self.dtype)
+            .field("values_left", &self.left)
+            .finish_non_exhaustive()
     }
 }
 

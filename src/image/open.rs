@@ -8,9 +8,8 @@ use super::{DataobjImage, Extra, voxels};
 use crate::core::error::{Error, ErrorKind, Result};
 use crate::core::limits;
 use crate::core::options::LoadOptions;
-use crate::format::file_map::{FileHolder, FileMap, HEADER, IMAGE};
+use crate::format::file_map::{FileHolder, FileMap, FileRole};
 use crate::format::{FileName, Format, FormatEntry, Need, Parsed, Place, detect};
-use crate::image::dataobj::Dataobj;
 use crate::read::proxy::{ArrayProxy, ProxySpec};
 use crate::source::codec::{self, ForwardCodec};
 use crate::source::file::Identity;
@@ -41,9 +40,9 @@ pub(super) fn from_bytes(bytes: MemorySource) -> Result<DataobjImage> {
 
 pub(super) fn from_file_map(file_map: FileMap, options: &LoadOptions) -> Result<DataobjImage> {
     let image = file_map
-        .get(IMAGE)
+        .get(&FileRole::Image)
         .ok_or_else(|| Error::usage("the file map has no \"image\""))?;
-    let header = file_map.get(HEADER).unwrap_or(image);
+    let header = file_map.get(&FileRole::Header).unwrap_or(image);
     let header_path = header.filename.clone();
     let of_header = |error: Error| error.at_maybe(header_path.as_deref());
     let header_source = open_holder(header, options)?;
@@ -78,8 +77,7 @@ fn assemble(
 ) -> Result<DataobjImage> {
     let proxy = ArrayProxy::from_source(source, ProxySpec::from(&parsed.header))?
         .with_limits(options.limits);
-    let mut image =
-        DataobjImage::new(Dataobj::Proxy(proxy), parsed.header, Extra::new(), file_map)?;
+    let mut image = DataobjImage::new(proxy, parsed.header, Extra::new(), file_map)?;
     image.notes = parsed.notes;
     Ok(image)
 }
@@ -244,7 +242,7 @@ fn pieces(
             .map(|range| voxels::piece(source, range))
             .collect::<Result<_>>()?,
         Place::File(key) => {
-            let Some(holder) = file_map.get(key) else {
+            let Some(holder) = file_map.get(&key) else {
                 return Ok(None);
             };
             let opened = open_holder(holder, options);

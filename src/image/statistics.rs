@@ -25,6 +25,7 @@ pub(crate) const RUN: u64 = 1 << 26;
 
 /// What is to be found out.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[must_use]
 pub struct StatisticsOptions {
     bins: Option<usize>,
     window: Option<(f64, f64)>,
@@ -56,6 +57,7 @@ impl StatisticsOptions {
 /// are summed in f64 from differences within blocks of 16384 values: the relative error is below 1e-10 of the spread
 /// for any number of values below 2^40. The CPU and every GPU add in the same order, so all give the same bits.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Statistics {
     /// Finite values.
     pub count: u64,
@@ -207,7 +209,8 @@ impl<T: Float> AtHand<T> {
                 let mut values = Buffer::<T>::zeroed(voxels)?;
                 for t in 0..frames {
                     let frame = values.as_mut_slice()?;
-                    proxy.slice_into(&Index::new().ellipsis().at(t as i64), frame)?;
+                    let index = Index::new().ellipsis().at(t as i64);
+                    proxy.sliced(index)?.read_into(frame)?;
                     over_time.take(frame)?;
                 }
                 proxy.check_end_if_whole()?;

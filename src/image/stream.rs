@@ -1,17 +1,14 @@
 //! Streams over an image's frames.
 
 use super::DataobjImage;
-use crate::core::array::StoredArray;
-use crate::core::dtype::DType;
 #[cfg(feature = "gpu")]
 use crate::core::error::ErrorKind;
 use crate::core::error::Result;
 use crate::core::float::Float;
 #[cfg(feature = "gpu")]
 use crate::device::Gpu;
-use crate::image::dataobj::Dataobj;
 use crate::read::proxy::ArrayProxy;
-use crate::stream::feed::{Feed, proxy_of};
+use crate::stream::feed::Feed;
 use crate::stream::order::FrameOrder;
 use crate::stream::{FrameOptions, Frames};
 #[cfg(feature = "gpu")]
@@ -89,7 +86,7 @@ impl DataobjImage {
     /// # Errors
     /// As [`Self::frames`]; [`crate::ErrorKind::DType`] for complex numbers, which have no kernel,
     /// [`crate::ErrorKind::GpuUnsupported`] for a device that cannot run it where the CPU's values cannot be copied
-    /// either (a texture, or a range without usage `COPY_DST` or of half words), [`crate::ErrorKind::LimitExceeded`] for
+    /// either (a texture, or a range without usage `COPY_DST` or of half words), [`crate::ErrorKind::GpuLimit`] for
     /// a frame (or its rows padded for a texture) above the device's largest buffer, [`crate::ErrorKind::GpuOutOfMemory`],
     /// [`crate::ErrorKind::DeviceLost`], [`crate::ErrorKind::Gpu`]; [`crate::ErrorKind::Usage`] and
     /// [`crate::ErrorKind::Shape`] for a target that does not serve.
@@ -117,15 +114,12 @@ impl DataobjImage {
         gpu: &Gpu,
         options: &StreamOptions,
     ) -> Result<FrameStream<T>> {
-        if let (Dataobj::Proxy(proxy), true) = (&self.dataobj, options.makes_texels()) {
+        if self.dataobj.as_array().is_none() && options.makes_texels() {
             let order = FrameOrder::new(self.shape(), options.frame_options())?;
-            let feed = Feed::new(proxy, order, size_of::<T>())?;
+            let feed = Feed::new(&self.dataobj, order, size_of::<T>())?;
             return FrameStream::new(gpu, feed, None, options).await;
         }
-        if let Dataobj::Array(array) = &self.dataobj
-            && options.makes_texels()
-            && is_cast(array, T::DTYPE)
-        {
+        if options.makes_texels() && self.dataobj.rounds_once(T::DTYPE) {
             // The kernel rounds these twice.
             let what = "f32 texels of an array of 64-bit integers in a stream".to_owned();
             return Err(ErrorKind::GpuUnsupported(what).into());
@@ -144,18 +138,10 @@ impl DataobjImage {
     /// The voxels as the file has them: a clean kept array of `T`, or the file.
     fn unedited<T: Float>(&self) -> Result<ArrayProxy> {
         let kept = self.cache().clean_host::<T>();
-        match (&self.dataobj, kept) {
-            (Dataobj::Proxy(_), Some(kept)) => proxy_of(T::wrap(kept)),
-            (Dataobj::Proxy(proxy), None) => Ok(proxy.clone()),
-            (Dataobj::Array(array), _) if is_cast(array, T::DTYPE) => {
-                proxy_of(T::wrap(self.dataobj.read::<T>()?))
-            }
-            (Dataobj::Array(array), _) => proxy_of(array.clone()),
-        }
+        Ok(match kept.filter(|_| self.dataobj.as_array().is_none()) {
+            Some(kept) => kept.into(),
+            None if self.dataobj.rounds_once(T::DTYPE) => self.dataobj.read::<T>()?.into(),
+            None => self.dataobj.clone(),
+        })
     }
-}
-
-/// Whether an array image rounds these only once, where a file's voxels go through f64.
-fn is_cast(array: &StoredArray, output: DType) -> bool {
-    matches!(array.dtype(), DType::I64 | DType::U64) && output == DType::F32
 }

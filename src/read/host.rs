@@ -85,6 +85,7 @@ pub(crate) fn convert_into<O: Element>(
 ///
 /// # Errors
 /// [`crate::ErrorKind::DType`] and [`crate::ErrorKind::Truncated`].
+#[cfg(feature = "gpu")]
 pub(crate) fn convert_bytes<O: Element>(
     conversion: &Conversion,
     bytes: &[u8],

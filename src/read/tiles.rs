@@ -133,7 +133,7 @@ impl TileReader for ProxyReader {
         let read = |at: u64, buffer: &mut [u8]| self.time(stage, || session.read_at(at, buffer));
         let stored = StoredBytes {
             bytes: session.bytes().map_or(Bytes::Read(&read), Bytes::Memory),
-            offset: self.proxy.offset(),
+            offset: self.proxy.spec().offset,
             item: self.proxy.dtype().size_bytes() as u64,
         };
         stored.for_each_piece(tile, bytes, &mut Vec::new(), |piece| {

@@ -28,9 +28,20 @@ pub struct Trace {
     pub submissions: u64,
 }
 
+/// A stage of a load or a stream, and the time that it was busy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct StageTime {
+    /// `read`, `inflate`, `stage`, `submit` or `device`: the fields of [`Trace`].
+    pub name: &'static str,
+    /// How long it was busy.
+    pub busy: Duration,
+}
+
 impl Trace {
-    /// The busiest stage: its name and its time.
-    pub fn slowest(&self) -> (&'static str, Duration) {
+    /// The busiest stage.
+    #[must_use]
+    pub fn slowest(&self) -> StageTime {
         let stages = [
             ("read", self.read),
             ("inflate", self.inflate),
@@ -38,7 +49,8 @@ impl Trace {
             ("submit", self.submit),
             ("device", self.device.unwrap_or_default()),
         ];
-        let slowest = stages.into_iter().max_by_key(|(_, busy)| *busy);
+        let stages = stages.map(|(name, busy)| StageTime { name, busy });
+        let slowest = stages.into_iter().max_by_key(|stage| stage.busy);
         slowest.unwrap_or_default()
     }
 }

@@ -91,7 +91,7 @@ pub(crate) fn spawn(
     std::thread::Builder::new()
         .name(name.to_owned())
         .spawn(work)
-        .map_err(|error| Error::io(&error, 0))
+        .map_err(|error| Error::io(error, 0))
 }
 
 /// Closes a mailbox when it is dropped, so that a panic is noticed by the other side.

@@ -38,7 +38,7 @@ impl Identity {
     /// # Errors
     /// [`ErrorKind::NotFound`], [`ErrorKind::NotAFile`], [`ErrorKind::Empty`], [`ErrorKind::Io`].
     pub fn of_path(path: &Path) -> Result<Self> {
-        let metadata = std::fs::metadata(path).map_err(|error| Error::io(&error, 0).at(path))?;
+        let metadata = std::fs::metadata(path).map_err(|error| Error::io(error, 0).at(path))?;
         if !metadata.is_file() {
             return Err(Error::from(ErrorKind::NotAFile).at(path));
         }
@@ -85,7 +85,7 @@ impl Identity {
             Some(file) => file.metadata(),
             None => std::fs::metadata(path),
         };
-        let metadata = metadata.map_err(|error| Error::io(&error, 0).at(path))?;
+        let metadata = metadata.map_err(|error| Error::io(error, 0).at(path))?;
         self.compare(&metadata, path)
     }
 }
@@ -126,7 +126,7 @@ impl FileSource {
             Some(file) => Arc::clone(file),
             None => {
                 let file =
-                    File::open(&self.path).map_err(|error| Error::io(&error, 0).at(&self.path))?;
+                    File::open(&self.path).map_err(|error| Error::io(error, 0).at(&self.path))?;
                 Arc::new(file)
             }
         };
@@ -171,7 +171,7 @@ impl FileSource {
                 let have = file.metadata().map_or(0, |metadata| metadata.len());
                 truncated("voxel data", have, need).at(&self.path)
             }
-            _ => Error::io(&error, offset).at(&self.path),
+            _ => Error::io(error, offset).at(&self.path),
         })
     }
 }

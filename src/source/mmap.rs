@@ -86,7 +86,7 @@ impl MmapSource {
         // between `begin` and `end`, which both check that the file has not changed. Writing to the file during an
         // operation is outside the contract of `Mmap::CopyOnWrite` and `Mmap::ReadOnly`.
         let map =
-            unsafe { Mmap::map(&file) }.map_err(|error| Error::io(&error, 0).at(&self.path))?;
+            unsafe { Mmap::map(&file) }.map_err(|error| Error::io(error, 0).at(&self.path))?;
         let guard = MapGuard(Arc::new(map));
         state.map = Some(guard.clone());
         if self.keep_open {
@@ -111,7 +111,7 @@ impl MmapSource {
             Some(file) => file,
             None => self.open()?,
         };
-        read_exact_at(&file, 0, bytes).map_err(|error| Error::io(&error, 0).at(&self.path))?;
+        read_exact_at(&file, 0, bytes).map_err(|error| Error::io(error, 0).at(&self.path))?;
         self.identity.check(&self.path, Some(&file))?;
         state.kept = Some(file);
         Ok(())
@@ -119,7 +119,7 @@ impl MmapSource {
 
     /// Opens the file and checks that it has not changed.
     fn open(&self) -> Result<File> {
-        let file = File::open(&self.path).map_err(|error| Error::io(&error, 0).at(&self.path))?;
+        let file = File::open(&self.path).map_err(|error| Error::io(error, 0).at(&self.path))?;
         self.identity.check(&self.path, Some(&file))?;
         Ok(file)
     }
@@ -154,7 +154,7 @@ impl MmapSource {
                 Mmap::map(&file).map(Pages::ReadOnly)
             }
         };
-        let pages = pages.map_err(|error| Error::io(&error, 0).at(&self.path))?;
+        let pages = pages.map_err(|error| Error::io(error, 0).at(&self.path))?;
         Ok(Some(Mapping::new(pages, bytes)))
     }
 }

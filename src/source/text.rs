@@ -69,10 +69,7 @@ impl TextSource {
         };
         while (decoder.out.len() as u64) < self.bytes {
             let read = text.fill_buf();
-            let characters = read.map_err(|error| match error.downcast::<Error>() {
-                Ok(own) => own,
-                Err(error) => Error::io(&error, 0),
-            })?;
+            let characters = read.map_err(Error::from)?;
             if characters.is_empty() {
                 decoder.push(b' ')?;
                 break;

@@ -32,7 +32,7 @@ impl WholeFile {
         }
         let file = builder
             .tempfile_in(folder.unwrap_or(Path::new(".")))
-            .map_err(|error| Error::io(&error, 0).at(path))?;
+            .map_err(|error| Error::io(error, 0).at(path))?;
         Ok(Self {
             file: BufWriter::with_capacity(1 << 20, file),
         })
@@ -43,13 +43,13 @@ impl WholeFile {
     /// # Errors
     /// [`crate::ErrorKind::Io`]; then the temporary file is removed, and what was at `path` remains.
     pub fn finish(self, path: &Path) -> Result<()> {
-        let named = |error: &std::io::Error| Error::io(error, 0).at(path);
+        let named = |error: std::io::Error| Error::io(error, 0).at(path);
         let file = self
             .file
             .into_inner()
-            .map_err(|error| named(error.error()))?;
-        file.as_file().sync_data().map_err(|error| named(&error))?;
-        file.persist(path).map_err(|error| named(&error.error))?;
+            .map_err(|error| named(error.into_error()))?;
+        file.as_file().sync_data().map_err(named)?;
+        file.persist(path).map_err(|error| named(error.error))?;
         Ok(())
     }
 }

@@ -41,6 +41,7 @@ use transfers::Transfers;
 /// # let _ = options;
 /// ```
 #[derive(Debug, Clone)]
+#[must_use]
 pub struct StreamOptions {
     frames: FrameOptions,
     target: StreamTarget,

@@ -1,19 +1,14 @@
 //! What a stream reads from: a file's voxels, or values that are already in memory.
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use super::order::FrameOrder;
-use crate::core::array::StoredArray;
-use crate::core::dtype::ByteOrder;
 use crate::core::error::Result;
-use crate::core::scaling::Scaling;
-use crate::header::Layout;
 use crate::plan::Plan;
 use crate::plan::selection::Selection;
 use crate::read::ahead::Cancel;
-use crate::read::proxy::{ArrayProxy, ProxySpec};
-use crate::source::{Access, ByteSource, Source, memory};
+use crate::read::proxy::ArrayProxy;
+use crate::source::Access;
 
 /// Bytes of a sequential source that are skipped at a time.
 const SKIP_BYTES: u64 = 1 << 20;
@@ -103,35 +98,5 @@ impl Feed {
             self.proxy.check_to_end()?;
         }
         Ok(())
-    }
-}
-
-/// A proxy of values in memory.
-///
-/// # Errors
-/// None: the size of an array in memory fits.
-pub(crate) fn proxy_of(array: StoredArray) -> Result<ArrayProxy> {
-    let spec = ProxySpec {
-        shape: array.shape().to_vec(),
-        dtype: array.dtype(),
-        byte_order: ByteOrder::NATIVE,
-        layout: Layout::FirstFastest,
-        offset: 0,
-        scaling: Scaling::none(),
-    };
-    ArrayProxy::from_source(Source::Custom(Arc::new(Values(array))), spec)
-}
-
-/// An array as a byte source.
-#[derive(Debug)]
-struct Values(StoredArray);
-
-impl ByteSource for Values {
-    fn len(&self) -> Result<Option<u64>> {
-        Ok(Some(self.0.as_bytes().len() as u64))
-    }
-
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
-        memory::copy(self.0.as_bytes(), offset, buffer)
     }
 }

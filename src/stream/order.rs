@@ -17,6 +17,7 @@ use crate::plan::index::Index;
 /// # let _ = options;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
 pub struct FrameOptions {
     first: usize,
     end: Option<usize>,

@@ -251,9 +251,7 @@ fn child_runs_out_of_memory() {
     let path = write(&folder, "it.nii.gz", &bytes);
     assert_eq!(first_error(&path, Limits::new()), "OutOfMemory");
     let image = voxload::load(&path).expect("it loads");
-    let middle = image
-        .dataobj()
-        .slice::<f32>(&"[1000:1010]".parse().expect("an index"));
+    let middle = image.dataobj().slice::<f32>("[1000:1010]");
     assert_eq!(middle.expect("a part fits").as_slice(), [0.0; 10]);
     println!("went on");
 }
@@ -275,9 +273,7 @@ fn child_slices_bombs() {
     let before = status_bytes("VmHWM");
     let path = write(&folder, "it.nii.gz", &lying_members());
     let image = voxload::load(&path).expect("the header is sound");
-    let part = image
-        .dataobj()
-        .slice::<f32>(&"[50000:50010]".parse().expect("an index"));
+    let part = image.dataobj().slice::<f32>("[50000:50010]");
     assert_eq!(outcome(&part), "Integrity");
     assert_eq!(
         outcome(&write_gzip_index(&path, folder.path().join("index"))),

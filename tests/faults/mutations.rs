@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use voxload::format::Format;
 use voxload::{
-    ByteOrder, DataobjImage, FileHolder, FileMap, HEADER, IMAGE, Layout, Limits, LoadOptions, MAT,
+    ByteOrder, DataobjImage, FileHolder, FileMap, FileRole, Layout, Limits, LoadOptions,
 };
 
 use super::{Row, volume};
@@ -156,10 +156,24 @@ pub fn try_one(sound: &[Sound], number: usize, limits: Limits) -> Tried {
         mutate(&mut header, &mut rng);
     }
     let holder = |bytes: &[u8]| FileHolder::from_source(CountingSource::new(bytes.to_vec()));
-    let key = if sound.image.is_some() { HEADER } else { IMAGE };
+    let key = if sound.image.is_some() {
+        FileRole::Header
+    } else {
+        FileRole::Image
+    };
     let mut map = FileMap::from([(key, holder(&header))]);
-    map.extend(sound.image.as_deref().map(|bytes| (IMAGE, holder(bytes))));
-    map.extend(sound.mat.as_deref().map(|bytes| (MAT, holder(bytes))));
+    map.extend(
+        sound
+            .image
+            .as_deref()
+            .map(|bytes| (FileRole::Image, holder(bytes))),
+    );
+    map.extend(
+        sound
+            .mat
+            .as_deref()
+            .map(|bytes| (FileRole::Mat, holder(bytes))),
+    );
     let options = LoadOptions::new().format(sound.format).limits(limits);
     let image = match DataobjImage::from_file_map(map, &options) {
         Ok(image) => image,

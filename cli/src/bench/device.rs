@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
-use voxload::{Caching, DType, Gpu, HostArray, Index, KernelReport, StagingOptions, Trace};
+use voxload::{Caching, DType, Gpu, HostArray, KernelReport, StagingOptions, Trace};
 
 use super::bus;
 use super::measure::{
@@ -54,11 +54,12 @@ impl DeviceReport {
             lines.push(format!("kernel: {} ({})", report.chosen, rates.join(", ")));
         }
         if let Some(trace) = &self.trace {
-            let (slowest, busy) = trace.slowest();
+            let slowest = trace.slowest();
             lines.push(format!(
-                "gpu load: {} submissions; {:.2} x its slowest stage, {slowest}",
+                "gpu load: {} submissions; {:.2} x its slowest stage, {}",
                 trace.submissions,
-                trace.wall.as_secs_f64() / busy.as_secs_f64()
+                trace.wall.as_secs_f64() / slowest.busy.as_secs_f64(),
+                slowest.name
             ));
         }
         let share = self.share_of_bus_copy();
@@ -91,7 +92,7 @@ impl DeviceReport {
                 "wall": trace.wall.as_secs_f64(),
                 "bytes": trace.bytes,
                 "submissions": trace.submissions,
-                "slowest": trace.slowest().0,
+                "slowest": trace.slowest().name,
             })
         });
         json!({
@@ -200,10 +201,8 @@ fn chosen_rate(report: &KernelReport) -> Option<f64> {
 fn traced(path: &Path, gpu: &Gpu, runs: Runs) -> Result<Option<Trace>, Failure> {
     let load = |_| {
         let image = voxload::load(path)?;
-        let proxy = image.proxy().ok_or("a loaded file has a proxy")?;
         let options = StagingOptions::default();
-        let (_, trace) = proxy.slice_gpu_traced::<f32>(gpu, &Index::new(), &options)?;
-        Ok(trace)
+        Ok(gpu.traced_load::<f32>(image.dataobj(), &options)?.trace)
     };
     let traces: Result<Vec<Trace>, Failure> = (0..runs.0.clamp(1, 3)).map(load).collect();
     let mut traces = traces?;

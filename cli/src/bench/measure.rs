@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use voxload::{Caching, DataobjImage, HostArray, IMAGE};
+use voxload::{Caching, DataobjImage, FileRole, HostArray};
 
 use super::device::{self, DeviceReport};
 use super::{cold, floor, memory};
@@ -148,7 +148,7 @@ pub fn differing(a: &[f32], b: &[f32]) -> usize {
 pub fn measure(path: &Path, runs: Runs, begin: &dyn Fn(&str)) -> Result<Measurement, Failure> {
     begin("open");
     let image = voxload::load(path)?;
-    let voxels = image.file_map().get(IMAGE);
+    let voxels = image.file_map().get(&FileRole::Image);
     let voxels = voxels.and_then(|holder| holder.filename.as_deref());
     let voxels = voxels.unwrap_or(path);
     let inflated = inflated(voxels)?;

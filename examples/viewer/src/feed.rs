@@ -171,7 +171,7 @@ impl<T: Float> Feed for Streamed<T> {
         match self.stream.try_next() {
             Poll::Ready(Some(Ok(frame))) => {
                 let number = frame.index();
-                self.exact = frame.exact();
+                self.exact = frame.fidelity().map(voxload::Fidelity::is_exact);
                 self.held = Some(frame);
                 Poll::Ready(Ok(number))
             }

@@ -86,7 +86,7 @@ fn luminance(image: DataobjImage, notes: &mut Vec<String>) -> Outcome<DataobjIma
 /// Missing axes get length 1. Along axes after the fourth, the first position is used.
 fn with_three_axes(mut image: DataobjImage) -> Outcome<DataobjImage> {
     while image.ndim() < 3 {
-        image = image.slicer(&Index::new().ellipsis().new_axis())?;
+        image = image.slicer(Index::new().ellipsis().new_axis())?;
     }
     if image.ndim() > 4 {
         let frames = Index::new().all().all().all().all();
@@ -107,7 +107,7 @@ fn thinned(image: DataobjImage, max: usize, notes: &mut Vec<String>) -> Outcome<
     notes.push(format!(
         "sides above {max} voxels: every {steps:?}th is shown"
     ));
-    Ok(image.slicer(&every(&steps))?)
+    Ok(image.slicer(every(&steps))?)
 }
 
 fn spatial(image: &DataobjImage) -> impl Iterator<Item = usize> + '_ {
@@ -132,7 +132,7 @@ pub fn robust_window(image: &DataobjImage) -> Outcome<[f32; 2]> {
 }
 
 fn window_of(histogram: &Histogram) -> Option<[f32; 2]> {
-    let Histogram { edges, counts } = histogram;
+    let Histogram { edges, counts, .. } = histogram;
     let all: u64 = counts.iter().sum();
     let background = counts.first().copied()?;
     let foreground = all - background;

@@ -201,10 +201,7 @@ fn what_is_stored_as_it_is_wanted_is_copied_anywhere_on(gpu: &Gpu) {
             out: 1,
         };
         let plan = Plan::new(vec![run], first, random.below(3000));
-        let options = StagingOptions {
-            slot_bytes: 4096,
-            ..StagingOptions::default()
-        };
+        let options = StagingOptions::new().slot_bytes(4096);
         for output in OUTPUTS {
             let memory = random_volume(output, first + count, &mut random);
             for order in ORDERS {

@@ -40,7 +40,7 @@ fn refusals_are_typed_on(gpu: &Gpu) {
     );
     assert_eq!(
         too_large.unwrap_err().kind(),
-        &ErrorKind::LimitExceeded {
+        &ErrorKind::GpuLimit {
             limit: "max_buffer_size",
             needed: 1_200_000,
             allowed: 1 << 20
@@ -84,10 +84,7 @@ fn a_failing_reader_leaves_the_device_as_it_was() {
     }
     let conversion =
         Conversion::new(DType::U8, ByteOrder::Little, &Scaling::none(), DType::F32).unwrap();
-    let options = StagingOptions {
-        slot_bytes: 4096,
-        ..StagingOptions::default()
-    };
+    let options = StagingOptions::new().slot_bytes(4096);
     for gpu in both_ways("a_failing_reader_leaves_the_device_as_it_was") {
         for after in [0, 1, 3, 10] {
             let memory = random_volume(DType::U8, 50_000, &mut Random(14));
@@ -207,7 +204,7 @@ fn random_boxes_and_refusals(gpu: &Gpu) {
     let large = DeviceArray::<f64>::zeroed(gpu, &[usize::MAX, 3]);
     assert!(matches!(
         large.unwrap_err().kind(),
-        ErrorKind::LimitExceeded { .. }
+        ErrorKind::GpuLimit { .. }
     ));
     super::boxes::random_boxes(gpu, 31, 10);
 }
@@ -229,10 +226,7 @@ fn staging_is_kept_once_and_given_back_on(gpu: &Gpu) {
         Conversion::new(DType::U8, ByteOrder::Little, &Scaling::none(), DType::F16).unwrap();
     let count = 4 << 20;
     let memory = random_volume(DType::U8, count, &mut Random(17));
-    let options = StagingOptions {
-        slot_bytes: 1 << 20,
-        ..StagingOptions::default()
-    };
+    let options = StagingOptions::new().slot_bytes(1 << 20);
     let target = DeviceArray::<half::f16>::zeroed(gpu, &[count as usize]).unwrap();
     let before = allocated();
     let mut during = Vec::new();

@@ -1,8 +1,11 @@
 //! The affines of a NIfTI header: which one is used, and conversions between the qform's quaternion and an affine.
 
 use crate::core::affine::{Affine, determinant, orthogonal_part};
+use crate::core::dtype::DType;
 use crate::core::error::{Error, Result};
 use crate::format::analyze::{axes, base_affine};
+use crate::header::Header;
+use crate::header::fields::Fields;
 use crate::header::fields::nifti::{NiftiHeader, Version};
 
 /// The best affine: the sform if its code is not 0, else the qform if its code is not 0, else the base affine.
@@ -148,6 +151,37 @@ impl NiftiHeader {
         self.pixdim[0] = qfac;
         self.pixdim[1..4].copy_from_slice(&sizes);
         self.qform_code = code;
+        Ok(())
+    }
+}
+
+impl Header {
+    /// Sets the type that the image is saved in; what is read of the voxels stays as it is.
+    pub fn set_data_dtype(&mut self, dtype: DType) {
+        self.dtype = dtype;
+    }
+
+    /// Sets the affine and, of a NIfTI header, the sform with this code (1: scanner, 2: aligned, ...).
+    pub fn set_sform(&mut self, affine: &Affine, code: i64) {
+        self.affine = Some(*affine);
+        if let Fields::Nifti(nifti) = &mut self.fields {
+            nifti.set_sform(affine, code);
+        }
+    }
+
+    /// Sets the qform of a NIfTI header; the affine follows where the sform has no code.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Header`] for an affine that is not finite or whose columns are zero, and
+    /// [`crate::ErrorKind::Usage`] for a header of another format.
+    pub fn set_qform(&mut self, affine: &Affine, code: i64) -> Result<()> {
+        let Fields::Nifti(nifti) = &mut self.fields else {
+            return Err(Error::usage("only a NIfTI header has a qform"));
+        };
+        nifti.set_qform(affine, code)?;
+        if let Some(affine) = nifti.best_affine_without_sform()? {
+            self.affine = Some(affine);
+        }
         Ok(())
     }
 }

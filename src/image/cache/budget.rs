@@ -28,7 +28,8 @@ struct Shared {
 
 /// What a [`Budget`] has seen so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Usage {
+#[non_exhaustive]
+pub struct BudgetUsage {
     /// Bytes kept on the host now.
     pub host_bytes: u64,
     /// Bytes kept on devices now.
@@ -136,10 +137,10 @@ impl Budget {
     }
 
     /// The counters, and the bytes kept now.
-    pub fn usage(&self) -> Usage {
+    pub fn usage(&self) -> BudgetUsage {
         let live = live(&mut self.slots());
         let kept = |side| live.iter().map(|slot| slot.bytes_on(side)).sum();
-        Usage {
+        BudgetUsage {
             host_bytes: kept(Side::Host),
             #[cfg(feature = "gpu")]
             device_bytes: kept(Side::Device),

@@ -197,7 +197,7 @@ async fn pass<T: Float>(
     check_convertible(context, &conversion)?;
     let part = part_size(context, size_of::<T>() as u64)?;
     let reducer = reducer(gpu, "reduce", T::DTYPE).await?;
-    let all = proxy.len() as u64;
+    let all = proxy.voxels();
     let blocks = all.min(RUN).div_ceil(BLOCK as u64);
     let edges = match &histogram {
         Some(histogram) => ordered(&histogram.edges),

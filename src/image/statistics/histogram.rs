@@ -13,6 +13,7 @@ const PIECE: usize = 1 << 16;
 
 /// How many values lie in each bin.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Histogram {
     /// Where bins begin and end: one more than there are bins, ascending. Those of `numpy.linspace` in f64, rounded to
     /// the type of the values.

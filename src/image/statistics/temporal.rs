@@ -13,6 +13,7 @@ const PIECE: usize = 1 << 14;
 
 /// Mean, spread and temporal signal-to-noise ratio of each voxel over the last axis.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct TemporalStatistics<T: Float> {
     /// The mean of the finite values of each voxel; NaN where there are none. Of the image's shape without the last
     /// axis.

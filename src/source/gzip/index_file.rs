@@ -67,7 +67,7 @@ pub(super) fn write(path: &Path, index: &Index, compressed: &Source) -> Result<(
     };
     let mut file = WholeFile::create(path)?;
     file.write_all(&bytes)
-        .map_err(|error| Error::io(&error, 0).at(path))?;
+        .map_err(|error| Error::io(error, 0).at(path))?;
     file.finish(path)
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task;
 
 use super::texture_target::TextureTarget;
-use crate::convert::texel::Texels;
+use crate::convert::texel::{Fidelity, Texels};
 use crate::core::array::{Buffer, HostArray};
 #[cfg(doc)]
 use crate::core::error::ErrorKind;
@@ -81,8 +81,8 @@ pub(super) struct Placement {
 pub(super) struct Arrived {
     pub block: usize,
     pub placement: Placement,
-    /// Whether its texels represent all values exactly; known only for textures.
-    pub exact: Option<bool>,
+    /// Whether its texels give back all values; known of textures only.
+    pub fidelity: Option<Fidelity>,
 }
 
 /// A placement that has become free.
@@ -250,7 +250,9 @@ impl Placements {
     ) -> Frame<T> {
         self.held += 1;
         let Arrived {
-            placement, exact, ..
+            placement,
+            fidelity,
+            ..
         } = arrived;
         let mut shape = self.shape.clone();
         if let Some(last) = shape.last_mut().filter(|_| blocked) {
@@ -263,7 +265,7 @@ impl Placements {
             frames,
             shape,
             array,
-            exact,
+            fidelity,
             texture: (self.texture.as_ref()).map(|target| target.texture.clone()),
             placement,
             dropped: Arc::clone(&self.dropped),
@@ -325,7 +327,7 @@ pub struct Frame<T: Float> {
     placement: Placement,
     array: Option<DeviceArray<T>>,
     texture: Option<wgpu::Texture>,
-    exact: Option<bool>,
+    fidelity: Option<Fidelity>,
     dropped: Arc<Mailbox<Free>>,
 }
 
@@ -374,9 +376,9 @@ impl<T: Float> Frame<T> {
         self.texture.as_ref()
     }
 
-    /// Whether the texels represent all values exactly, as in [`crate::Texture3d::exact`]; known only for textures.
-    pub fn exact(&self) -> Option<bool> {
-        self.exact
+    /// Whether the texels give back all values, as [`crate::Texture3d::exact`] says; known of textures only.
+    pub fn fidelity(&self) -> Option<Fidelity> {
+        self.fidelity
     }
 
     /// Waits for the device and copies the values to the host.

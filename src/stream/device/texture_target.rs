@@ -25,9 +25,9 @@ impl TextureTarget {
     /// Checks the texture, and makes the slab.
     ///
     /// # Errors
-    /// [`ErrorKind::Shape`] and [`ErrorKind::Usage`] for a texture that is not suitable or texels that are not made
-    /// from `T`; [`ErrorKind::GpuUnsupported`] for a device that cannot run the kernel; [`ErrorKind::LimitExceeded`] if
-    /// a frame with padded rows exceeds the largest buffer; as [`Slab::new`].
+    /// [`ErrorKind::Shape`] and [`ErrorKind::Usage`] for a texture that does not serve, or texels that are not made of
+    /// `T`; [`ErrorKind::GpuUnsupported`] for a device that cannot run the kernel; [`ErrorKind::GpuLimit`] for a
+    /// frame whose padded rows are above the largest buffer; as [`Slab::new`].
     pub async fn new<T: Float>(
         context: &Context,
         feed: &Feed,
@@ -55,7 +55,7 @@ impl TextureTarget {
         check_watchable(context, &conversion)?;
         let slab = Slab::new(context, shape, texels, u64::MAX).await?;
         if slab.ranges().count() > 1 {
-            return Err(ErrorKind::LimitExceeded {
+            return Err(ErrorKind::GpuLimit {
                 limit: "max_buffer_size",
                 needed: slab.frame_bytes(),
                 allowed: context.limits().max_buffer_size,

@@ -6,6 +6,7 @@ use std::task::{self, Poll};
 use super::frames::{Arrived, Placement, Placements};
 use super::producer::{CachedArray, FrameProducer, Task};
 use super::texture_target::TextureTarget;
+use crate::convert::texel::Fidelity;
 use crate::core::error::{Error, Result};
 use crate::device::context::Context;
 use crate::device::cut::binding_align;
@@ -37,8 +38,8 @@ struct Transfer {
     is_whole: bool,
     /// Whether it is no longer needed.
     is_stale: bool,
-    /// Whether no value was lost, if that is to be determined.
-    exact: Option<bool>,
+    /// Whether nothing was lost, where that is asked.
+    fidelity: Option<Fidelity>,
 }
 
 /// A part of a block that is about to be submitted.
@@ -105,7 +106,8 @@ impl Transfers {
             let mut transfers = self.transfers.iter_mut();
             if let Some(transfer) = transfers.find(|transfer| transfer.id == returned.key) {
                 transfer.on_device -= 1;
-                transfer.exact = transfer.exact.or(returned.word.map(|losses| losses == 0));
+                let fidelity = |losses| Fidelity::of(losses == 0);
+                transfer.fidelity = transfer.fidelity.or(returned.word.map(fidelity));
             }
             if let Some(memory) = returned.memory {
                 pool.give(memory);
@@ -173,7 +175,7 @@ impl Transfers {
         self.transfers.pop_front().map(|transfer| Arrived {
             block: transfer.block,
             placement: transfer.placement,
-            exact: transfer.exact,
+            fidelity: transfer.fidelity,
         })
     }
 
@@ -258,7 +260,7 @@ impl Transfers {
             is_begun: false,
             is_whole: false,
             is_stale: false,
-            exact: None,
+            fidelity: None,
         });
         self.next_id += 1;
         scope.map_or(Ok(()), |scope| self.engine.watch(scope))?;
