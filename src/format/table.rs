@@ -23,7 +23,7 @@ pub(crate) struct FormatEntry {
     /// Endings of the voxel file if there is a separate one; otherwise empty.
     pub image_endings: &'static [&'static str],
     /// Endings of files that may be there beside them, by their key in the file map.
-    pub beside: &'static [(FileRole, &'static str)],
+    pub optional_files: &'static [(FileRole, &'static str)],
     /// Whether the first bytes of the header file belong to the format (`None`: by ending only).
     pub sniff: Option<fn(&[u8]) -> Sniff>,
     /// Whether bytes that [`Self::sniff`] accepts are of this format if there is no file name.
@@ -236,7 +236,7 @@ pub(crate) static FORMATS: &[FormatEntry] = &[
         name: "SPM2 Analyze",
         header_endings: &[".hdr"],
         image_endings: &[".img"],
-        beside: &[(FileRole::Mat, ".mat")],
+        optional_files: &[(FileRole::Mat, ".mat")],
         sniff: Some(analyze::sniff),
         claims: |_| false,
         need: |_| Ok(Need::Bytes(analyze::HEADER_BYTES)),
@@ -248,7 +248,7 @@ pub(crate) static FORMATS: &[FormatEntry] = &[
         name: "SPM99 Analyze",
         header_endings: &[".hdr"],
         image_endings: &[".img"],
-        beside: &[(FileRole::Mat, ".mat")],
+        optional_files: &[(FileRole::Mat, ".mat")],
         sniff: Some(analyze::sniff),
         claims: |_| false,
         need: |_| Ok(Need::Bytes(analyze::HEADER_BYTES)),
