@@ -30,6 +30,10 @@ mod stream;
 #[cfg(test)]
 mod testing;
 
+// Files of the integration tests that unit tests share name the crate.
+#[cfg(test)]
+extern crate self as voxload;
+
 pub use crate::core::affine::{Affine, AxisDirection, Orientation, multiply};
 pub use crate::core::array::{Element, HostArray, Rgb, Rgba, StoredArray};
 pub use crate::core::dtype::{ByteOrder, DType, c64, c128};

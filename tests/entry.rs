@@ -50,7 +50,7 @@ fn names_of_single_files() {
         let plain = write(&dir, "a.nii.gz", &bytes);
         assert_eq!(
             outcome(&voxload::load(plain)),
-            "Integrity",
+            "Integrity(gzip)",
             "plain under a .gz name"
         );
     }
