@@ -12,7 +12,7 @@ export VOXLOAD_LONG=1 VOXLOAD_REQUIRE_GPU=1
 export VOXLOAD_ORACLE_DIR="$PWD/target/oracle" VOXLOAD_ORACLE_PYTHON="$PWD/.oracle/env/bin/python"
 export XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-$PWD/target}"
 
-[ $# -gt 0 ] || set -- faults:: malformed gzip:: memory:: formats::mutations small_devices:: streams::loss \
+[ $# -gt 0 ] || set -- faults:: malformed gzip:: memory:: small_devices:: streams::loss streams::playback \
     streams::textures::a_device device::tests::loss device::tests::faults
 log=target/faults.log
 table=target/faults.md
@@ -26,7 +26,7 @@ for which in "--test voxload" "--lib" "--test command"; do
     list=$(cargo test --release --quiet $which -- --list "$@")
     for name in $(echo "$list" | sed -n 's/: test$//p' | grep -v '::child_'); do
         # shellcheck disable=SC2086
-        cargo test --release --quiet $which -- --exact --nocapture "$name" >target/faults.one 2>&1 </dev/null || {
+        cargo test --release --quiet $which -- --exact --include-ignored --nocapture "$name" >target/faults.one 2>&1 </dev/null || {
             cat target/faults.one >>"$log"
             tail -40 target/faults.one
             echo "FAILED: $name (all of it is in $log)"

@@ -39,6 +39,7 @@ mod small_devices;
 mod statistics;
 mod streams;
 mod support;
+mod sweep;
 mod unsafe_code;
 mod values_page;
 mod writing;
