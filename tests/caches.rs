@@ -113,7 +113,7 @@ fn a_fill_of_another_type_drops_the_edit() {
     assert_eq!(fill::<f32>(&image).as_slice()[0], 1.0);
 }
 
-/// `fdata_mut` copies first if somebody still holds the array.
+/// `fdata_mut` copies first while an array from the cache is still held.
 #[test]
 fn held_arrays_keep_their_values() {
     let mut image = image();

@@ -86,8 +86,8 @@ fn f32_volume(dir: &tempfile::TempDir) -> (PathBuf, Vec<u8>) {
     (write(dir, "zero_copy.nii", &bytes), bytes)
 }
 
-/// Options under which an array may be the mapping itself. The tests keep the contract: nobody else knows the file.
-#[expect(unsafe_code, reason = "nobody else writes to the files of a test")]
+/// Options under which an array may be the mapping itself. The tests keep the contract: no other program knows the file.
+#[expect(unsafe_code, reason = "no other program writes to the files of a test")]
 fn zero_copy(mmap: Mmap) -> LoadOptions {
     // SAFETY: the file lies in a temporary folder of the test, and is only written to through other handles once
     // no array is left.
@@ -153,7 +153,7 @@ fn arrays_are_copies_by_default() {
     }
 }
 
-/// What somebody does to a file while an image of it lives.
+/// What happens to a file while an image of it lives.
 #[derive(Debug, Clone, Copy)]
 enum Deed {
     Rewritten,

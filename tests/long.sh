@@ -19,7 +19,7 @@ table=target/faults.md
 : >"$log"
 printf '%s\n' "| row | cases | time | peak of the process |" "|---|---:|---:|---:|" | tee "$table"
 
-# Built before anything is listed, so that a failure is told.
+# Built before anything is listed, so that a failure shows.
 cargo test --release --quiet --no-run --lib --test voxload --test command
 for which in "--test voxload" "--lib" "--test command"; do
     # shellcheck disable=SC2086

@@ -172,6 +172,16 @@ fn check(what: &str, ending: &str, bytes: &[u8], (load, read): (&str, &str)) {
         read = "Truncated(voxel data)".to_owned();
     }
     assert_eq!((loaded, read), expected, "gz, {what}");
+    let is_pair = bytes
+        .get(one::MAGIC..)
+        .is_some_and(|at| at.starts_with(b"ni1"))
+        || bytes
+            .get(two::MAGIC..)
+            .is_some_and(|at| at.starts_with(b"ni2"));
+    if is_pair && load != "Ok" {
+        // Without a name it is a pair, whose voxels may begin anywhere.
+        return;
+    }
     // Without a name the magic decides what it is, so a wrong one is of no format.
     let nameless = match load {
         "Header(magic)" => ("UnknownFormat".to_owned(), "-".to_owned()),

@@ -35,7 +35,7 @@ fn name(path: &Path) -> &str {
     path.to_str().expect("UTF-8")
 }
 
-/// The header's text and the bytes behind it.
+/// The header's text and the bytes after it.
 fn npy(path: &Path) -> (String, Vec<u8>) {
     let bytes = std::fs::read(path).expect("the output");
     assert_eq!(&bytes[..8], b"\x93NUMPY\x01\x00");
@@ -112,8 +112,8 @@ fn index_of_what_is_not_gzip_or_damaged_writes_nothing() {
         let path = write(&dir, file, &content);
         let done = voxload(&["index", name(&path)]);
         assert_eq!(status(&done), 1, "{file}");
-        let told = text(&done.stderr);
-        assert!(told.contains(file) && told.lines().count() == 1, "{told}");
+        let said = text(&done.stderr);
+        assert!(said.contains(file) && said.lines().count() == 1, "{said}");
         let index = dir.path().join(format!("{file}.voxgzi"));
         assert!(!index.exists(), "{file}");
     }
@@ -370,7 +370,7 @@ fn info_for_programs() {
     assert!(two["fields"]["vox_offset"].is_string());
 }
 
-/// The same bytes whoever computes them; without an adapter asking for one is a failure in one line.
+/// The same bytes on every backend; without an adapter asking for one is a failure in one line.
 #[test]
 #[cfg(feature = "gpu")]
 fn backends_write_the_same_bytes() {
@@ -426,7 +426,7 @@ fn bench_compares_the_bits() {
     assert_eq!(wins.len(), if gpu { 2 } else { 0 });
 }
 
-/// What is told of a device, if one took part.
+/// What is printed of a device, if one took part.
 fn device_rows(report: &Value) {
     let gpu = &report["gpu"];
     assert_eq!(gpu.is_null(), report["differing_values"].is_null());
@@ -464,13 +464,13 @@ fn bench_takes_several_files_and_draws_them() {
     let args = [&["bench", "--runs", "1", "--plot", name(&plot)], &files[..]].concat();
     let output = voxload(&args);
     assert_eq!(status(&output), 0, "{}", text(&output.stderr));
-    let told = text(&output.stdout);
+    let said = text(&output.stdout);
     assert_eq!(
-        told.matches("for host arrays use the ").count(),
+        said.matches("for host arrays use the ").count(),
         2,
-        "{told}"
+        "{said}"
     );
-    assert!(files.iter().all(|file| told.contains(file)), "{told}");
+    assert!(files.iter().all(|file| said.contains(file)), "{said}");
 
     let drawn = std::fs::read_to_string(&plot).expect("the plot");
     let drawn = roxmltree::Document::parse(&drawn).expect("well-formed XML");

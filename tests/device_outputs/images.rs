@@ -143,7 +143,7 @@ impl Random {
         bytes
     }
 
-    /// A proxy of random voxels behind a header of an odd length.
+    /// A proxy of random voxels after a header of any length.
     pub fn proxy(&mut self, spec: &ProxySpec) -> ArrayProxy {
         let count = spec.shape.iter().product();
         let mut bytes = vec![0xaa; spec.offset as usize];

@@ -149,7 +149,7 @@ fn arrays_and_dense_targets() {
     let outcome = image
         .dataobj()
         .slice_into_buffer::<f32>(&device.gpu, &whole, &target);
-    outcome.expect("24 elements behind the first");
+    outcome.expect("24 elements after the first");
     let found = download(&device.gpu, &buffer);
     assert_eq!(found[..4], [POISON; 4]);
     let expected = image.dataobj().slice::<f32>(&whole).expect("a slice");

@@ -28,7 +28,7 @@ const MOST_MILLISECONDS: u64 = 50;
 /// Memory that a refusal may take.
 const MOST_BYTES: u64 = 100 << 20;
 /// Bytes of the file that it may read. They inflate to at most a thousand times as much.
-const MOST_READ: u64 = 1 << 20;
+const MOST_READ: u64 = 2 << 20;
 
 const GIB: u64 = 1 << 30;
 
@@ -121,7 +121,7 @@ fn bombs() -> Vec<Bomb> {
             "Limit(inflated bytes behind the voxels)",
         ),
         (
-            "empty members behind",
+            "empty members after",
             [gz(&small, 9), empty.clone()].concat(),
             "Limit(empty gzip members in a row)",
         ),
@@ -141,7 +141,7 @@ fn bz2(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().expect("memory")
 }
 
-/// A stream of bzip2 behind another is part of the file.
+/// A stream of bzip2 after another is part of the file.
 #[cfg(feature = "bz2")]
 fn bz2_tail(start: &[u8]) -> Vec<u8> {
     [bz2(start), bz2(&vec![0; 64 << 20]).repeat(16)].concat()

@@ -134,7 +134,7 @@ fn small_budgets_add_up_on(gpu: &voxload::Gpu) {
 }
 
 #[test]
-fn nobody_who_destroys_a_buffer_waits_for_a_stream() {
+fn destroying_a_buffer_does_not_wait_for_a_stream() {
     let Some((device, _queue, gpu)) = own_device("others' buffers") else {
         return;
     };

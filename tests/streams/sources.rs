@@ -102,12 +102,12 @@ fn damage_at_the_end_of_a_gzip_file_is_the_last_item() {
             match expected {
                 "Ok" => assert_eq!((good, last), (9, None), "{backend:?}"),
                 error => {
-                    // The last frame comes only where the damage is behind what reading it takes.
+                    // The last frame comes only where the damage is after all that it is read from.
                     assert!(good >= 8, "{backend:?} {expected}: {good}");
                     assert_eq!(last, Some(Some(error.to_owned())), "{backend:?}");
                 }
             }
-            assert!(got.len() <= good + 1, "nothing behind the error");
+            assert!(got.len() <= good + 1, "nothing after the error");
         }
         // A stream that does not come to the end cannot tell, and does not read that far.
         let image = DataobjImage::from_bytes(flipped.clone()).expect("it loads");
@@ -218,7 +218,7 @@ fn options_of_zero_and_types_without_floats_are_errors() {
 }
 
 #[test]
-fn held_frames_are_told_of_and_stay_as_they_are() {
+fn held_frames_are_an_error_and_stay_as_they_are() {
     let image = DataobjImage::from_bytes(series(8).single()).expect("it loads");
     let mut frames = image.frames::<f32>(FrameOptions::new()).expect("a stream");
     let held: Vec<_> = frames

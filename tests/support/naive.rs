@@ -72,7 +72,7 @@ pub fn half_value(bits: u16) -> f64 {
     sign * size
 }
 
-/// All finite f16 numbers that are not negative, and 2^16 as the one behind them.
+/// All finite f16 numbers that are not negative, and 2^16 after them.
 static HALVES: LazyLock<Vec<f64>> = LazyLock::new(|| {
     let finite = (0..0x7c00u16).map(half_value);
     finite.chain([65536.0]).collect()
@@ -85,7 +85,7 @@ pub fn nearest_half(value: f64) -> u16 {
         return sign | 0x7e00;
     }
     let size = value.abs();
-    // The last one not above; behind 2^16 all is infinite.
+    // The last one not above; from 2^16 on all is infinite.
     let above = HALVES.partition_point(|&half| half <= size);
     let low = above - 1;
     if above == HALVES.len() {

@@ -70,7 +70,7 @@ fn read_back(
     gpu.queue().submit([encoder.finish()]);
     let (sender, receiver) = mpsc::channel();
     buffer.map_async(wgpu::MapMode::Read, .., move |result| {
-        sender.send(result).expect("somebody waits");
+        sender.send(result).expect("the caller waits");
     });
     let waited = gpu.device().poll(wgpu::PollType::wait_indefinitely());
     waited.expect("the device answers");

@@ -160,8 +160,8 @@ fn within_the_tolerance_elsewhere() {
 }
 
 fn peak(said: &str) -> f64 {
-    let behind = said.split("peak memory ").nth(1);
-    let number = behind.and_then(|text| text.split(' ').next());
+    let after = said.split("peak memory ").nth(1);
+    let number = after.and_then(|text| text.split(' ').next());
     number
         .and_then(|text| text.parse().ok())
         .expect("a peak in MiB")
