@@ -7,6 +7,9 @@
 
 #[path = "../cli/src/bench/memory.rs"]
 mod memory;
+#[allow(dead_code, reason = "the tests use the rest")]
+#[path = "../tests/support/rng.rs"]
+mod rng;
 #[path = "gzip/series.rs"]
 mod series;
 
@@ -225,15 +228,9 @@ fn time_series(subject: &Subject) {
     let image = subject.open(true);
     let shape = image.shape().to_vec();
     let start = Instant::now();
-    let mut random = 1u64;
+    let mut random = rng::Rng::new(1);
     for _ in 0..100 {
-        let mut below = |end: usize| {
-            random = random
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1);
-            (random >> 33) as usize % end
-        };
-        let at = [below(shape[0]), below(shape[1]), below(shape[2])];
+        let at = [0, 1, 2].map(|axis| random.below(shape[axis]));
         let index: Index = format!("[{}, {}, {}]", at[0], at[1], at[2])
             .parse()
             .expect("an index");

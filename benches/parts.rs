@@ -5,6 +5,9 @@
 
 #[path = "../cli/src/bench/phantom.rs"]
 mod phantom;
+#[allow(dead_code, reason = "the tests use the rest")]
+#[path = "../tests/support/rng.rs"]
+mod rng;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -88,15 +91,9 @@ fn in_memory(dtype: DType, big_endian: bool) -> DataobjImage {
     put(112, &0.075_f32.to_le_bytes(), 4);
     put(116, &3_100.7_f32.to_le_bytes(), 4);
     bytes[344..348].copy_from_slice(b"n+1\0");
-    let mut state = 1u64;
-    let noise = (0..KERNEL_VOXELS * dtype.size_bytes()).map(|_| {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
-        // Neither NaN nor infinite in any type.
-        (state >> 33) as u8 & 0x3f
-    });
-    bytes.extend(noise);
+    let noise = rng::Rng::new(1).bytes(KERNEL_VOXELS * dtype.size_bytes());
+    // Neither NaN nor infinite in any type.
+    bytes.extend(noise.into_iter().map(|byte| byte & 0x3f));
     DataobjImage::from_bytes(bytes).expect("a volume")
 }
 

@@ -111,11 +111,8 @@ fn index_of_what_is_not_gzip_or_damaged_writes_nothing() {
         let path = write(&dir, file, &content);
         let done = voxload(&["index", name(&path)]);
         assert_eq!(status(&done), 1, "{file}");
-        let printed = text(&done.stderr);
-        assert!(
-            printed.contains(file) && printed.lines().count() == 1,
-            "{printed}"
-        );
+        let said = text(&done.stderr);
+        assert!(said.contains(file) && said.lines().count() == 1, "{said}");
         let index = dir.path().join(format!("{file}.voxgzi"));
         assert!(!index.exists(), "{file}");
     }
@@ -372,7 +369,7 @@ fn info_for_programs() {
     assert!(two["fields"]["vox_offset"].is_string());
 }
 
-/// The bytes do not depend on the backend. Without an adapter, requesting the GPU fails with one line.
+/// The same bytes on every backend; without an adapter asking for one is a failure in one line.
 #[test]
 #[cfg(feature = "gpu")]
 fn backends_write_the_same_bytes() {
@@ -428,7 +425,7 @@ fn bench_compares_the_bits() {
     assert_eq!(wins.len(), if gpu { 2 } else { 0 });
 }
 
-/// What is reported about a device, if there was one.
+/// What is printed of a device, if one took part.
 fn device_rows(report: &Value) {
     let gpu = &report["gpu"];
     assert_eq!(gpu.is_null(), report["differing_values"].is_null());
@@ -466,13 +463,13 @@ fn bench_takes_several_files_and_draws_them() {
     let args = [&["bench", "--runs", "1", "--plot", name(&plot)], &files[..]].concat();
     let output = voxload(&args);
     assert_eq!(status(&output), 0, "{}", text(&output.stderr));
-    let printed = text(&output.stdout);
+    let said = text(&output.stdout);
     assert_eq!(
-        printed.matches("for host arrays use the ").count(),
+        said.matches("for host arrays use the ").count(),
         2,
-        "{printed}"
+        "{said}"
     );
-    assert!(files.iter().all(|file| printed.contains(file)), "{printed}");
+    assert!(files.iter().all(|file| said.contains(file)), "{said}");
 
     let drawn = std::fs::read_to_string(&plot).expect("the plot");
     let drawn = roxmltree::Document::parse(&drawn).expect("well-formed XML");

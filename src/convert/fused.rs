@@ -92,15 +92,15 @@ fn fused<R: Decode, const BIG: bool>(bytes: &[u8], out: &mut [f32], slope: f64, 
 mod tests {
     use super::*;
     use crate::convert::rows::float_row;
-    use crate::testing::Random;
+    use crate::testing::Rng;
 
     const TYPES: [DType; 4] = [DType::U8, DType::I8, DType::U16, DType::I16];
 
-    /// An f32 of up to 24 bits, the lowest of which has the value `2^low`.
-    fn number(random: &mut Random, low: i32) -> f64 {
-        let bits = random.below(25);
-        let odd = random.below(1 << bits) | 1;
-        let sign = if random.below(2) == 0 { 1.0 } else { -1.0 };
+    /// A number of f32 of up to 24 bits, the lowest of them worth `2^low`.
+    fn number(random: &mut Rng, low: i32) -> f64 {
+        let bits = random.below_u64(25);
+        let odd = random.below_u64(1 << bits) | 1;
+        let sign = if random.below_u64(2) == 0 { 1.0 } else { -1.0 };
         sign * odd as f64 * 2f64.powi(low)
     }
 
@@ -126,14 +126,13 @@ mod tests {
             eprintln!("no fused multiply-add here: nothing to compare");
             return;
         }
-        let mut random = Random(9);
+        let mut random = Rng::new(9);
         let (mut exact, mut others) = (0, 0);
         for n in 0..3000 {
-            // The whole range of f32, including subnormal numbers and overflow, and sums of about as many bits as an
-            // f64 has.
-            let low = random.below(230) as i32 - 149;
+            // The whole range of f32, subnormal numbers and overflow with it, and the sum's bits about as many as an f64 has.
+            let low = random.below_u64(230) as i32 - 149;
             let slope = number(&mut random, low);
-            let apart = random.below(140) as i32 - 60;
+            let apart = random.below_u64(140) as i32 - 60;
             let inter = match n % 16 {
                 0 => 0.0,
                 1 => -0.0,
@@ -141,7 +140,7 @@ mod tests {
             };
             let stored = TYPES[n % 4];
             if is_exact(stored, slope, inter) {
-                let differing = differing(stored, random.below(2) == 1, slope, inter);
+                let differing = differing(stored, random.below_u64(2) == 1, slope, inter);
                 assert_eq!(differing, 0, "{stored} * {slope:e} + {inter:e}");
                 exact += 1;
             } else {

@@ -1,36 +1,16 @@
-//! Devices for tests.
+//! Devices of the unit tests, in both ways to work with one.
 
 use super::Gpu;
-
-/// The best device. Without one: `None` and a line with the test's name, or a panic if `VOXLOAD_REQUIRE_GPU=1`.
-pub(crate) fn gpu_or_skip(test: &str) -> Option<Gpu> {
-    match Gpu::new() {
-        Ok(gpu) => Some(gpu),
-        Err(error) => {
-            let required = std::env::var("VOXLOAD_REQUIRE_GPU").is_ok_and(|value| value == "1");
-            assert!(!required, "{test}: {error}");
-            println!("skipped without a GPU: {test} ({error})");
-            None
-        }
-    }
-}
+use crate::testing::adapter::ready;
+use crate::testing::devices::callers;
+pub(crate) use crate::testing::devices::own as gpu_or_skip;
 
 /// A device as a caller would make it: wgpu's default limits with these changes, and no features.
 pub(crate) fn plain_device(
     test: &str,
     change: impl FnOnce(&mut wgpu::Limits),
 ) -> Option<(wgpu::Device, wgpu::Queue)> {
-    gpu_or_skip(test)?;
-    let adapters = pollster::block_on(super::gpu::sorted_adapters());
-    let adapter = adapters.into_iter().next()?;
-    let mut limits = wgpu::Limits::default();
-    change(&mut limits);
-    let request = adapter.request_device(&wgpu::DeviceDescriptor {
-        label: Some("a caller's device"),
-        required_limits: limits,
-        ..Default::default()
-    });
-    Some(pollster::block_on(request).expect("a device with default limits"))
+    ready(test).then(|| callers(change))
 }
 
 /// The two ways of working with a device: blocking with mapped memory, and asynchronous as in browsers.

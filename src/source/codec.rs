@@ -320,7 +320,7 @@ mod tests {
     use super::*;
     use crate::source::ByteSource;
     use crate::source::memory::MemorySource;
-    use crate::testing::Random;
+    use crate::testing::Rng;
 
     fn compressed(bytes: &[u8]) -> Vec<u8> {
         let mut encoder = ZlibEncoder::new(Vec::new(), Compression::new(6));
@@ -346,14 +346,14 @@ mod tests {
 
     #[test]
     fn zlib_is_read_by_position() {
-        let mut random = Random(3);
-        let bytes: Vec<u8> = (0..700_000).map(|_| random.below(50) as u8).collect();
+        let mut random = Rng::new(3);
+        let bytes: Vec<u8> = (0..700_000).map(|_| random.below_u64(50) as u8).collect();
         let file = [b"header".as_slice(), &compressed(&bytes), b"more"].concat();
         let source = open(file, 6);
         assert_eq!(source.len().unwrap(), None);
         for _ in 0..30 {
-            let at = random.below(bytes.len() as u64) as usize;
-            let length = random.below((bytes.len() - at) as u64 + 1) as usize;
+            let at = random.below(bytes.len());
+            let length = random.below(bytes.len() - at + 1);
             let mut part = vec![0; length];
             source.read_at(at as u64, &mut part).unwrap();
             assert!(part == bytes[at..at + length], "{length} bytes at {at}");

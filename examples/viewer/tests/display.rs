@@ -14,6 +14,8 @@ use x11rb::protocol::xtest::ConnectionExt as _;
 use x11rb::rust_connection::RustConnection;
 use x11rb::wrapper::ConnectionExt as _;
 
+use crate::support::environment::skipped;
+
 /// A virtual display whose pixels are in a file.
 pub struct Display {
     server: Child,
@@ -23,7 +25,7 @@ pub struct Display {
 }
 
 impl Display {
-    /// `None`, with a message, if Xvfb is not installed.
+    /// `None`, with a line that says so, where Xvfb is not installed.
     pub fn open(folder: &Path, size: [usize; 2]) -> Option<Self> {
         let mut command = Command::new("Xvfb");
         let screen = format!("{}x{}x24", size[0], size[1]);
@@ -31,7 +33,7 @@ impl Display {
         command.arg(folder).args(["-nolisten", "tcp"]);
         let started = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
         let Ok(mut server) = started else {
-            println!("skipped: a window on a virtual display (Xvfb is not installed)");
+            skipped("a window on a virtual display", "Xvfb is not installed");
             let required =
                 std::env::var_os("VOXLOAD_REQUIRE_GPU").is_some_and(|value| value == "1");
             assert!(!required, "VOXLOAD_REQUIRE_GPU=1: Xvfb is needed");

@@ -245,7 +245,7 @@ fn without_an_adapter_the_cpu_draws() {
     assert_eq!(refused.status.code(), Some(1));
 }
 
-/// The first frame is shown before the damage after it is found.
+/// The first frame is on show before the damage after it is found.
 #[test]
 fn the_first_frame_comes_before_the_rest_is_read() {
     let dir = folder();

@@ -93,8 +93,8 @@ fn tables_are_told_apart_by_their_numbers() {
         return;
     };
     gpu.set_kernel_choice(KernelChoice::Only(KernelMethod::Table));
-    let memory = random_volume(DType::I16, 70_000, &mut Random(31));
-    // More scalings than tables are kept, each requested twice. Zeros differ in sign.
+    let memory = random_volume(DType::I16, 70_000, &mut Rng::new(31));
+    // More scalings than tables are kept, each asked for twice; zeros differ by their signs.
     for round in 0..2 {
         for inter in [-0.0, 1.5, -3.0, 2.0, 0.25, 1e9] {
             let steps = vec![
@@ -118,7 +118,7 @@ fn a_table_with_a_wrong_entry_fails_the_comparison() {
     };
     gpu.set_kernel_choice(KernelChoice::Only(KernelMethod::Table));
     let conversion = scaled(DType::U8, DType::F32);
-    let memory = random_volume(DType::U8, 4096, &mut Random(32));
+    let memory = random_volume(DType::U8, 4096, &mut Rng::new(32));
     check(&gpu, &conversion, &line(4096), &memory);
     let table = kernel(&gpu, &conversion, true, 4096).table.unwrap();
     gpu.queue()
@@ -187,7 +187,7 @@ fn the_self_test_catches_what_devices_get_wrong() {
         assert_eq!(passed, what == "nothing", "altered: {what}");
         // A method that fails is not used.
         *gpu.pipelines().altered.lock().unwrap() = None;
-        let memory = random_volume(DType::F64, 4096, &mut Random(33));
+        let memory = random_volume(DType::F64, 4096, &mut Rng::new(33));
         if !passed {
             check(&gpu, &conversion, &line(4096), &memory);
         }

@@ -29,7 +29,7 @@ fn refusals_are_typed_on(gpu: &Gpu) {
     ));
     let conversion =
         Conversion::new(DType::U8, ByteOrder::Little, &Scaling::none(), DType::F32).unwrap();
-    let memory = random_volume(DType::U8, 300_000, &mut Random(8));
+    let memory = random_volume(DType::U8, 300_000, &mut Rng::new(8));
     let too_large = load::<f32>(
         gpu,
         &conversion,
@@ -87,7 +87,7 @@ fn a_failing_reader_leaves_the_device_as_it_was() {
     let options = StagingOptions::new().slot_bytes(4096);
     for gpu in both_ways("a_failing_reader_leaves_the_device_as_it_was") {
         for after in [0, 1, 3, 10] {
-            let memory = random_volume(DType::U8, 50_000, &mut Random(14));
+            let memory = random_volume(DType::U8, 50_000, &mut Rng::new(14));
             let reader = Failing(memory, i64::into(after));
             let result = load::<f32>(
                 &gpu,
@@ -113,7 +113,7 @@ fn a_target_that_cannot_serve() {
 fn a_target_that_cannot_serve_on(gpu: &Gpu) {
     let conversion =
         Conversion::new(DType::U8, ByteOrder::Little, &Scaling::none(), DType::F32).unwrap();
-    let memory = random_volume(DType::U8, 100, &mut Random(15));
+    let memory = random_volume(DType::U8, 100, &mut Rng::new(15));
     let options = StagingOptions::default();
     let try_with = |size, usage, destroyed: bool| {
         let target = wait(gpu, gpu.context().buffer("target", size, usage, false)).unwrap();
@@ -225,8 +225,11 @@ fn staging_is_kept_once_and_given_back_on(gpu: &Gpu) {
     let conversion =
         Conversion::new(DType::U8, ByteOrder::Little, &Scaling::none(), DType::F16).unwrap();
     let count = 4 << 20;
-    let memory = random_volume(DType::U8, count, &mut Random(17));
-    let options = StagingOptions::new().slot_bytes(1 << 20);
+    let memory = random_volume(DType::U8, count, &mut Rng::new(17));
+    let options = StagingOptions {
+        slot_bytes: 1 << 20,
+        ..StagingOptions::default()
+    };
     let target = DeviceArray::<half::f16>::zeroed(gpu, &[count as usize]).unwrap();
     let before = allocated();
     let mut during = Vec::new();
@@ -262,7 +265,7 @@ fn out_of_device_memory_child() {
     };
     let conversion =
         Conversion::new(DType::U8, ByteOrder::Little, &Scaling::none(), DType::F32).unwrap();
-    let memory = random_volume(DType::U8, 1000, &mut Random(16));
+    let memory = random_volume(DType::U8, 1000, &mut Rng::new(16));
     check(&gpu, &conversion, &line(1000), &memory);
     let large = 64 << 20;
     let mut held = Vec::new();

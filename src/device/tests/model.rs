@@ -44,23 +44,6 @@ impl TileReader for Memory {
     }
 }
 
-/// A small generator: tests must give the same results in every run.
-pub(super) struct Random(pub u64);
-
-impl Random {
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    pub fn below(&mut self, n: u64) -> u64 {
-        self.next() % n
-    }
-}
-
 /// A stored number in f64.
 pub(super) fn model_decode(dtype: DType, order: ByteOrder, bytes: &[u8]) -> f64 {
     let mut le = [0; 8];
@@ -249,15 +232,15 @@ pub(super) fn line(count: u64) -> Plan {
     Plan::new(vec![axis], 0, 0)
 }
 
-pub(super) fn random_volume(dtype: DType, voxels: u64, random: &mut Random) -> Memory {
+pub(super) fn random_volume(dtype: DType, voxels: u64, random: &mut Rng) -> Memory {
     let item = dtype.size_bytes();
     let bytes = (0..voxels as usize * item)
-        .map(|_| random.next() as u8)
+        .map(|_| random.bits() as u8)
         .collect();
     Memory {
         bytes,
         item,
-        piece: 1 + random.below(300) as usize,
+        piece: 1 + random.below(300),
     }
 }
 

@@ -181,12 +181,12 @@ fn inflates(bytes: &[u8], at: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::Random;
+    use crate::testing::Rng;
     use flate2::{Compress, Compression, FlushCompress};
 
     fn noise(length: usize, seed: u64) -> Vec<u8> {
-        let mut random = Random(seed);
-        (0..length).map(|_| random.below(23) as u8).collect()
+        let mut random = Rng::new(seed);
+        (0..length).map(|_| random.below_u64(23) as u8).collect()
     }
 
     fn deflated(bytes: &[u8], level: u32) -> Vec<u8> {
@@ -255,8 +255,8 @@ mod tests {
 
     #[test]
     fn noise_holds_no_blocks() {
-        let mut random = Random(9);
-        let bytes: Vec<u8> = (0..1 << 20).map(|_| random.below(256) as u8).collect();
+        let mut random = Rng::new(9);
+        let bytes: Vec<u8> = (0..1 << 20).map(|_| random.below_u64(256) as u8).collect();
         assert_eq!(find_block(&bytes, bytes.len()), None);
         assert_eq!(find_block(&[], 9), None);
         assert_eq!(find_block(&[0b100; 7], 7), None);

@@ -388,6 +388,7 @@ fn export_gzidx(index: &Index, length: u64) -> Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::Rng;
     use libdeflater::Decompressor;
 
     fn example() -> (Index, Binding) {
@@ -463,13 +464,8 @@ mod tests {
                 "cut at {length}"
             );
         }
-        let mut random = 1u64;
-        let mut below = |end: usize| {
-            random = random
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1);
-            (random >> 33) as usize % end
-        };
+        let mut random = Rng::new(1);
+        let mut below = |end| random.below(end);
         for number in 0..10_000 {
             let mut changed = bytes.clone();
             let at = below(changed.len());
@@ -491,14 +487,11 @@ mod tests {
     fn mutations_with_a_right_checksum_are_read_without_harm() {
         let (index, binding) = example();
         let bytes = encode(&index, &binding);
-        let mut random = 9u64;
+        let mut random = Rng::new(9);
         for _ in 0..10_000 {
             let mut changed = bytes[..bytes.len() - 4].to_vec();
-            random = random
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1);
-            let at = 32 + (random >> 33) as usize % (changed.len() - 32);
-            changed[at] = random as u8;
+            let at = 32 + random.below(changed.len() - 32);
+            changed[at] = random.bits() as u8;
             changed.extend(crc32fast::hash(&changed).to_le_bytes());
             let _ = parse(&changed, &binding);
         }

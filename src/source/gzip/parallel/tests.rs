@@ -8,14 +8,14 @@ use libdeflater::Decompressor;
 
 use super::*;
 use crate::source::memory::MemorySource;
-use crate::testing::Random;
+use crate::testing::Rng;
 
 /// Smooth 16-bit voxels with noise; every third stretch is masked.
 fn scan(length: usize, masked: bool, seed: u64) -> Vec<u8> {
-    let mut random = Random(seed);
+    let mut random = Rng::new(seed);
     let voxel = |i: usize| match masked && (i / 30_000).is_multiple_of(3) {
         true => 0,
-        false => (i / 50 % 3000) as u16 + random.below(13) as u16,
+        false => (i / 50 % 3000) as u16 + random.below_u64(13) as u16,
     };
     (0..length / 2)
         .map(voxel)
@@ -94,12 +94,12 @@ fn tails_and_names() {
 fn what_never_settles_is_left_to_others() {
     let period = scan(31_000, false, 3);
     let bytes = period.repeat(150);
-    // Some noise, so that there are several blocks.
-    let mut random = Random(4);
+    // Some noise, so that there are blocks.
+    let mut random = Rng::new(4);
     let bytes: Vec<u8> = bytes
         .into_iter()
-        .map(|byte| match random.below(40) {
-            0 => random.below(256) as u8,
+        .map(|byte| match random.below_u64(40) {
+            0 => random.below_u64(256) as u8,
             _ => byte,
         })
         .collect();
@@ -138,13 +138,13 @@ fn an_end_before_the_end() {
 fn damage_never_gets_through() {
     let bytes = scan(1 << 20, false, 31);
     let file = gz(&bytes, 6);
-    let mut random = Random(32);
+    let mut random = Rng::new(32);
     let mut through = 0;
     for _ in 0..300 {
         let mut damaged = file.clone();
         for _ in 0..=random.below(2) {
-            let at = random.below(file.len() as u64) as usize;
-            damaged[at] ^= 1 << random.below(8);
+            let at = random.below(file.len());
+            damaged[at] ^= 1 << random.below_u64(8);
         }
         if let Some(found) = inflated(&damaged, bytes.len(), cut(3, 200_000)) {
             assert_eq!(found, bytes);
