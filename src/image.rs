@@ -28,6 +28,7 @@ use crate::core::dtype::ByteOrder;
 use crate::core::error::{Error, Result};
 use crate::core::options::LoadOptions;
 use crate::core::scaling::Scaling;
+use crate::core::threads::Threads;
 use crate::format::file_map::FileMap;
 use crate::format::{Fields, Format};
 use crate::header::{Header, Layout, Note};
@@ -192,6 +193,12 @@ impl DataobjImage {
     /// The proxy of an image of a file.
     pub fn proxy(&self) -> Option<&ArrayProxy> {
         self.dataobj.as_proxy()
+    }
+
+    /// The pool of reads of the image's voxels.
+    pub(crate) fn threads(&self) -> Threads {
+        let proxy = self.proxy();
+        proxy.map_or_else(Threads::default, |proxy| proxy.threads().clone())
     }
 
     /// The header. Its offset and scaling are those of the file.

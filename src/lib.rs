@@ -31,12 +31,14 @@ mod stream;
 mod testing;
 
 pub use crate::core::affine::{Affine, AxisDirection, Orientation, multiply};
+pub use crate::core::cancel::Cancel;
 pub use crate::core::array::{Element, HostArray, Rgb, Rgba, StoredArray};
 pub use crate::core::dtype::{ByteOrder, DType, c64, c128};
 pub use crate::core::error::{Error, ErrorKind, Result};
 pub use crate::core::float::{ComplexFloat, Float};
 pub use crate::core::options::{KeepFileOpen, Limits, LoadOptions, Mmap, ParScaling};
 pub use crate::core::scaling::{Arithmetic, Factor, Scaling, Step};
+pub use crate::core::threads::Threads;
 #[cfg(feature = "gpu")]
 pub use convert::texel::{Texels, Window};
 #[cfg(feature = "gpu")]

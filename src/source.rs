@@ -26,7 +26,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::core::error::{Error, ErrorKind, Result};
-use crate::core::limits;
+use crate::core::{limits, scope};
 use file::FileSource;
 use gzip::GzipSource;
 use memory::MemorySource;
@@ -231,6 +231,7 @@ impl Source {
         let session = self.begin()?;
         let mut bytes = Vec::new();
         while (bytes.len() as u64) < length {
+            scope::check()?;
             let old = bytes.len();
             let more = (length - old as u64).min(PREFIX_STEP) as usize;
             resize(&mut bytes, (old + more) as u64)?;

@@ -8,6 +8,8 @@ use bytemuck::allocation::try_zeroed_vec;
 use memmap2::{Mmap, MmapMut};
 
 use crate::core::error::{Error, ErrorKind, Result};
+#[cfg(not(target_family = "wasm"))]
+use crate::core::threads;
 
 /// From this size on, memory comes from the system in huge pages: fresh pages cost as much as the conversion,
 /// and 2 MiB pages cost far less than 4 KiB ones.
@@ -66,6 +68,18 @@ impl<T: Pod> Buffer<T> {
         }
         let elements = try_zeroed_vec(len).map_err(|()| out_of_memory())?;
         Ok(Self::Vec(elements))
+    }
+
+    /// Frees the elements; on a thread where they are many, so that the caller need not wait.
+    pub fn free_aside(self)
+    where
+        T: Send,
+    {
+        match self {
+            #[cfg(not(target_family = "wasm"))]
+            pages @ Self::Pages { .. } => threads::free_aside(pages),
+            other => drop(other),
+        }
     }
 
     pub fn as_slice(&self) -> &[T] {

@@ -14,6 +14,8 @@ use crate::core::dtype::DType;
 use crate::core::error::ErrorKind;
 use crate::core::error::{Error, Result};
 use crate::core::float::Float;
+#[cfg(not(target_family = "wasm"))]
+use crate::core::threads;
 
 /// An array of floats in device memory, column-major, without gaps. Cloning it is cheap: the clones are one array.
 #[derive(Clone)]
@@ -185,6 +187,12 @@ impl<T: Float> DeviceArray<T> {
     /// Says that somebody holds a copy of what was written.
     pub(crate) fn clear_modified(&self) {
         self.0.modified.store(false, Ordering::Release);
+    }
+
+    /// Frees it, on a thread where there are threads.
+    pub(crate) fn free_aside(self) {
+        #[cfg(not(target_family = "wasm"))]
+        threads::free_aside(self);
     }
 
     /// The same without its type.

@@ -152,6 +152,7 @@ impl Kernels {
                 Ok(true) => Ok(KernelMethod::Table),
                 Ok(false) => Ok(KernelMethod::Integers),
                 Err(error) if *error.kind() == ErrorKind::DeviceLost => Err(error),
+                Err(error) if error.is_cancelled() => Err(error),
                 // A device without room for a test has room for loads all the same.
                 Err(_) => {
                     self.class(conversion, |class| class.has_no_room = true);

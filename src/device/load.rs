@@ -14,11 +14,15 @@ use crate::convert::packet::Packet;
 #[cfg(doc)]
 use crate::core::error::ErrorKind;
 use crate::core::error::{Error, Result};
+use crate::core::scope;
 use crate::plan::Plan;
-use crate::read::ahead::{Ahead, Cancel, Producer};
+use crate::read::ahead::{Ahead, Epoch, Producer};
 use crate::read::tiles::TileReader;
 use crate::read::wait::{MaybeSend, Site};
 use crate::source::truncated;
+
+/// Bytes that are copied from memory between two looks at whether the load was cancelled.
+const PIECE_BYTES: usize = 1 << 20;
 
 /// Where values go.
 #[derive(Debug, Clone)]
@@ -139,9 +143,7 @@ impl Load<'_> {
             after(part, encoder);
             Ok(())
         };
-        let ring = upload(engine, ahead, record).await?;
-        gpu.spare_rings().keep(ring);
-        Ok(())
+        upload(engine, ahead, gpu.spare_rings(), record).await
     }
 
     fn cut(&self, plan: &Plan) -> Arc<Cut> {
@@ -203,8 +205,8 @@ impl<R: TileReader> Producer for Packets<R> {
         }
     }
 
-    fn fill(&mut self, task: &CutPacket, memory: &mut SlotMemory, cancel: &Cancel) -> Result<()> {
-        cancel.check()?;
+    fn fill(&mut self, task: &CutPacket, memory: &mut SlotMemory, epoch: &Epoch) -> Result<()> {
+        epoch.check()?;
         memory.fill(|writer| fill(&task.packet, &self.reader, self.workers, writer))
     }
 }
@@ -214,6 +216,17 @@ impl<R: TileReader> Producer for Packets<R> {
 /// # Errors
 /// Those of the reader, and [`ErrorKind::Truncated`] when it gives too little.
 pub(crate) fn fill(
+    packet: &Packet,
+    reader: &impl TileReader,
+    workers: usize,
+    writer: &mut Writer<'_>,
+) -> Result<()> {
+    reader
+        .threads()
+        .run(|| fill_here(packet, reader, workers, writer))
+}
+
+fn fill_here(
     packet: &Packet,
     reader: &impl TileReader,
     workers: usize,
@@ -243,8 +256,10 @@ fn read_into(
     let start = writer.used();
     let mut outcome = Ok(());
     read(&mut |bytes| {
-        if outcome.is_ok() {
-            outcome = writer.push(bytes);
+        for piece in bytes.chunks(PIECE_BYTES) {
+            if outcome.is_ok() {
+                outcome = scope::check().and_then(|()| writer.push(piece));
+            }
         }
     })?;
     outcome?;
@@ -326,9 +341,7 @@ pub(crate) async fn copy_bytes(
         encoder.copy_buffer_to_buffer(slot.bytes()?, 0, target, *part.task as u64, used);
         Ok(())
     };
-    let ring = upload(engine, ahead, record).await?;
-    gpu.spare_rings().keep(ring);
-    Ok(())
+    upload(engine, ahead, gpu.spare_rings(), record).await
 }
 
 /// Bytes in memory, cut into pieces: each task is the start of one.
@@ -348,7 +361,7 @@ impl Producer for Pieces<'_> {
         Ok((turn == 0).then_some((turn, starts)))
     }
 
-    fn fill(&mut self, &start: &usize, memory: &mut SlotMemory, _: &Cancel) -> Result<()> {
+    fn fill(&mut self, &start: &usize, memory: &mut SlotMemory, _: &Epoch) -> Result<()> {
         let end = self.bytes.len().min(start.saturating_add(self.piece));
         let bytes = self.bytes.get(start..end).unwrap_or_default();
         memory.fill(|writer| {

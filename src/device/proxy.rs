@@ -18,6 +18,7 @@ use crate::convert::texel::Texels;
 use crate::core::dtype::DType;
 use crate::core::error::{Error, Result};
 use crate::core::float::Float;
+use crate::core::scope;
 use crate::plan::Plan;
 use crate::plan::index::Index;
 use crate::plan::selection::{OutAxis, Selection};
@@ -146,8 +147,15 @@ impl ArrayProxy {
             options: &self.staging(staging),
             max_part: None,
         };
-        load.run(Feeder::at(site, reader), |_, _| {}).await?;
-        Ok(array)
+        match load.run(Feeder::at(site, reader), |_, _| {}).await {
+            Ok(()) => Ok(array),
+            Err(error) => {
+                if error.is_cancelled() {
+                    array.free_aside();
+                }
+                Err(error)
+            }
+        }
     }
 
     /// The values that an index takes, in a place of a buffer of the caller's, reading only their bytes: the bits of
@@ -406,7 +414,9 @@ impl ArrayProxy {
             output: DType::F64,
             ..values
         };
-        Ok(texels.narrow(self.fetch::<f64>(&wide, selection)?.as_slice()))
+        let values = self.fetch::<f64>(&wide, selection)?;
+        let narrowed = self.threads().run(|| texels.narrow(values.as_slice()));
+        scope::check().map(|()| narrowed)
     }
 
     fn copied<T: Float>(

@@ -9,11 +9,15 @@ use crate::core::error::{Error, Result};
 use crate::core::float::{ComplexFloat, Float};
 use crate::core::scaling::Scaling;
 use crate::core::shape::elements;
+use crate::core::{scope, threads};
 use crate::header::Layout;
 use crate::plan::index::Index;
 use crate::plan::selection::Selection;
 use crate::read::host::convert_bytes;
 use crate::read::proxy::ArrayProxy;
+
+/// Values that one thread casts at a time.
+const PIECE: usize = 1 << 16;
 
 /// The data provider of an image, as nibabel's `dataobj`.
 #[derive(Debug, Clone)]
@@ -224,9 +228,18 @@ fn rounded_once<I: Element, O: Element>(
 ) -> Result<HostArray<O>> {
     let mut buffer = Buffer::<O>::zeroed(array.len())?;
     let out: &mut [f32] = bytemuck::cast_slice_mut(buffer.as_mut_slice()?);
-    out.par_iter_mut()
-        .zip(array.as_slice())
-        .for_each(|(out, &value)| *out = round(value));
+    threads::parallel(|scope| -> Result<()> {
+        let pieces = out
+            .par_chunks_mut(PIECE)
+            .zip(array.as_slice().par_chunks(PIECE));
+        pieces.try_for_each(|(out, values)| {
+            scope.enter(scope::check)?;
+            for (out, &value) in out.iter_mut().zip(values) {
+                *out = round(value);
+            }
+            Ok(())
+        })
+    })?;
     HostArray::from_buffer(array.shape(), buffer)
 }
 

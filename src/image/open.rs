@@ -77,7 +77,8 @@ fn assemble(
     options: &LoadOptions,
 ) -> Result<DataobjImage> {
     let proxy = ArrayProxy::from_source(source, ProxySpec::from(&parsed.header))?
-        .with_limits(options.limits);
+        .with_limits(options.limits)
+        .with_threads(options.threads.clone());
     let mut image =
         DataobjImage::new(Dataobj::Proxy(proxy), parsed.header, Extra::new(), file_map)?;
     image.notes = parsed.notes;

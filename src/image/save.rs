@@ -9,6 +9,7 @@ use crate::core::affine::Affine;
 use crate::core::array::StoredArray;
 use crate::core::dtype::DType;
 use crate::core::error::{Error, Result};
+use crate::core::scope;
 use crate::format::Fields;
 use crate::format::file_map::{FileHolder, FileMap, HEADER, IMAGE};
 use crate::format::nifti::{Container, NiftiHeader, Target};
@@ -18,6 +19,9 @@ use crate::plan::index::Index;
 
 /// Values that are held in memory at a time while an image is written, in bytes.
 const BLOCK_BYTES: usize = 32 << 20;
+
+/// Bytes that are written between two looks at whether the save was cancelled.
+const PIECE_BYTES: usize = 1 << 20;
 
 impl DataobjImage {
     /// Writes the image as NIfTI (`.nii`, `.hdr` or `.img`, gzipped if the name ends in `.gz`), as nibabel does: in
@@ -41,6 +45,11 @@ impl DataobjImage {
     /// state it.
     pub fn save(&mut self, path: impl AsRef<Path>, options: &SaveOptions) -> Result<()> {
         let path = path.as_ref();
+        let threads = self.threads();
+        threads.run(|| self.save_here(path, options))
+    }
+
+    fn save_here(&mut self, path: &Path, options: &SaveOptions) -> Result<()> {
         let paths = Paths::new(path)?;
         let plan = self.plan_save(options)?;
         let mut writer = NiftiWriter::begin(
@@ -102,16 +111,19 @@ impl DataobjImage {
             },
         )?;
         let mut write = |bytes: &[u8]| {
-            let written = stream.write_all(bytes);
-            written.map_err(|error| Error::io(&error, 0))
+            bytes.chunks(PIECE_BYTES).try_for_each(|piece| {
+                scope::check()?;
+                let written = stream.write_all(piece);
+                written.map_err(|error| Error::io(&error, 0))
+            })
         };
         write(&nifti.leading_bytes())?;
         let mut bytes = Vec::new();
-        self.each_block(plan.kept, |values| {
+        self.threads().run(|| self.each_block(plan.kept, |values| {
             bytes.clear();
             plan.storing.store(values, nifti.byte_order, &mut bytes)?;
             write(&bytes)
-        })
+        }))
     }
 
     /// Sets the type that the image is saved in; what is read stays as it is.
@@ -224,6 +236,7 @@ impl DataobjImage {
                 _ => self.dataobj.slice_native(&index)?,
             };
             give(&values)?;
+            scope::check()?;
         }
         match self.proxy() {
             // A read by blocks never comes to the end of a compressed stream by itself.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::files::{from_byte, open_stored, or_missing};
 use crate::core::error::{Error, ErrorKind, Result};
 use crate::core::options::LoadOptions;
+use crate::core::scope;
 use crate::format::{Encoding, Parsed, Voxels};
 use crate::source::blocks::BlockSource;
 use crate::source::codec::ForwardCodec;
@@ -151,6 +152,7 @@ fn skip_lines(source: &Source, start: u64, lines: u64) -> Result<u64> {
     let (mut at, mut left) = (start, lines);
     let mut after_return = false;
     while left > 0 || after_return {
+        scope::check()?;
         let bytes = piece(source, at..at.saturating_add(LINE_BYTES))?;
         if bytes.is_empty() && left > 0 {
             return Err(truncated("skipped lines", at, at.saturating_add(left)));

@@ -13,6 +13,7 @@ use crate::core::float::{ComplexFloat, Float};
 use crate::core::limits::{self, Limits};
 use crate::core::scaling::Scaling;
 use crate::core::shape::{elements, voxels};
+use crate::core::threads::Threads;
 use crate::header::{Header, Layout};
 use crate::plan::Plan;
 use crate::plan::index::Index;
@@ -64,6 +65,7 @@ pub struct ArrayProxy {
     /// What the proxy shows of the stored voxels; all of them, as they are, when absent.
     view: Option<Arc<View>>,
     limits: Limits,
+    threads: Threads,
 }
 
 #[derive(Debug)]
@@ -101,6 +103,7 @@ impl ArrayProxy {
             source,
             view: None,
             limits: Limits::default(),
+            threads: Threads::default(),
         })
     }
 
@@ -108,6 +111,17 @@ impl ArrayProxy {
     pub(crate) fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
+    }
+
+    /// The same proxy, whose reads do their work in this pool.
+    #[must_use]
+    pub fn with_threads(mut self, threads: Threads) -> Self {
+        self.threads = threads;
+        self
+    }
+
+    pub(crate) fn threads(&self) -> &Threads {
+        &self.threads
     }
 
     /// Voxels along each axis.
@@ -190,7 +204,10 @@ impl ArrayProxy {
             shape,
             ..ProxySpec::clone(&self.spec)
         };
-        Ok(Self::from_source(self.source.clone(), spec)?.with_limits(self.limits))
+        let proxy = Self::from_source(self.source.clone(), spec)?;
+        Ok(proxy
+            .with_limits(self.limits)
+            .with_threads(self.threads.clone()))
     }
 
     /// All values, scaled.
@@ -292,7 +309,8 @@ impl ArrayProxy {
     /// [`ErrorKind::Integrity`] and [`ErrorKind::Truncated`] for a damaged stream.
     pub fn check_to_end(&self) -> Result<()> {
         let bytes = self.voxels() * self.spec.dtype.size_bytes() as u64;
-        self.source.begin()?.finish(self.spec.offset + bytes)
+        let check = || self.source.begin()?.finish(self.spec.offset + bytes);
+        self.threads.run(check)
     }
 
     #[cfg(feature = "gpu")]
@@ -399,7 +417,12 @@ impl ArrayProxy {
             return HostArray::from_buffer(&shape, mapped);
         }
         let mut buffer = Buffer::zeroed(elements::<T>(&shape)?)?;
-        self.convert(conversion, &plan, buffer.as_mut_slice()?)?;
+        if let Err(error) = self.convert(conversion, &plan, buffer.as_mut_slice()?) {
+            if error.is_cancelled() {
+                buffer.free_aside();
+            }
+            return Err(error);
+        }
         HostArray::from_buffer(&shape, buffer)
     }
 
@@ -448,7 +471,8 @@ impl ArrayProxy {
             true => Extent::Whole,
             false => Extent::Part,
         };
-        convert_into(conversion, self.stored(), plan, extent, out)
+        let convert = || convert_into(conversion, self.stored(), plan, extent, out);
+        self.threads.run(convert)
     }
 
     fn stored(&self) -> Stored<'_> {
@@ -487,7 +511,9 @@ impl ArrayProxy {
         for mut slab in part.tiles(conversion.stored.size_bytes() as u64, SLAB, SLAB) {
             slab.out_first = 0;
             values.resize(slab.len() as usize, T::zeroed());
-            convert_into(&conversion, self.stored(), &slab, Extent::Part, &mut values)?;
+            self.threads.run(|| {
+                convert_into(&conversion, self.stored(), &slab, Extent::Part, &mut values)
+            })?;
             each(&values);
         }
         Ok(())

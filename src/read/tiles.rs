@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::core::array::HostArray;
 use crate::core::error::Result;
 use crate::core::float::Float;
+use crate::core::threads::Threads;
 use crate::plan::Plan;
 use crate::plan::gather::{Bytes, StoredBytes};
 use crate::read::proxy::ArrayProxy;
@@ -54,6 +55,11 @@ pub(crate) trait TileReader: Sync {
     fn tracer(&self) -> Option<&Arc<Tracer>> {
         None
     }
+
+    /// The pool in which the bytes are read.
+    fn threads(&self) -> Threads {
+        Threads::default()
+    }
 }
 
 impl<R: TileReader + ?Sized> TileReader for &R {
@@ -75,6 +81,10 @@ impl<R: TileReader + ?Sized> TileReader for &R {
 
     fn tracer(&self) -> Option<&Arc<Tracer>> {
         (**self).tracer()
+    }
+
+    fn threads(&self) -> Threads {
+        (**self).threads()
     }
 }
 
@@ -145,13 +155,20 @@ impl TileReader for ProxyReader {
 
     fn finish(&self) -> Result<()> {
         match self.end {
-            Some(end) => self.proxy.source().begin()?.finish(end),
+            Some(end) => {
+                let check = || self.proxy.source().begin()?.finish(end);
+                self.threads().run(check)
+            }
             None => Ok(()),
         }
     }
 
     fn tracer(&self) -> Option<&Arc<Tracer>> {
         self.tracer.as_ref()
+    }
+
+    fn threads(&self) -> Threads {
+        self.proxy.threads().clone()
     }
 }
 

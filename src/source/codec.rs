@@ -116,6 +116,7 @@ impl Codec for ForwardCodec {
             reader: self.reader(BufReader::with_capacity(INPUT_BYTES, input))?,
             compressed: compressed.clone(),
             position: 0,
+            is_sound: true,
         })
     }
 
@@ -136,6 +137,7 @@ pub(crate) struct ReaderDecoder {
     reader: Box<dyn Read + Send>,
     compressed: Source,
     position: u64,
+    is_sound: bool,
 }
 
 impl ReaderDecoder {
@@ -157,9 +159,11 @@ impl ReaderDecoder {
 
 impl Decoder for ReaderDecoder {
     fn read(&mut self, out: &mut [u8]) -> Result<usize> {
+        self.is_sound = false;
         loop {
             match self.reader.read(out) {
                 Ok(read) => {
+                    self.is_sound = true;
                     self.position += read as u64;
                     return Ok(read);
                 }
@@ -171,6 +175,10 @@ impl Decoder for ReaderDecoder {
 
     fn position(&self) -> u64 {
         self.position
+    }
+
+    fn is_sound(&self) -> bool {
+        self.is_sound
     }
 }
 

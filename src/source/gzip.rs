@@ -40,13 +40,14 @@ mod stream;
 use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::file::{FileSource, Identity};
 use super::forward::{Codec, Decoder, ForwardSource, SKIP_BYTES, read_exact, skip_to};
 use super::{Access, ByteSource, Source};
 use crate::core::error::{Error, Result};
 use crate::core::limits::Limits;
+use crate::core::scope;
 pub(super) use member::MAX_DEFLATE_RATIO;
 pub(crate) use member::is_gzip;
 pub(crate) use random_access::Chunks;
@@ -107,13 +108,14 @@ impl GzipSource {
     /// [`crate::ErrorKind::Truncated`] and [`crate::ErrorKind::Integrity`] for damaged files.
     pub fn prefix(&self, length: u64) -> Result<Vec<u8>> {
         let length = usize::try_from(length).unwrap_or(usize::MAX);
-        let mut prefix = self.prefix.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut prefix = scope::lock(&self.prefix)?;
         if prefix.len() < length {
             // Headers are short, so that starting again costs next to nothing.
             let mut stream = self.codec.stream(&self.compressed);
             let mut bytes = Vec::new();
             let mut piece = vec![0; length.min(SKIP_BYTES)];
             while bytes.len() < length {
+                scope::check()?;
                 let wanted = piece.len().min(length - bytes.len());
                 let piece = piece.get_mut(..wanted).unwrap_or_default();
                 let read = stream.read(piece).map_err(|error| self.named(error))?;

@@ -5,12 +5,13 @@
 
 use std::fmt;
 use std::io::{BufRead, BufReader};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::forward::SourceReader;
 use super::{ByteSource, Source, memory, room, truncated};
 use crate::core::dtype::DType;
 use crate::core::error::{Error, ErrorKind, Result};
+use crate::core::scope;
 
 /// Characters of a number; longer words are not numbers.
 const MAX_CHARACTERS: usize = 4096;
@@ -68,6 +69,7 @@ impl TextSource {
             out: room(self.bytes)?,
         };
         while (decoder.out.len() as u64) < self.bytes {
+            scope::check()?;
             let read = text.fill_buf();
             let characters = read.map_err(|error| match error.downcast::<Error>() {
                 Ok(own) => own,
@@ -184,7 +186,7 @@ impl ByteSource for TextSource {
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
-        let mut decoded = self.decoded.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut decoded = scope::lock(&self.decoded)?;
         let bytes = match decoded.as_ref() {
             Some(bytes) => Arc::clone(bytes),
             None => Arc::clone(decoded.insert(Arc::new(self.decode()?))),

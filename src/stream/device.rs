@@ -21,6 +21,7 @@ use super::host::Position;
 use super::order::FrameOptions;
 use crate::core::error::{Error, ErrorKind, Result};
 use crate::core::float::Float;
+use crate::core::scope;
 use crate::device::context::DeviceFuture;
 use crate::device::engine::Engine;
 use crate::device::gpu::Gpu;
@@ -276,6 +277,10 @@ impl<T: Float> FrameStream<T> {
 
     /// The next item, or what brings it nearer; then the task is woken, at once or when there is more to do.
     fn poll_next(&mut self, cx: &mut task::Context<'_>) -> Poll<Option<Result<Frame<T>>>> {
+        if let Err(error) = scope::check() {
+            // The stream is as it was.
+            return Poll::Ready(Some(Err(error)));
+        }
         let progress = self.advance(cx, u64::MAX);
         if let Poll::Ready(item) = self.item(cx) {
             return Poll::Ready(item);

@@ -8,10 +8,11 @@ use crate::core::array::StoredArray;
 use crate::core::dtype::ByteOrder;
 use crate::core::error::Result;
 use crate::core::scaling::Scaling;
+use crate::core::scope;
 use crate::header::Layout;
 use crate::plan::Plan;
 use crate::plan::selection::Selection;
-use crate::read::ahead::Cancel;
+use crate::read::ahead::Epoch;
 use crate::read::proxy::{ArrayProxy, ProxySpec};
 use crate::source::{Access, ByteSource, Source, memory};
 
@@ -75,8 +76,8 @@ impl Feed {
     ///
     /// # Errors
     /// What reading gives.
-    pub fn skip_to(&mut self, plan: &Plan, cancel: &Cancel) -> Result<()> {
-        cancel.check()?;
+    pub fn skip_to(&mut self, plan: &Plan, epoch: &Epoch) -> Result<()> {
+        epoch.check()?;
         if self.proxy.source().access() != Access::Sequential {
             return Ok(());
         }
@@ -87,8 +88,9 @@ impl Feed {
         let session = self.proxy.source().begin()?;
         while self.reached + SKIP_BYTES < start {
             self.reached += SKIP_BYTES;
+            scope::check()?;
             session.read_at(self.reached, &mut [0])?;
-            cancel.check()?;
+            epoch.check()?;
         }
         self.reached = end;
         session.end()

@@ -16,9 +16,11 @@ use crate::convert::Conversion;
 use crate::core::array::Buffer;
 use crate::core::error::{Error, ErrorKind, Result};
 use crate::core::float::Float;
+#[cfg(not(target_family = "wasm"))]
+use crate::core::scope;
 use crate::core::shape::elements;
 use crate::plan::selection::Selection;
-use crate::read::ahead::{Ahead, Cancel, Event, Filled, Pool, Producer};
+use crate::read::ahead::{Ahead, Epoch, Event, Filled, Pool, Producer};
 #[cfg(not(target_family = "wasm"))]
 use crate::read::wait;
 use crate::read::wait::Site;
@@ -170,7 +172,11 @@ impl<T: Float> Frames<T> {
 
     #[cfg(not(target_family = "wasm"))]
     fn wait_for_next(&mut self) -> Option<Result<HostFrame<T>>> {
-        let next = std::future::poll_fn(|cx| self.poll_or_held(cx));
+        let next = std::future::poll_fn(|cx| match scope::check() {
+            Ok(()) => self.poll_or_held(cx),
+            // The stream is as it was.
+            Err(error) => Poll::Ready(Some(Err(error))),
+        });
         wait::block_on(next, TICK, || {})
     }
 }
@@ -267,9 +273,9 @@ impl<T: Float> Producer for Converter<T> {
         Ok(Some((block, Some(selection).into_iter())))
     }
 
-    fn fill(&mut self, task: &Selection, memory: &mut Buffer<T>, cancel: &Cancel) -> Result<()> {
+    fn fill(&mut self, task: &Selection, memory: &mut Buffer<T>, epoch: &Epoch) -> Result<()> {
         let plan = self.feed.proxy().plan(task);
-        self.feed.skip_to(&plan, cancel)?;
+        self.feed.skip_to(&plan, epoch)?;
         let len = elements::<T>(&task.shape())?;
         let out = memory.as_mut_slice()?;
         let most = out.len();

@@ -13,6 +13,7 @@ use crate::convert::wgsl;
 use crate::core::dtype::DType;
 use crate::core::error::{ErrorKind, Result};
 use crate::core::float::Float;
+use crate::core::threads;
 use crate::device::context::Context;
 use crate::device::cut::check_convertible;
 use crate::device::pipelines::{Pipeline, Program, STORAGE, STORAGE_READ};
@@ -232,7 +233,10 @@ async fn pass<T: Float>(
         };
         let reduce = |range, encoder: &mut _| work.reduce(range, encoder);
         proxy.convert_parts(gpu, parts, site, reduce).await?;
-        moments = of_blocks(&download(&work.state).await?, blocks)
+        let state = download(&work.state).await?;
+        moments = proxy
+            .threads()
+            .run(|| of_blocks(&state, blocks))
             .into_iter()
             .fold(moments, Moments::merged);
         if let Some(histogram) = &mut histogram {
@@ -244,11 +248,13 @@ async fn pass<T: Float>(
 }
 
 fn of_blocks(state: &[u32], blocks: usize) -> Vec<Moments> {
-    state
-        .par_chunks_exact(LANE_WORDS * LANES)
-        .take(blocks)
-        .map(|state| Moments::of_lanes(&lanes(state)))
-        .collect()
+    threads::parallel(|_| {
+        state
+            .par_chunks_exact(LANE_WORDS * LANES)
+            .take(blocks)
+            .map(|state| Moments::of_lanes(&lanes(state)))
+            .collect()
+    })
 }
 
 /// Adds what is in all copies of the bins.

@@ -17,6 +17,7 @@ use super::chunk::{Chunk, MAX_CHUNK, WINDOW_BYTES, Window, is_plausible, stream_
 use super::member::{Header, MAX_EMPTY_MEMBERS, TRAILER_BYTES, Trailer, max_listed_members};
 use crate::core::error::Result;
 use crate::core::limits::Limits;
+use crate::core::scope;
 use crate::source::Source;
 
 /// Inflated bytes of a chunk at least, unless its member ends before.
@@ -277,6 +278,7 @@ pub(super) fn from_member_headers(compressed: &Source, limits: &Limits) -> Resul
     let mut buffer = [0; MEMBER_START_BYTES as usize];
     let (mut at, mut out) = (0, 0);
     while at < length {
+        scope::check()?;
         let size = (length - at).min(MEMBER_START_BYTES) as usize;
         let start = buffer.get_mut(..size).unwrap_or_default();
         session.read_at(at, start)?;

@@ -19,6 +19,7 @@ use super::checkpoints::{Index, SPACING};
 use super::chunk::{Chunk, Inflater, MAX_CHUNK, WINDOW_BYTES, Window, is_plausible};
 use super::member::{TRAILER_BYTES, Trailer};
 use crate::core::error::{Error, Result};
+use crate::core::scope;
 use crate::source::Source;
 use crate::source::whole_file::WholeFile;
 
@@ -61,7 +62,7 @@ pub(super) fn write(path: &Path, index: &Index, compressed: &Source) -> Result<(
         Some(ending) if ending.eq_ignore_ascii_case("gzidx") => {
             export_gzidx(index, binding.length)?
         }
-        _ => encode(index, &binding),
+        _ => encode(index, &binding)?,
     };
     let mut file = WholeFile::create(path)?;
     file.write_all(&bytes)
@@ -118,13 +119,17 @@ impl Binding {
 }
 
 /// The index in voxload's own format.
-fn encode(index: &Index, binding: &Binding) -> Vec<u8> {
+///
+/// # Errors
+/// [`crate::ErrorKind::Cancelled`].
+fn encode(index: &Index, binding: &Binding) -> Result<Vec<u8>> {
     let mut compressor = Compressor::new(CompressionLvl::default());
     let mut bytes = MAGIC.to_vec();
     bytes.extend(binding.bytes());
     bytes.extend((index.chunks.len() as u64).to_le_bytes());
     let mut packed = vec![0; compressor.deflate_compress_bound(WINDOW_BYTES)];
     for chunk in &index.chunks {
+        scope::check()?;
         bytes.extend((chunk.len() as u64).to_le_bytes());
         bytes.extend(chunk.bits.start.to_le_bytes());
         bytes.extend(chunk.bits.end.to_le_bytes());
@@ -147,7 +152,7 @@ fn encode(index: &Index, binding: &Binding) -> Vec<u8> {
         }
     }
     bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
-    bytes
+    Ok(bytes)
 }
 
 /// The index that the bytes hold, if they are whole and belong to the file.
@@ -317,6 +322,7 @@ fn verify(chunks: Vec<Chunk>, compressed: &Source, length: u64) -> Result<Option
     let mut whole = crc32fast::Hasher::new();
     let mut index = Index::default();
     for mut chunk in chunks {
+        scope::check()?;
         let bytes = inflater.inflate_unchecked(&chunk, |at, bytes| session.read_at(at, bytes))?;
         let Some(bytes) = bytes else {
             return Ok(None);
@@ -415,7 +421,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         let (index, binding) = example();
-        let bytes = encode(&index, &binding);
+        let bytes = encode(&index, &binding).unwrap();
         let read = parse(&bytes, &binding).expect("it is sound");
         for (read, chunk) in read.chunks.iter().zip(&index.chunks) {
             assert_eq!(
@@ -454,7 +460,7 @@ mod tests {
     #[test]
     fn every_cut_and_ten_thousand_mutations_are_found() {
         let (index, binding) = example();
-        let bytes = encode(&index, &binding);
+        let bytes = encode(&index, &binding).unwrap();
         for length in 0..bytes.len() {
             assert!(
                 parse(&bytes[..length], &binding).is_none(),
@@ -488,7 +494,7 @@ mod tests {
     #[test]
     fn mutations_with_a_right_checksum_are_read_without_harm() {
         let (index, binding) = example();
-        let bytes = encode(&index, &binding);
+        let bytes = encode(&index, &binding).unwrap();
         let mut random = 9u64;
         for _ in 0..10_000 {
             let mut changed = bytes[..bytes.len() - 4].to_vec();

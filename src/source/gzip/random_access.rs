@@ -14,7 +14,8 @@ use super::checkpoints::{Index, from_member_headers};
 use super::chunk::{Chunk, Inflater};
 use super::index_file;
 use super::stream::{GzipCodec, Stream};
-use crate::core::error::Result;
+use crate::core::error::{Error, Result};
+use crate::core::{scope, threads};
 use crate::source::forward::{Decoder, SKIP_BYTES, drain, read_exact, skip_to};
 use crate::source::{Session, Source, max_tail, truncated};
 
@@ -134,15 +135,15 @@ impl RandomAccess {
         work: impl Fn(u64, &[u8], W) -> R + Sync,
     ) -> Result<Vec<R>> {
         let session = self.compressed.begin()?;
-        let results = chunks
-            .0
-            .chunks
-            .par_iter()
-            .zip(places)
-            .map(|(chunk, place)| {
+        let results = threads::parallel(|scope| {
+            let inflate = |(chunk, place): (&Arc<Chunk>, W)| {
                 self.inflate_chunk(&session, chunk, |bytes| work(chunk.out.start, bytes, place))
-            })
-            .collect::<Result<_>>()?;
+            };
+            let chunks = chunks.0.chunks.par_iter().zip(places);
+            chunks
+                .map(|chunk| scope.enter(|| inflate(chunk)))
+                .collect::<Result<_>>()
+        })?;
         session.end()?;
         Ok(results)
     }
@@ -160,10 +161,7 @@ impl RandomAccess {
 
     /// Looks once for an index that need not be made: one that is kept, or in the headers of the members.
     fn look_for_index(&self) -> Result<()> {
-        let mut looked_up = self
-            .looked_up
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut looked_up = scope::lock(&self.looked_up)?;
         if !*looked_up {
             let kept = match self.index_path() {
                 Some(path) => index_file::load(&path, &self.compressed)?,
@@ -183,7 +181,7 @@ impl RandomAccess {
 
     /// Makes and writes the index that the options want kept, at the first read that uses it.
     fn keep_index(&self) -> Result<()> {
-        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut written = scope::lock(&self.written)?;
         if !*written
             && let Some(path) = self.index_path()
             && !self.is_complete()
@@ -191,6 +189,7 @@ impl RandomAccess {
             self.grow_to_end()?;
             // Without the file the next process makes the index again: slower, and as right.
             let _ = self.write_index(&path);
+            scope::check()?;
         }
         *written = true;
         Ok(())
@@ -221,7 +220,7 @@ impl RandomAccess {
 
     /// Lets `read` take the stream farther.
     fn grow(&self, read: impl FnOnce(&mut Stream) -> Result<()>) -> Result<()> {
-        let mut kept = self.lock_stream();
+        let mut kept = scope::lock(&self.stream)?;
         let mut stream = self.stream_for(kept.take(), u64::MAX);
         let done = read(&mut stream);
         self.put_back(&mut kept, stream, u64::MAX, done)
@@ -229,14 +228,10 @@ impl RandomAccess {
 
     // ---- the stream ----
 
-    fn lock_stream(&self) -> MutexGuard<'_, Option<Stream>> {
-        self.stream.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Reads beyond the end of the index, which grows.
     fn read_growing(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
         let end = offset.saturating_add(buffer.len() as u64);
-        let mut kept = self.lock_stream();
+        let mut kept = scope::lock(&self.stream)?;
         let mut stream = self.stream_for(kept.take(), offset);
         // What the index holds by now may reach farther than when it was looked at.
         let index = self.snapshot();
@@ -275,7 +270,8 @@ impl RandomAccess {
         }
     }
 
-    /// Keeps a stream for the next read, unless it failed: then the next one starts again.
+    /// Keeps a stream for the next read, unless it failed: then the next one starts again. One that was cancelled between
+    /// two of its steps goes on.
     fn put_back(
         &self,
         kept: &mut Option<Stream>,
@@ -283,7 +279,8 @@ impl RandomAccess {
         wanted: u64,
         done: Result<()>,
     ) -> Result<()> {
-        if done.is_ok() || stream.is_at_end() {
+        let is_cancelled = done.as_ref().is_err_and(Error::is_cancelled);
+        if done.is_ok() || stream.is_at_end() || (is_cancelled && stream.is_sound()) {
             self.collect(&mut stream, wanted);
             *kept = Some(stream);
         } else {
@@ -356,11 +353,12 @@ impl RandomAccess {
             [(number, chunk, from, place)] => {
                 self.copy_chunk(&session, *number, chunk, *from, place)?;
             }
-            work => work
-                .par_iter_mut()
-                .try_for_each(|(number, chunk, from, place)| {
-                    self.copy_chunk(&session, *number, chunk, *from, place)
-                })?,
+            work => threads::parallel(|scope| {
+                work.par_iter_mut()
+                    .try_for_each(|(number, chunk, from, place)| {
+                        scope.enter(|| self.copy_chunk(&session, *number, chunk, *from, place))
+                    })
+            })?,
         }
         session.end()
     }
@@ -399,6 +397,7 @@ impl RandomAccess {
         chunk: &Chunk,
         work: impl FnOnce(&[u8]) -> R,
     ) -> Result<R> {
+        scope::check()?;
         let pool = || {
             self.inflaters
                 .lock()
@@ -416,11 +415,12 @@ impl RandomAccess {
     fn verify_all(&self) -> Result<()> {
         let index = self.snapshot();
         let session = self.compressed.begin()?;
-        index
-            .chunks
-            .par_iter()
-            .filter(|chunk| !chunk.is_verified())
-            .try_for_each(|chunk| self.inflate_chunk(&session, chunk, |_| ()))?;
+        threads::parallel(|scope| {
+            let unverified = index.chunks.par_iter().filter(|chunk| !chunk.is_verified());
+            unverified.try_for_each(|chunk| {
+                scope.enter(|| self.inflate_chunk(&session, chunk, |_| ()))
+            })
+        })?;
         session.end()
     }
 }
@@ -497,7 +497,7 @@ impl ChunkCache {
     /// What `inflate` gives.
     fn get(&self, number: usize, inflate: impl FnOnce() -> Result<Bytes>) -> Result<Bytes> {
         let slot = self.slot(number);
-        let mut held = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = scope::lock(&slot)?;
         if let Some(bytes) = &*held {
             return Ok(Arc::clone(bytes));
         }

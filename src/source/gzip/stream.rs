@@ -13,6 +13,7 @@ use super::member::{
 };
 use crate::core::error::{Error, Result};
 use crate::core::limits::{self, Limits};
+use crate::core::scope;
 use crate::source::forward::{Codec, Decoder, drain};
 use crate::source::{Source, TAIL, check_tail, max_tail, truncated};
 
@@ -88,6 +89,8 @@ pub(crate) struct Stream {
     /// Empty members in a row.
     empty: u32,
     recorder: Option<Recorder>,
+    /// Whether the last read succeeded.
+    is_sound: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -112,6 +115,24 @@ enum Stop {
 
 impl Decoder for Stream {
     fn read(&mut self, out: &mut [u8]) -> Result<usize> {
+        self.is_sound = false;
+        let read = self.step(out)?;
+        self.is_sound = true;
+        Ok(read)
+    }
+
+    fn position(&self) -> u64 {
+        self.position
+    }
+
+    fn is_sound(&self) -> bool {
+        self.is_sound
+    }
+}
+
+impl Stream {
+    /// Inflates some bytes; none at the end of the last member.
+    fn step(&mut self, out: &mut [u8]) -> Result<usize> {
         loop {
             match self.state {
                 State::End => return Ok(0),
@@ -136,12 +157,6 @@ impl Decoder for Stream {
         }
     }
 
-    fn position(&self) -> u64 {
-        self.position
-    }
-}
-
-impl Stream {
     fn new(compressed: Source, start: u64, codec: GzipCodec) -> Self {
         Self {
             input: Input {
@@ -159,6 +174,7 @@ impl Stream {
             members: 0,
             empty: 0,
             recorder: None,
+            is_sound: true,
         }
     }
 
@@ -294,6 +310,10 @@ impl Stream {
             return Err(not_gzip());
         }
         Header::read(|| {
+            // A name may have any length.
+            if self.input.buffered().is_empty() {
+                scope::check()?;
+            }
             let [byte] = self.input.array("gzip header")?;
             Ok(byte)
         })?;
@@ -318,6 +338,7 @@ impl Stream {
                 self.codec.trailing.store(left, Ordering::Relaxed);
                 break;
             }
+            scope::check()?;
             self.input.skip_zeros();
         }
         Ok(true)
