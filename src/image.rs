@@ -10,6 +10,7 @@ pub(crate) mod nifti_writer;
 mod open;
 mod orient;
 mod output;
+mod raw_file;
 mod save;
 pub(crate) mod statistics;
 mod stream;

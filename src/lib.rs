@@ -31,8 +31,8 @@ mod stream;
 mod testing;
 
 pub use crate::core::affine::{Affine, AxisDirection, Orientation, multiply};
-pub use crate::core::cancel::Cancel;
 pub use crate::core::array::{Element, HostArray, Rgb, Rgba, StoredArray};
+pub use crate::core::cancel::Cancel;
 pub use crate::core::dtype::{ByteOrder, DType, c64, c128};
 pub use crate::core::error::{Error, ErrorKind, Result};
 pub use crate::core::float::{ComplexFloat, Float};
@@ -58,7 +58,7 @@ pub use image::{Caching, DataobjImage, Extra, load};
 pub use plan::index::{Index, IndexItem};
 pub use read::proxy::{ArrayProxy, ProxySpec};
 pub use source::gzip::write_gzip_index;
-pub use source::{Access, ByteSource};
+pub use source::{Access, ByteSource, ReadHint};
 #[cfg(feature = "gpu")]
 pub use stream::{Frame, FrameStream, StreamOptions, StreamTarget};
 pub use stream::{FrameOptions, Frames, HostFrame};

@@ -250,7 +250,9 @@ impl Error {
     /// An operating system's error at a byte offset; a missing file becomes [`ErrorKind::NotFound`].
     /// One of ours that went through a reader or writer is itself again.
     pub(crate) fn io(error: &std::io::Error, offset: u64) -> Self {
-        let own = error.get_ref().and_then(|inner| inner.downcast_ref::<Self>());
+        let own = error
+            .get_ref()
+            .and_then(|inner| inner.downcast_ref::<Self>());
         if let Some(own) = own {
             return own.clone();
         }

@@ -119,11 +119,13 @@ impl DataobjImage {
         };
         write(&nifti.leading_bytes())?;
         let mut bytes = Vec::new();
-        self.threads().run(|| self.each_block(plan.kept, |values| {
-            bytes.clear();
-            plan.storing.store(values, nifti.byte_order, &mut bytes)?;
-            write(&bytes)
-        }))
+        self.threads().run(|| {
+            self.each_block(plan.kept, |values| {
+                bytes.clear();
+                plan.storing.store(values, nifti.byte_order, &mut bytes)?;
+                write(&bytes)
+            })
+        })
     }
 
     /// Sets the type that the image is saved in; what is read stays as it is.
@@ -211,6 +213,7 @@ impl DataobjImage {
         stored: bool,
         mut give: impl FnMut(&StoredArray) -> Result<()>,
     ) -> Result<()> {
+        let _one_read = self.proxy().map(|proxy| proxy.source().hold());
         let shape = self.shape();
         let frames = shape.last().copied().unwrap_or(1);
         let item = self

@@ -148,6 +148,7 @@ impl<'a, T: Float> Pass<'a, T> {
 
     /// Takes what a proxy shows, in stored order.
     fn read(mut self, proxy: &ArrayProxy) -> Result<Moments> {
+        let _one_read = proxy.source().hold();
         for run in proxy.in_stored_order(RUN)? {
             proxy.for_each_slab(&run, |values| self.take(values))?;
             self.collector.end_block();
@@ -213,6 +214,7 @@ impl<T: Float> AtHand<T> {
                 }
             }
             Self::File(proxy) => {
+                let _one_read = proxy.source().hold();
                 let mut values = Buffer::<T>::zeroed(voxels)?;
                 for t in 0..frames {
                     let frame = values.as_mut_slice()?;

@@ -70,7 +70,7 @@ pub(super) fn source(
                 starts: blocks.starts,
                 reversed: blocks.reversed,
             };
-            (Source::Custom(Arc::new(reordered)), 0)
+            (Source::custom(Arc::new(reordered)), 0)
         }
     };
     parsed.header.data_offset = offset;
@@ -83,7 +83,7 @@ fn joined(mut parts: Vec<(Source, u64)>, bytes: u64) -> (Source, u64) {
         last => {
             parts.extend(last);
             let bytes = bytes.max(1);
-            (Source::Custom(Arc::new(JoinedSource { parts, bytes })), 0)
+            (Source::custom(Arc::new(JoinedSource { parts, bytes })), 0)
         }
     }
 }

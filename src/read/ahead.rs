@@ -29,8 +29,7 @@ pub(crate) trait Producer {
     fn begin(&mut self, turn: usize) -> Result<Option<(usize, Self::Tasks)>>;
 
     /// Does one of the parts. What may take long asks now and then whether the epoch is over.
-    fn fill(&mut self, task: &Self::Task, memory: &mut Self::Memory, epoch: &Epoch)
-    -> Result<()>;
+    fn fill(&mut self, task: &Self::Task, memory: &mut Self::Memory, epoch: &Epoch) -> Result<()>;
 }
 
 /// The seek that a producer works for: whether there was a later one.
@@ -230,7 +229,10 @@ impl<P: Producer> Ahead<P> {
         if let Side::Thread { events, .. } = &self.side {
             let _ = self.pool.0.send(Command::Stop);
             // The thread closes the mailbox when it ends.
-            while std::future::poll_fn(|cx| events.poll_take(cx)).await.is_some() {}
+            while std::future::poll_fn(|cx| events.poll_take(cx))
+                .await
+                .is_some()
+            {}
         }
     }
 

@@ -156,6 +156,7 @@ impl<O: Element> Job<'_, O> {
             bytes: Bytes::Read(&|at, buffer| session.read_at(at, buffer)),
             offset: self.offset,
             item: self.item,
+            merge_gap: session.merge_gap(),
         };
         let mut buffer = Vec::new();
         for mut tile in plan.tiles(self.item, READ_BYTES / self.item, u64::MAX) {

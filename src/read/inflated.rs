@@ -162,16 +162,15 @@ impl<O: Element> WholeRead<'_, O> {
     fn replace(&self, out: &mut [O]) -> Result<()> {
         let piece = PIECE_BYTES as usize / size_of::<O>();
         threads::parallel(|scope| {
-            out.par_chunks_mut(piece).enumerate().try_for_each_init(
-                Vec::new,
-                |stored, (i, out)| {
+            out.par_chunks_mut(piece)
+                .enumerate()
+                .try_for_each_init(Vec::new, |stored, (i, out)| {
                     scope.enter(scope::check)?;
                     stored.clear();
                     stored.extend_from_slice(bytemuck::cast_slice(out));
                     self.convert(stored, out, (i * piece) as u64);
                     Ok(())
-                },
-            )
+                })
         })
     }
 

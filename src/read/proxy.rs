@@ -81,7 +81,9 @@ impl ArrayProxy {
     /// [`ErrorKind::Header`] when the shape's bytes do not fit in 63 bits or a scaling table does not fit the
     /// shape.
     pub fn new(source: Arc<dyn ByteSource>, spec: ProxySpec) -> Result<Self> {
-        Self::from_source(Source::Custom(source), spec)
+        let source = Source::custom(source);
+        source.release();
+        Self::from_source(source, spec)
     }
 
     pub(crate) fn from_source(source: Source, spec: ProxySpec) -> Result<Self> {

@@ -11,7 +11,7 @@ use crate::plan::Plan;
 use crate::plan::gather::{Bytes, StoredBytes};
 use crate::read::proxy::ArrayProxy;
 use crate::read::trace::{Stage, Tracer};
-use crate::source::Access;
+use crate::source::{Access, Hold};
 
 /// Where the stored bytes of a plan's boxes come from.
 pub(crate) trait TileReader: Sync {
@@ -95,6 +95,7 @@ impl ArrayProxy {
             proxy: self.clone(),
             tracer,
             end: None,
+            _one_read: self.source().hold(),
         }
     }
 }
@@ -105,6 +106,7 @@ pub(crate) struct ProxyReader {
     tracer: Option<Arc<Tracer>>,
     /// The end of what is read, where the end of the stream is to be checked.
     end: Option<u64>,
+    _one_read: Hold,
 }
 
 impl ProxyReader {
@@ -145,6 +147,7 @@ impl TileReader for ProxyReader {
             bytes: session.bytes().map_or(Bytes::Read(&read), Bytes::Memory),
             offset: self.proxy.offset(),
             item: self.proxy.dtype().size_bytes() as u64,
+            merge_gap: session.merge_gap(),
         };
         stored.for_each_piece(tile, bytes, &mut Vec::new(), |piece| {
             self.time(Stage::Copy, || sink(piece));
@@ -189,6 +192,7 @@ impl<T: Float> TileReader for ArrayReader<T> {
             bytes: Bytes::Memory(bytemuck::cast_slice(self.0.as_slice())),
             offset: 0,
             item: size_of::<T>() as u64,
+            merge_gap: 0,
         };
         stored.for_each_piece(tile, bytes, &mut Vec::new(), |piece| {
             sink(piece);

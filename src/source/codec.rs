@@ -111,9 +111,11 @@ impl Codec for ForwardCodec {
 
     fn decoder(&self, compressed: &Source, start: u64) -> Result<ReaderDecoder> {
         let input = SourceReader::new(compressed.clone(), start);
+        let wanted = usize::try_from(compressed.hint().min_read);
+        let capacity = INPUT_BYTES.max(wanted.unwrap_or(INPUT_BYTES));
         Ok(ReaderDecoder {
             codec: *self,
-            reader: self.reader(BufReader::with_capacity(INPUT_BYTES, input))?,
+            reader: self.reader(BufReader::with_capacity(capacity, input))?,
             compressed: compressed.clone(),
             position: 0,
             is_sound: true,

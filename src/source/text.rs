@@ -62,6 +62,7 @@ impl TextSource {
     }
 
     fn decode(&self) -> Result<Vec<u8>> {
+        let _one_read = self.text.hold();
         let mut text = BufReader::new(SourceReader::new(self.text.clone(), 0));
         let mut decoder = Decoder {
             notation: self.notation,

@@ -16,7 +16,7 @@ use std::task::{self, Poll, Waker};
 
 pub use frames::{Frame, StreamTarget};
 
-use super::feed::{Feed, READ_AHEAD_BYTES};
+use super::feed::Feed;
 use super::host::Position;
 use super::order::FrameOptions;
 use crate::core::error::{Error, ErrorKind, Result};
@@ -154,6 +154,7 @@ impl<T: Float> FrameStream<T> {
     ) -> Result<Self> {
         let context = gpu.context();
         let order = feed.order().clone();
+        let read_ahead = feed.read_ahead_bytes();
         let tracer = Arc::new(Tracer::default());
         let shape = match order.block(0) {
             Some(_) => feed.selection(0)?.shape(),
@@ -176,7 +177,7 @@ impl<T: Float> FrameStream<T> {
             cached,
             converted_bytes,
         } = producer.await?;
-        let host_bytes = ring.bytes() + READ_AHEAD_BYTES + converted_bytes;
+        let host_bytes = ring.bytes() + read_ahead + converted_bytes;
         let memory = ring.memory()?;
         let timed = options.timestamps;
         let engine = Engine::new(context, ring, Some(Arc::clone(&tracer)), timed).await?;

@@ -14,13 +14,13 @@ use crate::plan::Plan;
 use crate::plan::selection::Selection;
 use crate::read::ahead::Epoch;
 use crate::read::proxy::{ArrayProxy, ProxySpec};
-use crate::source::{Access, ByteSource, Source, memory};
+use crate::source::{Access, ByteSource, Hold, Source, memory};
 
 /// Bytes of a sequential source that are passed over at a time.
 const SKIP_BYTES: u64 = 1 << 20;
 
 /// About what reading takes beside the frames: the buffer of a read on each thread, and a gzip stream's state.
-pub(super) const READ_AHEAD_BYTES: u64 = 4 << 20;
+const READ_AHEAD_BYTES: u64 = 4 << 20;
 
 /// Voxels, and which of them come when.
 #[derive(Debug)]
@@ -29,6 +29,7 @@ pub(crate) struct Feed {
     order: FrameOrder,
     /// How far a sequential source has been read.
     reached: u64,
+    _one_read: Hold,
 }
 
 impl Feed {
@@ -45,6 +46,7 @@ impl Feed {
             }
         }
         Ok(Self {
+            _one_read: proxy.source().hold(),
             // Other reads must not send a forward stream back to the start of a gzip file.
             proxy: if order.forwards() {
                 proxy.with_own_cursor()
@@ -58,6 +60,11 @@ impl Feed {
 
     pub fn proxy(&self) -> &ArrayProxy {
         &self.proxy
+    }
+
+    /// About what reading takes beside the frames, in bytes.
+    pub fn read_ahead_bytes(&self) -> u64 {
+        READ_AHEAD_BYTES.saturating_add(self.proxy.source().held_bytes())
     }
 
     pub fn order(&self) -> &FrameOrder {

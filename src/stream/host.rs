@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use ndarray::{ArrayViewD, IxDyn, ShapeBuilder};
 
-use super::feed::{Feed, READ_AHEAD_BYTES};
+use super::feed::Feed;
 use super::order::FrameOrder;
 use crate::convert::Conversion;
 use crate::core::array::Buffer;
@@ -70,6 +70,7 @@ impl<T: Float> Frames<T> {
     pub(crate) fn new(feed: Feed) -> Result<Self> {
         let conversion = feed.proxy().conversion(T::DTYPE)?;
         let order = feed.order().clone();
+        let read_ahead = feed.read_ahead_bytes();
         // The first block is the largest.
         let len = match order.block(0) {
             Some(_) => elements::<T>(&feed.selection(0)?.shape())?,
@@ -83,7 +84,7 @@ impl<T: Float> Frames<T> {
             conversion,
             element: PhantomData,
         };
-        let host_bytes = (len * size_of::<T>() * order.slots()) as u64 + READ_AHEAD_BYTES;
+        let host_bytes = (len * size_of::<T>() * order.slots()) as u64 + read_ahead;
         Ok(Self {
             ahead: Ahead::start(Site::BACKGROUND, converter, memory)?.joined(),
             position: Position::new(order),

@@ -136,11 +136,15 @@ impl Recorder {
         self.candidate = Some(Candidate { at, taken });
     }
 
-    /// Bytes were inflated.
+    /// Bytes were inflated. `compressed` gives up to so many bytes of the compressed file from a place on.
     ///
     /// # Errors
     /// What reading the compressed file gives.
-    pub fn add(&mut self, bytes: &[u8], compressed: &Source) -> Result<()> {
+    pub fn add(
+        &mut self,
+        bytes: &[u8],
+        compressed: impl Fn(u64, u64) -> Result<Vec<u8>>,
+    ) -> Result<()> {
         match self.candidate {
             Some(_) => self.crc_after.update(bytes),
             None => self.crc.update(bytes),
@@ -157,7 +161,7 @@ impl Recorder {
         self.open.extend_from_slice(bytes);
         let can_be_tried = |it: &mut Candidate| self.open.len() >= it.at + TRIAL_BYTES;
         if let Some(candidate) = self.candidate.take_if(can_be_tried) {
-            match self.resolve(&candidate, compressed)? {
+            match self.resolve(&candidate, &compressed)? {
                 Some((bit, window)) => {
                     let mut rest = Vec::with_capacity(USUAL_CHUNK);
                     rest.extend_from_slice(self.open.get(candidate.at..).unwrap_or_default());
@@ -189,7 +193,11 @@ impl Recorder {
     }
 
     /// The bit at which a candidate is, and the window before it, if there is no doubt.
-    fn resolve(&self, candidate: &Candidate, compressed: &Source) -> Result<Option<(u64, Window)>> {
+    fn resolve(
+        &self,
+        candidate: &Candidate,
+        compressed: impl Fn(u64, u64) -> Result<Vec<u8>>,
+    ) -> Result<Option<(u64, Window)>> {
         let (before, after) = self.open.split_at(candidate.at);
         let Some((window, expected)) = before
             .last_chunk::<WINDOW_BYTES>()
@@ -198,15 +206,7 @@ impl Recorder {
             return Ok(None);
         };
         let from = candidate.taken.saturating_sub(1);
-        let length = compressed
-            .len()?
-            .unwrap_or(0)
-            .saturating_sub(from)
-            .min(TRIAL_INPUT);
-        let mut input = vec![0; length as usize];
-        let session = compressed.begin()?;
-        session.read_at(from, &mut input)?;
-        session.end()?;
+        let input = compressed(from, TRIAL_INPUT)?;
         let mut fitting = (0..8).filter(|&unused| {
             let bit = candidate.taken * 8 - unused;
             let skip = (bit / 8 - from) as usize;

@@ -147,8 +147,7 @@ fn checksum(bytes: &[u8]) -> u32 {
     if bytes.len() <= CHECKED_BYTES {
         return part(bytes).finalize();
     }
-    let parts: Vec<_> =
-        threads::parallel(|_| bytes.par_chunks(CHECKED_BYTES).map(part).collect());
+    let parts: Vec<_> = threads::parallel(|_| bytes.par_chunks(CHECKED_BYTES).map(part).collect());
     let mut whole = crc32fast::Hasher::new();
     parts.iter().for_each(|part| whole.combine(part));
     whole.finalize()

@@ -417,9 +417,8 @@ impl RandomAccess {
         let session = self.compressed.begin()?;
         threads::parallel(|scope| {
             let unverified = index.chunks.par_iter().filter(|chunk| !chunk.is_verified());
-            unverified.try_for_each(|chunk| {
-                scope.enter(|| self.inflate_chunk(&session, chunk, |_| ()))
-            })
+            unverified
+                .try_for_each(|chunk| scope.enter(|| self.inflate_chunk(&session, chunk, |_| ())))
         })?;
         session.end()
     }

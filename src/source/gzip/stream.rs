@@ -15,7 +15,7 @@ use crate::core::error::{Error, Result};
 use crate::core::limits::{self, Limits};
 use crate::core::scope;
 use crate::source::forward::{Codec, Decoder, drain};
-use crate::source::{Source, TAIL, check_tail, max_tail, truncated};
+use crate::source::{Source, TAIL, check_tail, max_tail, memory, truncated, zeros};
 
 /// Compressed bytes read at a time.
 const INPUT_BYTES: u64 = 256 << 10;
@@ -158,11 +158,16 @@ impl Stream {
     }
 
     fn new(compressed: Source, start: u64, codec: GzipCodec) -> Self {
+        // What a header leaves over is kept while headers are read, so that little is asked for then.
+        let first = match compressed.keeps_pieces() {
+            true => FIRST_INPUT_BYTES,
+            false => FIRST_INPUT_BYTES.max(compressed.hint().min_read),
+        };
         Self {
             input: Input {
                 source: compressed,
                 offset: start,
-                step: FIRST_INPUT_BYTES,
+                step: first,
                 buffer: Vec::new(),
                 start: 0,
             },
@@ -255,7 +260,7 @@ impl Stream {
                 _ => 0,
             });
         };
-        recorder.add(made, &self.input.source)?;
+        recorder.add(made, |from, bytes| self.input.near(from, bytes))?;
         match stop {
             Stop::Anywhere => {}
             Stop::Block => recorder.end_block(self.input.position()),
@@ -378,6 +383,27 @@ impl Input {
         self.buffer.get(self.start..).unwrap_or_default()
     }
 
+    /// Up to so many bytes from a place that was passed not long ago, which is in the buffer as a rule.
+    fn near(&self, from: u64, bytes: u64) -> Result<Vec<u8>> {
+        let end = self
+            .source
+            .len()?
+            .unwrap_or(0)
+            .min(from.saturating_add(bytes));
+        let mut near = zeros(end.saturating_sub(from))?;
+        let begins = self.offset - self.buffer.len() as u64;
+        let held = from.checked_sub(begins).filter(|_| end <= self.offset);
+        match held {
+            Some(at) => memory::copy(&self.buffer, at, &mut near)?,
+            None => {
+                let session = self.source.begin()?;
+                session.read_at(from, &mut near)?;
+                session.end()?;
+            }
+        }
+        Ok(near)
+    }
+
     /// The bytes that are buffered, more read when there are none; empty at the end of the source.
     fn fill(&mut self) -> Result<&[u8]> {
         if self.buffered().is_empty() {
@@ -400,7 +426,8 @@ impl Input {
         self.start = 0;
         let length = self.source.len()?.unwrap_or(u64::MAX);
         let left = length.saturating_sub(self.offset);
-        let more = left.min(mem::replace(&mut self.step, INPUT_BYTES));
+        let usual = INPUT_BYTES.max(self.source.hint().min_read);
+        let more = left.min(mem::replace(&mut self.step, usual));
         if more > 0 {
             let old = self.buffer.len();
             self.buffer.resize(old + more as usize, 0);
