@@ -6,6 +6,7 @@ mod bits_complex;
 mod budget;
 mod cache_walk;
 mod caches;
+mod cancel;
 #[cfg(feature = "gpu")]
 mod device_outputs;
 mod entry;
