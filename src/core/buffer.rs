@@ -9,7 +9,7 @@ use memmap2::{Mmap, MmapMut};
 
 use crate::core::error::{Error, ErrorKind, Result};
 #[cfg(not(target_family = "wasm"))]
-use crate::core::threads;
+use crate::core::{scope, threads};
 
 /// From this size on, memory comes from the system in huge pages: fresh pages cost as much as the conversion,
 /// and 2 MiB pages cost far less than 4 KiB ones.
@@ -22,7 +22,7 @@ pub(crate) enum Buffer<T> {
     /// Anonymous memory; the system gives it zeroed.
     #[cfg(not(target_family = "wasm"))]
     Pages {
-        pages: MmapMut,
+        pages: Anonymous,
         len: usize,
         element: PhantomData<T>,
     },
@@ -61,7 +61,7 @@ impl<T: Pod> Buffer<T> {
             #[cfg(target_os = "linux")]
             let _ = pages.advise(memmap2::Advice::HugePage);
             return Ok(Self::Pages {
-                pages,
+                pages: Anonymous(Some(pages)),
                 len,
                 element: PhantomData,
             });
@@ -70,24 +70,12 @@ impl<T: Pod> Buffer<T> {
         Ok(Self::Vec(elements))
     }
 
-    /// Frees the elements; on a thread where they are many, so that the caller need not wait.
-    pub fn free_aside(self)
-    where
-        T: Send,
-    {
-        match self {
-            #[cfg(not(target_family = "wasm"))]
-            pages @ Self::Pages { .. } => threads::free_aside(pages),
-            other => drop(other),
-        }
-    }
-
     pub fn as_slice(&self) -> &[T] {
         match self {
             Self::Vec(elements) => elements,
             // Pages begin at a page, so every element type is aligned.
             #[cfg(not(target_family = "wasm"))]
-            Self::Pages { pages, len, .. } => &bytemuck::cast_slice(pages)[..*len],
+            Self::Pages { pages, len, .. } => &bytemuck::cast_slice(pages.bytes())[..*len],
             Self::File(mapping, _) => mapping.elements(),
         }
     }
@@ -98,7 +86,9 @@ impl<T: Pod> Buffer<T> {
         match self {
             Self::Vec(elements) => Ok(elements),
             #[cfg(not(target_family = "wasm"))]
-            Self::Pages { pages, len, .. } => Ok(&mut bytemuck::cast_slice_mut(pages)[..*len]),
+            Self::Pages { pages, len, .. } => {
+                Ok(&mut bytemuck::cast_slice_mut(pages.bytes_mut())[..*len])
+            }
             Self::File(mapping, _) => mapping.elements_mut(),
         }
     }
@@ -107,6 +97,31 @@ impl<T: Pod> Buffer<T> {
         match self {
             Self::Vec(elements) => elements,
             other => other.as_slice().to_vec(),
+        }
+    }
+}
+
+/// Memory of no file.
+#[cfg(not(target_family = "wasm"))]
+pub(crate) struct Anonymous(Option<MmapMut>);
+
+#[cfg(not(target_family = "wasm"))]
+impl Anonymous {
+    fn bytes(&self) -> &[u8] {
+        self.0.as_deref().unwrap_or_default()
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        self.0.as_deref_mut().unwrap_or_default()
+    }
+}
+
+#[cfg(not(target_family = "wasm"))]
+impl Drop for Anonymous {
+    fn drop(&mut self) {
+        // The system takes its time for much memory, which a read that was cancelled has not.
+        if let Some(pages) = self.0.take().filter(|_| scope::is_cancelled()) {
+            threads::free_aside(pages);
         }
     }
 }

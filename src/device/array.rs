@@ -15,7 +15,7 @@ use crate::core::error::ErrorKind;
 use crate::core::error::{Error, Result};
 use crate::core::float::Float;
 #[cfg(not(target_family = "wasm"))]
-use crate::core::threads;
+use crate::core::{scope, threads};
 
 /// An array of floats in device memory, column-major, without gaps. Cloning it is cheap: the clones are one array.
 #[derive(Clone)]
@@ -189,12 +189,6 @@ impl<T: Float> DeviceArray<T> {
         self.0.modified.store(false, Ordering::Release);
     }
 
-    /// Frees it, on a thread where there are threads.
-    pub(crate) fn free_aside(self) {
-        #[cfg(not(target_family = "wasm"))]
-        threads::free_aside(self);
-    }
-
     /// The same without its type.
     pub(crate) fn untyped(&self) -> UntypedArray {
         UntypedArray {
@@ -286,6 +280,16 @@ impl UntypedArray {
     /// Bytes of the buffer.
     pub fn size_bytes(&self) -> u64 {
         self.inner.buffer.size()
+    }
+}
+
+#[cfg(not(target_family = "wasm"))]
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // As with large arrays on the host: much of a software adapter's memory is not freed in no time.
+        if scope::is_cancelled() {
+            threads::free_aside(self.buffer.clone());
+        }
     }
 }
 

@@ -147,15 +147,8 @@ impl ArrayProxy {
             options: &self.staging(staging),
             max_part: None,
         };
-        match load.run(Feeder::at(site, reader), |_, _| {}).await {
-            Ok(()) => Ok(array),
-            Err(error) => {
-                if error.is_cancelled() {
-                    array.free_aside();
-                }
-                Err(error)
-            }
-        }
+        load.run(Feeder::at(site, reader), |_, _| {}).await?;
+        Ok(array)
     }
 
     /// The values that an index takes, in a place of a buffer of the caller's, reading only their bytes: the bits of

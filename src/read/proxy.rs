@@ -419,12 +419,7 @@ impl ArrayProxy {
             return HostArray::from_buffer(&shape, mapped);
         }
         let mut buffer = Buffer::zeroed(elements::<T>(&shape)?)?;
-        if let Err(error) = self.convert(conversion, &plan, buffer.as_mut_slice()?) {
-            if error.is_cancelled() {
-                buffer.free_aside();
-            }
-            return Err(error);
-        }
+        self.convert(conversion, &plan, buffer.as_mut_slice()?)?;
         HostArray::from_buffer(&shape, buffer)
     }
 
