@@ -15,7 +15,7 @@ use crate::support::folder;
 use crate::support::nifti::gz;
 use crate::support::rng::Rng;
 
-const SHAPE: [usize; 4] = [96, 96, 60, 10];
+const SHAPE: [usize; 4] = [64, 64, 40, 10];
 
 /// Threads of the pool, and so the most reads that may be under way when the token is cancelled.
 const THREADS: u64 = 2;
@@ -115,7 +115,6 @@ fn files() -> (Vec<(&'static str, Vec<u8>)>, Vec<u8>) {
         ("one.nii.gz", gz(&plain, 1)),
         ("libdeflate.nii.gz", libdeflate(&plain, 6)),
         ("members.nii.gz", members(&plain, 1 << 20)),
-        ("large_members.nii.gz", members(&plain, 9 << 20)),
         ("mgzip.nii.gz", mgzip(&plain, 1 << 20)),
         ("bgzf.nii.gz", bgzf(&plain)),
         ("zlib.mha", zlib(&nifti.data)),
@@ -195,7 +194,7 @@ fn trip(name: &str, file: &[u8], what: &str, action: Action, rng: &mut Rng) -> u
     let source = Tripping::new(file.to_vec());
     let right = action(&image(name, &source)).expect("sound");
     let mut ended = 0;
-    for trial in 0..4 {
+    for trial in 0..3 {
         // Sometimes as it is when it was just loaded, sometimes after a read that was cancelled.
         let image = image(name, &source);
         source.set(u64::MAX);
@@ -240,7 +239,28 @@ fn at_any_read_of_the_source() {
             for (what, action) in ACTIONS {
                 ended += trip(name, file, what, action, &mut rng);
             }
-            assert!(ended >= 9, "{name}: {ended} of 28 ended early");
+            assert!(ended >= 7, "{name}: {ended} of 21 ended early");
+        }
+    });
+}
+
+/// Files that are large enough for the ways that only large ones take: parts on all threads, and members that libdeflate
+/// would inflate in one go.
+#[test]
+fn large_gzip_files() {
+    in_time(|| {
+        let plain = scan(DType::I16, &[128, 128, 64, 9], 5).single();
+        let mut rng = Rng::new(17);
+        for (name, file) in [
+            ("one.nii.gz", gz(&plain, 1)),
+            ("members.nii.gz", members(&plain, 9 << 20)),
+            ("mgzip.nii.gz", mgzip(&plain, 9 << 20)),
+        ] {
+            let mut ended = 0;
+            for (what, action) in [("whole", whole as Action), ("slice", slice)] {
+                ended += trip(name, &file, what, action, &mut rng);
+            }
+            assert!(ended >= 3, "{name}: {ended} of 6 ended early");
         }
     });
 }
