@@ -55,23 +55,18 @@ impl Scope {
 
     /// The same with another pool.
     #[cfg(not(target_family = "wasm"))]
-    pub fn with_pool(self, pool: Arc<Pool>) -> Self {
-        Self {
-            pool: Some(pool),
-            ..self
-        }
+    pub fn with_pool(mut self, pool: Arc<Pool>) -> Self {
+        self.pool = Some(pool);
+        self
     }
 
     /// The same, cancelled by one token more.
-    pub fn with_token(self, token: &Arc<Token>) -> Self {
-        let tokens = Tokens {
+    pub fn with_token(mut self, token: &Arc<Token>) -> Self {
+        self.tokens = Some(Arc::new(Tokens {
             token: Arc::clone(token),
-            outer: self.tokens.clone(),
-        };
-        Self {
-            tokens: Some(Arc::new(tokens)),
-            ..self
-        }
+            outer: self.tokens.take(),
+        }));
+        self
     }
 
     /// Its tokens, the innermost first.
@@ -126,6 +121,7 @@ pub(crate) fn check() -> Result<()> {
 }
 
 /// Has the tokens of this thread wake a task, until the guard is dropped.
+#[cfg(not(target_family = "wasm"))]
 #[must_use]
 pub(crate) fn wake_when_cancelled(waker: &Waker) -> Vec<Waking> {
     let tokens = Scope::current();

@@ -37,12 +37,11 @@ fn to_device(image: &DataobjImage) -> Result<HostArray<f32>> {
 }
 
 fn ways() -> Vec<(&'static str, Way)> {
-    let mut ways: Vec<(&str, Way)> = vec![("host", to_host)];
     #[cfg(feature = "gpu")]
     if crate::support::adapter::ready("reads cancelled at random") {
-        ways.push(("device", to_device));
+        return vec![("host", to_host), ("device", to_device)];
     }
-    ways
+    vec![("host", to_host)]
 }
 
 /// A series of so many bytes, plain and gzipped, that compresses as scans do.

@@ -347,7 +347,7 @@ fn the_index_of_a_gzip_file_goes_on_growing() {
     source.set(u64::MAX);
     let values = slice().expect("the next read");
     let first = source.first().expect("it reads");
-    assert!(first >= 7 * 256 << 10, "it went on at byte {first}");
+    assert!(first >= 7 * (256 << 10), "it went on at byte {first}");
     let right = DataobjImage::from_bytes(plain).expect("it loads");
     let right = right.dataobj().slice::<f32>(&last).expect("sound");
     assert!(values.as_slice() == right.as_slice());
@@ -367,7 +367,7 @@ fn the_index_of_a_gzip_file_goes_on_growing() {
     source.set(u64::MAX);
     image.dataobj().slice::<f32>(&last).expect("the next read");
     let first = source.first().expect("it reads");
-    assert!(first >= 7 * 256 << 10, "it went on at byte {first}");
+    assert!(first >= 7 * (256 << 10), "it went on at byte {first}");
 }
 
 /// A file that was being saved does not appear, and what had its name stays.
