@@ -160,6 +160,7 @@ impl Source {
     pub fn hold(&self) -> Hold {
         match self {
             Self::Hinted(source) => source.begin(),
+            Self::Gzip(source) => source.hold(),
             _ => Hold::default(),
         }
     }

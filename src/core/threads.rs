@@ -1,5 +1,7 @@
 //! [`Threads`]: the thread pool of reads, and how parallel work gets into it.
 
+use std::future::poll_fn;
+use std::pin::pin;
 #[cfg(not(target_family = "wasm"))]
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -104,6 +106,15 @@ impl Threads {
             return Scope::current().with_pool(Arc::clone(pool)).enter(work);
         }
         work()
+    }
+
+    /// The same for a future.
+    pub fn run_async<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
+        let threads = self.clone();
+        async move {
+            let mut future = pin!(future);
+            poll_fn(|cx| threads.run(|| future.as_mut().poll(cx))).await
+        }
     }
 }
 

@@ -100,6 +100,15 @@ impl Load<'_> {
     pub async fn run<R: TileReader>(
         self,
         feeder: Feeder<R>,
+        after: impl FnMut(&Converted<'_>, &mut wgpu::CommandEncoder),
+    ) -> Result<()> {
+        let threads = feeder.reader.threads();
+        threads.run_async(self.run_here(feeder, after)).await
+    }
+
+    async fn run_here<R: TileReader>(
+        self,
+        feeder: Feeder<R>,
         mut after: impl FnMut(&Converted<'_>, &mut wgpu::CommandEncoder),
     ) -> Result<()> {
         let (gpu, context) = (self.gpu, self.gpu.context());

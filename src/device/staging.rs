@@ -317,7 +317,7 @@ impl SpareRings {
             Poll::Pending => true,
         });
         for ring in free {
-            self.keep(ring);
+            self.keep_one(ring);
         }
     }
 
@@ -336,6 +336,11 @@ impl SpareRings {
 
     /// Keeps a ring of which no slot is on the device, unless there is a larger one.
     pub fn keep(&self, ring: Ring) {
+        self.collect();
+        self.keep_one(ring);
+    }
+
+    fn keep_one(&self, ring: Ring) {
         let rings = &mut self.spare().rings;
         match rings.iter_mut().find(|kept| kept.is_like(&ring)) {
             Some(kept) if kept.bytes() >= ring.bytes() => {}

@@ -95,7 +95,8 @@ impl DataobjImage {
     /// [`crate::ErrorKind::Shape`] for a target that does not serve.
     #[cfg(all(feature = "gpu", not(target_family = "wasm")))]
     pub fn stream<T: Float>(&self, gpu: &Gpu, options: StreamOptions) -> Result<FrameStream<T>> {
-        gpu.context().block_on(self.new_stream(gpu, &options))
+        let stream = self.new_stream(gpu, &options);
+        gpu.context().block_on(self.threads().run_async(stream))
     }
 
     /// [`Self::stream`], awaited. Later items are awaited by [`FrameStream::next_async`].
@@ -108,7 +109,9 @@ impl DataobjImage {
         gpu: &Gpu,
         options: StreamOptions,
     ) -> Result<FrameStream<T>> {
-        gpu.context().drive(self.new_stream(gpu, &options)).await
+        let stream = self.new_stream(gpu, &options);
+        let stream = self.threads().run_async(stream);
+        gpu.context().drive(stream).await
     }
 
     #[cfg(feature = "gpu")]

@@ -72,6 +72,7 @@ pub(crate) fn convert_into<O: Element>(
         };
         return whole.run(out);
     }
+    let _one_read = stored.source.hold();
     let session = stored.source.begin()?;
     if let Some(bytes) = session.bytes() {
         job.in_memory(bytes, &plan, out)?;
@@ -152,15 +153,18 @@ impl<O: Element> Job<'_, O> {
         base: u64,
         out: &mut [O],
     ) -> Result<()> {
+        let read = |at: u64, buffer: &mut [u8]| {
+            scope::check()?;
+            session.read_at(at, buffer)
+        };
         let stored = StoredBytes {
-            bytes: Bytes::Read(&|at, buffer| session.read_at(at, buffer)),
+            bytes: Bytes::Read(&read),
             offset: self.offset,
             item: self.item,
             merge_gap: session.merge_gap(),
         };
         let mut buffer = Vec::new();
         for mut tile in plan.tiles(self.item, READ_BYTES / self.item, u64::MAX) {
-            scope::check()?;
             let gather = stored.read_into(&tile, &mut buffer)?;
             tile.out_first -= base;
             place::place(self.kernel, &buffer, &gather.strides, &tile, out);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::core::array::HostArray;
 use crate::core::error::Result;
 use crate::core::float::Float;
+use crate::core::scope;
 use crate::core::threads::Threads;
 use crate::plan::Plan;
 use crate::plan::gather::{Bytes, StoredBytes};
@@ -142,7 +143,10 @@ impl TileReader for ProxyReader {
             _ => Stage::Inflate,
         };
         let session = source.begin()?;
-        let read = |at: u64, buffer: &mut [u8]| self.time(stage, || session.read_at(at, buffer));
+        let read = |at: u64, buffer: &mut [u8]| {
+            scope::check()?;
+            self.time(stage, || session.read_at(at, buffer))
+        };
         let stored = StoredBytes {
             bytes: session.bytes().map_or(Bytes::Read(&read), Bytes::Memory),
             offset: self.proxy.offset(),

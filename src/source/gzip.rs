@@ -44,7 +44,7 @@ use std::sync::{Arc, Mutex};
 
 use super::file::{FileSource, Identity};
 use super::forward::{Codec, Decoder, ForwardSource, SKIP_BYTES, read_exact, skip_to};
-use super::{Access, ByteSource, Source};
+use super::{Access, ByteSource, Hold, Source};
 use crate::core::error::{Error, Result};
 use crate::core::limits::Limits;
 use crate::core::scope;
@@ -90,6 +90,11 @@ impl GzipSource {
     pub fn with_own_cursor(&self) -> ForwardSource<GzipCodec> {
         let (codec, limits) = (self.codec.clone(), *self.codec.limits());
         ForwardSource::new(codec, self.compressed.clone(), 0, limits)
+    }
+
+    /// As [`Source::hold`].
+    pub fn hold(&self) -> Hold {
+        self.compressed.hold()
     }
 
     /// Closes the compressed file.

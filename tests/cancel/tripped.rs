@@ -275,11 +275,16 @@ fn on_the_way_to_a_device() {
                 let source = Tripping::new(file.clone());
                 let image = image(name, &source);
                 let right = backend.read::<f32>(&image).expect("sound");
-                source.set(u64::MAX);
-                backend.read::<f32>(&image).expect("sound");
-                let reads = source.reads.load(Ordering::SeqCst);
+                let reads = {
+                    let image = self::image(name, &source);
+                    let cancel = source.set(u64::MAX);
+                    let read = || backend.read::<f32>(&image);
+                    cancel.run(read).expect("not cancelled");
+                    source.reads.load(Ordering::SeqCst)
+                };
                 let mut ended = 0;
                 for _ in 0..4 {
+                    let image = self::image(name, &source);
                     let at = rng.below(reads as usize) as u64;
                     let cancel = source.set(at);
                     let outcome = cancel.run(|| backend.read::<f32>(&image));
@@ -342,12 +347,12 @@ fn the_index_of_a_gzip_file_goes_on_growing() {
     let last: Index = "[:, :, :, -1]".parse().expect("an index");
     let slice = || image.dataobj().slice::<f32>(&last);
     // Reads are of 256 KiB.
-    let cancel = source.set(8);
+    let cancel = source.set(4);
     assert!(is_cancelled(&cancel.run(slice)));
     source.set(u64::MAX);
     let values = slice().expect("the next read");
     let first = source.first().expect("it reads");
-    assert!(first >= 7 * (256 << 10), "it went on at byte {first}");
+    assert!(first >= 3 * (256 << 10), "it went on at byte {first}");
     let right = DataobjImage::from_bytes(plain).expect("it loads");
     let right = right.dataobj().slice::<f32>(&last).expect("sound");
     assert!(values.as_slice() == right.as_slice());
@@ -360,14 +365,14 @@ fn the_index_of_a_gzip_file_goes_on_growing() {
     // And of a stream that only goes forwards.
     let source = Tripping::new(zlib(&scan(DType::I16, &SHAPE, 6).data));
     let image = self::image("it.mha", &source);
-    let cancel = source.set(8);
+    let cancel = source.set(4);
     assert!(is_cancelled(
         &cancel.run(|| image.dataobj().slice::<f32>(&last))
     ));
     source.set(u64::MAX);
     image.dataobj().slice::<f32>(&last).expect("the next read");
     let first = source.first().expect("it reads");
-    assert!(first >= 7 * (256 << 10), "it went on at byte {first}");
+    assert!(first >= 3 * (256 << 10), "it went on at byte {first}");
 }
 
 /// A file that was being saved does not appear, and what had its name stays.
@@ -399,9 +404,8 @@ fn a_save_leaves_nothing() {
     let path = folder.path().join("good.nii.gz");
     image.to_filename(&path).expect("it saves");
     let saved = voxload::load(&path).expect("it loads");
-    let saved = saved.get_fdata::<f32>(Caching::Unchanged).expect("sound");
-    let right = image.get_fdata::<f32>(Caching::Unchanged).expect("sound");
-    assert!(saved.as_slice() == right.as_slice());
+    let right = DataobjImage::from_bytes(image.to_bytes().expect("bytes")).expect("it loads");
+    assert!(whole(&saved).expect("sound") == whole(&right).expect("sound"));
 }
 
 /// An index file that was to be kept is written by the next read.
