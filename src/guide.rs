@@ -1,4 +1,5 @@
-//! For those who come with a renderer, with a series that does not fit in memory, or from nibabel. Two programs in
+//! For those who come with a renderer, with a series that does not fit in memory, with a program that has threads of its
+//! own, or from nibabel. Two programs in
 //! `examples/` are built in these ways: `viewer` and `preprocess`.
 //!
 //! # In a wgpu renderer
@@ -123,6 +124,48 @@
 //! [`stream`](crate::DataobjImage::stream) is what `frames` is on the host, and
 //! [`temporal_statistics_gpu`](crate::DataobjImage::temporal_statistics_gpu) gives the bits of the CPU.
 //!
+//! # In a program with threads and a cancel button
+//!
+//! A program that has a thread pool gives it to its images; reads then touch no other one. A
+//! [`Cancel`](crate::Cancel) ends whatever reads inside it within 50 milliseconds, from any thread, and leaves image and
+//! caches as if it had not begun.
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let dir = tempfile::tempdir()?;
+//! # let path = dir.path().join("bold.nii.gz");
+//! # let counted = voxload::HostArray::from_vec(&[4, 3, 2, 5], (0..120i16).collect())?;
+//! # voxload::DataobjImage::from_array(counted, None)?.to_filename(&path)?;
+//! # fn show(_: &[f32]) {}
+//! use std::sync::Arc;
+//! use voxload::{Caching, Cancel, DataobjImage, ErrorKind, LoadOptions, Threads};
+//!
+//! let pool = Arc::new(rayon::ThreadPoolBuilder::new().num_threads(2).build()?);
+//! let options = LoadOptions::new().threads(Threads::from_pool(pool));
+//! let series = Arc::new(DataobjImage::from_filename(&path, &options)?);
+//!
+//! let cancel = Cancel::new();
+//! let (image, token) = (Arc::clone(&series), cancel.clone());
+//! let reading = std::thread::spawn(move || token.run(|| image.get_fdata::<f32>(Caching::Fill)));
+//!
+//! // The button, from any thread, at any time:
+//! cancel.cancel();
+//!
+//! match reading.join().expect("no panic") {
+//!     Ok(values) => show(values.as_slice()), // It had finished.
+//!     Err(error) if *error.kind() == ErrorKind::Cancelled => assert!(!series.in_memory()),
+//!     Err(error) => return Err(error.into()),
+//! }
+//! // The next read is another one; a token is cancelled for good, so it gets a new one.
+//! let values = Cancel::new().run(|| series.get_fdata::<f32>(Caching::Fill))?;
+//! # assert_eq!(values.len(), 120);
+//! # Ok(()) }
+//! ```
+//!
+//! A future is awaited inside [`run_async`](crate::Cancel::run_async). A program that forks calls
+//! [`Threads::set_default`](crate::Threads::set_default) in each child. Voxels that come over a network are a
+//! [`ByteSource`](crate::ByteSource) whose [`hint`](crate::ByteSource::hint) asks for few large requests.
+//!
 //! # Coming from nibabel
 //!
 //! Arrays are column-major, as nibabel's are. What nibabel computes in f64 is computed in f64 here, and rounded as
@@ -136,6 +179,7 @@
 //! | `nib.save(img, path)` | [`voxload::save(&img, path, &SaveOptions::new())?`](crate::save()) |
 //! | `nib.Nifti1Image(array, affine)` | [`DataobjImage::from_array(array, Some(affine))?`](crate::DataobjImage::from_array) |
 //! | `nib.Nifti1Image(img.dataobj, affine, header)` | [`DataobjImage::new(dataobj, header, extra, file_map)?`](crate::DataobjImage::new) |
+//! | `ArrayProxy(path, (shape, dtype, offset, slope, inter))` | [`ArrayProxy::open(path, spec, &options)?`](crate::ArrayProxy::open) |
 //! | `ArrayProxy(file_like, (shape, dtype, offset, slope, inter))` | [`ArrayProxy::new(source, spec)?`](crate::ArrayProxy::new) |
 //! | `img.get_fdata()` | [`get_fdata::<f64>(Caching::Fill)?`](crate::DataobjImage::get_fdata) |
 //! | `img.get_fdata(dtype=np.float32, caching="unchanged")` | [`get_fdata::<f32>(Caching::Unchanged)?`](crate::DataobjImage::get_fdata) |

@@ -9,6 +9,7 @@ pub(crate) mod nifti_writer;
 mod open;
 mod orient;
 mod output;
+mod raw_file;
 pub(crate) mod save;
 pub(crate) mod statistics;
 mod stream;
@@ -25,6 +26,7 @@ use crate::core::affine::Affine;
 use crate::core::array::StoredArray;
 use crate::core::error::{Error, Result};
 use crate::core::options::LoadOptions;
+use crate::core::threads::Threads;
 use crate::format::file_map::FileMap;
 use crate::header::{Header, Note};
 use crate::image::cache::Cache;
@@ -168,6 +170,11 @@ impl DataobjImage {
     /// The voxels: of a file, read on demand, or of an array ([`ArrayProxy::as_array`]).
     pub fn dataobj(&self) -> &ArrayProxy {
         &self.dataobj
+    }
+
+    /// The thread pool of the image's reads.
+    pub(crate) fn threads(&self) -> &Threads {
+        self.dataobj.threads()
     }
 
     /// The header. Its offset and scaling are those of the file.

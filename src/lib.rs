@@ -44,11 +44,13 @@ pub use {half, ndarray, num_complex};
 
 pub use crate::core::affine::{Affine, AxisDirection, Orientation};
 pub use crate::core::array::{Element, HostArray, Rgb, Rgba, StoredArray};
+pub use crate::core::cancel::Cancel;
 pub use crate::core::dtype::{ByteOrder, DType, c64, c128};
 pub use crate::core::error::{Error, ErrorKind, Result};
 pub use crate::core::float::{Float, Value};
 pub use crate::core::options::{KeepFileOpen, Limits, LoadOptions, Mmap, ParScaling};
 pub use crate::core::scaling::Scaling;
+pub use crate::core::threads::Threads;
 #[cfg(feature = "gpu")]
 pub use convert::texel::{Fidelity, Texels, Window};
 #[cfg(feature = "gpu")]
@@ -69,7 +71,7 @@ pub use image::{Caching, DataobjImage, Extra, load};
 pub use plan::index::{Index, IndexItem};
 pub use read::proxy::{ArrayProxy, ProxySpec};
 pub use source::gzip::write_gzip_index;
-pub use source::{Access, ByteSource};
+pub use source::{Access, ByteSource, ReadHint};
 #[cfg(feature = "gpu")]
 pub use stream::{Frame, FrameStream, StreamOptions, StreamTarget};
 pub use stream::{FrameOptions, Frames, HostFrame};

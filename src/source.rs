@@ -4,7 +4,8 @@
 //! - [`codec`]: zlib, bzip2 and zstd, which can only be read forwards ([`forward`] has what all decoders share);
 //! - [`text`]: numbers written as text;
 //! - [`offset`], [`blocks`], [`joined`]: parts of other sources;
-//! - [`ByteSource`]: implementations of the caller.
+//! - [`ByteSource`]: implementations of the caller;
+//! - [`hinted`]: those of them that want few and large requests.
 //!
 //! [`whole_file`] writes files (seek indexes, saved images) that are either complete or not there at all.
 
@@ -13,6 +14,7 @@ pub(crate) mod codec;
 pub(crate) mod file;
 mod forward;
 pub(crate) mod gzip;
+mod hinted;
 pub(crate) mod joined;
 pub(crate) mod memory;
 pub(crate) mod mmap;
@@ -27,9 +29,12 @@ use std::sync::Arc;
 
 use crate::core::array::StoredArray;
 use crate::core::error::{Error, ErrorKind, Result};
-use crate::core::limits;
+use crate::core::{limits, scope};
 use file::FileSource;
 use gzip::GzipSource;
+use hinted::HintedSource;
+pub(crate) use hinted::Hold;
+pub use hinted::ReadHint;
 use memory::MemorySource;
 use mmap::{MapGuard, MmapSource};
 
@@ -88,6 +93,11 @@ pub trait ByteSource: Send + Sync + fmt::Debug {
         let _ = end;
         Ok(())
     }
+
+    /// How large requests should be: for sources where each costs much whatever its size, as over a network. Asked once.
+    fn hint(&self) -> ReadHint {
+        ReadHint::default()
+    }
 }
 
 /// A source: one of the kinds that have fast paths, or any other.
@@ -100,6 +110,8 @@ pub(crate) enum Source {
     Array(StoredArray),
     Gzip(Arc<GzipSource>),
     Custom(Arc<dyn ByteSource>),
+    /// One that wants large requests.
+    Hinted(Arc<HintedSource>),
     /// The voxels' file was missing when the header was read; reading voxels is an error.
     Missing(Arc<Path>),
 }
@@ -114,9 +126,64 @@ enum Reader<'a> {
     File(&'a FileSource, Arc<File>),
     Memory(&'a [u8]),
     Other(&'a dyn ByteSource),
+    Hinted(Hold),
 }
 
 impl Source {
+    /// A source of the caller's, or one made of others, read as it wants to be.
+    pub fn custom(source: Arc<dyn ByteSource>) -> Self {
+        let ReadHint {
+            merge_gap,
+            min_read,
+        } = source.hint();
+        match ReadHint::new().merge_gap(merge_gap).min_read(min_read) {
+            hint if hint == ReadHint::default() => Self::Custom(source),
+            hint => Self::Hinted(HintedSource::new(source, hint)),
+        }
+    }
+
+    /// How the source wants to be read.
+    pub fn hint(&self) -> ReadHint {
+        match self {
+            Self::Hinted(source) => source.hint(),
+            Self::Custom(source) => source.hint(),
+            _ => ReadHint::default(),
+        }
+    }
+
+    /// The same bytes for a source that is made of this one and has its hint: only that one then keeps pieces.
+    pub fn without_pieces(self) -> Self {
+        match self {
+            Self::Hinted(source) => Self::Custom(Arc::clone(source.inner())),
+            other => other,
+        }
+    }
+
+    /// Makes one read of several operations: what one has read beyond its end, as the hint wants it, serves the next.
+    pub fn hold(&self) -> Hold {
+        match self {
+            Self::Hinted(source) => source.begin(),
+            Self::Gzip(source) => source.hold(),
+            _ => Hold::default(),
+        }
+    }
+
+    /// Whether what a read has read beyond its end serves the next one: while a header is read.
+    fn keeps_pieces(&self) -> bool {
+        match self {
+            Self::Hinted(source) => source.keeps(),
+            _ => false,
+        }
+    }
+
+    /// Memory that a hint has a read take, in bytes.
+    pub fn held_bytes(&self) -> u64 {
+        match self {
+            Self::Hinted(source) => source.held_bytes(),
+            _ => 0,
+        }
+    }
+
     /// Begins an operation.
     ///
     /// # Errors
@@ -129,6 +196,7 @@ impl Source {
             Self::Array(array) => Reader::Memory(array.as_bytes()),
             Self::Gzip(source) => Reader::Other(source.as_ref()),
             Self::Custom(source) => Reader::Other(source.as_ref()),
+            Self::Hinted(source) => Reader::Hinted(source.begin()),
             Self::Missing(path) => return Err(Error::from(ErrorKind::NotFound).at(path)),
         };
         Ok(Session { reader })
@@ -152,6 +220,7 @@ impl Source {
             Self::Array(array) => Ok(Some(array.as_bytes().len() as u64)),
             Self::Gzip(source) => source.len(),
             Self::Custom(source) => source.len(),
+            Self::Hinted(source) => source.len(),
             Self::Missing(path) => Err(Error::from(ErrorKind::NotFound).at(path)),
         }
     }
@@ -163,7 +232,7 @@ impl Source {
             Self::File(source) => Some(source.path()),
             Self::Gzip(source) => source.path(),
             Self::Missing(path) => Some(path),
-            Self::Memory(_) | Self::Array(_) | Self::Custom(_) => None,
+            Self::Memory(_) | Self::Array(_) | Self::Custom(_) | Self::Hinted(_) => None,
         }
     }
 
@@ -174,6 +243,7 @@ impl Source {
             Self::Mapped(source) => source.release(),
             Self::File(source) => source.release(),
             Self::Gzip(source) => source.release(),
+            Self::Hinted(source) => source.release(),
             Self::Memory(_) | Self::Array(_) | Self::Custom(_) | Self::Missing(_) => {}
         }
     }
@@ -183,6 +253,7 @@ impl Source {
         match self {
             Self::Gzip(source) => source.max_len(),
             Self::Custom(source) => source.max_len(),
+            Self::Hinted(source) => source.max_len(),
             other => other.len(),
         }
     }
@@ -205,6 +276,7 @@ impl Source {
         match self {
             Self::Gzip(source) => source.access(),
             Self::Custom(source) => source.access(),
+            Self::Hinted(source) => source.access(),
             _ => Access::Random,
         }
     }
@@ -237,6 +309,7 @@ impl Source {
         let session = self.begin()?;
         let mut bytes = Vec::new();
         while (bytes.len() as u64) < length {
+            scope::check()?;
             let old = bytes.len();
             let more = (length - old as u64).min(PREFIX_STEP) as usize;
             resize(&mut bytes, (old + more) as u64)?;
@@ -275,13 +348,31 @@ impl Session<'_> {
             Reader::Memory(bytes) => memory::copy(bytes, offset, buffer),
             Reader::File(source, file) => source.read_open(file, offset, buffer),
             Reader::Other(source) => source.read_at(offset, buffer),
+            Reader::Hinted(hold) => match hold.source() {
+                Some(source) => source.read_at(offset, buffer),
+                None => Ok(()),
+            },
         }
+    }
+
+    /// How far apart what is read by one request may be ([`ReadHint::merge_gap`]).
+    pub fn merge_gap(&self) -> u64 {
+        let hinted = match &self.reader {
+            Reader::Hinted(hold) => hold.source(),
+            _ => None,
+        };
+        hinted.map_or(0, |source| source.hint().merge_gap)
     }
 
     /// Ends a read of the whole array, which ends at byte `end`, and checks the rest of the stream.
     pub fn finish(self, end: u64) -> Result<()> {
-        if let Reader::Other(source) = &self.reader {
-            source.finish(end)?;
+        match &self.reader {
+            Reader::Other(source) => source.finish(end)?,
+            Reader::Hinted(hold) => {
+                let source = hold.source();
+                source.map_or(Ok(()), |source| source.finish(end))?;
+            }
+            _ => {}
         }
         self.end()
     }
@@ -291,7 +382,7 @@ impl Session<'_> {
         match self.reader {
             Reader::Mapped(source, _) => source.end(),
             Reader::File(source, file) => source.end(&file),
-            Reader::Memory(_) | Reader::Other(_) => Ok(()),
+            Reader::Memory(_) | Reader::Other(_) | Reader::Hinted(_) => Ok(()),
         }
     }
 }

@@ -36,6 +36,12 @@ pub struct Got<T> {
     values: Vec<T>,
 }
 
+impl<T> Got<T> {
+    pub fn values(&self) -> &[T] {
+        &self.values
+    }
+}
+
 pub type Items<T> = Box<dyn Iterator<Item = Result<Got<T>>>>;
 
 /// A stream's items on the host, each dropped before the next is asked for.

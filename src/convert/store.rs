@@ -6,6 +6,10 @@ use bytemuck::Pod;
 use crate::core::array::{HostArray, StoredArray, with_stored};
 use crate::core::dtype::{ByteOrder, DType};
 use crate::core::error::{Error, ErrorKind, Result};
+use crate::core::scope;
+
+/// Values that are stored between two looks at whether the save was cancelled.
+const PIECE: usize = 1 << 18;
 
 /// What must be known of all values before the first one is stored.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -25,18 +29,21 @@ impl Range {
         has_nan: false,
     };
 
-    /// Extends the range by these values. Complex numbers and colours do not have a range.
+    /// Extends the range by these values. Complex numbers and colours do not have a range. After a cancellation the range
+    /// is incomplete.
     pub fn with(self, values: &StoredArray) -> Self {
         fn integers<T: Pod + Into<i128>>(range: Range, values: &HostArray<T>) -> Range {
-            let values = values.as_slice().iter().map(|&value| value.into());
-            let integers = values.fold(range.integers, |range, value: i128| {
-                let (low, high) = range.unwrap_or((value, value));
-                Some((low.min(value), high.max(value)))
-            });
-            Range { integers, ..range }
+            fold_pieces(values.as_slice(), range, |range, piece| {
+                let values = piece.iter().map(|&value| value.into());
+                let integers = values.fold(range.integers, |range, value: i128| {
+                    let (low, high) = range.unwrap_or((value, value));
+                    Some((low.min(value), high.max(value)))
+                });
+                Range { integers, ..range }
+            })
         }
         fn floats<T: Pod>(range: Range, values: &HostArray<T>, wide: fn(T) -> f64) -> Range {
-            values.as_slice().iter().fold(range, |range, &value| {
+            let with_one = |range: Range, &value: &T| {
                 let value = wide(value);
                 let finite = match range.finite {
                     _ if !value.is_finite() => range.finite,
@@ -48,6 +55,9 @@ impl Range {
                     has_nan: range.has_nan | value.is_nan(),
                     ..range
                 }
+            };
+            fold_pieces(values.as_slice(), range, |range, piece| {
+                piece.iter().fold(range, with_one)
             })
         }
         match values {
@@ -68,6 +78,16 @@ impl Range {
             | StoredArray::Rgba32(_) => self,
         }
     }
+}
+
+/// Folds values piece by piece, until the save is cancelled.
+fn fold_pieces<T>(values: &[T], range: Range, with: impl Fn(Range, &[T]) -> Range) -> Range {
+    let mut pieces = values.chunks(PIECE);
+    let folded = pieces.try_fold(range, |range, piece| match scope::is_cancelled() {
+        true => Err(range),
+        false => Ok(with(range, piece)),
+    });
+    folded.unwrap_or_else(|range| range)
 }
 
 /// A number as the widest type of its kind.
@@ -220,18 +240,22 @@ impl Storing {
     /// Appends the bytes of these values as they are stored.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::DType`] if the values are not of the type for which this was chosen.
+    /// [`crate::ErrorKind::DType`] if the values are not of the type for which this was chosen, [`ErrorKind::Cancelled`].
     pub fn store(&self, values: &StoredArray, order: ByteOrder, out: &mut Vec<u8>) -> Result<()> {
         self.check_type(values.dtype())?;
-        let start = out.len();
-        if self.is_copy() {
-            out.extend_from_slice(values.as_bytes());
-        } else {
-            with_stored!(values, values => self.each(values.as_slice(), out));
-        }
-        if order != ByteOrder::NATIVE {
-            swap(&mut out[start..], self.to().part_bytes());
-        }
+        with_stored!(values, values => {
+            for piece in values.as_slice().chunks(PIECE) {
+                scope::check()?;
+                let start = out.len();
+                match self.is_copy() {
+                    true => out.extend_from_slice(bytemuck::cast_slice(piece)),
+                    false => self.each(piece, out),
+                }
+                if order != ByteOrder::NATIVE {
+                    swap(&mut out[start..], self.to().part_bytes());
+                }
+            }
+        });
         Ok(())
     }
 

@@ -6,6 +6,7 @@ use super::Conversion;
 use crate::core::dtype::DType;
 use crate::core::error::{Error, Result};
 use crate::core::float::to_f16;
+use crate::core::{scope, threads};
 
 /// Number of voxels that one thread narrows at a time.
 const PIECE: usize = 1 << 16;
@@ -148,7 +149,7 @@ impl Texels {
         }
     }
 
-    /// The texels of these values in native byte order, as the kernel makes them.
+    /// The texels of these values in native byte order, as the kernel makes them. After a cancellation they are incomplete.
     pub(crate) fn narrow(self, values: &[f64]) -> (Vec<u8>, Fidelity) {
         match self {
             Self::R16Float => narrow(values, |value| {
@@ -177,18 +178,22 @@ fn narrow<const N: usize>(
     texel: impl Fn(f64) -> ([u8; N], f64) + Sync,
 ) -> (Vec<u8>, Fidelity) {
     let mut bytes = vec![0; values.len() * N];
-    let exact = bytes
-        .par_chunks_mut(PIECE * N)
-        .zip(values.par_chunks(PIECE))
-        .map(|(bytes, values)| {
-            let mut exact = true;
-            for (bytes, &value) in bytes.as_chunks_mut::<N>().0.iter_mut().zip(values) {
-                let (texel, back) = texel(value);
-                *bytes = texel;
-                exact &= back == value || (back.is_nan() && value.is_nan());
-            }
-            exact
-        })
-        .reduce(|| true, |a, b| a && b);
+    let narrow_piece = |bytes: &mut [u8], values: &[f64]| {
+        let mut exact = true;
+        for (bytes, &value) in bytes.as_chunks_mut::<N>().0.iter_mut().zip(values) {
+            let (texel, back) = texel(value);
+            *bytes = texel;
+            exact &= back == value || (back.is_nan() && value.is_nan());
+        }
+        exact
+    };
+    let exact = threads::parallel(|scope| {
+        bytes
+            .par_chunks_mut(PIECE * N)
+            .zip(values.par_chunks(PIECE))
+            .filter(|_| !scope.enter(scope::is_cancelled))
+            .map(|(bytes, values)| narrow_piece(bytes, values))
+            .reduce(|| true, |a, b| a && b)
+    });
     (bytes, Fidelity::of(exact))
 }

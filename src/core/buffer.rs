@@ -8,6 +8,8 @@ use bytemuck::allocation::try_zeroed_vec;
 use memmap2::{Mmap, MmapMut};
 
 use crate::core::error::{Error, ErrorKind, Result};
+#[cfg(not(target_family = "wasm"))]
+use crate::core::{scope, threads};
 
 /// Arrays of this size or more are allocated in huge pages. The page faults of fresh memory cost as much as the
 /// conversion itself, and far less with 2 MiB pages than with 4 KiB ones.
@@ -20,7 +22,7 @@ pub(crate) enum Buffer<T> {
     /// Anonymous memory, which the system hands out zeroed.
     #[cfg(not(target_family = "wasm"))]
     Pages {
-        pages: MmapMut,
+        pages: Anonymous,
         len: usize,
         element: PhantomData<T>,
     },
@@ -59,7 +61,7 @@ impl<T: Pod> Buffer<T> {
             #[cfg(target_os = "linux")]
             let _ = pages.advise(memmap2::Advice::HugePage);
             return Ok(Self::Pages {
-                pages,
+                pages: Anonymous(Some(pages)),
                 len,
                 element: PhantomData,
             });
@@ -73,7 +75,7 @@ impl<T: Pod> Buffer<T> {
             Self::Vec(elements) => elements,
             // A mapping begins at a page, so it is aligned for every element type.
             #[cfg(not(target_family = "wasm"))]
-            Self::Pages { pages, len, .. } => &bytemuck::cast_slice(pages)[..*len],
+            Self::Pages { pages, len, .. } => &bytemuck::cast_slice(pages.bytes())[..*len],
             Self::File(mapping, _) => mapping.elements(),
         }
     }
@@ -84,7 +86,9 @@ impl<T: Pod> Buffer<T> {
         match self {
             Self::Vec(elements) => Ok(elements),
             #[cfg(not(target_family = "wasm"))]
-            Self::Pages { pages, len, .. } => Ok(&mut bytemuck::cast_slice_mut(pages)[..*len]),
+            Self::Pages { pages, len, .. } => {
+                Ok(&mut bytemuck::cast_slice_mut(pages.bytes_mut())[..*len])
+            }
             Self::File(mapping, _) => mapping.elements_mut(),
         }
     }
@@ -93,6 +97,31 @@ impl<T: Pod> Buffer<T> {
         match self {
             Self::Vec(elements) => elements,
             other => other.as_slice().to_vec(),
+        }
+    }
+}
+
+/// Anonymous memory.
+#[cfg(not(target_family = "wasm"))]
+pub(crate) struct Anonymous(Option<MmapMut>);
+
+#[cfg(not(target_family = "wasm"))]
+impl Anonymous {
+    fn bytes(&self) -> &[u8] {
+        self.0.as_deref().unwrap_or_default()
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        self.0.as_deref_mut().unwrap_or_default()
+    }
+}
+
+#[cfg(not(target_family = "wasm"))]
+impl Drop for Anonymous {
+    fn drop(&mut self) {
+        // Freeing much memory takes long, and a cancelled read must end soon.
+        if let Some(pages) = self.0.take().filter(|_| scope::is_cancelled()) {
+            threads::free_aside(pages);
         }
     }
 }

@@ -138,6 +138,11 @@ pub enum ErrorKind {
     #[error("{0}")]
     Usage(String),
 
+    /// The read was ended early by a [`crate::Cancel`]. Nothing of it is kept; the same call may be made again, with another
+    /// token or with none.
+    #[error("cancelled")]
+    Cancelled,
+
     // ---- the machine's ----
     /// The system would not give this much memory. Nothing was read; take slices or frames, or another type.
     #[error("out of memory: {needed} bytes were needed")]
@@ -193,6 +198,11 @@ impl Error {
         self.0.path.as_deref()
     }
 
+    /// Whether a [`crate::Cancel`] ended the read.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        matches!(self.0.kind, ErrorKind::Cancelled)
+    }
+
     /// The same error, said of this file unless it names one already.
     pub(crate) fn at(mut self, path: impl AsRef<Path>) -> Self {
         self.0.path.get_or_insert_with(|| path.as_ref().to_owned());
@@ -241,7 +251,12 @@ impl Error {
     }
 
     /// An operating system's error at a byte offset; a missing file becomes [`ErrorKind::NotFound`].
+    /// A voxload error that passed through a reader or writer is returned as it was.
     pub(crate) fn io(error: std::io::Error, offset: u64) -> Self {
+        let error = match error.downcast::<Self>() {
+            Ok(own) => return own,
+            Err(error) => error,
+        };
         let kind = match error.kind() {
             std::io::ErrorKind::NotFound => ErrorKind::NotFound,
             kind => ErrorKind::Io {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::core::format::Format;
 pub use crate::core::limits::Limits;
+use crate::core::threads::Threads;
 
 /// Whether plain files are mapped into memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -62,6 +63,7 @@ pub struct LoadOptions {
     pub(crate) permit_truncated: bool,
     pub(crate) strict_sort: bool,
     pub(crate) limits: Limits,
+    pub(crate) threads: Threads,
 }
 
 impl LoadOptions {
@@ -135,6 +137,12 @@ impl LoadOptions {
     /// ```
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// The thread pool in which the image's reads do their work.
+    pub fn threads(mut self, threads: Threads) -> Self {
+        self.threads = threads;
         self
     }
 

@@ -14,6 +14,8 @@ use crate::core::dtype::DType;
 use crate::core::error::ErrorKind;
 use crate::core::error::{Error, Result};
 use crate::core::float::Value;
+#[cfg(not(target_family = "wasm"))]
+use crate::core::{scope, threads};
 
 /// An array of values in device memory, column-major, without gaps. Cloning it is cheap: the clones are one array.
 #[derive(Clone)]
@@ -279,6 +281,16 @@ impl UntypedArray {
     /// The size of the buffer in bytes.
     pub fn size_bytes(&self) -> u64 {
         self.inner.buffer.size()
+    }
+}
+
+#[cfg(not(target_family = "wasm"))]
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // As with large arrays on the host: much of a software adapter's memory is not freed in no time.
+        if scope::is_cancelled() {
+            threads::free_aside(self.buffer.clone());
+        }
     }
 }
 

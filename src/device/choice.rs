@@ -157,6 +157,7 @@ impl Kernels {
                 Ok(true) => Ok(KernelMethod::Table),
                 Ok(false) => Ok(KernelMethod::Integers),
                 Err(error) if *error.kind() == ErrorKind::DeviceLost => Err(error),
+                Err(error) if error.is_cancelled() => Err(error),
                 // A device that lacks the memory for a test may still have enough for loads.
                 Err(_) => {
                     self.class(conversion, |class| class.is_out_of_memory = true);

@@ -14,6 +14,7 @@ use web_time::Instant;
 #[cfg(not(target_family = "wasm"))]
 use super::ticker::{TICK, Ticker};
 use crate::core::error::{Error, ErrorKind, Result};
+use crate::core::scope;
 #[cfg(not(target_family = "wasm"))]
 use crate::read::wait;
 use crate::read::wait::{Mailbox, Site};
@@ -209,8 +210,10 @@ impl Context {
             let Some(answer) = answer else {
                 return error;
             };
-            if answer.await.is_ok() {
-                return error;
+            match answer.await {
+                Ok(()) => return error,
+                Err(unanswered) if unanswered.is_cancelled() => return unanswered,
+                Err(_) => {}
             }
             context.mark_lost();
             ErrorKind::DeviceLost.into()
@@ -222,7 +225,10 @@ impl Context {
     /// # Errors
     /// [`ErrorKind::DeviceLost`].
     pub async fn answer(&self) -> Result<()> {
-        self.ask().await.map_err(|_| {
+        self.ask().await.map_err(|error| {
+            if error.is_cancelled() {
+                return error;
+            }
             self.mark_lost();
             ErrorKind::DeviceLost.into()
         })
@@ -371,7 +377,7 @@ pub(crate) struct Mapping {
 }
 
 impl Future for Mapping {
-    /// An error if the device is lost or has not answered within a minute.
+    /// An error if the device is lost or has not answered within a minute, or if the read was cancelled.
     type Output = Result<()>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Result<()>> {
@@ -380,8 +386,8 @@ impl Future for Mapping {
             Poll::Ready(_) => return Poll::Ready(Err(ErrorKind::DeviceLost.into())),
             Poll::Pending => {}
         }
-        if let Err(lost) = self.context.check_lost() {
-            return Poll::Ready(Err(lost));
+        if let Err(error) = self.context.check_lost().and_then(|()| scope::check()) {
+            return Poll::Ready(Err(error));
         }
         if self.since.elapsed() > TIMEOUT {
             // If this process was stopped for a long time, the answer may only need a poll.

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::context::{Context, Mapping, map};
 use crate::core::error::{ErrorKind, Result};
+use crate::core::scope;
 
 const SLOTS: usize = 2;
 const SLOT_BYTES: u64 = 8 << 20;
@@ -37,6 +38,7 @@ pub(crate) async fn copy_bytes(
     let mut next = 0;
     let mut pieces = out.chunks_mut(size as usize);
     while next < whole || !on_way.is_empty() {
+        scope::check()?;
         while next < whole
             && let Some(slot) = slots.pop_front()
         {

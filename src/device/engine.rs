@@ -9,9 +9,10 @@ use std::task::{self, Poll};
 use web_time::Instant;
 
 use super::context::{Context, Scope, TIMEOUT, outcome, timed_out};
-use super::staging::{Ring, Slot, SlotMemory};
+use super::staging::{LeavingRing, Ring, Slot, SlotMemory, SpareRings};
 use super::timer::Timer;
 use crate::core::error::{ErrorKind, Result};
+use crate::core::scope;
 use crate::read::ahead::{Ahead, Event, Filled, Producer};
 use crate::read::trace::Tracer;
 use crate::read::wait::{Mailbox, MaybeSend};
@@ -203,6 +204,39 @@ impl<K: MaybeSend + 'static> Engine<K> {
     }
 }
 
+/// A ring with slots that the device has not finished.
+struct Leaving<K> {
+    ring: Option<Ring>,
+    completed: Arc<Mailbox<Completed<K>>>,
+    on_device: usize,
+}
+
+impl<K: MaybeSend + 'static> Engine<K> {
+    /// What is left of an engine that submits nothing more.
+    fn into_leaving(self) -> Box<dyn LeavingRing> {
+        Box::new(Leaving {
+            ring: Some(self.ring),
+            completed: self.completed,
+            on_device: self.on_device,
+        })
+    }
+}
+
+impl<K: MaybeSend> LeavingRing for Leaving<K> {
+    fn poll(&mut self) -> Poll<Option<Ring>> {
+        while let Some(completed) = self.completed.try_take() {
+            if !completed.is_mapped {
+                return Poll::Ready(None);
+            }
+            self.on_device -= 1;
+        }
+        match self.on_device {
+            0 => Poll::Ready(self.ring.take()),
+            _ => Poll::Pending,
+        }
+    }
+}
+
 /// The word in a mapped buffer.
 fn word(buffer: &wgpu::Buffer) -> Option<u32> {
     let view = buffer.get_mapped_range(..).ok()?;
@@ -330,7 +364,8 @@ pub(crate) struct Part<'a, T> {
 }
 
 /// Uploads everything that a producer has. Each filled slot is one submission, in which `record` records the work on
-/// the slot. Returns when the device has finished the last one; the result is the ring, for the next upload.
+/// the slot. Returns when the device has finished the last one. The ring is then kept for the next upload; that of a
+/// cancelled upload is kept once the device has finished what was submitted.
 ///
 /// # Errors
 /// The first error of the producer, of `record` or of the device; [`ErrorKind::Gpu`] if the device does not finish its
@@ -338,13 +373,17 @@ pub(crate) struct Part<'a, T> {
 pub(crate) async fn upload<P: Producer<Memory = SlotMemory>>(
     mut engine: Engine<()>,
     mut ahead: Ahead<P>,
+    spare: &SpareRings,
     mut record: impl FnMut(&Part<'_, P::Task>, &Slot, u64, &mut wgpu::CommandEncoder) -> Result<()>,
-) -> Result<Ring> {
+) -> Result<()> {
     let mut is_ended = false;
     loop {
         let filled = poll_fn(|cx| next_filled(&mut engine, &mut ahead, &mut is_ended, cx)).await;
         let submitted = match filled {
-            Ok(None) => return Ok(engine.ring),
+            Ok(None) => {
+                spare.keep(engine.ring);
+                return Ok(());
+            }
             Ok(Some(Filled {
                 block,
                 task,
@@ -365,6 +404,12 @@ pub(crate) async fn upload<P: Producer<Memory = SlotMemory>>(
             Err(error) => Err(error),
         };
         if let Err(error) = submitted {
+            if error.is_cancelled() {
+                // No thread may read on, and none write to the ring's memory.
+                ahead.stop().await;
+                spare.keep_when_free(engine.into_leaving());
+                return Err(error);
+            }
             return Err(engine.context.diagnose(error).await);
         }
         // Between two submissions the device is polled and the executor can run other tasks.
@@ -379,6 +424,7 @@ fn next_filled<P: Producer<Memory = SlotMemory>>(
     is_ended: &mut bool,
     cx: &mut task::Context<'_>,
 ) -> Poll<Result<Option<Filled<P>>>> {
+    scope::check()?;
     while let Poll::Ready(completed) = engine.poll_completed(cx)? {
         if let Some(memory) = completed.memory {
             ahead.pool().give(memory);

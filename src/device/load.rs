@@ -15,11 +15,15 @@ use crate::convert::packet::Packet;
 #[cfg(doc)]
 use crate::core::error::ErrorKind;
 use crate::core::error::{Error, Result};
+use crate::core::scope;
 use crate::plan::Plan;
-use crate::read::ahead::{Ahead, Cancel, Producer};
+use crate::read::ahead::{Ahead, Epoch, Producer};
 use crate::read::tiles::TileReader;
 use crate::read::wait::{MaybeSend, Site};
 use crate::source::truncated;
+
+/// Bytes copied from memory between two checks for cancellation.
+const PIECE_BYTES: usize = 1 << 20;
 
 /// Where values are written.
 #[derive(Debug, Clone)]
@@ -97,6 +101,15 @@ impl Load<'_> {
     pub async fn run<R: TileReader>(
         self,
         feeder: Feeder<R>,
+        after: impl FnMut(&Converted<'_>, &mut wgpu::CommandEncoder),
+    ) -> Result<()> {
+        let threads = feeder.reader.threads();
+        threads.run_async(self.run_here(feeder, after)).await
+    }
+
+    async fn run_here<R: TileReader>(
+        self,
+        feeder: Feeder<R>,
         mut after: impl FnMut(&Converted<'_>, &mut wgpu::CommandEncoder),
     ) -> Result<()> {
         let (gpu, context) = (self.gpu, self.gpu.context());
@@ -140,9 +153,7 @@ impl Load<'_> {
             after(part, encoder);
             Ok(())
         };
-        let ring = upload(engine, ahead, record).await?;
-        gpu.spare_rings().keep(ring);
-        Ok(())
+        upload(engine, ahead, gpu.spare_rings(), record).await
     }
 
     fn cut(&self, plan: &Plan) -> Arc<Cut> {
@@ -204,8 +215,8 @@ impl<R: TileReader> Producer for Packets<R> {
         }
     }
 
-    fn fill(&mut self, task: &CutPacket, memory: &mut SlotMemory, cancel: &Cancel) -> Result<()> {
-        cancel.check()?;
+    fn fill(&mut self, task: &CutPacket, memory: &mut SlotMemory, epoch: &Epoch) -> Result<()> {
+        epoch.check()?;
         memory.fill(|writer| fill(&task.packet, &self.reader, self.workers, writer))
     }
 }
@@ -215,6 +226,17 @@ impl<R: TileReader> Producer for Packets<R> {
 /// # Errors
 /// Errors of the reader, and [`ErrorKind::Truncated`] if it returns too few bytes.
 pub(crate) fn fill(
+    packet: &Packet,
+    reader: &impl TileReader,
+    workers: usize,
+    writer: &mut Writer<'_>,
+) -> Result<()> {
+    reader
+        .threads()
+        .run(|| fill_here(packet, reader, workers, writer))
+}
+
+fn fill_here(
     packet: &Packet,
     reader: &impl TileReader,
     workers: usize,
@@ -248,8 +270,10 @@ fn read_into(
     let start = writer.used();
     let mut outcome = Ok(());
     read(&mut |bytes| {
-        if outcome.is_ok() {
-            outcome = writer.push(bytes);
+        for piece in bytes.chunks(PIECE_BYTES) {
+            if outcome.is_ok() {
+                outcome = scope::check().and_then(|()| writer.push(piece));
+            }
         }
     })?;
     outcome?;
@@ -331,9 +355,7 @@ pub(crate) async fn copy_bytes(
         encoder.copy_buffer_to_buffer(slot.bytes()?, 0, target, *part.task as u64, used);
         Ok(())
     };
-    let ring = upload(engine, ahead, record).await?;
-    gpu.spare_rings().keep(ring);
-    Ok(())
+    upload(engine, ahead, gpu.spare_rings(), record).await
 }
 
 /// Bytes in memory, split into pieces. Each task is the start of a piece.
@@ -353,7 +375,7 @@ impl Producer for Pieces<'_> {
         Ok((turn == 0).then_some((turn, starts)))
     }
 
-    fn fill(&mut self, &start: &usize, memory: &mut SlotMemory, _: &Cancel) -> Result<()> {
+    fn fill(&mut self, &start: &usize, memory: &mut SlotMemory, _: &Epoch) -> Result<()> {
         let end = self.bytes.len().min(start.saturating_add(self.piece));
         let bytes = self.bytes.get(start..end).unwrap_or_default();
         memory.fill(|writer| {

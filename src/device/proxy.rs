@@ -22,6 +22,7 @@ use crate::core::error::ErrorKind;
 use crate::core::error::{Error, Result};
 use crate::core::float::Float;
 use crate::core::scaling::Scaling;
+use crate::core::scope;
 use crate::header::Layout;
 use crate::plan::Plan;
 use crate::plan::selection::{OutAxis, Selection};
@@ -40,6 +41,9 @@ const MAX_STREAM_SLOTS: u64 = 8;
 
 /// Device memory for texels on their way, where slabs can be read one after the other.
 const SLAB_BYTES: u64 = 64 << 20;
+
+/// Values that are compared between two checks for cancellation.
+const PIECE: usize = 1 << 20;
 
 /// Values.
 impl ArrayProxy {
@@ -166,7 +170,8 @@ impl ArrayProxy {
         if self.as_array().is_some() {
             let proxy = self.clone();
             let values = site.run(move || proxy.read::<T>()).await??;
-            return array_into_buffer(gpu, values, target, site).await;
+            let copy = array_into_buffer(gpu, values, target, site);
+            return self.threads().run_async(copy).await;
         }
         let conversion = self.conversion(T::DTYPE)?;
         check_convertible(gpu.context(), &conversion)?;
@@ -461,7 +466,8 @@ impl ArrayProxy {
             ..values
         };
         let wide = self.fetch::<f64>(&wide, selection)?;
-        let (bytes, fidelity) = texels.narrow(wide.as_slice());
+        let (bytes, fidelity) = self.threads().run(|| texels.narrow(wide.as_slice()));
+        scope::check()?;
         HostTexels::new(&selection.shape(), texels, bytes, fidelity)
     }
 
@@ -479,8 +485,13 @@ impl ArrayProxy {
     fn texels_rounded_once(&self, selection: &Selection) -> Result<HostTexels> {
         let part = self.with_view(selection.clone())?;
         let (wide, narrow) = (part.read::<f64>()?, part.read::<f32>()?);
-        let mut pairs = wide.into_iter().zip(&narrow);
-        let exact = pairs.all(|(&wide, &narrow)| wide == f64::from(narrow));
+        let mut exact = true;
+        let wide = wide.as_slice().chunks(PIECE);
+        for (wide, narrow) in wide.zip(narrow.as_slice().chunks(PIECE)) {
+            scope::check()?;
+            let mut pairs = wide.iter().zip(narrow);
+            exact &= pairs.all(|(&wide, &narrow)| wide == f64::from(narrow));
+        }
         let bytes = bytemuck::cast_slice(narrow.as_slice()).to_vec();
         HostTexels::new(part.shape(), Texels::R32Float, bytes, Fidelity::of(exact))
     }

@@ -7,11 +7,14 @@
 
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 
 use rayon::prelude::*;
 
 use super::context::Context;
 use crate::core::error::{Error, ErrorKind, Result};
+use crate::core::threads;
+use crate::read::wait::MaybeSend;
 use crate::source::zeros;
 
 /// How much host memory an upload may use, and how many threads. A stream that is inflated as it comes takes, in the
@@ -287,9 +290,13 @@ impl<'a> Writer<'a> {
             let start = shares.len() * share * PIECE_BYTES;
             shares.push((start, std::mem::replace(&mut pieces, later)));
         }
-        shares.into_par_iter().try_for_each(|(start, pieces)| {
+        let write_share = |(start, pieces): (usize, Vec<Piece<'_>>)| {
             let mut writer = Writer::of_pieces(pieces);
             write(start..start + writer.size, &mut writer)
+        };
+        threads::parallel(|scope| {
+            let shares = shares.into_par_iter();
+            shares.try_for_each(|share| scope.enter(|| write_share(share)))
         })?;
         if !rest.is_empty() {
             let start = count - rest.len();
@@ -305,14 +312,48 @@ impl<'a> Writer<'a> {
     }
 }
 
+/// A ring of an upload that was cancelled, until the device has finished what was submitted.
+pub(crate) trait LeavingRing: MaybeSend {
+    /// The ring once all its slots are free; `None` if the device is lost.
+    fn poll(&mut self) -> Poll<Option<Ring>>;
+}
+
 /// Rings for reuse, one for each purpose: making a ring takes longer than filling it.
 #[derive(Default)]
-pub(crate) struct SpareRings(Mutex<Vec<Ring>>);
+pub(crate) struct SpareRings(Mutex<Spare>);
+
+#[derive(Default)]
+struct Spare {
+    rings: Vec<Ring>,
+    leaving: Vec<Box<dyn LeavingRing>>,
+}
 
 impl SpareRings {
+    /// Keeps a ring once the device has finished with it.
+    pub fn keep_when_free(&self, ring: Box<dyn LeavingRing>) {
+        self.spare().leaving.push(ring);
+        self.collect();
+    }
+
+    /// Keeps the rings that have become free, as far as the device was polled.
+    fn collect(&self) {
+        let mut free = Vec::new();
+        self.spare().leaving.retain_mut(|ring| match ring.poll() {
+            Poll::Ready(ring) => {
+                free.extend(ring);
+                false
+            }
+            Poll::Pending => true,
+        });
+        for ring in free {
+            self.keep_one(ring);
+        }
+    }
+
     /// A spare ring that can be used for `wanted` with `count` slots, if there is one.
     fn take(&self, wanted: &Ring, count: usize) -> Option<Ring> {
-        let mut rings = self.rings();
+        self.collect();
+        let rings = &mut self.spare().rings;
         let fits = |ring: &Ring| {
             ring.is_like(wanted)
                 && ring.slot_bytes >= wanted.slot_bytes
@@ -324,7 +365,12 @@ impl SpareRings {
 
     /// Keeps a ring that the device no longer uses, unless a larger one is kept already.
     pub fn keep(&self, ring: Ring) {
-        let mut rings = self.rings();
+        self.collect();
+        self.keep_one(ring);
+    }
+
+    fn keep_one(&self, ring: Ring) {
+        let rings = &mut self.spare().rings;
         match rings.iter_mut().find(|kept| kept.is_like(&ring)) {
             Some(kept) if kept.bytes() >= ring.bytes() => {}
             Some(kept) => *kept = ring,
@@ -334,10 +380,10 @@ impl SpareRings {
 
     /// Frees the memory of the rings.
     pub fn clear(&self) {
-        self.rings().clear();
+        *self.spare() = Spare::default();
     }
 
-    fn rings(&self) -> MutexGuard<'_, Vec<Ring>> {
+    fn spare(&self) -> MutexGuard<'_, Spare> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -380,6 +426,8 @@ impl Ring {
         let useful = usize::try_from(bytes.div_ceil(slot_bytes)).unwrap_or(usize::MAX);
         let count = options.slots.min(useful).max(1);
         let wanted = Self::empty(context, purpose, slot_bytes);
+        // Slots of an upload that was cancelled may have come back.
+        context.poll()?;
         match spare.take(&wanted, count) {
             Some(ring) => Ok(ring),
             None => wanted.made(context, count).await,

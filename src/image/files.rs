@@ -122,6 +122,9 @@ pub(super) fn stored(path: &Path, identity: Identity, options: &LoadOptions) -> 
 pub(super) fn from_byte(source: Source, pos: u64) -> Source {
     match pos {
         0 => source,
-        _ => Source::Custom(Arc::new(OffsetSource { inner: source, pos })),
+        _ => {
+            let inner = source.without_pieces();
+            Source::custom(Arc::new(OffsetSource { inner, pos }))
+        }
     }
 }

@@ -11,6 +11,7 @@ use crate::core::array::{Element, HostArray, StoredArray};
 use crate::core::dtype::{ByteOrder, DType};
 use crate::core::error::{Error, ErrorKind, Result};
 use crate::core::scaling::Scaling;
+use crate::core::scope;
 use crate::core::shape::voxels;
 use crate::format::nifti::{Container, NiftiHeader, Target, Version};
 use crate::format::{Fields, FileName};
@@ -19,6 +20,9 @@ use crate::source::whole_file::WholeFile;
 
 /// Values of a caller's that are copied at a time.
 const PIECE: usize = 1 << 18;
+
+/// Bytes that are written between two looks at whether the save was cancelled.
+const PIECE_BYTES: usize = 1 << 20;
 
 /// How an image is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -263,6 +267,7 @@ impl NiftiWriter {
             let missing = format!("{} more values", self.left);
             return Err(Error::shape("a file that ends early", missing).at(&image_path));
         }
+        scope::check().map_err(|error| error.at(&image_path))?;
         let image = self.image.finish();
         let image = image.map_err(|error| Error::io(error, 0).at(&image_path))?;
         // The voxels first: a header is never there without them.
@@ -274,8 +279,12 @@ impl NiftiWriter {
     }
 
     fn write_bytes(&mut self, bytes: &[u8]) -> Result<()> {
-        let written = self.image.write_all(bytes);
-        written.map_err(|error| self.io(error))
+        for piece in bytes.chunks(PIECE_BYTES) {
+            scope::check().map_err(|error| error.at(&self.paths.image))?;
+            let written = self.image.write_all(piece);
+            written.map_err(|error| self.io(error))?;
+        }
+        Ok(())
     }
 
     fn io(&self, error: std::io::Error) -> Error {

@@ -76,7 +76,8 @@ fn assemble(
     options: &LoadOptions,
 ) -> Result<DataobjImage> {
     let proxy = ArrayProxy::from_source(source, ProxySpec::from(&parsed.header))?
-        .with_limits(options.limits);
+        .with_limits(options.limits)
+        .with_threads(options.threads.clone());
     let mut image = DataobjImage::new(proxy, parsed.header, Extra::new(), file_map)?;
     image.notes = parsed.notes;
     Ok(image)
@@ -84,7 +85,7 @@ fn assemble(
 
 fn open_holder(holder: &FileHolder, options: &LoadOptions) -> Result<Source> {
     let source = match (&holder.source, &holder.filename) {
-        (Some(source), _) => Source::Custom(Arc::clone(source)),
+        (Some(source), _) => Source::custom(Arc::clone(source)),
         (None, Some(path)) => return open_file(path, holder.pos, options),
         (None, None) => {
             return Err(Error::usage("a file holder has neither a name nor bytes"));
@@ -97,7 +98,7 @@ fn open_holder(holder: &FileHolder, options: &LoadOptions) -> Result<Source> {
     )
 }
 
-fn open_file(path: &Path, pos: u64, options: &LoadOptions) -> Result<Source> {
+pub(super) fn open_file(path: &Path, pos: u64, options: &LoadOptions) -> Result<Source> {
     let identity = Identity::of_path(path)?;
     if pos == 0 && FileName::new(path).compression().is_empty() {
         let source = stored(path, identity, options);

@@ -7,6 +7,7 @@ use super::DataobjImage;
 use crate::convert::store::{Range, Storing};
 use crate::core::array::StoredArray;
 use crate::core::error::{Error, Result};
+use crate::core::scope;
 use crate::format::file_map::{FileHolder, FileMap, FileRole};
 use crate::format::nifti::{Container, NiftiHeader, Target};
 use crate::image::nifti_writer::{NiftiWriter, Paths, SaveOptions, kept_slope_inter, version_of};
@@ -14,6 +15,9 @@ use crate::plan::index::Index;
 
 /// Values that are held in memory at a time while an image is written, in bytes.
 const BLOCK_BYTES: usize = 32 << 20;
+
+/// Bytes written between two checks for cancellation.
+const PIECE_BYTES: usize = 1 << 20;
 
 /// Writes an image as NIfTI (`.nii`, `.hdr` or `.img`, gzipped if the name ends in `.gz`), as nibabel's `save` does: in the
 /// header's voxel type, with a slope and inter derived from the values where that is an integer and they are not, unless the
@@ -83,19 +87,28 @@ impl DataobjImage {
             },
         )?;
         let mut write = |bytes: &[u8]| {
-            let written = stream.write_all(bytes);
-            written.map_err(|error| Error::io(error, 0))
+            bytes.chunks(PIECE_BYTES).try_for_each(|piece| {
+                scope::check()?;
+                let written = stream.write_all(piece);
+                written.map_err(|error| Error::io(error, 0))
+            })
         };
         write(&nifti.leading_bytes())?;
         let mut bytes = Vec::new();
-        self.each_block(plan.kept, |values| {
-            bytes.clear();
-            plan.storing.store(values, nifti.byte_order, &mut bytes)?;
-            write(&bytes)
+        self.threads().run(|| {
+            self.each_block(plan.kept, |values| {
+                bytes.clear();
+                plan.storing.store(values, nifti.byte_order, &mut bytes)?;
+                write(&bytes)
+            })
         })
     }
 
     fn write_file(&self, path: &Path, options: &SaveOptions) -> Result<()> {
+        self.threads().run(|| self.write_file_here(path, options))
+    }
+
+    fn write_file_here(&self, path: &Path, options: &SaveOptions) -> Result<()> {
         // A name that cannot be written is refused before the voxels are read.
         Paths::new(path)?;
         let plan = self.plan_save(options)?;
@@ -150,6 +163,7 @@ impl DataobjImage {
         stored: bool,
         mut give: impl FnMut(&StoredArray) -> Result<()>,
     ) -> Result<()> {
+        let _one_read = self.dataobj.source().hold();
         let shape = self.shape();
         let frames = shape.last().copied().unwrap_or(1);
         let item = self
@@ -177,6 +191,7 @@ impl DataobjImage {
                 false => block.native()?,
             };
             give(&values)?;
+            scope::check()?;
         }
         // A read by blocks never comes to the end of a compressed stream by itself.
         self.dataobj.check_to_end()

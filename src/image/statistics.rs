@@ -12,6 +12,7 @@ pub use temporal::{TemporalAccumulator, TemporalStatistics};
 use crate::core::array::Buffer;
 use crate::core::error::{Error, ErrorKind, Result};
 use crate::core::float::Float;
+use crate::core::scope;
 use crate::core::shape::elements;
 use crate::image::DataobjImage;
 use crate::image::fdata::AtHand;
@@ -22,6 +23,9 @@ use temporal::Series;
 
 /// Values after which blocks begin anew: what a device keeps of a run is fetched at its end.
 pub(crate) const RUN: u64 = 1 << 26;
+
+/// Values in memory that are taken between two looks at whether the read was cancelled.
+const SLAB: usize = 1 << 20;
 
 /// What is to be found out.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -146,6 +150,7 @@ impl<'a, T: Float> Pass<'a, T> {
 
     /// Takes what a proxy shows, in stored order.
     fn read(mut self, proxy: &ArrayProxy) -> Result<Moments> {
+        let _one_read = proxy.source().hold();
         for run in proxy.in_stored_order(RUN)? {
             proxy.for_each_slab(&run, |values| self.take(values))?;
             self.collector.end_block();
@@ -154,12 +159,15 @@ impl<'a, T: Float> Pass<'a, T> {
         Ok(self.collector.moments())
     }
 
-    fn all(mut self, values: &[T]) -> Moments {
+    fn all(mut self, values: &[T]) -> Result<Moments> {
         for run in values.chunks(RUN as usize) {
-            self.take(run);
+            for slab in run.chunks(SLAB) {
+                scope::check()?;
+                self.take(slab);
+            }
             self.collector.end_block();
         }
-        self.collector.moments()
+        Ok(self.collector.moments())
     }
 }
 
@@ -172,7 +180,8 @@ impl DataobjImage {
     /// As [`crate::ArrayProxy::read`]; [`crate::ErrorKind::Usage`] for a histogram of no bins or too many, or over a
     /// window that is not finite.
     pub fn statistics<T: Float>(&self, options: &StatisticsOptions) -> Result<Statistics> {
-        self.values_at_hand::<T>()?.statistics(options)
+        let statistics = || self.values_at_hand::<T>()?.statistics(options);
+        self.threads().run(statistics)
     }
 
     /// Mean, standard deviation and temporal signal-to-noise ratio of each voxel over the last axis, on the CPU; of the
@@ -183,14 +192,15 @@ impl DataobjImage {
     /// # Errors
     /// As [`crate::ArrayProxy::read`]; [`crate::ErrorKind::Usage`] for fewer than two axes.
     pub fn temporal_statistics<T: Float>(&self) -> Result<TemporalStatistics<T>> {
-        self.values_at_hand::<T>()?.over_time(self.shape())
+        let over_time = || self.values_at_hand::<T>()?.over_time(self.shape());
+        self.threads().run(over_time)
     }
 }
 
 impl<T: Float> AtHand<T> {
     fn statistics(&self, options: &StatisticsOptions) -> Result<Statistics> {
         passes::<T>(options, |histogram| match self {
-            Self::Values(values) => Ok(Pass::new(histogram).all(values.as_slice())),
+            Self::Values(values) => Pass::new(histogram).all(values.as_slice()),
             Self::File(proxy) => Pass::<T>::new(histogram).read(proxy),
         })
     }
@@ -206,6 +216,7 @@ impl<T: Float> AtHand<T> {
                 }
             }
             Self::File(proxy) => {
+                let _one_read = proxy.source().hold();
                 let mut values = Buffer::<T>::zeroed(voxels)?;
                 for t in 0..frames {
                     let frame = values.as_mut_slice()?;

@@ -92,7 +92,8 @@ impl DataobjImage {
     /// [`crate::ErrorKind::Shape`] for a target that does not serve.
     #[cfg(all(feature = "gpu", not(target_family = "wasm")))]
     pub fn stream<T: Float>(&self, gpu: &Gpu, options: StreamOptions) -> Result<FrameStream<T>> {
-        gpu.context().block_on(self.new_stream(gpu, &options))
+        let stream = self.new_stream(gpu, &options);
+        gpu.context().block_on(self.threads().run_async(stream))
     }
 
     /// [`Self::stream`], awaited. Later items are awaited by [`FrameStream::next_async`].
@@ -105,7 +106,9 @@ impl DataobjImage {
         gpu: &Gpu,
         options: StreamOptions,
     ) -> Result<FrameStream<T>> {
-        gpu.context().drive(self.new_stream(gpu, &options)).await
+        let stream = self.new_stream(gpu, &options);
+        let stream = self.threads().run_async(stream);
+        gpu.context().drive(stream).await
     }
 
     #[cfg(feature = "gpu")]
@@ -138,10 +141,11 @@ impl DataobjImage {
     /// The voxels as the file has them: a clean kept array of `T`, or the file.
     fn unedited<T: Float>(&self) -> Result<ArrayProxy> {
         let kept = self.cache().clean_host::<T>();
-        Ok(match kept.filter(|_| self.dataobj.as_array().is_none()) {
-            Some(kept) => kept.into(),
-            None if self.dataobj.rounds_once(T::DTYPE) => self.dataobj.read::<T>()?.into(),
-            None => self.dataobj.clone(),
-        })
+        let values = match kept.filter(|_| self.dataobj.as_array().is_none()) {
+            Some(kept) => kept,
+            None if self.dataobj.rounds_once(T::DTYPE) => self.dataobj.read::<T>()?,
+            None => return Ok(self.dataobj.clone()),
+        };
+        Ok(ArrayProxy::from(values).with_threads(self.threads().clone()))
     }
 }

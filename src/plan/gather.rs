@@ -1,5 +1,6 @@
 //! Gathering: finding and reading the byte runs that hold a box of voxels.
 
+use std::iter::Peekable;
 use std::ops::Range;
 
 use crate::core::error::Result;
@@ -91,6 +92,55 @@ pub(crate) struct StoredBytes<'a> {
     pub offset: u64,
     /// Bytes of a voxel.
     pub item: u64,
+    /// Runs that are at most so many bytes apart are read together; 0 for none.
+    pub merge_gap: u64,
+}
+
+/// Bytes that runs which are read together span at most.
+const MERGED_BYTES: u64 = 8 << 20;
+
+/// Runs that are read together at most.
+const MERGED_RUNS: usize = 1 << 16;
+
+/// The next runs that are read together, `first` and those behind it.
+fn merged(
+    first: Range<u64>,
+    runs: &mut Peekable<impl Iterator<Item = Range<u64>>>,
+    merge_gap: u64,
+) -> Vec<Range<u64>> {
+    let (start, mut end) = (first.start, first.end);
+    let mut together = vec![first];
+    while merge_gap > 0
+        && together.len() < MERGED_RUNS
+        && let Some(run) = runs.next_if(|run| {
+            run.start.saturating_sub(end) <= merge_gap && run.end - start <= MERGED_BYTES
+        })
+    {
+        end = run.end;
+        together.push(run);
+    }
+    together
+}
+
+/// Reads runs by one request, and hands each to `each`.
+fn read_together(
+    runs: &[Range<u64>],
+    read: &dyn Fn(u64, &mut [u8]) -> Result<()>,
+    buffer: &mut Vec<u8>,
+    mut each: impl FnMut(&[u8]) -> Result<()>,
+) -> Result<()> {
+    let (Some(first), Some(last)) = (runs.first(), runs.last()) else {
+        return Ok(());
+    };
+    resize(buffer, last.end - first.start)?;
+    read(first.start, buffer)?;
+    for run in runs {
+        each(part(
+            buffer,
+            &(run.start - first.start..run.end - first.start),
+        )?)?;
+    }
+    Ok(())
 }
 
 impl StoredBytes<'_> {
@@ -123,15 +173,22 @@ impl StoredBytes<'_> {
         // The distance from the start of the first run with wanted bytes, and the number of wanted bytes.
         let (mut skipped, mut left) = (wanted.start % length, wanted.end - first * length);
         let runs = self.runs(tile, &gather);
-        for run in runs.skip(usize::try_from(first).unwrap_or(usize::MAX)) {
+        let runs = runs.skip(usize::try_from(first).unwrap_or(usize::MAX));
+        let wanted = |run: Range<u64>| {
             let run = run.start + skipped..run.start + length.min(left);
             (skipped, left) = (0, left.saturating_sub(length));
-            if run.is_empty() {
-                break;
-            }
+            (!run.is_empty()).then_some(run)
+        };
+        let mut runs = runs.map_while(wanted).peekable();
+        while let Some(run) = runs.next() {
             match self.bytes {
                 Bytes::Memory(bytes) => each(part(bytes, &run)?)?,
                 Bytes::Read(read) => {
+                    let together = merged(run.clone(), &mut runs, self.merge_gap);
+                    if together.len() > 1 {
+                        read_together(&together, read, buffer, &mut each)?;
+                        continue;
+                    }
                     let mut at = run.start;
                     while at < run.end {
                         resize(buffer, (run.end - at).min(READ_BYTES))?;
@@ -153,9 +210,24 @@ impl StoredBytes<'_> {
         let gather = tile.gather(self.item);
         resize(buffer, gather.total.saturating_mul(self.item))?;
         let mut rest = buffer.as_mut_slice();
-        for run in self.runs(tile, &gather) {
+        let mut runs = self.runs(tile, &gather).peekable();
+        let mut scratch = Vec::new();
+        while let Some(run) = runs.next() {
+            let together = merged(run.clone(), &mut runs, self.merge_gap);
+            if let Bytes::Read(read) = self.bytes
+                && together.len() > 1
+            {
+                read_together(&together, read, &mut scratch, |bytes| {
+                    let (place, after) = std::mem::take(&mut rest).split_at_mut(bytes.len());
+                    place.copy_from_slice(bytes);
+                    rest = after;
+                    Ok(())
+                })?;
+                continue;
+            }
             // The buffer holds all runs, so their lengths fit in a usize.
-            let (place, after) = rest.split_at_mut((run.end - run.start) as usize);
+            let length = (run.end - run.start) as usize;
+            let (place, after) = std::mem::take(&mut rest).split_at_mut(length);
             match self.bytes {
                 #[cfg(feature = "gpu")]
                 Bytes::Memory(bytes) => place.copy_from_slice(part(bytes, &run)?),
@@ -163,6 +235,7 @@ impl StoredBytes<'_> {
             }
             rest = after;
         }
+        drop(runs);
         Ok(gather)
     }
 }
@@ -239,6 +312,7 @@ mod tests {
                 bytes,
                 offset: OFFSET,
                 item: ITEM,
+                merge_gap: 0,
             };
             let (mut whole, mut pieces) = (vec![7; 3], Vec::new());
             let gather = stored.read_into(&plan, &mut whole).unwrap();
@@ -279,6 +353,7 @@ mod tests {
                 bytes,
                 offset: OFFSET,
                 item: ITEM,
+                merge_gap: 0,
             };
             let mut lengths = Vec::new();
             let take = |piece: &[u8]| {
@@ -299,6 +374,7 @@ mod tests {
             bytes: Bytes::Memory(&file),
             offset: OFFSET,
             item: ITEM,
+            merge_gap: 0,
         };
         let mut whole = Vec::new();
         stored.read_into(&plan, &mut whole).unwrap();
@@ -326,6 +402,7 @@ mod tests {
             bytes: Bytes::Memory(&file),
             offset: OFFSET,
             item: ITEM,
+            merge_gap: 0,
         };
         let outcomes = [
             stored.for_each_piece(&rows(), ALL, &mut Vec::new(), |_| Ok(())),
@@ -356,6 +433,7 @@ mod tests {
             bytes: Bytes::Memory(&[]),
             offset: 0,
             item: ITEM,
+            merge_gap: 0,
         };
         let mut buffer = vec![1];
         stored.read_into(&plan, &mut buffer).unwrap();

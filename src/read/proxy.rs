@@ -13,7 +13,9 @@ use crate::core::error::{Error, ErrorKind, Result};
 use crate::core::float::Value;
 use crate::core::limits::{self, Limits};
 use crate::core::scaling::Scaling;
+use crate::core::scope;
 use crate::core::shape::{elements, voxels};
+use crate::core::threads::{self, Threads};
 use crate::header::{Header, Layout};
 use crate::plan::Plan;
 use crate::plan::index::Index;
@@ -137,6 +139,7 @@ pub struct ArrayProxy {
     /// it is copied.
     view: Option<Arc<View>>,
     limits: Limits,
+    threads: Threads,
 }
 
 #[derive(Debug)]
@@ -152,7 +155,9 @@ impl ArrayProxy {
     /// [`ErrorKind::Header`] when the shape's bytes do not fit in 63 bits or a scaling table does not fit the
     /// shape.
     pub fn new(source: Arc<dyn ByteSource>, spec: ProxySpec) -> Result<Self> {
-        Self::from_source(Source::Custom(source), spec)
+        let source = Source::custom(source);
+        source.release();
+        Self::from_source(source, spec)
     }
 
     pub(crate) fn from_source(source: Source, spec: ProxySpec) -> Result<Self> {
@@ -174,6 +179,7 @@ impl ArrayProxy {
             source,
             view: None,
             limits: Limits::default(),
+            threads: Threads::default(),
         })
     }
 
@@ -181,6 +187,12 @@ impl ArrayProxy {
     pub(crate) fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
+    }
+
+    /// The same proxy, with the limits and the threads of another.
+    fn with_settings_of(self, other: &Self) -> Self {
+        self.with_limits(other.limits)
+            .with_threads(other.threads.clone())
     }
 
     /// The array, when these are the voxels of an array in memory: nothing is read, and nothing is ever scaled.
@@ -202,6 +214,17 @@ impl ArrayProxy {
     /// What is known of the stored voxels: type, byte order, offset, scaling, and the shape of all of them.
     pub fn spec(&self) -> &ProxySpec {
         &self.spec
+    }
+
+    /// The same proxy, whose reads do their work in this pool.
+    #[must_use]
+    pub fn with_threads(mut self, threads: Threads) -> Self {
+        self.threads = threads;
+        self
+    }
+
+    pub(crate) fn threads(&self) -> &Threads {
+        &self.threads
     }
 
     /// Voxels along each axis.
@@ -256,13 +279,13 @@ impl ArrayProxy {
         let count = usize::try_from(self.voxels()).unwrap_or(usize::MAX);
         let shape = resolve_shape(shape, count)?;
         if let Some(array) = self.as_array() {
-            return Ok(Self::from(array.clone().reshape(&shape)?).with_limits(self.limits));
+            return Ok(Self::from(array.clone().reshape(&shape)?).with_settings_of(self));
         }
         let spec = ProxySpec {
             shape,
             ..ProxySpec::clone(&self.spec)
         };
-        Ok(Self::from_source(self.source.clone(), spec)?.with_limits(self.limits))
+        Ok(Self::from_source(self.source.clone(), spec)?.with_settings_of(self))
     }
 
     /// All values, scaled, in a new array. An array in memory of this very type is shared, not copied.
@@ -277,7 +300,7 @@ impl ArrayProxy {
             }
             if self.rounds_once(T::DTYPE) {
                 let mut buffer = Buffer::zeroed(array.len())?;
-                round_once(array, buffer.as_mut_slice()?);
+                self.round_once(array, buffer.as_mut_slice()?)?;
                 return HostArray::from_buffer(array.shape(), buffer);
             }
         }
@@ -295,8 +318,7 @@ impl ArrayProxy {
             && self.rounds_once(T::DTYPE)
         {
             self.check_room(out.len())?;
-            round_once(array, out);
-            return Ok(());
+            return self.round_once(array, out);
         }
         self.fill(&self.conversion(T::DTYPE)?, out)
     }
@@ -359,7 +381,8 @@ impl ArrayProxy {
     /// [`ErrorKind::Integrity`] and [`ErrorKind::Truncated`] for a damaged stream.
     pub fn check_to_end(&self) -> Result<()> {
         let bytes = self.voxels() * self.spec.dtype.size_bytes() as u64;
-        self.source.begin()?.finish(self.spec.offset + bytes)
+        let check = || self.source.begin()?.finish(self.spec.offset + bytes);
+        self.threads.run(check)
     }
 
     pub(crate) fn source(&self) -> &Source {
@@ -395,6 +418,16 @@ impl ArrayProxy {
     pub(crate) fn rounds_once(&self, output: DType) -> bool {
         let integers = matches!(self.dtype(), DType::I64 | DType::U64);
         self.as_array().is_some() && integers && output == DType::F32
+    }
+
+    /// 64-bit integers to f32 in one rounding, where [`Self::rounds_once`] says so.
+    fn round_once<T: Element>(&self, array: &StoredArray, out: &mut [T]) -> Result<()> {
+        let out = bytemuck::cast_slice_mut(out);
+        self.threads.run(|| match array {
+            StoredArray::I64(whole) => round_each(whole, out, |value| value as f32),
+            StoredArray::U64(whole) => round_each(whole, out, |value| value as f32),
+            _ => Ok(()),
+        })
     }
 
     fn check_room(&self, elements: usize) -> Result<()> {
@@ -448,7 +481,7 @@ impl ArrayProxy {
             return Ok(self.clone());
         }
         let part = self.fetch_stored(&self.native_conversion(&Scaling::none())?, &selection)?;
-        Ok(Self::from(part).with_limits(self.limits))
+        Ok(Self::from(part).with_settings_of(self))
     }
 
     /// How a selection's voxels are read and where they go.
@@ -571,7 +604,8 @@ impl ArrayProxy {
             true => Extent::Whole,
             false => Extent::Part,
         };
-        convert_into(conversion, self.stored(), plan, extent, out)
+        let convert = || convert_into(conversion, self.stored(), plan, extent, out);
+        self.threads.run(convert)
     }
 
     fn stored(&self) -> Stored<'_> {
@@ -610,7 +644,9 @@ impl ArrayProxy {
         for mut slab in part.tiles(conversion.stored.size_bytes() as u64, SLAB, SLAB) {
             slab.out_first = 0;
             values.resize(slab.len() as usize, T::zeroed());
-            convert_into(&conversion, self.stored(), &slab, Extent::Part, &mut values)?;
+            self.threads.run(|| {
+                convert_into(&conversion, self.stored(), &slab, Extent::Part, &mut values)
+            })?;
             each(&values);
         }
         Ok(())
@@ -635,6 +671,7 @@ impl From<StoredArray> for ArrayProxy {
             source: Source::Array(array),
             view: None,
             limits: Limits::default(),
+            threads: Threads::default(),
         }
     }
 }
@@ -645,24 +682,25 @@ impl<T: Element> From<HostArray<T>> for ArrayProxy {
     }
 }
 
-/// 64-bit integers to f32 in one rounding, where [`ArrayProxy::rounds_once`] says so.
-fn round_once<T: Element>(array: &StoredArray, out: &mut [T]) {
-    fn each<I: Element>(from: &HostArray<I>, out: &mut [f32], round: impl Fn(I) -> f32 + Sync) {
+/// Each of an array's integers to f32 in one rounding.
+fn round_each<I: Element>(
+    from: &HostArray<I>,
+    out: &mut [f32],
+    round: impl Fn(I) -> f32 + Sync,
+) -> Result<()> {
+    let round_piece = |out: &mut [f32], values: &[I]| {
+        scope::check()?;
+        for (out, &value) in out.iter_mut().zip(values) {
+            *out = round(value);
+        }
+        Ok(())
+    };
+    threads::parallel(|scope| {
         let pieces = out
             .par_chunks_mut(PIECE)
             .zip(from.as_slice().par_chunks(PIECE));
-        pieces.for_each(|(out, values)| {
-            for (out, &value) in out.iter_mut().zip(values) {
-                *out = round(value);
-            }
-        });
-    }
-    let out = bytemuck::cast_slice_mut(out);
-    match array {
-        StoredArray::I64(whole) => each(whole, out, |value| value as f32),
-        StoredArray::U64(whole) => each(whole, out, |value| value as f32),
-        _ => {}
-    }
+        pieces.try_for_each(|(out, values)| scope.enter(|| round_piece(out, values)))
+    })
 }
 
 /// A shape with its -1, if any, worked out.

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use crate::core::array::HostArray;
 use crate::core::error::Result;
 use crate::core::float::Float;
+use crate::core::scope;
+use crate::core::threads::Threads;
 use crate::plan::Plan;
 use crate::plan::gather::{Bytes, StoredBytes};
 use crate::read::proxy::ArrayProxy;
 use crate::read::trace::{Stage, Tracer};
-use crate::source::Access;
+use crate::source::{Access, Hold};
 
 /// A source of the stored bytes of a plan's boxes.
 pub(crate) trait TileReader: Sync {
@@ -54,6 +56,11 @@ pub(crate) trait TileReader: Sync {
     fn tracer(&self) -> Option<&Arc<Tracer>> {
         None
     }
+
+    /// The pool in which the bytes are read.
+    fn threads(&self) -> Threads {
+        Threads::default()
+    }
 }
 
 impl<R: TileReader + ?Sized> TileReader for &R {
@@ -76,6 +83,10 @@ impl<R: TileReader + ?Sized> TileReader for &R {
     fn tracer(&self) -> Option<&Arc<Tracer>> {
         (**self).tracer()
     }
+
+    fn threads(&self) -> Threads {
+        (**self).threads()
+    }
 }
 
 impl ArrayProxy {
@@ -85,6 +96,7 @@ impl ArrayProxy {
             proxy: self.clone(),
             tracer,
             end: None,
+            _one_read: self.source().hold(),
         }
     }
 }
@@ -95,6 +107,7 @@ pub(crate) struct ProxyReader {
     tracer: Option<Arc<Tracer>>,
     /// The end of the voxels, if the end of the stream is to be checked.
     end: Option<u64>,
+    _one_read: Hold,
 }
 
 impl ProxyReader {
@@ -130,11 +143,15 @@ impl TileReader for ProxyReader {
             _ => Stage::Inflate,
         };
         let session = source.begin()?;
-        let read = |at: u64, buffer: &mut [u8]| self.time(stage, || session.read_at(at, buffer));
+        let read = |at: u64, buffer: &mut [u8]| {
+            scope::check()?;
+            self.time(stage, || session.read_at(at, buffer))
+        };
         let stored = StoredBytes {
             bytes: session.bytes().map_or(Bytes::Read(&read), Bytes::Memory),
             offset: self.proxy.spec().offset,
             item: self.proxy.dtype().size_bytes() as u64,
+            merge_gap: session.merge_gap(),
         };
         stored.for_each_piece(tile, bytes, &mut Vec::new(), |piece| {
             self.time(Stage::Copy, || sink(piece));
@@ -145,13 +162,20 @@ impl TileReader for ProxyReader {
 
     fn finish(&self) -> Result<()> {
         match self.end {
-            Some(end) => self.proxy.source().begin()?.finish(end),
+            Some(end) => {
+                let check = || self.proxy.source().begin()?.finish(end);
+                self.threads().run(check)
+            }
             None => Ok(()),
         }
     }
 
     fn tracer(&self) -> Option<&Arc<Tracer>> {
         self.tracer.as_ref()
+    }
+
+    fn threads(&self) -> Threads {
+        self.proxy.threads().clone()
     }
 }
 
@@ -172,6 +196,7 @@ impl<T: Float> TileReader for ArrayReader<T> {
             bytes: Bytes::Memory(bytemuck::cast_slice(self.0.as_slice())),
             offset: 0,
             item: size_of::<T>() as u64,
+            merge_gap: 0,
         };
         stored.for_each_piece(tile, bytes, &mut Vec::new(), |piece| {
             sink(piece);

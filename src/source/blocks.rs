@@ -1,6 +1,6 @@
 //! A source made of blocks of another source that are scattered, reordered or reversed.
 
-use super::{Access, ByteSource, Session, Source, memory, truncated, zeros};
+use super::{Access, ByteSource, ReadHint, Session, Source, memory, truncated, zeros};
 use crate::core::error::{ErrorKind, Result};
 
 /// Blocks of equal size in another source: the slices of a PAR/REC volume, the frames of an ECAT file.
@@ -92,6 +92,10 @@ impl ByteSource for BlockSource {
 
     fn access(&self) -> Access {
         self.inner.access()
+    }
+
+    fn hint(&self) -> ReadHint {
+        self.inner.hint()
     }
 
     fn finish(&self, _end: u64) -> Result<()> {

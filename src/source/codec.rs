@@ -112,11 +112,14 @@ impl Codec for ForwardCodec {
 
     fn decoder(&self, compressed: &Source, start: u64) -> Result<ReaderDecoder> {
         let input = SourceReader::new(compressed.clone(), start);
+        let wanted = usize::try_from(compressed.hint().min_read);
+        let capacity = INPUT_BYTES.max(wanted.unwrap_or(INPUT_BYTES));
         Ok(ReaderDecoder {
             codec: *self,
-            reader: self.reader(BufReader::with_capacity(INPUT_BYTES, input))?,
+            reader: self.reader(BufReader::with_capacity(capacity, input))?,
             compressed: compressed.clone(),
             position: 0,
+            is_sound: true,
         })
     }
 
@@ -138,6 +141,7 @@ pub(crate) struct ReaderDecoder {
     reader: Box<dyn Read + Send>,
     compressed: Source,
     position: u64,
+    is_sound: bool,
 }
 
 impl ReaderDecoder {
@@ -159,9 +163,11 @@ impl ReaderDecoder {
 
 impl Decoder for ReaderDecoder {
     fn read(&mut self, out: &mut [u8]) -> Result<usize> {
+        self.is_sound = false;
         loop {
             match self.reader.read(out) {
                 Ok(read) => {
+                    self.is_sound = true;
                     self.position += read as u64;
                     return Ok(read);
                 }
@@ -173,6 +179,10 @@ impl Decoder for ReaderDecoder {
 
     fn position(&self) -> u64 {
         self.position
+    }
+
+    fn is_sound(&self) -> bool {
+        self.is_sound
     }
 }
 

@@ -6,13 +6,14 @@
 
 use std::fmt;
 use std::io::{self, Read};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use super::{Access, ByteSource, Source, check_tail, truncated};
-use crate::core::error::Result;
+use crate::core::error::{Error, Result};
 use crate::core::limits::Limits;
+use crate::core::scope;
 
-/// Inflated bytes per step when only the position or the checksum matters.
+/// Inflated bytes per step, at most: between two steps a read can be cancelled.
 pub(super) const SKIP_BYTES: usize = 256 << 10;
 
 /// Inflates one stream from its start.
@@ -27,6 +28,9 @@ pub(crate) trait Decoder: Send {
 
     /// Number of inflated bytes returned so far.
     fn position(&self) -> u64;
+
+    /// Whether the last read succeeded, so that the next one goes on from it: a cancelled stream can be kept then.
+    fn is_sound(&self) -> bool;
 }
 
 /// A compression whose streams can only be inflated from their start.
@@ -51,6 +55,7 @@ pub(super) fn skip_to(
     scratch: &mut Vec<u8>,
 ) -> Result<()> {
     while decoder.position() < offset {
+        scope::check()?;
         let left = offset - decoder.position();
         scratch.resize(SKIP_BYTES, 0);
         let wanted = left.min(SKIP_BYTES as u64) as usize;
@@ -68,7 +73,10 @@ pub(super) fn read_exact(
     need: u64,
 ) -> Result<()> {
     while !buffer.is_empty() {
-        match decoder.read(buffer)? {
+        scope::check()?;
+        let step = buffer.len().min(SKIP_BYTES);
+        let place = buffer.get_mut(..step).unwrap_or_default();
+        match decoder.read(place)? {
             0 => return Err(truncated("voxel data", decoder.position(), need)),
             read => buffer = buffer.get_mut(read..).unwrap_or_default(),
         }
@@ -84,6 +92,7 @@ pub(super) fn drain<D: Decoder>(
     let mut scratch = vec![0; SKIP_BYTES];
     while decoder.read(&mut scratch)? > 0 {
         after_each(decoder)?;
+        scope::check()?;
     }
     Ok(())
 }
@@ -110,21 +119,24 @@ impl<C: Codec> ForwardSource<C> {
     }
 
     /// Runs `work` on a decoder that is at `offset` or before it: the last one or a new one. After an error the
-    /// decoder is dropped.
+    /// decoder is dropped, after a cancellation it is kept.
     fn with_decoder(
         &self,
         offset: u64,
         work: impl FnOnce(&mut C::Decoder) -> Result<()>,
     ) -> Result<()> {
-        let mut kept = self.decoder.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = scope::lock(&self.decoder)?;
         let usable = kept.take().filter(|decoder| decoder.position() <= offset);
         let mut decoder = match usable {
             Some(decoder) => decoder,
             None => self.codec.decoder(&self.compressed, self.start)?,
         };
-        work(&mut decoder).map_err(|error| error.at_maybe(self.compressed.path()))?;
-        *kept = Some(decoder);
-        Ok(())
+        let done = work(&mut decoder).map_err(|error| error.at_maybe(self.compressed.path()));
+        let is_cancelled = done.as_ref().is_err_and(Error::is_cancelled);
+        if done.is_ok() || (is_cancelled && decoder.is_sound()) {
+            *kept = Some(decoder);
+        }
+        done
     }
 }
 

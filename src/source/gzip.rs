@@ -41,13 +41,14 @@ mod stream;
 use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::file::{FileSource, Identity};
 use super::forward::{Codec, Decoder, ForwardSource, SKIP_BYTES, read_exact, skip_to};
-use super::{Access, ByteSource, Source};
+use super::{Access, ByteSource, Hold, Source};
 use crate::core::error::{Error, Result};
 use crate::core::limits::Limits;
+use crate::core::scope;
 pub(super) use member::MAX_DEFLATE_RATIO;
 pub(crate) use member::is_gzip;
 pub(crate) use random_access::Chunks;
@@ -93,6 +94,11 @@ impl GzipSource {
         ForwardSource::new(codec, self.compressed.clone(), 0, limits)
     }
 
+    /// As [`Source::hold`].
+    pub fn hold(&self) -> Hold {
+        self.compressed.hold()
+    }
+
     /// Closes the compressed file.
     pub fn release(&self) {
         self.compressed.release();
@@ -109,13 +115,14 @@ impl GzipSource {
     /// [`crate::ErrorKind::Truncated`] and [`crate::ErrorKind::Integrity`] for a damaged file.
     pub fn prefix(&self, length: u64) -> Result<Vec<u8>> {
         let length = usize::try_from(length).unwrap_or(usize::MAX);
-        let mut prefix = self.prefix.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut prefix = scope::lock(&self.prefix)?;
         if prefix.len() < length {
             // Headers are short, so starting again costs almost nothing.
             let mut stream = self.codec.stream(&self.compressed);
             let mut bytes = Vec::new();
             let mut piece = vec![0; length.min(SKIP_BYTES)];
             while bytes.len() < length {
+                scope::check()?;
                 let wanted = piece.len().min(length - bytes.len());
                 let piece = piece.get_mut(..wanted).unwrap_or_default();
                 let read = stream.read(piece).map_err(|error| self.named(error))?;

@@ -1,6 +1,6 @@
 //! A source made of parts of several sources, one after the other.
 
-use super::{Access, ByteSource, Source, truncated};
+use super::{Access, ByteSource, ReadHint, Source, truncated};
 use crate::core::error::Result;
 
 /// The same number of bytes from each of several sources: a volume with one file per slice.
@@ -46,6 +46,11 @@ impl ByteSource for JoinedSource {
             true => Access::Sequential,
             false => Access::Random,
         }
+    }
+
+    fn hint(&self) -> ReadHint {
+        let hints = self.parts.iter().map(|(source, _)| source.hint());
+        hints.fold(ReadHint::default(), ReadHint::max)
     }
 
     fn finish(&self, _end: u64) -> Result<()> {

@@ -5,12 +5,13 @@
 
 use std::fmt;
 use std::io::{BufRead, BufReader};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::forward::SourceReader;
 use super::{ByteSource, Source, memory, truncated, with_capacity};
 use crate::core::dtype::DType;
 use crate::core::error::{Error, ErrorKind, Result};
+use crate::core::scope;
 
 /// Largest number of characters in a number.
 const MAX_CHARACTERS: usize = 4096;
@@ -61,6 +62,7 @@ impl TextSource {
     }
 
     fn decode(&self) -> Result<Vec<u8>> {
+        let _one_read = self.text.hold();
         let mut text = BufReader::new(SourceReader::new(self.text.clone(), 0));
         let mut decoder = Decoder {
             notation: self.notation,
@@ -68,6 +70,7 @@ impl TextSource {
             out: with_capacity(self.bytes)?,
         };
         while (decoder.out.len() as u64) < self.bytes {
+            scope::check()?;
             let read = text.fill_buf();
             let characters = read.map_err(Error::from)?;
             if characters.is_empty() {
@@ -181,7 +184,7 @@ impl ByteSource for TextSource {
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
-        let mut decoded = self.decoded.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut decoded = scope::lock(&self.decoded)?;
         let bytes = match decoded.as_ref() {
             Some(bytes) => Arc::clone(bytes),
             None => Arc::clone(decoded.insert(Arc::new(self.decode()?))),

@@ -17,11 +17,12 @@ use std::task::{self, Poll, Waker};
 
 pub use frames::{Frame, StreamTarget};
 
-use super::feed::{Feed, READ_AHEAD_BYTES};
+use super::feed::Feed;
 use super::host::Position;
 use super::order::FrameOptions;
 use crate::core::error::{Error, ErrorKind, Result};
 use crate::core::float::Float;
+use crate::core::scope;
 use crate::device::context::DeviceFuture;
 use crate::device::engine::Engine;
 use crate::device::gpu::Gpu;
@@ -155,6 +156,7 @@ impl<T: Float> FrameStream<T> {
     ) -> Result<Self> {
         let context = gpu.context();
         let order = feed.order().clone();
+        let read_ahead = feed.read_ahead_bytes();
         let tracer = Arc::new(Tracer::default());
         let shape = match order.block(0) {
             Some(_) => feed.selection(0)?.shape(),
@@ -177,7 +179,7 @@ impl<T: Float> FrameStream<T> {
             cached,
             converted_bytes,
         } = producer.await?;
-        let host_bytes = ring.bytes() + READ_AHEAD_BYTES + converted_bytes;
+        let host_bytes = ring.bytes() + read_ahead + converted_bytes;
         let memory = ring.memory()?;
         let timed = options.timestamps;
         let engine = Engine::new(context, ring, Some(Arc::clone(&tracer)), timed).await?;
@@ -278,6 +280,10 @@ impl<T: Float> FrameStream<T> {
 
     /// The next item. If it is not ready, the stream is advanced, and the task will be woken when there is more to do.
     fn poll_next(&mut self, cx: &mut task::Context<'_>) -> Poll<Option<Result<Frame<T>>>> {
+        if let Err(error) = scope::check() {
+            // The stream is as it was.
+            return Poll::Ready(Some(Err(error)));
+        }
         let progress = self.advance(cx, u64::MAX);
         if let Poll::Ready(item) = self.item(cx) {
             return Poll::Ready(item);

@@ -4,17 +4,18 @@ use std::ops::Range;
 
 use super::order::FrameOrder;
 use crate::core::error::Result;
+use crate::core::scope;
 use crate::plan::Plan;
 use crate::plan::selection::Selection;
-use crate::read::ahead::Cancel;
+use crate::read::ahead::Epoch;
 use crate::read::proxy::ArrayProxy;
-use crate::source::Access;
+use crate::source::{Access, Hold};
 
 /// Bytes of a sequential source that are skipped at a time.
 const SKIP_BYTES: u64 = 1 << 20;
 
 /// Approximate memory for reading, in addition to the frames: a read buffer per thread, and the state of a gzip stream.
-pub(super) const READ_AHEAD_BYTES: u64 = 4 << 20;
+const READ_AHEAD_BYTES: u64 = 4 << 20;
 
 /// The voxels, and the order of the frames.
 #[derive(Debug)]
@@ -23,6 +24,7 @@ pub(crate) struct Feed {
     order: FrameOrder,
     /// How far a sequential source has been read.
     reached: u64,
+    _one_read: Hold,
 }
 
 impl Feed {
@@ -39,6 +41,7 @@ impl Feed {
             }
         }
         Ok(Self {
+            _one_read: proxy.source().hold(),
             // With a stream of its own, other reads do not send it back to the start of a gzip file.
             proxy: if order.forwards() {
                 proxy.with_own_cursor()
@@ -52,6 +55,11 @@ impl Feed {
 
     pub fn proxy(&self) -> &ArrayProxy {
         &self.proxy
+    }
+
+    /// About what reading takes beside the frames, in bytes.
+    pub fn read_ahead_bytes(&self) -> u64 {
+        READ_AHEAD_BYTES.saturating_add(self.proxy.source().held_bytes())
     }
 
     pub fn order(&self) -> &FrameOrder {
@@ -70,8 +78,8 @@ impl Feed {
     ///
     /// # Errors
     /// Errors of reading.
-    pub fn skip_to(&mut self, plan: &Plan, cancel: &Cancel) -> Result<()> {
-        cancel.check()?;
+    pub fn skip_to(&mut self, plan: &Plan, epoch: &Epoch) -> Result<()> {
+        epoch.check()?;
         if self.proxy.source().access() != Access::Sequential {
             return Ok(());
         }
@@ -82,8 +90,9 @@ impl Feed {
         let session = self.proxy.source().begin()?;
         while self.reached + SKIP_BYTES < start {
             self.reached += SKIP_BYTES;
+            scope::check()?;
             session.read_at(self.reached, &mut [0])?;
-            cancel.check()?;
+            epoch.check()?;
         }
         self.reached = end;
         session.end()

@@ -10,15 +10,17 @@ use std::time::Duration;
 
 use ndarray::{ArrayViewD, IxDyn, ShapeBuilder};
 
-use super::feed::{Feed, READ_AHEAD_BYTES};
+use super::feed::Feed;
 use super::order::FrameOrder;
 use crate::convert::Conversion;
 use crate::core::array::Buffer;
 use crate::core::error::{Error, ErrorKind, Result};
 use crate::core::float::Float;
+#[cfg(not(target_family = "wasm"))]
+use crate::core::scope;
 use crate::core::shape::elements;
 use crate::plan::selection::Selection;
-use crate::read::ahead::{Ahead, Cancel, Event, Filled, Pool, Producer};
+use crate::read::ahead::{Ahead, Epoch, Event, Filled, Pool, Producer};
 #[cfg(not(target_family = "wasm"))]
 use crate::read::wait;
 use crate::read::wait::Site;
@@ -68,6 +70,7 @@ impl<T: Float> Frames<T> {
     pub(crate) fn new(feed: Feed) -> Result<Self> {
         let conversion = feed.proxy().conversion(T::DTYPE)?;
         let order = feed.order().clone();
+        let read_ahead = feed.read_ahead_bytes();
         // The first block is the largest.
         let len = match order.block(0) {
             Some(_) => elements::<T>(&feed.selection(0)?.shape())?,
@@ -81,7 +84,7 @@ impl<T: Float> Frames<T> {
             conversion,
             element: PhantomData,
         };
-        let host_bytes = (len * size_of::<T>() * order.slots()) as u64 + READ_AHEAD_BYTES;
+        let host_bytes = (len * size_of::<T>() * order.slots()) as u64 + read_ahead;
         Ok(Self {
             ahead: Ahead::start(Site::BACKGROUND, converter, memory)?.joined(),
             position: Position::new(order),
@@ -171,7 +174,11 @@ impl<T: Float> Frames<T> {
 
     #[cfg(not(target_family = "wasm"))]
     fn wait_for_next(&mut self) -> Option<Result<HostFrame<T>>> {
-        let next = std::future::poll_fn(|cx| self.poll_or_held(cx));
+        let next = std::future::poll_fn(|cx| match scope::check() {
+            Ok(()) => self.poll_or_held(cx),
+            // The stream is as it was.
+            Err(error) => Poll::Ready(Some(Err(error))),
+        });
         wait::block_on(next, TICK, || {})
     }
 }
@@ -268,9 +275,9 @@ impl<T: Float> Producer for Converter<T> {
         Ok(Some((block, Some(selection).into_iter())))
     }
 
-    fn fill(&mut self, task: &Selection, memory: &mut Buffer<T>, cancel: &Cancel) -> Result<()> {
+    fn fill(&mut self, task: &Selection, memory: &mut Buffer<T>, epoch: &Epoch) -> Result<()> {
         let plan = self.feed.proxy().plan(task);
-        self.feed.skip_to(&plan, cancel)?;
+        self.feed.skip_to(&plan, epoch)?;
         let len = elements::<T>(&task.shape())?;
         let out = memory.as_mut_slice()?;
         let max = out.len();

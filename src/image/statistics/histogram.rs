@@ -4,6 +4,7 @@ use rayon::prelude::*;
 
 use crate::core::error::{Error, Result};
 use crate::core::float::Float;
+use crate::core::threads;
 
 /// More bins than a plot can show, and few enough for every device.
 const MAX_BINS: usize = 1 << 16;
@@ -64,10 +65,12 @@ impl Histogram {
             }
             counts
         };
-        let counts = values
-            .par_chunks(PIECE)
-            .fold(|| vec![0; bins], count)
-            .reduce(|| vec![0; bins], sum);
+        let counts = threads::parallel(|_| {
+            values
+                .par_chunks(PIECE)
+                .fold(|| vec![0; bins], count)
+                .reduce(|| vec![0; bins], sum)
+        });
         self.add(&counts);
     }
 

@@ -17,6 +17,7 @@ use super::chunk::{Chunk, MAX_CHUNK, WINDOW_BYTES, Window, is_plausible, stream_
 use super::member::{Header, MAX_EMPTY_MEMBERS, TRAILER_BYTES, Trailer, max_listed_members};
 use crate::core::error::Result;
 use crate::core::limits::Limits;
+use crate::core::scope;
 use crate::source::Source;
 
 /// Smallest number of inflated bytes in a chunk, unless the member ends earlier.
@@ -136,11 +137,15 @@ impl Recorder {
         self.candidate = Some(Candidate { at, taken });
     }
 
-    /// Adds inflated bytes.
+    /// Adds inflated bytes. `compressed(from, bytes)` reads up to so many bytes of the compressed file.
     ///
     /// # Errors
     /// Errors of reading the compressed file.
-    pub fn add(&mut self, bytes: &[u8], compressed: &Source) -> Result<()> {
+    pub fn add(
+        &mut self,
+        bytes: &[u8],
+        compressed: impl Fn(u64, u64) -> Result<Vec<u8>>,
+    ) -> Result<()> {
         match self.candidate {
             Some(_) => self.crc_after.update(bytes),
             None => self.crc.update(bytes),
@@ -157,7 +162,7 @@ impl Recorder {
         self.open.extend_from_slice(bytes);
         let can_be_tried = |it: &mut Candidate| self.open.len() >= it.at + TRIAL_BYTES;
         if let Some(candidate) = self.candidate.take_if(can_be_tried) {
-            match self.resolve(&candidate, compressed)? {
+            match self.resolve(&candidate, &compressed)? {
                 Some((bit, window)) => {
                     let mut rest = Vec::with_capacity(USUAL_CHUNK);
                     rest.extend_from_slice(self.open.get(candidate.at..).unwrap_or_default());
@@ -189,7 +194,11 @@ impl Recorder {
     }
 
     /// The bit at which the candidate's block ends and the window before it; `None` unless exactly one bit fits.
-    fn resolve(&self, candidate: &Candidate, compressed: &Source) -> Result<Option<(u64, Window)>> {
+    fn resolve(
+        &self,
+        candidate: &Candidate,
+        compressed: impl Fn(u64, u64) -> Result<Vec<u8>>,
+    ) -> Result<Option<(u64, Window)>> {
         let (before, after) = self.open.split_at(candidate.at);
         let Some((window, expected)) = before
             .last_chunk::<WINDOW_BYTES>()
@@ -198,15 +207,7 @@ impl Recorder {
             return Ok(None);
         };
         let from = candidate.taken.saturating_sub(1);
-        let length = compressed
-            .len()?
-            .unwrap_or(0)
-            .saturating_sub(from)
-            .min(TRIAL_INPUT);
-        let mut input = vec![0; length as usize];
-        let session = compressed.begin()?;
-        session.read_at(from, &mut input)?;
-        session.end()?;
+        let input = compressed(from, TRIAL_INPUT)?;
         let mut fitting = (0..8).filter(|&unused| {
             let bit = candidate.taken * 8 - unused;
             let skip = (bit / 8 - from) as usize;
@@ -278,6 +279,7 @@ pub(super) fn from_member_headers(compressed: &Source, limits: &Limits) -> Resul
     let mut buffer = [0; MEMBER_START_BYTES as usize];
     let (mut at, mut out) = (0, 0);
     while at < length {
+        scope::check()?;
         let size = (length - at).min(MEMBER_START_BYTES) as usize;
         let start = buffer.get_mut(..size).unwrap_or_default();
         session.read_at(at, start)?;

@@ -10,9 +10,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use libdeflater::Decompressor;
+use zlib_rs::{Inflate, InflateFlush, Status};
 
 use super::member::{MAX_DEFLATE_RATIO, damaged};
 use crate::core::error::Result;
+use crate::core::scope;
+use crate::source::forward::SKIP_BYTES;
 use crate::source::resize;
 
 /// Compressed bytes that a chunk may have even if it inflates to almost nothing.
@@ -21,6 +24,9 @@ const MIN_ALLOWANCE: u64 = 1 << 20;
 /// Largest number of inflated bytes in a chunk. Deflate blocks can have any length, but those of real compressors are
 /// far shorter.
 pub(super) const MAX_CHUNK: usize = 32 << 20;
+
+/// Inflated bytes of a stream up to which libdeflate inflates it even when the read can be cancelled.
+const MAX_UNINTERRUPTED: usize = 8 << 20;
 
 /// The largest distance in deflate.
 pub(super) const WINDOW_BYTES: usize = 32 << 10;
@@ -161,8 +167,8 @@ impl Inflater {
         let room = self.output.len().max(total) as u64;
         resize(&mut self.output, room)?;
         let output = self.output.get_mut(..total).unwrap_or_default();
-        let made = self.decompressor.deflate_decompress(&self.input, output);
-        Ok(output.get(before..).filter(|_| made == Ok(total)))
+        let made = inflate_all(&mut self.decompressor, &self.input, output)?;
+        Ok(output.get(before..).filter(|_| made == Some(total)))
     }
 
     /// Makes a stream from the chunk; `None` if its window is damaged.
@@ -190,6 +196,48 @@ impl Inflater {
             lead_out((chunk.bits.end % 8) as u32, FINAL_BLOCK, &mut self.input);
         }
         Ok(Some(()))
+    }
+}
+
+/// Inflates a whole stream and returns its length; `None` if it is damaged or longer than `out`.
+///
+/// libdeflate cannot be interrupted, so zlib-rs inflates large streams of a read that can be cancelled, step by step.
+///
+/// # Errors
+/// [`crate::ErrorKind::Cancelled`].
+pub(super) fn inflate_all(
+    decompressor: &mut Decompressor,
+    input: &[u8],
+    out: &mut [u8],
+) -> Result<Option<usize>> {
+    if out.len() > MAX_UNINTERRUPTED && scope::is_cancellable() {
+        return inflate_in_steps(input, out);
+    }
+    Ok(decompressor.deflate_decompress(input, out).ok())
+}
+
+fn inflate_in_steps(input: &[u8], out: &mut [u8]) -> Result<Option<usize>> {
+    let mut inflate = Inflate::new(false, 15);
+    // The end of the stream may come after the last byte that there is room for.
+    let mut beyond = [0];
+    loop {
+        scope::check()?;
+        let (taken, made) = (inflate.total_in(), inflate.total_out());
+        let rest = input.get(taken as usize..).unwrap_or_default();
+        let place = out.get_mut(made as usize..).unwrap_or_default();
+        let step = place.len().min(SKIP_BYTES);
+        let place = match step {
+            0 => &mut beyond,
+            _ => place.get_mut(..step).unwrap_or_default(),
+        };
+        let status = inflate.decompress(rest, place, InflateFlush::NoFlush);
+        let total = inflate.total_out() as usize;
+        match status {
+            Ok(_) if total > out.len() => return Ok(None),
+            Ok(Status::StreamEnd) => return Ok(Some(total)),
+            Ok(_) if (inflate.total_in(), inflate.total_out()) != (taken, made) => {}
+            _ => return Ok(None),
+        }
     }
 }
 

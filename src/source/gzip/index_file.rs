@@ -19,6 +19,7 @@ use super::checkpoints::{Index, SPACING};
 use super::chunk::{Chunk, Inflater, MAX_CHUNK, WINDOW_BYTES, Window, is_plausible};
 use super::member::{TRAILER_BYTES, Trailer};
 use crate::core::error::{Error, Result};
+use crate::core::scope;
 use crate::source::Source;
 use crate::source::whole_file::WholeFile;
 
@@ -63,7 +64,7 @@ pub(super) fn write(path: &Path, index: &Index, compressed: &Source) -> Result<(
         Some(ending) if ending.eq_ignore_ascii_case("gzidx") => {
             export_gzidx(index, binding.length)?
         }
-        _ => encode(index, &binding),
+        _ => encode(index, &binding)?,
     };
     let mut file = WholeFile::create(path)?;
     file.write_all(&bytes)
@@ -120,13 +121,17 @@ impl Binding {
 }
 
 /// The contents of an index file in voxload's own format.
-fn encode(index: &Index, binding: &Binding) -> Vec<u8> {
+///
+/// # Errors
+/// [`crate::ErrorKind::Cancelled`].
+fn encode(index: &Index, binding: &Binding) -> Result<Vec<u8>> {
     let mut compressor = Compressor::new(CompressionLvl::default());
     let mut bytes = MAGIC.to_vec();
     bytes.extend(binding.bytes());
     bytes.extend((index.chunks.len() as u64).to_le_bytes());
     let mut packed = vec![0; compressor.deflate_compress_bound(WINDOW_BYTES)];
     for chunk in &index.chunks {
+        scope::check()?;
         bytes.extend((chunk.len() as u64).to_le_bytes());
         bytes.extend(chunk.bits.start.to_le_bytes());
         bytes.extend(chunk.bits.end.to_le_bytes());
@@ -149,7 +154,7 @@ fn encode(index: &Index, binding: &Binding) -> Vec<u8> {
         }
     }
     bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
-    bytes
+    Ok(bytes)
 }
 
 /// Parses an index file; `None` if it is damaged or belongs to another file.
@@ -319,6 +324,7 @@ fn verify(chunks: Vec<Chunk>, compressed: &Source, length: u64) -> Result<Option
     let mut whole = crc32fast::Hasher::new();
     let mut index = Index::default();
     for mut chunk in chunks {
+        scope::check()?;
         let bytes = inflater.inflate_unchecked(&chunk, |at, bytes| session.read_at(at, bytes))?;
         let Some(bytes) = bytes else {
             return Ok(None);
@@ -418,7 +424,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         let (index, binding) = example();
-        let bytes = encode(&index, &binding);
+        let bytes = encode(&index, &binding).unwrap();
         let read = parse(&bytes, &binding).expect("it is sound");
         for (read, chunk) in read.chunks.iter().zip(&index.chunks) {
             assert_eq!(
@@ -457,7 +463,7 @@ mod tests {
     #[test]
     fn every_cut_and_ten_thousand_mutations_are_found() {
         let (index, binding) = example();
-        let bytes = encode(&index, &binding);
+        let bytes = encode(&index, &binding).unwrap();
         for length in 0..bytes.len() {
             assert!(
                 parse(&bytes[..length], &binding).is_none(),
@@ -486,7 +492,7 @@ mod tests {
     #[test]
     fn mutations_with_a_right_checksum_are_read_without_harm() {
         let (index, binding) = example();
-        let bytes = encode(&index, &binding);
+        let bytes = encode(&index, &binding).unwrap();
         let mut random = Rng::new(9);
         for _ in 0..10_000 {
             let mut changed = bytes[..bytes.len() - 4].to_vec();

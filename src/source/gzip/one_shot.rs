@@ -9,9 +9,11 @@ use std::ops::Range;
 use libdeflater::Decompressor;
 use rayon::prelude::*;
 
+use super::chunk::inflate_all;
 use super::member::{FIXED_BYTES, Header, TRAILER_BYTES, Trailer, max_listed_members};
 use crate::core::error::Result;
 use crate::core::limits::Limits;
+use crate::core::{scope, threads};
 use crate::source::{Source, zeros};
 
 /// Compressed bytes for which memory is allocated if the output has no room for them.
@@ -19,6 +21,9 @@ const MAX_SEPARATE_BYTES: usize = 32 << 20;
 
 /// Bytes of which one thread computes the CRC-32 at a time.
 const CHECKED_BYTES: usize = 4 << 20;
+
+/// Compressed bytes that are read at a time when the read can be cancelled.
+const CANCELLABLE_BYTES: usize = 4 << 20;
 
 /// Bytes that one thread searches for members at a time.
 const SEARCH_BYTES: usize = 4 << 20;
@@ -52,9 +57,19 @@ pub(super) fn inflate(
     let held = buffer.get_mut(..compressed).filter(|_| in_buffer);
     let held = held.unwrap_or(&mut separate);
     let session = source.begin()?;
-    session.read_at(0, held)?;
+    // One request, unless it could take long to end it early.
+    let step = match scope::is_cancellable() {
+        true => CANCELLABLE_BYTES,
+        false => compressed.max(1),
+    };
+    for (number, piece) in held.chunks_mut(step).enumerate() {
+        scope::check()?;
+        session.read_at((number * step) as u64, piece)?;
+    }
     session.end()?;
-    let Some(members) = members(held, need, limits) else {
+    let members = members(held, need, limits);
+    scope::check()?;
+    let Some(members) = members else {
         return Ok(None);
     };
     let total: usize = members.iter().map(|member| member.length).sum();
@@ -66,7 +81,9 @@ pub(super) fn inflate(
     let Some(held) = held.get(..compressed) else {
         return Ok(None);
     };
-    Ok(inflate_members(held, &members, tail).map(|()| start))
+    let inflated = inflate_members(held, &members, tail);
+    scope::check()?;
+    Ok(inflated.map(|()| start))
 }
 
 /// A member and its inflated length.
@@ -94,7 +111,7 @@ fn members(bytes: &[u8], need: u64, limits: &Limits) -> Option<Vec<Member>> {
     (total >= need && usize::try_from(total).is_ok()).then_some(members)
 }
 
-/// Inflates each member to its part of `out`; `None` if a member is not valid.
+/// Inflates each member to its part of `out`; `None` if a member is not valid or the read was cancelled.
 fn inflate_members(bytes: &[u8], members: &[Member], mut out: &mut [u8]) -> Option<()> {
     let mut work = Vec::with_capacity(members.len());
     for member in members {
@@ -102,15 +119,21 @@ fn inflate_members(bytes: &[u8], members: &[Member], mut out: &mut [u8]) -> Opti
         out = rest;
         work.push((&member.span, place));
     }
-    work.into_par_iter()
-        .map_init(Decompressor::new, |decompressor, (span, place)| {
-            let body = bytes.get(span.body.clone())?;
-            let length = decompressor.deflate_decompress(body, place).ok()?;
-            let is_whole = length == place.len() && !span.trailer.occurs_in(body);
-            let checked = span.trailer.check(checksum(place), length as u64);
-            (is_whole && checked.is_ok()).then_some(())
-        })
-        .collect()
+    let inflate = |decompressor: &mut Decompressor, span: &Span, place: &mut [u8]| {
+        scope::check().ok()?;
+        let body = bytes.get(span.body.clone())?;
+        let length = inflate_all(decompressor, body, place).ok()??;
+        let is_whole = length == place.len() && !span.trailer.occurs_in(body);
+        let checked = span.trailer.check(checksum(place), length as u64);
+        (is_whole && checked.is_ok()).then_some(())
+    };
+    threads::parallel(|scope| {
+        work.into_par_iter()
+            .map_init(Decompressor::new, |decompressor, (span, place)| {
+                scope.enter(|| inflate(decompressor, span, place))
+            })
+            .collect()
+    })
 }
 
 /// The CRC-32 of bytes, computed on all threads.
@@ -123,7 +146,7 @@ fn checksum(bytes: &[u8]) -> u32 {
     if bytes.len() <= CHECKED_BYTES {
         return part(bytes).finalize();
     }
-    let parts: Vec<_> = bytes.par_chunks(CHECKED_BYTES).map(part).collect();
+    let parts: Vec<_> = threads::parallel(|_| bytes.par_chunks(CHECKED_BYTES).map(part).collect());
     let mut whole = crc32fast::Hasher::new();
     parts.iter().for_each(|part| whole.combine(part));
     whole.finalize()
@@ -141,10 +164,12 @@ struct Span {
 /// than [`max_listed_members`]. A false header is unlikely (one in some thousand files of 100 MB); it splits a member
 /// into two spans, neither of which inflates.
 fn spans(bytes: &[u8], limits: &Limits) -> Option<Vec<Span>> {
-    let mut starts: Vec<usize> = (0..bytes.len().div_ceil(SEARCH_BYTES))
-        .into_par_iter()
-        .flat_map_iter(|i| headers_in(bytes, i * SEARCH_BYTES..(i + 1) * SEARCH_BYTES))
-        .collect();
+    let mut starts: Vec<usize> = threads::parallel(|_| {
+        (0..bytes.len().div_ceil(SEARCH_BYTES))
+            .into_par_iter()
+            .flat_map_iter(|i| headers_in(bytes, i * SEARCH_BYTES..(i + 1) * SEARCH_BYTES))
+            .collect()
+    });
     let max = max_listed_members(bytes.len() as u64, limits);
     if starts.first() != Some(&0) || starts.len() as u64 > max {
         return None;

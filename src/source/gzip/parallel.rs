@@ -22,6 +22,7 @@ use super::block_finder::{TRIAL_BYTES, find_block};
 use super::chunk::{WINDOW_BYTES, lead_in, lead_out, merge_first, stored_block, stream_from};
 use super::member::{Header, TRAILER_BYTES, Trailer};
 use crate::core::error::{Error, Result};
+use crate::core::{scope, threads};
 use crate::source::{Session, Source, max_tail, resize};
 
 /// Inflated bytes of a file for which this is worth while.
@@ -29,6 +30,9 @@ const MIN_BYTES: u64 = 16 << 20;
 
 /// Inflated bytes that all threads together hold, approximately.
 const ALL_PARTS_BYTES: u64 = 24 << 20;
+
+/// The largest part of a read that can be cancelled, in inflated bytes, approximately: libdeflate inflates a part in one call.
+const MAX_CANCELLABLE_PART: u64 = 4 << 20;
 
 /// How many times larger than planned a part may become.
 const MAX_GROWTH: u64 = 2;
@@ -62,9 +66,13 @@ impl Cut {
         // There are no threads to wait for on wasm.
         let threads = match cfg!(target_family = "wasm") {
             true => 1,
-            false => rayon::current_num_threads(),
+            false => threads::count(),
         };
-        let part = (ALL_PARTS_BYTES / threads as u64).clamp(1 << 20, 16 << 20);
+        let largest = match scope::is_cancellable() {
+            true => MAX_CANCELLABLE_PART,
+            false => 16 << 20,
+        };
+        let part = (ALL_PARTS_BYTES / threads as u64).clamp(1 << 20, largest);
         let min_bytes = MIN_BYTES;
         (threads > 1).then_some(Self {
             min_bytes,
@@ -116,12 +124,7 @@ fn inflate_cut<W: Send, R: Send>(
         state: Mutex::new(State::new(&member, cut, place)),
         changed: Condvar::new(),
     };
-    rayon::in_place_scope(|scope| {
-        for _ in 1..cut.threads {
-            scope.spawn(|_| job.run());
-        }
-        job.run();
-    });
+    threads::together(cut.threads - 1, || job.run());
     let results = job.finish()?;
     session.end()?;
     Ok(results)
@@ -251,6 +254,7 @@ where
     fn inflate_parts(&self) -> Result<bool> {
         let mut buffer = PartBuffer::new(MAX_GROWTH * self.cut.part);
         while let Some(part) = self.next_part()? {
+            scope::check()?;
             if !self.inflater.inflate(&part, &mut buffer)? {
                 return Ok(false);
             }

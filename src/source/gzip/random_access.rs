@@ -15,7 +15,8 @@ use super::checkpoints::{Index, from_member_headers};
 use super::chunk::{Chunk, Inflater};
 use super::index_file;
 use super::stream::{GzipCodec, Stream};
-use crate::core::error::Result;
+use crate::core::error::{Error, Result};
+use crate::core::{scope, threads};
 use crate::source::forward::{Decoder, SKIP_BYTES, drain, read_exact, skip_to};
 use crate::source::{Session, Source, max_tail, truncated};
 
@@ -137,15 +138,15 @@ impl RandomAccess {
         work: impl Fn(u64, &[u8], W) -> R + Sync,
     ) -> Result<Vec<R>> {
         let session = self.compressed.begin()?;
-        let results = chunks
-            .0
-            .chunks
-            .par_iter()
-            .zip(places)
-            .map(|(chunk, place)| {
+        let results = threads::parallel(|scope| {
+            let inflate = |(chunk, place): (&Arc<Chunk>, W)| {
                 self.inflate_chunk(&session, chunk, |bytes| work(chunk.out.start, bytes, place))
-            })
-            .collect::<Result<_>>()?;
+            };
+            let chunks = chunks.0.chunks.par_iter().zip(places);
+            chunks
+                .map(|chunk| scope.enter(|| inflate(chunk)))
+                .collect::<Result<_>>()
+        })?;
         session.end()?;
         Ok(results)
     }
@@ -163,10 +164,7 @@ impl RandomAccess {
 
     /// Looks once for an index that can be had without inflating: in an index file, or in the members' headers.
     fn look_for_index(&self) -> Result<()> {
-        let mut looked_up = self
-            .looked_up
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut looked_up = scope::lock(&self.looked_up)?;
         if !*looked_up {
             let kept = match self.index_path() {
                 Some(path) => index_file::load(&path, &self.compressed)?,
@@ -186,7 +184,7 @@ impl RandomAccess {
 
     /// If the options ask to keep the index, completes and writes it before the first read that uses it.
     fn keep_index(&self) -> Result<()> {
-        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut written = scope::lock(&self.written)?;
         if !*written
             && let Some(path) = self.index_path()
             && !self.is_complete()
@@ -195,6 +193,7 @@ impl RandomAccess {
             // An error is ignored: without the file the next process has to make the index again, which is only
             // slower.
             let _ = self.write_index(&path);
+            scope::check()?;
         }
         *written = true;
         Ok(())
@@ -225,7 +224,7 @@ impl RandomAccess {
 
     /// Continues the stream with `read`.
     fn grow(&self, read: impl FnOnce(&mut Stream) -> Result<()>) -> Result<()> {
-        let mut kept = self.lock_stream();
+        let mut kept = scope::lock(&self.stream)?;
         let mut stream = self.stream_for(kept.take(), u64::MAX);
         let done = read(&mut stream);
         self.put_back(&mut kept, stream, u64::MAX, done)
@@ -233,14 +232,10 @@ impl RandomAccess {
 
     // ---- the stream ----
 
-    fn lock_stream(&self) -> MutexGuard<'_, Option<Stream>> {
-        self.stream.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Reads beyond the end of the index and thereby grows it.
     fn read_growing(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
         let end = offset.saturating_add(buffer.len() as u64);
-        let mut kept = self.lock_stream();
+        let mut kept = scope::lock(&self.stream)?;
         let mut stream = self.stream_for(kept.take(), offset);
         // Another thread may have grown the index in the meantime.
         let index = self.snapshot();
@@ -279,7 +274,8 @@ impl RandomAccess {
         }
     }
 
-    /// Keeps the stream for the next read. After an error it is dropped, and the next read starts again.
+    /// Keeps the stream for the next read. After an error it is dropped, and the next read starts again; a stream that was
+    /// cancelled between two of its steps is kept.
     fn put_back(
         &self,
         kept: &mut Option<Stream>,
@@ -287,7 +283,8 @@ impl RandomAccess {
         wanted: u64,
         done: Result<()>,
     ) -> Result<()> {
-        if done.is_ok() || stream.is_at_end() {
+        let is_cancelled = done.as_ref().is_err_and(Error::is_cancelled);
+        if done.is_ok() || stream.is_at_end() || (is_cancelled && stream.is_sound()) {
             self.collect(&mut stream, wanted);
             *kept = Some(stream);
         } else {
@@ -361,11 +358,12 @@ impl RandomAccess {
             [(number, chunk, from, place)] => {
                 self.copy_chunk(&session, *number, chunk, *from, place)?;
             }
-            work => work
-                .par_iter_mut()
-                .try_for_each(|(number, chunk, from, place)| {
-                    self.copy_chunk(&session, *number, chunk, *from, place)
-                })?,
+            work => threads::parallel(|scope| {
+                work.par_iter_mut()
+                    .try_for_each(|(number, chunk, from, place)| {
+                        scope.enter(|| self.copy_chunk(&session, *number, chunk, *from, place))
+                    })
+            })?,
         }
         session.end()
     }
@@ -404,6 +402,7 @@ impl RandomAccess {
         chunk: &Chunk,
         work: impl FnOnce(&[u8]) -> R,
     ) -> Result<R> {
+        scope::check()?;
         let pool = || {
             self.inflaters
                 .lock()
@@ -421,11 +420,11 @@ impl RandomAccess {
     fn verify_all(&self) -> Result<()> {
         let index = self.snapshot();
         let session = self.compressed.begin()?;
-        index
-            .chunks
-            .par_iter()
-            .filter(|chunk| !chunk.is_verified())
-            .try_for_each(|chunk| self.inflate_chunk(&session, chunk, |_| ()))?;
+        threads::parallel(|scope| {
+            let unverified = index.chunks.par_iter().filter(|chunk| !chunk.is_verified());
+            unverified
+                .try_for_each(|chunk| scope.enter(|| self.inflate_chunk(&session, chunk, |_| ())))
+        })?;
         session.end()
     }
 }
@@ -502,7 +501,7 @@ impl ChunkCache {
     /// Errors of `inflate`.
     fn get(&self, number: usize, inflate: impl FnOnce() -> Result<Bytes>) -> Result<Bytes> {
         let slot = self.slot(number);
-        let mut held = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = scope::lock(&slot)?;
         if let Some(bytes) = &*held {
             return Ok(Arc::clone(bytes));
         }

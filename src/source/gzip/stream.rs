@@ -13,8 +13,9 @@ use super::member::{
 };
 use crate::core::error::{Error, Result};
 use crate::core::limits::{self, Limits};
+use crate::core::scope;
 use crate::source::forward::{Codec, Decoder, drain};
-use crate::source::{Source, TAIL, check_tail, max_tail, truncated};
+use crate::source::{Source, TAIL, check_tail, max_tail, memory, truncated, zeros};
 
 /// Compressed bytes per read.
 const INPUT_BYTES: u64 = 256 << 10;
@@ -88,6 +89,8 @@ pub(crate) struct Stream {
     /// Number of consecutive empty members.
     empty: u32,
     recorder: Option<Recorder>,
+    /// Whether the last read succeeded.
+    is_sound: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -112,6 +115,24 @@ enum Stop {
 
 impl Decoder for Stream {
     fn read(&mut self, out: &mut [u8]) -> Result<usize> {
+        self.is_sound = false;
+        let read = self.step(out)?;
+        self.is_sound = true;
+        Ok(read)
+    }
+
+    fn position(&self) -> u64 {
+        self.position
+    }
+
+    fn is_sound(&self) -> bool {
+        self.is_sound
+    }
+}
+
+impl Stream {
+    /// Inflates some bytes; none at the end of the last member.
+    fn step(&mut self, out: &mut [u8]) -> Result<usize> {
         loop {
             match self.state {
                 State::End => return Ok(0),
@@ -136,18 +157,17 @@ impl Decoder for Stream {
         }
     }
 
-    fn position(&self) -> u64 {
-        self.position
-    }
-}
-
-impl Stream {
     fn new(compressed: Source, start: u64, codec: GzipCodec) -> Self {
+        // What a header leaves over is kept while headers are read, so that little is asked for then.
+        let first = match compressed.keeps_pieces() {
+            true => FIRST_INPUT_BYTES,
+            false => FIRST_INPUT_BYTES.max(compressed.hint().min_read),
+        };
         Self {
             input: Input {
                 source: compressed,
                 offset: start,
-                step: FIRST_INPUT_BYTES,
+                step: first,
                 buffer: Vec::new(),
                 start: 0,
             },
@@ -159,6 +179,7 @@ impl Stream {
             members: 0,
             empty: 0,
             recorder: None,
+            is_sound: true,
         }
     }
 
@@ -240,7 +261,7 @@ impl Stream {
                 _ => 0,
             });
         };
-        recorder.add(made, &self.input.source)?;
+        recorder.add(made, |from, bytes| self.input.near(from, bytes))?;
         match stop {
             Stop::Anywhere => {}
             Stop::Block => recorder.end_block(self.input.position()),
@@ -295,6 +316,10 @@ impl Stream {
             return Err(not_gzip());
         }
         Header::read(|| {
+            // A name may have any length.
+            if self.input.buffered().is_empty() {
+                scope::check()?;
+            }
             let [byte] = self.input.array("gzip header")?;
             Ok(byte)
         })?;
@@ -319,6 +344,7 @@ impl Stream {
                 self.codec.trailing.store(left, Ordering::Relaxed);
                 break;
             }
+            scope::check()?;
             self.input.skip_zeros();
         }
         Ok(true)
@@ -358,6 +384,27 @@ impl Input {
         self.buffer.get(self.start..).unwrap_or_default()
     }
 
+    /// Up to `bytes` bytes from a position that was passed recently: usually still in the buffer.
+    fn near(&self, from: u64, bytes: u64) -> Result<Vec<u8>> {
+        let end = self
+            .source
+            .len()?
+            .unwrap_or(0)
+            .min(from.saturating_add(bytes));
+        let mut near = zeros(end.saturating_sub(from))?;
+        let begins = self.offset - self.buffer.len() as u64;
+        let held = from.checked_sub(begins).filter(|_| end <= self.offset);
+        match held {
+            Some(at) => memory::copy(&self.buffer, at, &mut near)?,
+            None => {
+                let session = self.source.begin()?;
+                session.read_at(from, &mut near)?;
+                session.end()?;
+            }
+        }
+        Ok(near)
+    }
+
     /// The buffered bytes; more are read if there are none. Empty at the end of the source.
     fn fill(&mut self) -> Result<&[u8]> {
         if self.buffered().is_empty() {
@@ -380,7 +427,8 @@ impl Input {
         self.start = 0;
         let length = self.source.len()?.unwrap_or(u64::MAX);
         let left = length.saturating_sub(self.offset);
-        let more = left.min(mem::replace(&mut self.step, INPUT_BYTES));
+        let usual = INPUT_BYTES.max(self.source.hint().min_read);
+        let more = left.min(mem::replace(&mut self.step, usual));
         if more > 0 {
             let old = self.buffer.len();
             self.buffer.resize(old + more as usize, 0);

@@ -24,7 +24,7 @@ use crate::device::staging::{self, Purpose, Ring, SlotMemory};
 use crate::device::{DeviceArray, StagingOptions};
 use crate::plan::Plan;
 use crate::plan::gather::part;
-use crate::read::ahead::{Cancel, Producer};
+use crate::read::ahead::{Epoch, Producer};
 use crate::read::trace::{Stage, Tracer};
 use crate::stream::feed::Feed;
 
@@ -270,9 +270,9 @@ impl FrameProducer {
         &mut self,
         packet: &Packet,
         memory: &mut SlotMemory,
-        cancel: &Cancel,
+        epoch: &Epoch,
     ) -> Result<()> {
-        self.feed.skip_to(&packet.tile, cancel)?;
+        self.feed.skip_to(&packet.tile, epoch)?;
         let tracer = Some(Arc::clone(&self.tracer));
         let reader = self.feed.proxy().tile_reader(tracer);
         memory.fill(|writer| fill(packet, &reader, self.staging.workers, writer))
@@ -284,9 +284,9 @@ impl FrameProducer {
         block: usize,
         bytes: &Range<u64>,
         memory: &mut SlotMemory,
-        cancel: &Cancel,
+        epoch: &Epoch,
     ) -> Result<()> {
-        cancel.check()?;
+        epoch.check()?;
         let Method::Cpu(converted) = &mut self.method else {
             return Ok(());
         };
@@ -296,7 +296,7 @@ impl FrameProducer {
             None => {
                 let selection = self.feed.selection(block)?;
                 let plan = self.feed.proxy().plan(&selection);
-                self.feed.skip_to(&plan, cancel)?;
+                self.feed.skip_to(&plan, epoch)?;
                 let proxy = self.feed.proxy();
                 proxy.fetch_stored(&self.conversion, &selection)?
             }
@@ -371,12 +371,12 @@ impl Producer for FrameProducer {
         Ok(Some((block, tasks)))
     }
 
-    fn fill(&mut self, task: &Task, memory: &mut SlotMemory, cancel: &Cancel) -> Result<()> {
+    fn fill(&mut self, task: &Task, memory: &mut SlotMemory, epoch: &Epoch) -> Result<()> {
         memory.used = 0;
         match task {
-            Task::Convert { packet, .. } => self.fill_packet(packet, memory, cancel),
-            Task::Copy(_) => cancel.check(),
-            Task::Upload { block, bytes } => self.fill_converted(*block, bytes, memory, cancel),
+            Task::Convert { packet, .. } => self.fill_packet(packet, memory, epoch),
+            Task::Copy(_) => epoch.check(),
+            Task::Upload { block, bytes } => self.fill_converted(*block, bytes, memory, epoch),
         }
     }
 }
