@@ -22,7 +22,7 @@ const MAX_BESIDE: usize = 32 << 20;
 /// Bytes whose checksum one thread computes at a time.
 const CHECKED_BYTES: usize = 4 << 20;
 
-/// Compressed bytes that a read that can be cancelled takes at a time.
+/// Compressed bytes that a read which can be cancelled reads at a time.
 const CANCELLABLE_BYTES: usize = 4 << 20;
 
 /// Bytes searched for members by one thread at a time.

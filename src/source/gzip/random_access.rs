@@ -270,8 +270,8 @@ impl RandomAccess {
         }
     }
 
-    /// Keeps a stream for the next read, unless it failed: then the next one starts again. One that was cancelled between
-    /// two of its steps goes on.
+    /// Keeps a stream for the next read, unless it failed: then the next one starts again. A stream that was cancelled
+    /// between two of its steps is kept too.
     fn put_back(
         &self,
         kept: &mut Option<Stream>,
