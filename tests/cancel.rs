@@ -18,9 +18,9 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Runs work on a thread; what it gives, or a panic when it does not end.
 fn in_time<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> R {
-    let (tell, told) = mpsc::channel();
-    let thread = std::thread::spawn(move || tell.send(work()));
-    match told.recv_timeout(PATIENCE) {
+    let (sender, receiver) = mpsc::channel();
+    let thread = std::thread::spawn(move || sender.send(work()));
+    match receiver.recv_timeout(PATIENCE) {
         Ok(result) => result,
         Err(mpsc::RecvTimeoutError::Timeout) => panic!("no end in {PATIENCE:?}"),
         Err(mpsc::RecvTimeoutError::Disconnected) => {

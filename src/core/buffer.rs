@@ -119,7 +119,7 @@ impl Anonymous {
 #[cfg(not(target_family = "wasm"))]
 impl Drop for Anonymous {
     fn drop(&mut self) {
-        // Freeing much memory takes long, and a cancelled read must end soon.
+        // Freeing much memory is slow, and a cancelled read should end soon.
         if let Some(pages) = self.0.take().filter(|_| scope::is_cancelled()) {
             threads::free_aside(pages);
         }

@@ -1,5 +1,5 @@
-//! What goes with the work of a thread: the pool for its parallel parts, and the tokens that cancel it. Both belong to the
-//! thread while a closure runs, and are handed on to every thread that helps with the work.
+//! The scope of a thread: the pool for its parallel work, and the tokens that cancel its work. A thread has a scope while a
+//! closure runs; threads that help with the work get the same scope.
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -41,8 +41,8 @@ impl Scope {
         work()
     }
 
-    /// Takes the scope off this thread until the guard is dropped: while it waits for a pool, rayon may give it work of
-    /// other callers.
+    /// Takes the scope off this thread until the guard is dropped: while the thread waits for a pool, rayon may run work of
+    /// other callers on it.
     pub fn suspend() -> (Self, Replaced) {
         let replaced = Replaced::by(Self::EMPTY);
         (replaced.0.clone(), replaced)
@@ -245,7 +245,7 @@ impl Waking {
         }
     }
 
-    /// Sets who is woken. Whoever looks at the token after that misses nothing.
+    /// Sets the task to wake. To miss nothing, it looks at the token after this call.
     pub fn set(&mut self, waker: &Waker) {
         let mut waiting = self.token.waiting();
         let mut wakers = waiting.wakers.iter_mut();

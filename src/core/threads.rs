@@ -118,7 +118,7 @@ impl Threads {
     }
 }
 
-/// The pool of this thread's work; `None` for the one that rayon takes.
+/// The pool of this thread's work; `None` for the one that rayon uses by itself.
 #[cfg(not(target_family = "wasm"))]
 fn pool_of(scope: &Scope) -> Option<Arc<Pool>> {
     if let Some(pool) = scope.pool() {
@@ -182,4 +182,30 @@ pub(crate) fn free_aside(value: impl Send + 'static) {
     let _ = std::thread::Builder::new()
         .name("voxload free".to_owned())
         .spawn(free);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::cancel::Cancel;
+    use crate::core::scope::is_cancellable;
+
+    /// What rayon runs on a thread that waits for the pool belongs to other callers.
+    #[test]
+    fn a_thread_that_waits_has_no_scope() {
+        let two = Threads::new(2).unwrap();
+        let work = || {
+            assert!(is_cancellable());
+            parallel(|scope| {
+                assert!(!is_cancellable());
+                assert!(scope.enter(is_cancellable));
+                assert!(!is_cancellable());
+            });
+            together(1, || assert!(is_cancellable()));
+            assert!(is_cancellable());
+        };
+        Cancel::new().run(work);
+        Cancel::new().run(|| two.run(work));
+        assert!(!is_cancellable());
+    }
 }

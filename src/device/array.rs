@@ -287,7 +287,7 @@ impl UntypedArray {
 #[cfg(not(target_family = "wasm"))]
 impl Drop for Inner {
     fn drop(&mut self) {
-        // As with large arrays on the host: much of a software adapter's memory is not freed in no time.
+        // As large arrays on the host: the memory of a software adapter is slow to free.
         if scope::is_cancelled() {
             threads::free_aside(self.buffer.clone());
         }

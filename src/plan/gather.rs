@@ -102,7 +102,7 @@ const MERGED_BYTES: u64 = 8 << 20;
 /// Runs that are read together at most.
 const MERGED_RUNS: usize = 1 << 16;
 
-/// The next runs that are read together, `first` and those behind it.
+/// The runs to read together: `first` and those after it that are close enough.
 fn merged(
     first: Range<u64>,
     runs: &mut Peekable<impl Iterator<Item = Range<u64>>>,

@@ -29,7 +29,7 @@ pub(crate) trait Decoder: Send {
     /// Number of inflated bytes returned so far.
     fn position(&self) -> u64;
 
-    /// Whether the last read succeeded, so that the next one goes on from it: a cancelled stream can be kept then.
+    /// Whether the last read succeeded. Only then can a decoder be used again after its read was cancelled.
     fn is_sound(&self) -> bool;
 }
 

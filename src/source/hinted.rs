@@ -1,5 +1,6 @@
 //! Sources that want few and large requests ([`ReadHint`]): what is read beyond a request is kept for the next ones.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -193,7 +194,8 @@ impl ByteSource for HintedSource {
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
-        let Some(length) = self.inner.len()?.filter(|_| self.hint.min_read > 0) else {
+        let length = self.inner.len()?.filter(|_| self.hint.min_read > 0);
+        let (Some(length), Some(_requesting)) = (length, Requesting::begin()) else {
             return self.inner.read_at(offset, buffer);
         };
         let (mut at, mut rest) = (offset, buffer);
@@ -231,6 +233,28 @@ impl ByteSource for HintedSource {
 
     fn hint(&self) -> ReadHint {
         self.hint
+    }
+}
+
+thread_local! {
+    static IS_REQUESTING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// A request that this thread makes.
+struct Requesting;
+
+impl Requesting {
+    /// `None` within another request of this thread: a source that uses rayon may be given other parts of the same read to
+    /// do meanwhile, which must not wait for this one.
+    fn begin() -> Option<Self> {
+        let is_requesting = IS_REQUESTING.try_with(|is| is.replace(true));
+        (is_requesting == Ok(false)).then_some(Self)
+    }
+}
+
+impl Drop for Requesting {
+    fn drop(&mut self) {
+        let _ = IS_REQUESTING.try_with(|is| is.set(false));
     }
 }
 

@@ -57,7 +57,7 @@ impl Feed {
         &self.proxy
     }
 
-    /// About what reading takes beside the frames, in bytes.
+    /// Memory that reading needs beside the frames, in bytes, about.
     pub fn read_ahead_bytes(&self) -> u64 {
         READ_AHEAD_BYTES.saturating_add(self.proxy.source().held_bytes())
     }

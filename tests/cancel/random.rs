@@ -1,4 +1,5 @@
-//! Reads of files, cancelled at random times: what each takes to end, what memory stays, and whether the next is right.
+//! Reads of files, cancelled at random times: how long each needs to end, what memory stays, and whether the next read is
+//! right.
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
@@ -70,21 +71,21 @@ fn cancelled(
     after: Duration,
 ) -> (Result<HostArray<f32>>, Option<Duration>) {
     let cancel = Cancel::new();
-    let (token, (told, tell)) = (cancel.clone(), mpsc::channel());
+    let (token, (sender, receiver)) = (cancel.clone(), mpsc::channel());
     let (stop, stopped) = mpsc::channel::<()>();
     let canceller = std::thread::spawn(move || {
         // The read may end before.
         if stopped.recv_timeout(after) == Err(mpsc::RecvTimeoutError::Timeout) {
             let at = Instant::now();
             token.cancel();
-            told.send(at).expect("somebody waits");
+            sender.send(at).expect("the reader waits");
         }
     });
     let outcome = cancel.run(|| way(image));
     let ended = Instant::now();
     drop(stop);
     canceller.join().expect("no panic");
-    let took = tell.recv().ok().map(|at| ended.duration_since(at));
+    let took = receiver.recv().ok().map(|at| ended.duration_since(at));
     (outcome, took)
 }
 
@@ -114,7 +115,7 @@ fn check_one(name: &str, path: &Path, way: Way, count: usize, seed: u64) -> (usi
             }
         }
         assert!(!image.in_memory(), "{name} {number}: nothing is kept");
-        // Now and then, as it takes long.
+        // Not each time: a whole read is long.
         if number % 20 == 0 {
             let values = way(&image).expect("the next read");
             assert!(

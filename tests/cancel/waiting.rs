@@ -92,7 +92,7 @@ fn for_what_another_read_holds() {
         let waiting =
             std::thread::spawn(move || token.run(|| its.dataobj().slice::<f32>(&its_index)));
         cancel.cancel();
-        // Ends though the other read goes on holding the file's inflated stream.
+        // It ends while the other read still holds the file's inflated stream.
         let outcome = waiting.join().expect("no panic");
         assert!(is_cancelled(&outcome), "{outcome:?}");
         assert!(!other.is_finished());

@@ -22,7 +22,7 @@ const MAX_SEPARATE_BYTES: usize = 32 << 20;
 /// Bytes of which one thread computes the CRC-32 at a time.
 const CHECKED_BYTES: usize = 4 << 20;
 
-/// Compressed bytes that are read at a time when the read can be cancelled.
+/// Compressed bytes that a read which can be cancelled reads at a time.
 const CANCELLABLE_BYTES: usize = 4 << 20;
 
 /// Bytes that one thread searches for members at a time.
