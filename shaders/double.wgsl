@@ -1,12 +1,12 @@
-// IEEE double arithmetic in 32-bit integers: a double is vec2<u32>(low word, high word).
-// Integer WGSL has one meaning on every device, so these functions are exact everywhere.
-// The twin is src/convert/double.rs; the two are kept line for line alike.
+// IEEE double arithmetic in 32-bit integers: a double is vec2<u32>(low word, high word). Integer arithmetic in WGSL
+// gives the same result on every device, so these functions are exact everywhere. src/convert/double.rs has the same
+// functions in Rust, line by line.
 
 const EXPONENT: u32 = 0x7ff00000u;
 const SIGN: u32 = 0x80000000u;
 const QUIET_NAN = vec2<u32>(0u, 0x7ff80000u);
 
-// Shifts of 64-bit numbers (low, high) by 0..=63. WGSL takes shifts modulo 32, hence the cases.
+// Shifts of 64-bit numbers (low, high) by 0..=63. WGSL takes shift amounts modulo 32, hence the cases.
 fn shift_left(v: vec2<u32>, n: u32) -> vec2<u32> {
     let m = n & 31u;
     let carry = (v.x >> 1u) >> (31u - m);
@@ -14,7 +14,7 @@ fn shift_left(v: vec2<u32>, n: u32) -> vec2<u32> {
     return select(near, vec2<u32>(0u, near.x), n >= 32u);
 }
 
-// To the right by any amount; bits that fall off leave the last bit set.
+// A right shift by any amount. If 1 bits are shifted out, the last bit is set.
 fn shift_right_jam(v: vec2<u32>, n: u32) -> vec2<u32> {
     let m = n & 31u;
     let lost_near = v.x & ((1u << m) - 1u);
@@ -40,23 +40,23 @@ fn is_nan(v: vec2<u32>) -> bool {
     return magnitude > EXPONENT || (magnitude == EXPONENT && v.x != 0u);
 }
 
-// Rounds to nearest even: the value is significand * 2^(exponent - 1023 - 63), its top bit is set, and its last bit
-// stands for everything below it. An exponent below 1 gives a subnormal, one too large infinity.
+// Rounds to nearest even. The value is significand * 2^(exponent - 1023 - 63); its top bit must be set, and its last
+// bit stands for all lower bits. An exponent below 1 gives a subnormal number, one that is too large infinity.
 fn round_to_double(sign: u32, exponent: i32, significand: vec2<u32>) -> vec2<u32> {
     let s = shift_right_jam(significand, u32(max(1 - exponent, 0)));
     let low = (s.x >> 11u) | (s.y << 21u);
     let high = s.y >> 11u;
-    // Above one half, or one half and odd.
+    // More than one half, or one half and odd.
     let rest = s.x & 0x7ffu;
     let up = u32(rest > 0x400u || (rest == 0x400u && (low & 1u) == 1u));
     let rounded = low + up;
-    // The leading bit of a normal number counts one in the exponent's field, as does a carry out of rounding.
+    // The leading bit of a normal number adds one to the exponent field, as does a carry of the rounding.
     let field = u32(clamp(exponent - 1, 0, 0x7fe)) << 20u;
     let top = high + field + u32(rounded < up);
     return select(vec2<u32>(rounded, sign | top), vec2<u32>(0u, sign | EXPONENT), top >= EXPONENT);
 }
 
-// The significand with its top bit in bit 63, of a finite number that is not zero; the exponent that goes with it.
+// The significand of a finite number that is not zero, with its top bit in bit 63, and the matching exponent.
 struct Unpacked {
     exponent: i32,
     significand: vec2<u32>,
@@ -70,8 +70,8 @@ fn unpack(v: vec2<u32>) -> Unpacked {
     return Unpacked(i32(max(field, 1u)) - i32(n), shift_left(raw, n));
 }
 
-// One step of long multiplication: (sum >> 16) + digit * b, in digits of 16 bits, lowest first; `lost` gathers what is
-// shifted out.
+// One step of long multiplication: (sum >> 16) + digit * b, in 16-bit digits, lowest first. `lost` collects the bits
+// that are shifted out.
 struct Sum {
     d0: u32,
     d1: u32,
@@ -82,7 +82,7 @@ struct Sum {
 }
 
 fn add_product(sum: Sum, digit: u32, b: vec2<u32>) -> Sum {
-    // digit * digit + digit + digit is at most 2^32 - 1: nothing overflows.
+    // digit * digit + digit + digit is at most 2^32 - 1, so nothing overflows.
     let c0 = digit * (b.x & 0xffffu) + sum.d1;
     let c1 = digit * (b.x >> 16u) + sum.d2 + (c0 >> 16u);
     let c2 = digit * (b.y & 0xffffu) + sum.d3 + (c1 >> 16u);
@@ -90,14 +90,14 @@ fn add_product(sum: Sum, digit: u32, b: vec2<u32>) -> Sum {
     return Sum(c0 & 0xffffu, c1 & 0xffffu, c2 & 0xffffu, c3 & 0xffffu, c3 >> 16u, sum.lost | sum.d0);
 }
 
-// a * b rounded once. `digits` says how many of the four 16-bit digits of a's significand can be other than zero.
+// a * b, rounded once. At most `digits` of the four 16-bit digits of a's significand are not zero.
 fn multiply(a: vec2<u32>, b: vec2<u32>, digits: u32) -> vec2<u32> {
     let sign = (a.y ^ b.y) & SIGN;
     let magnitude_a = a.y & ~SIGN;
     let magnitude_b = b.y & ~SIGN;
     let zero = (magnitude_a | a.x) == 0u || (magnitude_b | b.x) == 0u;
     if magnitude_a >= EXPONENT || magnitude_b >= EXPONENT {
-        // Infinity times zero is no number.
+        // Infinity times zero is NaN.
         let none = is_nan(a) || is_nan(b) || zero;
         return select(vec2<u32>(0u, sign | EXPONENT), QUIET_NAN, none);
     }
@@ -117,7 +117,7 @@ fn multiply(a: vec2<u32>, b: vec2<u32>, digits: u32) -> vec2<u32> {
         sum = add_product(sum, x.significand.y & 0xffffu, y.significand);
     }
     sum = add_product(sum, x.significand.y >> 16u, y.significand);
-    // The product of two numbers in [1, 2) is in [1, 4): the top bit is the last or the last but one.
+    // The product of two numbers in [1, 2) is in [1, 4): its top bit is the highest or the second highest.
     let product = vec2<u32>(sum.d1 | (sum.d2 << 16u), sum.d3 | (sum.d4 << 16u));
     let wide = product.y >> 31u;
     let below = vec2<u32>((product.x << 1u) | (sum.d0 >> 15u), (product.y << 1u) | (product.x >> 31u));
@@ -126,7 +126,7 @@ fn multiply(a: vec2<u32>, b: vec2<u32>, digits: u32) -> vec2<u32> {
     return round_to_double(sign, x.exponent + y.exponent - 1023 + i32(wide), vec2<u32>(top.x | rest, top.y));
 }
 
-// a / b rounded once.
+// a / b, rounded once.
 fn divide(a: vec2<u32>, b: vec2<u32>) -> vec2<u32> {
     let sign = (a.y ^ b.y) & SIGN;
     let infinite_a = (a.y & ~SIGN) >= EXPONENT;
@@ -144,8 +144,8 @@ fn divide(a: vec2<u32>, b: vec2<u32>) -> vec2<u32> {
     }
     let x = unpack(a);
     let y = unpack(b);
-    // Long division of integers below 2^63, whose quotient is made to lie in [1, 2): 55 bits of it, of which two
-    // decide the rounding, and whether anything remains.
+    // Long division of integers below 2^63, scaled so that the quotient is in [1, 2): 55 bits of it, of which two
+    // decide the rounding, and whether there is a remainder.
     var rest = shift_right_jam(x.significand, 1u);
     let by = shift_right_jam(y.significand, 1u);
     let small = rest.y < by.y || (rest.y == by.y && rest.x < by.x);
@@ -164,15 +164,15 @@ fn divide(a: vec2<u32>, b: vec2<u32>) -> vec2<u32> {
     return round_to_double(sign, exponent, vec2<u32>(significand.x | sticky, significand.y));
 }
 
-// The significand with its top bit in bit 62, so that a sum of two fits.
+// The significand with its top bit in bit 62, so that the sum of two fits.
 fn aligned(v: vec2<u32>) -> vec2<u32> {
     let implicit = select(0u, 0x40000000u, (v.y & EXPONENT) != 0u);
     return vec2<u32>(v.x << 10u, implicit | ((v.y & 0xfffffu) << 10u) | (v.x >> 22u));
 }
 
-// p + q rounded once.
+// p + q, rounded once.
 fn add(p: vec2<u32>, q: vec2<u32>) -> vec2<u32> {
-    // a is the one of the larger magnitude.
+    // a has the larger magnitude.
     let p_high = p.y & ~SIGN;
     let q_high = q.y & ~SIGN;
     let swap = q_high > p_high || (q_high == p_high && q.x > p.x);
@@ -196,14 +196,14 @@ fn add(p: vec2<u32>, q: vec2<u32>) -> vec2<u32> {
     let low_one = low + (flip & 1u);
     let sum = vec2<u32>(low_one, x.y + y.y + carry + u32(low_one < low));
     if (sum.x | sum.y) == 0u {
-        // Zeros of one sign keep it; numbers that cancel give +0.
+        // Zeros of the same sign keep it; numbers that cancel give +0.
         return vec2<u32>(0u, select(sign, 0u, opposite));
     }
     let n = leading_zeros(sum);
     return round_to_double(sign, exponent + 1 - i32(n), shift_left(sum, n));
 }
 
-// Whether a > b; false when either is NaN; the zeros are equal.
+// Whether a > b. False if either is NaN; the two zeros are equal.
 fn greater(a: vec2<u32>, b: vec2<u32>) -> bool {
     if is_nan(a) || is_nan(b) {
         return false;
@@ -213,7 +213,7 @@ fn greater(a: vec2<u32>, b: vec2<u32>) -> bool {
     return x.y > y.y || (x.y == y.y && x.x > y.x);
 }
 
-// Bits that as a 64-bit unsigned number are ordered as the doubles are.
+// Bits that, as a 64-bit unsigned number, have the same order as the doubles.
 fn ordered(v: vec2<u32>) -> vec2<u32> {
     if ((v.y & ~SIGN) | v.x) == 0u {
         return vec2<u32>(0u, SIGN);
@@ -222,20 +222,20 @@ fn ordered(v: vec2<u32>) -> vec2<u32> {
     return vec2<u32>(v.x ^ select(0u, 0xffffffffu, flip != SIGN), v.y ^ flip);
 }
 
-// Whether both are the same number, or both are none.
+// Whether both are the same number, or both are NaN.
 fn same(a: vec2<u32>, b: vec2<u32>) -> bool {
     let zero = ((a.y & ~SIGN) | a.x | (b.y & ~SIGN) | b.x) == 0u;
     return all(a == b) || zero || (is_nan(a) && is_nan(b));
 }
 
-// The whole part of a number in [0, 2^31).
+// The integer part of a number in [0, 2^31).
 fn floor_to_u32(v: vec2<u32>) -> u32 {
     let exponent = i32(v.y >> 20u) - 1023;
     let significand = SIGN | ((v.y & 0xfffffu) << 11u) | (v.x >> 21u);
     return select(significand >> u32(31 - exponent), 0u, exponent < 0);
 }
 
-// numpy.clip: the larger of v and lo, then the smaller of that and hi; NaN stays.
+// numpy.clip: the larger of v and lo, then the smaller of that and hi. NaN stays.
 fn clip(v: vec2<u32>, lo: vec2<u32>, hi: vec2<u32>) -> vec2<u32> {
     var out = v;
     if !is_nan(out) && !greater(out, lo) {
@@ -247,8 +247,8 @@ fn clip(v: vec2<u32>, lo: vec2<u32>, hi: vec2<u32>) -> vec2<u32> {
     return out;
 }
 
-// A double rounded to a narrower type of this many bits of fraction and this exponent bias, to nearest even: the bits
-// of that type without its sign.
+// A double rounded to nearest even to a narrower type with this many fraction bits and this exponent bias: the bits of
+// that type without its sign.
 fn narrow(v: vec2<u32>, fraction: u32, bias: i32) -> u32 {
     let field = (v.y >> 20u) & 0x7ffu;
     let infinity = u32(2 * bias + 1) << fraction;

@@ -1,4 +1,4 @@
-//! What everything else builds on: types of voxels, arrays, shapes, scaling, affines, options and errors.
+//! The types that every other layer uses: voxel types, arrays, shapes, scaling, affines, options and errors.
 
 pub(crate) mod affine;
 pub(crate) mod array;

@@ -1,9 +1,9 @@
-//! Devices: the context, uploads and downloads, kernels, textures and stored voxels in device memory.
+//! GPU devices: the context, uploads and downloads, kernels, textures and stored voxels in device memory.
 //!
-//! From the bottom up: [`context`] is a device with its faults and the drivers; [`pipelines`], [`staging`] and
-//! [`download`] stand on it. [`kernel`], [`table`], [`trial`] and [`choice`] say which kernel a conversion takes. [`gpu`]
-//! is what users hold. [`engine`] uploads what a producer fills into staging slots; [`load`] makes packets of plans for
-//! it, and [`proxy`] plans of what users ask for.
+//! From the bottom up: [`context`] has the device, its errors and the drivers of futures; [`pipelines`], [`staging`]
+//! and [`download`] are built on it. [`kernel`], [`table`], [`trial`] and [`choice`] select the kernel for a
+//! conversion. [`gpu`] is the public handle. [`engine`] uploads what a producer writes to staging slots; [`load`] makes
+//! packets from plans for it, and [`proxy`] makes plans for the public methods.
 
 pub(crate) mod array;
 mod choice;

@@ -23,6 +23,10 @@ mod stream;
 #[cfg(test)]
 mod testing;
 
+// Files of the integration tests that unit tests share name the crate.
+#[cfg(test)]
+extern crate self as voxload;
+
 /// Products of affines.
 pub mod affine {
     pub use crate::core::affine::multiply;

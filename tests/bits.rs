@@ -1,5 +1,5 @@
-//! Promise: the values of real types are those of spec section 3, to the bit, whatever the stored type, byte
-//! order, scaling and output.
+//! Promise: the values of real types are those of `doc/VALUES.md`, to the bit, whatever the stored type, byte order,
+//! scaling and output.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,7 +17,8 @@ use crate::support::types;
 
 const ORDERS: [ByteOrder; 2] = [ByteOrder::Little, ByteOrder::Big];
 
-/// Slope and inter as they stand in the header: every kind of spec 3.2, for the f32 fields of NIfTI-1.
+/// Slope and inter as they stand in the header: none, unusable ones, and all kinds of numbers; for the f32
+/// fields of NIfTI-1.
 fn scls(version: u8) -> Vec<(f64, f64)> {
     let mut pairs = vec![
         (f64::NAN, f64::NAN),
@@ -103,25 +104,25 @@ fn all_values(dtype: DType, order: ByteOrder) -> Vec<u8> {
     }
 }
 
-/// Compares one image with the naive model, read whole into new and into poisoned memory; gives the number of
+/// Compares one image with the naive model, read whole into new memory and over wrong values; gives the number of
 /// values compared.
 fn compare<T: Out>(backend: Backend, image: &DataobjImage, data: &[u8], linear: Linear) -> u64 {
     let (dtype, order) = (image.header().dtype, image.header().byte_order);
+    let voxels = data.chunks_exact(dtype.size_bytes());
+    let numbers = voxels.map(|voxel| naive::decode(dtype, order, voxel));
+    let expected: Vec<_> = numbers
+        .map(|number| (number, naive::value::<T>(number, linear)))
+        .collect();
     let found = backend.read::<T>(image).expect("it can be read");
     assert_eq!(found.shape(), image.shape());
-    let mut poisoned = vec![T::poison(); found.len()];
-    if backend == Backend::Cpu {
-        let read = image.dataobj().read_into(&mut poisoned);
-        read.expect("it can be read into a buffer");
-    } else {
-        poisoned.copy_from_slice(found.as_slice());
-    }
-    let voxels = data.chunks_exact(dtype.size_bytes());
-    assert_eq!(voxels.len(), found.len());
-    for ((voxel, &found), &again) in voxels.zip(found.as_slice()).zip(&poisoned) {
-        let number = naive::decode(dtype, order, voxel);
-        let expected = naive::value::<T>(number, linear);
-        for found in [found, again] {
+    // Not one voxel of it is right, so that each must be written.
+    let wrong = expected.iter().map(|(_, (value, _))| value.unlike());
+    let over = backend.read_over::<T>(image, wrong.collect());
+    let over = over.expect("it can be read into a buffer");
+    assert_eq!((found.len(), over.len()), (expected.len(), expected.len()));
+    let pairs = found.as_slice().iter().zip(&over);
+    for ((number, expected), (&new, &over)) in expected.into_iter().zip(pairs) {
+        for found in [new, over] {
             assert!(
                 naive::agrees(found, expected),
                 "{backend:?} {dtype} {order}, slope and inter {linear:?}: {number:?} gives {:#x}, not {:#x}",
@@ -270,7 +271,7 @@ fn every_value_of_f16() {
     assert!(compared.into_inner() >= 2 * 2 * 40 * 65536);
 }
 
-/// The example of spec 3.3: 64-bit integers go to f32 through f64.
+/// 64-bit integers go to f32 through f64 (`doc/VALUES.md`, section 1).
 #[test]
 fn i64_is_rounded_twice_through_a_proxy() {
     let value = (1i64 << 60) + (1 << 36) + 1;
@@ -281,7 +282,7 @@ fn i64_is_rounded_twice_through_a_proxy() {
     assert_ne!(value as f32, 2f32.powi(60), "a direct cast differs");
 }
 
-/// The example of spec 3.7: fusing multiply and add would give another last bit.
+/// Fusing multiply and add would give another last bit (`doc/VALUES.md`, section 1).
 #[test]
 fn two_roundings_are_two() {
     let slope = f64::from(f32::from_bits(0x3f80_0003));

@@ -1,5 +1,5 @@
-//! Promise: complex voxels are scaled by the unfused model of spec 3.5, colours are given raw and never scaled,
-//! and copies of the stored type keep every bit.
+//! Promise: complex voxels are scaled without fused multiply-add (`doc/VALUES.md`, section 3), colours are given raw and
+//! never scaled, and copies of the stored type keep every bit.
 
 use half::f16;
 use voxload::{ByteOrder, Caching, DType, DataobjImage, Element, c64, c128};
@@ -26,7 +26,7 @@ const SCLS: [(f64, f64); 12] = [
     (1e-3, 1e3),
 ];
 
-/// Same bits, or both NaN; zeros may differ in sign, for numpy fuses (spec 3.5).
+/// Same bits, or both NaN; zeros may differ in sign, for numpy fuses (`doc/VALUES.md`, section 3).
 fn part_agrees(found: f64, expected: f64) -> bool {
     found.to_bits() == expected.to_bits()
         || found.is_nan() && expected.is_nan()

@@ -1,4 +1,4 @@
-//! Promise: the table of spec 1.2, line by line, host side.
+//! Promise: what `get_fdata` caches on the host, what it gives back, and what an edit does to it.
 
 use half::f16;
 use ndarray::IxDyn;
@@ -102,7 +102,7 @@ fn edits_live_until_uncache() {
     assert_eq!(fill::<f32>(&image).view()[[1, 2]], 15.0);
 }
 
-/// "a Fill of another dtype drops the edit" (design.md section 5).
+/// There is one copy: filling the cache with another type drops the edited one.
 #[test]
 fn a_fill_of_another_type_drops_the_edit() {
     let mut image = image();
@@ -111,7 +111,7 @@ fn a_fill_of_another_type_drops_the_edit() {
     assert_eq!(fill::<f32>(&image).as_slice()[0], 1.0);
 }
 
-/// "`fdata_mut` copies first if a `HostArray` is still held" (design.md section 5).
+/// `fdata_mut` copies first while an array from the cache is still held.
 #[test]
 fn held_arrays_keep_their_values() {
     let mut image = image();

@@ -37,7 +37,7 @@ fn names_of_single_files() {
             ("a.nii.gz", gz_with_fields(&bytes)),
             ("A.NII.GZ", gz(&bytes, 0)),
             ("a b.c.nii", bytes.clone()),
-            // Compression is told by content.
+            // The content says how a file is compressed.
             ("a.nii", gz(&bytes, 9)),
         ] {
             let dir = folder();
@@ -53,7 +53,7 @@ fn names_of_single_files() {
         let plain = write(&dir, "a.nii.gz", &bytes);
         assert_eq!(
             outcome(&voxload::load(plain)),
-            "Integrity",
+            "Integrity(gzip)",
             "plain under a .gz name"
         );
     }
@@ -290,7 +290,7 @@ fn a_proxy_in_another_shape() {
     }
 }
 
-/// What was repaired is told.
+/// What was repaired is in the notes.
 #[test]
 fn notes_of_repaired_headers() {
     let mut bytes = nifti().single();

@@ -3,11 +3,13 @@
 //!
 //! `VOXLOAD_LONG=1` (`tests/long.sh`) runs every row at its full volume. Each says how many cases it ran.
 
+#[cfg(target_os = "linux")]
 mod bombs;
 mod changing;
 mod cuts;
 mod limits;
 pub mod mutations;
+#[cfg(target_os = "linux")]
 mod reads;
 mod seek_index;
 mod threads;

@@ -1,4 +1,4 @@
-//! Promise: handles, mappings and files that change behave as documented (spec 1.4, 1.5; design.md section 5).
+//! Promise: handles, mappings and files that change behave as `KeepFileOpen`, `Mmap` and `ErrorKind::Changed` document.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -6,11 +6,14 @@ use std::time::{Duration, SystemTime};
 use voxload::{Caching, DType, DataobjImage, KeepFileOpen, LoadOptions, Mmap};
 
 use crate::support::errors::outcome;
+#[cfg(target_os = "linux")]
+use crate::support::handles;
 use crate::support::nifti::{Nifti, gz};
 use crate::support::rng::Rng;
-use crate::support::{folder, handles, overwrite, write};
+use crate::support::{folder, overwrite, write};
 
 /// Mappings of a file in this process.
+#[cfg(target_os = "linux")]
 fn mappings(path: &Path) -> usize {
     let maps = std::fs::read_to_string("/proc/self/maps").expect("procfs");
     let name = path.to_str().expect("a name in UTF-8");
@@ -28,6 +31,7 @@ fn kinds(nifti: &Nifti) -> [(&'static str, Vec<u8>, Mmap); 4] {
     ]
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn handles_are_kept_as_documented() {
     // More than a gzip stream reads ahead for the header.
@@ -58,6 +62,7 @@ fn handles_are_kept_as_documented() {
     assert_eq!(rows, 12);
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn a_clone_of_the_proxy_keeps_the_file() {
     let dir = folder();
@@ -80,14 +85,15 @@ fn f32_volume(dir: &tempfile::TempDir) -> (PathBuf, Vec<u8>) {
     (write(dir, "zero_copy.nii", &bytes), bytes)
 }
 
-/// Options under which an array may be the mapping itself. The tests keep the contract: nobody else knows the file.
-#[expect(unsafe_code, reason = "nobody else writes to the files of a test")]
+/// Options under which an array may be the mapping itself. The tests keep the contract: no other program knows the file.
+#[expect(unsafe_code, reason = "no other program writes to the files of a test")]
 fn zero_copy(mmap: Mmap) -> LoadOptions {
     // SAFETY: the file lies in a temporary folder of the test, and is only written to through other handles once
     // no array is left.
     unsafe { LoadOptions::new().mmap(mmap).zero_copy() }
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn edits_of_a_zero_copy_array_stay_out_of_the_file() {
     let dir = folder();
@@ -129,6 +135,7 @@ fn a_read_only_mapping_cannot_be_edited() {
 }
 
 /// Without zero copy every mode gives arrays of their own, which can be edited.
+#[cfg(target_os = "linux")]
 #[test]
 fn arrays_are_copies_by_default() {
     for mmap in [Mmap::CopyOnWrite, Mmap::ReadOnly, Mmap::Off] {
@@ -145,7 +152,7 @@ fn arrays_are_copies_by_default() {
     }
 }
 
-/// What somebody does to a file while an image of it lives.
+/// What happens to a file while an image of it lives.
 #[derive(Debug, Clone, Copy)]
 enum Deed {
     Rewritten,
@@ -193,6 +200,7 @@ fn expected(deed: Deed, keeps_handle: bool) -> Option<&'static str> {
     }
 }
 
+#[cfg(unix)]
 #[test]
 fn files_that_change_give_an_error_or_the_old_values() {
     let nifti = Nifti::counting(&[50, 60, 70]);

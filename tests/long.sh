@@ -12,21 +12,21 @@ export VOXLOAD_LONG=1 VOXLOAD_REQUIRE_GPU=1
 export VOXLOAD_ORACLE_DIR="$PWD/target/oracle" VOXLOAD_ORACLE_PYTHON="$PWD/.oracle/env/bin/python"
 export XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-$PWD/target}"
 
-[ $# -gt 0 ] || set -- faults:: malformed gzip:: memory:: formats::mutations small_devices:: streams::loss \
+[ $# -gt 0 ] || set -- faults:: malformed gzip:: memory:: small_devices:: streams::loss streams::playback \
     streams::textures::a_device device::tests::loss device::tests::faults
 log=target/faults.log
 table=target/faults.md
 : >"$log"
 printf '%s\n' "| row | cases | time | peak of the process |" "|---|---:|---:|---:|" | tee "$table"
 
-# Built before anything is listed, so that a failure is told.
+# Built before anything is listed, so that a failure shows.
 cargo test --release --quiet --no-run --lib --test voxload --test command
 for which in "--test voxload" "--lib" "--test command"; do
     # shellcheck disable=SC2086
     list=$(cargo test --release --quiet $which -- --list "$@")
     for name in $(echo "$list" | sed -n 's/: test$//p' | grep -v '::child_'); do
         # shellcheck disable=SC2086
-        cargo test --release --quiet $which -- --exact --nocapture "$name" >target/faults.one 2>&1 </dev/null || {
+        cargo test --release --quiet $which -- --exact --include-ignored --nocapture "$name" >target/faults.one 2>&1 </dev/null || {
             cat target/faults.one >>"$log"
             tail -40 target/faults.one
             echo "FAILED: $name (all of it is in $log)"

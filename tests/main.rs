@@ -1,5 +1,15 @@
-//! Every integration test in one binary: one module for each promise of the crate. Tests that compare with
-//! nibabel need the files that `tests/run.sh` makes, and say so when these are not there.
+//! Every integration test in one binary: one module for each promise of the crate. Tests that compare with nibabel need the
+//! files that `tests/run.sh` makes: they are ignored unless asked for (`-- --include-ignored --skip child_`; the tests whose
+//! names begin with `child_` are parts of others, which run them in processes of their own).
+
+#![cfg_attr(
+    not(target_os = "linux"),
+    allow(
+        dead_code,
+        unused_imports,
+        reason = "some tests need Linux, and use these alone"
+    )
+)]
 
 mod bits;
 mod bits_complex;
@@ -17,7 +27,7 @@ mod layers;
 mod malformed;
 mod malformed_files;
 mod malformed_gzip;
-mod malformed_headers;
+#[cfg(target_os = "linux")]
 mod memory;
 mod oracle_values;
 mod orientation;
@@ -29,7 +39,7 @@ mod small_devices;
 mod statistics;
 mod streams;
 mod support;
-mod surface;
+mod sweep;
 mod unsafe_code;
 mod values_page;
 mod writing;

@@ -1,17 +1,24 @@
 //! Promise: bad input gives the documented error, never a panic, never wrong values.
 
+use voxload::format::nifti::{NiftiHeader, Version};
 use voxload::{ByteOrder, Caching, DataobjImage, Index, c64};
 
 use crate::support::errors::outcome;
-use crate::support::nifti::{At, Nifti, one, put_int, put_real, two};
+use crate::support::nifti::{At, Nifti, gz, one, put_int, put_real, two};
 use crate::support::rng::Rng;
+use crate::support::table::Row;
 use crate::support::{by_width, folder, write};
+
+#[path = "malformed/nifti.rs"]
+mod headers;
+
+use headers::{Expected, cases};
 
 const ORDERS: [ByteOrder; 2] = [ByteOrder::Little, ByteOrder::Big];
 
 /// What is wrong with a file.
 #[derive(Debug, Clone, Copy)]
-pub enum Fault {
+enum Fault {
     Int(At, i64),
     Real(At, f64),
     Bytes(usize, &'static [u8]),
@@ -30,22 +37,18 @@ impl Fault {
 }
 
 /// Name, faults, outcome of the load, outcome of a read (`-` when the load fails).
-type Row = (&'static str, &'static [Fault], &'static str, &'static str);
+type Faulty = (&'static str, &'static [Fault], &'static str, &'static str);
 
 const NAN: f64 = f64::NAN;
 const INF: f64 = f64::INFINITY;
 
+/// Faults that a table of refused headers (`malformed/nifti.rs`) does not have: those that a whole file is needed for.
 /// Of a volume of shape (4, 3, 2), int16, voxels at 352.
 #[rustfmt::skip]
-pub const ONE: &[Row] = &[
-    ("dim[0] 8", &[Int(one::DIM, 8)], "Header(dim)", "-"),
-    ("dim[0] -1", &[Int(one::DIM, -1)], "Header(dim)", "-"),
-    ("dim[0] 32767", &[Int(one::DIM, 32767)], "Header(dim)", "-"),
+const ONE: &[Faulty] = &[
     ("dim[0] in the other order", &[Int(one::DIM, 0x300)], "Header(vox_offset)", "-"),
     ("dim[0] 0", &[Int(one::DIM, 0)], "Ok", "Ok"),
     ("dim[0] 7", &[Int(one::DIM, 7)], "Ok", "Ok"),
-    ("dim[1] negative", &[Int(one::DIM.nth(1), -4)], "Header(dim)", "-"),
-    ("dim[2] negative", &[Int(one::DIM.nth(2), -1)], "Header(dim)", "-"),
     ("dim[3] smallest", &[Int(one::DIM.nth(3), -32768)], "Header(dim)", "-"),
     ("dim[2] 0", &[Int(one::DIM.nth(2), 0)], "Ok", "Ok"),
     ("dim[3] too large", &[Int(one::DIM.nth(3), 3)], "Ok", "Truncated(voxel data)"),
@@ -59,33 +62,16 @@ pub const ONE: &[Row] = &[
      Int(one::GLMIN, -5)], "Header(glmin)", "-"),
     ("FreeSurfer, large glmin", &[Int(one::DIM.nth(1), -1), Int(one::DIM.nth(2), 1), Int(one::DIM.nth(3), 1),
      Int(one::GLMIN, 0x7fff_ffff)], "Ok", "Truncated(voxel data)"),
-    ("datatype 0", &[Int(one::DATATYPE, 0)], "Header(datatype)", "-"),
-    ("datatype binary", &[Int(one::DATATYPE, 1)], "Header(datatype)", "-"),
-    ("datatype 3", &[Int(one::DATATYPE, 3)], "Header(datatype)", "-"),
-    ("datatype 255", &[Int(one::DATATYPE, 255)], "Header(datatype)", "-"),
-    ("datatype float128", &[Int(one::DATATYPE, 1536)], "Header(datatype)", "-"),
-    ("datatype complex256", &[Int(one::DATATYPE, 2048)], "Header(datatype)", "-"),
-    ("datatype negative", &[Int(one::DATATYPE, -4)], "Header(datatype)", "-"),
-    ("datatype largest", &[Int(one::DATATYPE, 32767)], "Header(datatype)", "-"),
     ("datatype wider than the data", &[Int(one::DATATYPE, 64)], "Ok", "Truncated(voxel data)"),
     ("bitpix wrong", &[Int(one::BITPIX, 64)], "Ok", "Ok"),
     ("bitpix negative", &[Int(one::BITPIX, -1)], "Ok", "Ok"),
     ("magic other", &[Bytes(one::MAGIC, b"xyz\0")], "UnknownFormat", "-"),
-    ("magic zero", &[Bytes(one::MAGIC, b"\0\0\0\0")], "UnknownFormat", "-"),
-    ("magic not ended", &[Bytes(one::MAGIC, b"n+1x")], "UnknownFormat", "-"),
-    ("magic of NIfTI-2", &[Bytes(one::MAGIC, b"n+2\0")], "UnknownFormat", "-"),
     ("magic of a pair", &[Bytes(one::MAGIC, b"ni1\0")], "Ok", "Ok"),
     ("sizeof_hdr wrong", &[Int(one::SIZEOF_HDR, 1)], "Ok", "Ok"),
     ("sizeof_hdr of NIfTI-2", &[Int(one::SIZEOF_HDR, 540)], "Ok", "Ok"),
     ("vox_offset 0", &[Real(one::VOX_OFFSET, 0.0)], "Ok", "Ok"),
-    ("vox_offset 1", &[Real(one::VOX_OFFSET, 1.0)], "Header(vox_offset)", "-"),
-    ("vox_offset 351.9", &[Real(one::VOX_OFFSET, 351.9)], "Header(vox_offset)", "-"),
     ("vox_offset 352.7", &[Real(one::VOX_OFFSET, 352.7)], "Ok", "Ok"),
     ("vox_offset 353", &[Real(one::VOX_OFFSET, 353.0)], "Ok", "Truncated(voxel data)"),
-    ("vox_offset negative", &[Real(one::VOX_OFFSET, -16.0)], "Header(vox_offset)", "-"),
-    ("vox_offset NaN", &[Real(one::VOX_OFFSET, NAN)], "Header(vox_offset)", "-"),
-    ("vox_offset inf", &[Real(one::VOX_OFFSET, INF)], "Header(vox_offset)", "-"),
-    ("vox_offset -inf", &[Real(one::VOX_OFFSET, -INF)], "Header(vox_offset)", "-"),
     ("vox_offset 1e30", &[Real(one::VOX_OFFSET, 1e30)], "Header(vox_offset)", "-"),
     ("vox_offset 2^63", &[Real(one::VOX_OFFSET, 9_223_372_036_854_775_808.0)], "Header(vox_offset)", "-"),
     ("vox_offset 2^62", &[Real(one::VOX_OFFSET, 4_611_686_018_427_387_904.0)], "Ok", "Truncated(voxel data)"),
@@ -95,9 +81,6 @@ pub const ONE: &[Row] = &[
     ("extensions, vox_offset NaN", &[Real(one::VOX_OFFSET, NAN), Bytes(348, &[1])], "Header(vox_offset)", "-"),
     ("extensions past the end", &[Real(one::VOX_OFFSET, 1e6), Bytes(348, &[1])], "Ok", "Truncated(voxel data)"),
     ("esize 0", &[Real(one::VOX_OFFSET, 368.0), Bytes(348, &[1])], "Ok", "Truncated(voxel data)"),
-    ("slope without inter", &[Real(one::SCL_SLOPE, 2.0), Real(one::SCL_INTER, NAN)], "Header(scl_inter)", "-"),
-    ("slope, inter inf", &[Real(one::SCL_SLOPE, 1.0), Real(one::SCL_INTER, INF)], "Header(scl_inter)", "-"),
-    ("slope, inter -inf", &[Real(one::SCL_SLOPE, -1.0), Real(one::SCL_INTER, -INF)], "Header(scl_inter)", "-"),
     ("slope inf", &[Real(one::SCL_SLOPE, INF), Real(one::SCL_INTER, NAN)], "Ok", "Ok"),
     ("pixdim 0", &[Real(one::PIXDIM.nth(1), 0.0)], "Ok", "Ok"),
     ("pixdim negative", &[Real(one::PIXDIM.nth(3), -3.0)], "Ok", "Ok"),
@@ -111,15 +94,9 @@ pub const ONE: &[Row] = &[
 
 /// Of a NIfTI-2 volume of the same shape and type, voxels at 544.
 #[rustfmt::skip]
-pub const TWO: &[Row] = &[
-    ("dim[0] 8", &[Int(two::DIM, 8)], "Header(dim)", "-"),
-    ("dim[0] -1", &[Int(two::DIM, -1)], "Header(dim)", "-"),
-    ("dim[0] largest", &[Int(two::DIM, i64::MAX)], "Header(dim)", "-"),
+const TWO: &[Faulty] = &[
     ("dim[0] 0", &[Int(two::DIM, 0)], "Ok", "Ok"),
-    ("dim[1] negative", &[Int(two::DIM.nth(1), -1)], "Header(dim)", "-"),
     ("dim[3] smallest", &[Int(two::DIM.nth(3), i64::MIN)], "Header(dim)", "-"),
-    ("dim[1] largest", &[Int(two::DIM.nth(1), i64::MAX)], "Header(dim)", "-"),
-    ("dim overflow", &[Int(two::DIM.nth(1), 1 << 40), Int(two::DIM.nth(2), 1 << 40)], "Header(dim)", "-"),
     ("dim overflow to 0", &[Int(two::DIM.nth(1), 1 << 32), Int(two::DIM.nth(2), 1 << 32)], "Header(dim)", "-"),
     ("dim of 2^62 bytes", &[Int(two::DIM.nth(1), 1 << 60), Int(two::DIM.nth(2), 1), Int(two::DIM.nth(3), 1)],
      by_width("Ok", "Header(dim)"), by_width("Truncated(voxel data)", "-")),
@@ -127,30 +104,17 @@ pub const TWO: &[Row] = &[
      "Header(dim)", "-"),
     ("dim 0 and large", &[Int(two::DIM.nth(1), 0), Int(two::DIM.nth(2), 1 << 30), Int(two::DIM.nth(3), 1 << 30)],
      "Ok", by_width("Ok", "Header(dim)")),
-    ("datatype 0", &[Int(two::DATATYPE, 0)], "Header(datatype)", "-"),
-    ("datatype 3", &[Int(two::DATATYPE, 3)], "Header(datatype)", "-"),
-    ("datatype float128", &[Int(two::DATATYPE, 1536)], "Header(datatype)", "-"),
     ("datatype negative", &[Int(two::DATATYPE, -16)], "Header(datatype)", "-"),
     ("bitpix wrong", &[Int(two::BITPIX, 0)], "Ok", "Ok"),
     ("magic other", &[Bytes(two::MAGIC, b"xyz\0")], "Header(magic)", "-"),
-    ("magic of NIfTI-1", &[Bytes(two::MAGIC, b"n+1\0")], "Header(magic)", "-"),
-    ("magic zero", &[Bytes(two::MAGIC, b"\0\0\0\0")], "Header(magic)", "-"),
-    ("end of lines converted", &[Bytes(two::EOL, &[10, 26, 10, 0])], "Header(eol_check)", "-"),
     ("end of lines zero", &[Bytes(two::EOL, &[0, 0, 0, 0])], "Ok", "Ok"),
     ("sizeof_hdr wrong", &[Int(two::SIZEOF_HDR, 541)], "UnknownFormat", "-"),
-    ("sizeof_hdr of NIfTI-1", &[Int(two::SIZEOF_HDR, 348)], "UnknownFormat", "-"),
     ("sizeof_hdr negative", &[Int(two::SIZEOF_HDR, -540)], "UnknownFormat", "-"),
     ("vox_offset 0", &[Int(two::VOX_OFFSET, 0)], "Ok", "Ok"),
-    ("vox_offset 1", &[Int(two::VOX_OFFSET, 1)], "Header(vox_offset)", "-"),
-    ("vox_offset 543", &[Int(two::VOX_OFFSET, 543)], "Header(vox_offset)", "-"),
     ("vox_offset 545", &[Int(two::VOX_OFFSET, 545)], "Ok", "Truncated(voxel data)"),
     ("vox_offset negative", &[Int(two::VOX_OFFSET, -544)], "Header(vox_offset)", "-"),
-    ("vox_offset smallest", &[Int(two::VOX_OFFSET, i64::MIN)], "Header(vox_offset)", "-"),
     ("vox_offset largest", &[Int(two::VOX_OFFSET, i64::MAX)], "Header(vox_offset)", "-"),
     ("vox_offset 2^62", &[Int(two::VOX_OFFSET, 1 << 62)], "Ok", "Truncated(voxel data)"),
-    ("extensions of a terabyte", &[Int(two::VOX_OFFSET, 1 << 40), Bytes(540, &[1])], "Limit(extension bytes)", "-"),
-    ("slope without inter", &[Real(two::SCL_SLOPE, 2.0), Real(two::SCL_INTER, NAN)], "Header(scl_inter)", "-"),
-    ("slope, inter inf", &[Real(two::SCL_SLOPE, 2.0), Real(two::SCL_INTER, INF)], "Header(scl_inter)", "-"),
     ("slope NaN", &[Real(two::SCL_SLOPE, NAN), Real(two::SCL_INTER, NAN)], "Ok", "Ok"),
     ("pixdim negative", &[Real(two::PIXDIM.nth(1), -1.0)], "Ok", "Ok"),
     ("qform_code 99", &[Int(two::QFORM_CODE, 99)], "Ok", "Ok"),
@@ -192,7 +156,43 @@ fn outcomes(load: voxload::Result<DataobjImage>) -> (String, String) {
     (loaded, read)
 }
 
-fn table(version: u8, rows: &[Row]) -> usize {
+/// Loads and reads a file by name, gzipped, and from memory.
+fn check(what: &str, ending: &str, bytes: &[u8], (load, read): (&str, &str)) {
+    let dir = folder();
+    let expected = (load.to_owned(), read.to_owned());
+    let path = write(&dir, &format!("bad{ending}"), bytes);
+    assert_eq!(outcomes(voxload::load(path)), expected, "{what}");
+    if ending != ".nii" {
+        return;
+    }
+    let zipped = write(&dir, "bad.nii.gz", &gz(bytes, 6));
+    // More than deflate can hold is known before anything is inflated.
+    let (loaded, mut read) = outcomes(voxload::load(zipped));
+    if read == "Limit(inflated bytes)" {
+        read = "Truncated(voxel data)".to_owned();
+    }
+    assert_eq!((loaded, read), expected, "gz, {what}");
+    let is_pair = bytes
+        .get(one::MAGIC..)
+        .is_some_and(|at| at.starts_with(b"ni1"))
+        || bytes
+            .get(two::MAGIC..)
+            .is_some_and(|at| at.starts_with(b"ni2"));
+    if is_pair && load != "Ok" {
+        // Without a name it is a pair, whose voxels may begin anywhere.
+        return;
+    }
+    // Without a name the magic decides what it is, so a wrong one is of no format.
+    let nameless = match load {
+        "Header(magic)" => ("UnknownFormat".to_owned(), "-".to_owned()),
+        _ => expected,
+    };
+    let found = outcomes(DataobjImage::from_bytes(bytes.to_vec()));
+    assert_eq!(found, nameless, "from memory, {what}");
+}
+
+/// How many files are refused, of the rows of a table in both byte orders.
+fn table(version: u8, rows: &[Faulty]) -> usize {
     let mut errors = 0;
     for (name, faults, load, read) in rows {
         for order in ORDERS {
@@ -200,41 +200,45 @@ fn table(version: u8, rows: &[Row]) -> usize {
             for fault in *faults {
                 fault.apply(&mut bytes, order);
             }
-            let dir = folder();
-            let path = write(&dir, "bad.nii", &bytes);
-            let zipped = write(&dir, "bad.nii.gz", &crate::support::nifti::gz(&bytes, 6));
-            let expected = ((*load).to_owned(), (*read).to_owned());
-            assert_eq!(
-                outcomes(voxload::load(path)),
-                expected,
-                "NIfTI-{version}, {order}: {name}"
-            );
-            // More than deflate can hold is known before anything is inflated.
-            let (loaded, mut read) = outcomes(voxload::load(zipped));
-            if read == "Limit(inflated bytes)" {
-                read = "Truncated(voxel data)".to_owned();
-            }
-            assert_eq!((loaded, read), expected, "gz, {order}: {name}");
-            // Without a name the magic decides what it is, so a wrong one is of no format.
-            let nameless = match *load {
-                "Header(magic)" => ("UnknownFormat".to_owned(), "-".to_owned()),
-                _ => expected,
-            };
-            assert_eq!(
-                outcomes(DataobjImage::from_bytes(bytes)),
-                nameless,
-                "bytes, {order}: {name}"
-            );
+            let what = format!("NIfTI-{version}, {order}: {name}");
+            check(&what, ".nii", &bytes, (load, read));
+            errors += usize::from((*load, *read) != ("Ok", "Ok"));
         }
-        errors += usize::from(*load != "Ok" || *read != "Ok");
     }
     errors
 }
 
 #[test]
-fn every_header_field_out_of_range() {
+fn header_fields_out_of_range() {
     let (one, two) = (table(1, ONE), table(2, TWO));
+    println!("{one} and {two} files that are refused");
     assert!(one + two >= 60, "{one} and {two} files that are refused");
+}
+
+/// The headers that the parser is tested with, from files: alone, and before sound voxels.
+#[test]
+fn headers_of_the_unit_tests() {
+    let row = Row::new("malformed NIfTI-1 and NIfTI-2 headers, by name and cut at every byte");
+    let mut refused = 0;
+    for version in [Version::One, Version::Two] {
+        for case in cases(version) {
+            let expected = match case.expected {
+                Expected::Header(field) => format!("Header({field})"),
+                Expected::Truncated => "Truncated(header)".to_owned(),
+                Expected::UnknownFormat => "UnknownFormat".to_owned(),
+                Expected::Limit => "Limit(extension bytes)".to_owned(),
+            };
+            check(&case.name, case.ending, &case.bytes, (&expected, "-"));
+            refused += 1;
+            if case.ending == ".nii" && case.expected != Expected::Truncated {
+                let whole = [&case.bytes[..], &[0; 4 + 48]].concat();
+                let what = format!("{}, with voxels", case.name);
+                check(&what, case.ending, &whole, (&expected, "-"));
+                refused += 1;
+            }
+        }
+    }
+    row.done_at_least(refused, 4 * (347 + 539) + 4 * 70);
 }
 
 /// A quaternion that is no number: an error at load, or no number in the affine; never a panic.

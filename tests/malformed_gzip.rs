@@ -109,7 +109,7 @@ fn silent_flips_are_found_by_the_checksum() {
         let at = 10 + 5 + 544 + rng.below(30_000);
         let mut flipped = zipped.clone();
         flipped[at] ^= 1 << rng.below(8);
-        assert_eq!(read(flipped, &sound), "Integrity", "byte {at}");
+        assert_eq!(read(flipped, &sound), "Integrity(gzip)", "byte {at}");
     }
 }
 
@@ -123,17 +123,17 @@ fn lying_trailers() {
         change(&mut changed);
         read(changed, &sound)
     };
-    assert_eq!(with(&|b| b[end - 8] ^= 1), "Integrity", "checksum");
-    assert_eq!(with(&|b| b[end - 4] ^= 1), "Integrity", "length");
+    assert_eq!(with(&|b| b[end - 8] ^= 1), "Integrity(gzip)", "checksum");
+    assert_eq!(with(&|b| b[end - 4] ^= 1), "Integrity(gzip)", "length");
     assert_eq!(
         with(&|b| b[end - 1] ^= 0x80),
-        "Integrity",
+        "Integrity(gzip)",
         "length, above 2 GiB"
     );
     assert_eq!(with(&|b| b.truncate(end - 1)), "Truncated(gzip trailer)");
     assert_eq!(with(&|b| b.truncate(end - 8)), "Truncated(gzip trailer)");
-    assert_eq!(with(&|b| b[2] = 7), "Integrity", "method");
-    assert_eq!(with(&|b| b[3] = 0x20), "Integrity", "reserved flag");
+    assert_eq!(with(&|b| b[2] = 7), "Integrity(gzip)", "method");
+    assert_eq!(with(&|b| b[3] = 0x20), "Integrity(gzip)", "reserved flag");
     assert_eq!(with(&|_| ()), "Ok");
 }
 
@@ -202,45 +202,49 @@ fn framing_by_name() {
         row(
             &format!("reserved flag {flag:#x}"),
             member(flag, &[]),
-            "Integrity",
+            "Integrity(gzip)",
         );
     }
     for method in [0, 1, 7, 9, 255] {
         let mut file = member(0, &[]);
         file[2] = method;
-        row(&format!("method {method}"), file, "Integrity");
+        row(&format!("method {method}"), file, "Integrity(gzip)");
     }
     row("stored", stored(1, length, !length), "Ok");
     row("stored, spare bits", stored(0xf9, length, !length), "Ok");
     row(
         "stored, wrong complement",
         stored(1, length, length),
-        "Integrity",
+        "Integrity(gzip)",
     );
     row(
         "stored, too short",
         stored(1, length - 1, !(length - 1)),
-        "Integrity",
+        "Integrity(gzip)",
     );
     row(
         "stored, not the last",
         stored(0, length, !length),
-        "Integrity",
+        "Integrity(gzip)",
     );
-    row("block of type 3", data(&[7]), "Integrity");
-    row("block of type 3, not the last", data(&[6]), "Integrity");
-    row("no data", data(&[]), "Integrity");
-    row("zeros for data", data(&[0; 64]), "Integrity");
-    row("ones for data", data(&[0xff; 64]), "Integrity");
+    row("block of type 3", data(&[7]), "Integrity(gzip)");
+    row(
+        "block of type 3, not the last",
+        data(&[6]),
+        "Integrity(gzip)",
+    );
+    row("no data", data(&[]), "Integrity(gzip)");
+    row("zeros for data", data(&[0; 64]), "Integrity(gzip)");
+    row("ones for data", data(&[0xff; 64]), "Integrity(gzip)");
     row(
         "a distance before the start",
         data(&[0x4b, 0x04, 0x13, 0x00, 0xff]),
-        "Integrity",
+        "Integrity(gzip)",
     );
     row(
         "too many lengths",
         data(&[0xfd, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]),
-        "Integrity",
+        "Integrity(gzip)",
     );
     row("two members of it", two(zipped.clone()), "Ok");
     row("an empty member after it", two(gz(b"", 6)), "Ok");
@@ -272,7 +276,7 @@ fn framing_by_name() {
         row(
             &format!("a member of a wrong {name} after it"),
             two(second),
-            "Integrity",
+            "Integrity(gzip)",
         );
     }
     for (name, back) in [("checksum", 8), ("length", 4)] {
@@ -284,14 +288,18 @@ fn framing_by_name() {
                 true => [damaged, zipped.clone()].concat(),
                 false => two(damaged),
             };
-            row(&format!("{name} of the {whose} of two"), file, "Integrity");
+            row(
+                &format!("{name} of the {whose} of two"),
+                file,
+                "Integrity(gzip)",
+            );
         }
     }
     for length in [0u32, 1, 1 << 31, u32::MAX] {
         let mut file = zipped.clone();
         let at = file.len() - 4;
         file[at..].copy_from_slice(&length.to_le_bytes());
-        row(&format!("length {length}"), file, "Integrity");
+        row(&format!("length {length}"), file, "Integrity(gzip)");
     }
     let wrong: Vec<String> = table
         .iter()
@@ -384,7 +392,10 @@ fn errors_repeat_and_early_slices_work() {
     zipped[last] ^= 1;
     let image = DataobjImage::from_bytes(zipped).expect("the header is sound");
     for _ in 0..3 {
-        assert_eq!(outcome(&image.get_fdata::<f32>(Caching::Fill)), "Integrity");
+        assert_eq!(
+            outcome(&image.get_fdata::<f32>(Caching::Fill)),
+            "Integrity(gzip)"
+        );
         let early = image.dataobj().slice::<f64>("[:10]");
         let expected: Vec<f64> = bytes[544..554].iter().map(|&b| f64::from(b)).collect();
         assert_eq!(early.expect("the beginning").as_slice(), expected);

@@ -5,10 +5,10 @@ use voxload::format::formats;
 /// The rows between the markers.
 fn readme_rows() -> Vec<&'static str> {
     let readme = include_str!("../README.md");
-    let (_, behind) = readme
+    let (_, after) = readme
         .split_once("<!-- formats: checked against the code's table -->")
         .unwrap();
-    let (table, _) = behind.split_once("<!-- end of formats -->").unwrap();
+    let (table, _) = after.split_once("<!-- end of formats -->").unwrap();
     let rows = table.lines().filter(|line| line.starts_with("| "));
     rows.skip(1).collect()
 }

@@ -1,6 +1,13 @@
 #!/bin/sh
-# All checks of voxload, on a machine with Rust: installs a software Vulkan driver and a pinned nibabel where they are
-# missing, makes the oracle's vectors, then formats, lints and tests. GPU tests are required here.
+# The checks of voxload, on a machine with Rust.
+#
+#   tests/run.sh         All of them, in under half an hour. Installs a software Vulkan driver, a pinned nibabel and some
+#                        tools where they are missing; a GPU is required.
+#   tests/run.sh quick   Format, lints, unit tests, and one pass over formats and voxel types; under a minute once all is
+#                        built. Needs no network and installs nothing; says what it skips.
+#
+# Both end with a table of what took how long. Both build the whole workspace with the same features, so that nothing is
+# compiled twice: `cargo test --workspace NAME` uses what they have built, `cargo test -p voxload` does not.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -10,6 +17,9 @@ NILEARN="nilearn==0.14.1"
 ORACLE="$PWD/target/oracle"
 PYTHON=.oracle/env/bin/python
 
+# Unit tests that take a software device many seconds.
+SLOW_UNIT_TESTS=""
+
 # Mesa's software driver complains on every start without one.
 XDG_RUNTIME_DIR=${XDG_RUNTIME_DIR:-$PWD/target}
 export XDG_RUNTIME_DIR
@@ -18,16 +28,78 @@ say() {
     printf '\n== %s\n' "$1"
 }
 
-install() {
-    say "installing $*"
-    sudo=""
-    [ "$(id -u)" -eq 0 ] || sudo="sudo"
-    $sudo env DEBIAN_FRONTEND=noninteractive apt-get update -q
-    $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@"
+mkdir -p target
+times=target/run-times.txt
+# Tests that do less than they could write a line here.
+VOXLOAD_SKIPPED="$PWD/target/run-skipped.txt"
+export VOXLOAD_SKIPPED
+: >"$times"
+: >"$VOXLOAD_SKIPPED"
+part=""
+
+# Begins a part of the checks, whose time goes into the table.
+part() {
+    end_part
+    say "$1"
+    part=$1
+    began=$(date +%s)
+}
+
+end_part() {
+    [ -z "$part" ] || printf '%6d s  %s\n' $(($(date +%s) - began)) "$part" >>"$times"
+    part=""
+}
+
+report() {
+    end_part
+    if [ -s "$VOXLOAD_SKIPPED" ]; then
+        say "skipped"
+        sort -u "$VOXLOAD_SKIPPED"
+    fi
+    say "times"
+    cat "$times"
+    awk '{ sum += $1 } END { printf "%6d s  in all\n", sum }' "$times"
+}
+trap report EXIT
+
+skip() {
+    echo "$1" | tee -a "$VOXLOAD_SKIPPED"
 }
 
 has_vulkan() {
     ls /usr/share/vulkan/icd.d/*.json >/dev/null 2>&1 || ls /etc/vulkan/icd.d/*.json >/dev/null 2>&1
+}
+
+lints() {
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- -D warnings
+}
+
+quick() {
+    export CARGO_NET_OFFLINE=true
+    has_vulkan || skip "everything on a GPU: no Vulkan driver is installed"
+    skip "comparisons with nibabel, large and slow tests, the library without GPU and for browsers: tests/run.sh has them"
+    part "format and lints"
+    lints
+    part "unit tests"
+    # Without what takes a software device many seconds.
+    # shellcheck disable=SC2086
+    cargo test --workspace --lib --bins -- $SLOW_UNIT_TESTS
+    part "formats, voxel types, scalings and indexes"
+    cargo test --workspace --test voxload -- sweep:: layers:: unsafe_code:: values_page::
+}
+
+if [ "${1:-}" = quick ]; then
+    quick
+    exit
+fi
+
+install() {
+    echo "installing $*"
+    sudo=""
+    [ "$(id -u)" -eq 0 ] || sudo="sudo"
+    $sudo env DEBIAN_FRONTEND=noninteractive apt-get update -q
+    $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@"
 }
 
 # A private Python with the pinned packages, in a folder that git ignores.
@@ -35,7 +107,7 @@ make_python() {
     if [ "$(cat .oracle/pins 2>/dev/null || true)" = "$PINS $NILEARN" ]; then
         return
     fi
-    say "making the oracle's Python environment"
+    echo "making the oracle's Python environment"
     rm -rf .oracle
     mkdir -p .oracle
     if ! python3 -m venv .oracle/env >/dev/null 2>&1; then
@@ -51,10 +123,10 @@ make_python() {
 }
 
 make_vectors() {
-    say "asking nibabel"
     sh tests/oracle/make_all.sh "$PYTHON" "$ORACLE" "$PWD/.oracle/nilearn/nilearn"
 }
 
+part "programs that tests need"
 has_vulkan || install mesa-vulkan-drivers libvulkan1
 # A second opinion on the headers we write, and the tools that make gzip files of every kind.
 for tool in nifti_tool:nifti-bin pigz:pigz bgzip:tabix bzip2:bzip2 zstd:zstd; do
@@ -64,16 +136,16 @@ done
 command -v Xvfb >/dev/null 2>&1 ||
     install xvfb libx11-6 libx11-xcb1 libxcursor1 libxi6 libxkbcommon-x11-0
 make_python
+part "nibabel's results"
 make_vectors
 
-say "format and lints"
-cargo fmt --all --check
-cargo clippy --workspace --all-targets -- -D warnings
+part "format and lints"
+lints
 
-say "the library without GPU"
+part "the library without GPU"
 cargo clippy -p voxload --no-default-features --lib --tests -- -D warnings
 
-say "the library for browsers"
+part "the library for browsers"
 # libdeflate is C, and gcc does not compile for wasm32.
 command -v clang >/dev/null 2>&1 && command -v llvm-ar >/dev/null 2>&1 || install clang llvm
 rustup target add wasm32-unknown-unknown
@@ -81,16 +153,24 @@ export CC_wasm32_unknown_unknown=clang AR_wasm32_unknown_unknown=llvm-ar
 cargo clippy -p voxload --no-default-features --lib --target wasm32-unknown-unknown -- -D warnings
 cargo clippy -p voxload --all-features --lib --target wasm32-unknown-unknown -- -D warnings
 
-say "tests"
 export VOXLOAD_REQUIRE_GPU=1 VOXLOAD_ORACLE_DIR="$ORACLE" VOXLOAD_ORACLE_PYTHON="$PWD/$PYTHON"
 # A test that fails keeps no other from running; the script fails all the same.
 failed=0
-cargo test --workspace --no-fail-fast || failed=1
+# Those that compare with nibabel are ignored in a plain run. Those named `child_` are run by others, in a process of their own.
+all="--include-ignored --skip child_"
 
-say "tests that need no GPU, with addresses of 32 bits"
+part "building the tests"
+cargo test --workspace --no-run
+
+part "tests"
+# shellcheck disable=SC2086
+cargo test --workspace --no-fail-fast -- $all || failed=1
+
+part "tests that need no GPU, with addresses of 32 bits"
 echo 'int main(void) { return 0; }' >target/m32.c
 gcc -m32 -o target/m32 target/m32.c 2>/dev/null || install gcc-multilib
 rustup target add i686-unknown-linux-gnu
-cargo test -p voxload --no-default-features --features bz2,zst,minc2 --target i686-unknown-linux-gnu --no-fail-fast ||
-    failed=1
+# shellcheck disable=SC2086
+cargo test -p voxload --no-default-features --features bz2,zst,minc2 --target i686-unknown-linux-gnu --no-fail-fast \
+    -- $all || failed=1
 exit "$failed"

@@ -2,7 +2,7 @@
 # Races, memory errors and undefined behaviour, as far as instruments see them. Needs a nightly toolchain with rust-src
 # and miri (`rustup toolchain install nightly --component rust-src,miri`) and, as tests/run.sh does, a Vulkan driver.
 #
-#   tests/sanitizers.sh [thread] [address] [miri]    all three unless told otherwise
+#   tests/sanitizers.sh [thread] [address] [miri]    all three by default
 #
 # thread   many threads on one image or one gzip member, the caches, the staging ring and streams on a device; all Rust
 #          code, wgpu and the standard library too, and libdeflate are instrumented; the driver and its loader are not.
@@ -22,7 +22,7 @@ export XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-$PWD/target}"
 sanitized() {
     kind=$1
     shift
-    # crossbeam orders by fences, which ThreadSanitizer does not see; told of it, it orders by accesses.
+    # crossbeam orders by fences, which ThreadSanitizer does not see; by this flag it orders by accesses.
     RUSTFLAGS="-Zsanitizer=$kind --cfg crossbeam_sanitize_$kind" \
         env "CFLAGS_$(echo "$TARGET" | tr - _)=-fsanitize=$kind -fno-omit-frame-pointer -g" \
         cargo "+$TOOLCHAIN" test -p voxload --all-features -Zbuild-std --target "$TARGET" --target-dir "target/$kind" "$@"

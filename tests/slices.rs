@@ -48,19 +48,19 @@ fn values<T: Out>(nifti: &Nifti) -> Vec<(T, bool)> {
         .collect()
 }
 
-/// Compares one slice with the naive one; in the caller's poisoned buffer too.
+/// Compares one slice with the naive one: in new memory, and written over wrong values in the caller's buffer.
 fn check_slice<T: Out>(backend: Backend, image: &DataobjImage, index: &Index, all: &[(T, bool)]) {
     let (shape, from) = slicing::take(image.shape(), index.items());
     let found = backend.slice::<T>(image, index);
     let found = found.unwrap_or_else(|error| panic!("{index:?} of {:?}: {error}", image.shape()));
     assert_eq!(found.shape(), shape, "{index:?} of {:?}", image.shape());
-    let mut buffer = vec![T::poison(); from.len()];
-    let part = image.dataobj().sliced(index).expect("it fits");
-    let into = part.read_into(&mut buffer);
-    into.expect("the buffer fits");
+    // Not one element of it is right, so that each must be written.
+    let wrong = from.iter().map(|&at| all[at].0.unlike());
+    let over = backend.slice_over::<T>(image, index, wrong.collect());
+    let over = over.expect("the buffer fits");
     assert_eq!(found.len(), from.len());
     for (n, &at) in from.iter().enumerate() {
-        for found in [found.as_slice()[n], buffer[n]] {
+        for found in [found.as_slice()[n], over[n]] {
             assert!(
                 naive::agrees(found, all[at]),
                 "{backend:?}: element {n} of {index:?} of {:?}: {found:?}, not {:?}",
@@ -115,11 +115,10 @@ fn random_slices_are_those_of_the_whole() {
 
 /// Text in numpy's notation, shape and values from numpy itself.
 #[test]
+#[ignore = "needs nibabel's results (tests/run.sh)"]
 fn slices_of_numpy() {
     let test = "slices of numpy";
-    let Some((folder, rows)) = oracle::manifest(test, "slices.txt") else {
-        return;
-    };
+    let (folder, rows) = oracle::manifest("slices.txt");
     let backends = Backend::every_way(test);
     assert!(rows.len() >= 2000, "{}", rows.len());
     for_each_parallel(rows, |row| {

@@ -12,6 +12,7 @@ use voxload::{
     TemporalAccumulator,
 };
 
+use crate::support::rng::bits_of;
 use crate::support::types::REAL;
 
 /// Bytes made by a rule, of any length without memory.
@@ -39,13 +40,6 @@ impl<F: Fn(u64) -> u8 + Send + Sync> ByteSource for Made<F> {
     }
 }
 
-fn mixed(at: u64) -> u64 {
-    let z = at.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
-
 /// An image of bytes made by a rule.
 fn image(
     shape: &[usize],
@@ -69,7 +63,7 @@ fn image(
 }
 
 fn noise(shape: &[usize], dtype: DType, order: ByteOrder, scaling: Scaling) -> DataobjImage {
-    image(shape, dtype, order, scaling, |at| mixed(at) as u8)
+    image(shape, dtype, order, scaling, |at| bits_of(at) as u8)
 }
 
 /// Numbers of a moderate size with NaN and infinities among them.
@@ -85,7 +79,7 @@ fn some_not_finite(shape: &[usize]) -> DataobjImage {
                 3 => f32::NAN,
                 5 => f32::INFINITY,
                 7 => f32::NEG_INFINITY,
-                _ => (mixed(voxel) % 20_000) as f32 * 0.25 - 1000.0,
+                _ => (bits_of(voxel) % 20_000) as f32 * 0.25 - 1000.0,
             };
             value.to_le_bytes()[at as usize % 4]
         },
@@ -310,7 +304,7 @@ fn a_large_mean_costs_no_digits_of_the_spread() {
         ByteOrder::Little,
         Scaling::none(),
         |at| {
-            let value = 1e9 + (mixed(at / 8) % 1000) as f64 * 1e-3;
+            let value = 1e9 + (bits_of(at / 8) % 1000) as f64 * 1e-3;
             value.to_le_bytes()[at as usize % 8]
         },
     );

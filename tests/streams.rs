@@ -22,7 +22,9 @@ use voxload::{Gpu, StagingOptions, StreamOptions};
 
 use crate::support::backend::Backend;
 #[cfg(feature = "gpu")]
-use crate::support::backend::open;
+use crate::support::backend::{open, ready};
+#[cfg(feature = "gpu")]
+use crate::support::devices::callers;
 use crate::support::naive::Out;
 #[cfg(feature = "gpu")]
 use crate::support::ways;
@@ -119,16 +121,11 @@ fn driven(gpu: Gpu, way: usize) -> Gpu {
 /// A device of the test's own, as a caller makes it: wgpu's default limits, no features.
 #[cfg(feature = "gpu")]
 fn own_device(test: &str) -> Option<(wgpu::Device, wgpu::Queue, Gpu)> {
-    if Backend::available(test).len() < 2 {
-        return None;
-    }
-    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
-    let adapter = instance.request_adapter(&wgpu::RequestAdapterOptions::default());
-    let adapter = pollster::block_on(adapter).expect("there is an adapter");
-    let device = pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor::default()));
-    let (device, queue) = device.expect("a device with default limits");
-    let gpu = Gpu::from_device(&device, &queue);
-    Some((device, queue, gpu))
+    ready(test).then(|| {
+        let (device, queue) = callers(|_| {});
+        let gpu = Gpu::from_device(&device, &queue);
+        (device, queue, gpu)
+    })
 }
 
 /// Compares a frame's values with those of the whole array.

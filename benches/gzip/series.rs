@@ -1,12 +1,14 @@
-//! The series that are measured: smooth with noise, and the same masked to a ball.
+//! The series that are measured: a smooth one with noise, and the same masked to a ball.
 
 use std::path::{Path, PathBuf};
 
 use libdeflater::{CompressionLvl, Compressor};
 
+use crate::rng::Rng;
+
 const SHAPE: [usize; 4] = [96, 96, 60, 190];
 
-/// Writes both as `.nii.gz` of one member, level 6.
+/// Writes both as `.nii.gz` with one member, level 6.
 pub fn write(folder: &Path) -> Vec<PathBuf> {
     [("bold", false), ("masked", true)]
         .into_iter()
@@ -57,15 +59,13 @@ fn series(masked: bool) -> Vec<u8> {
         }
     }
     let mut bytes = header();
-    let mut random = 1u64;
+    let mut random = Rng::new(1);
     for _ in 0..frames {
         for &(value, inside) in &base {
-            random = random
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1);
             // The sum of three dice: closer to a scanner's noise than one.
+            let dice = random.bits();
             let noise = (0..3)
-                .map(|die| (random >> (33 + 8 * die)) as i16 & 7)
+                .map(|die| (dice >> (8 * die)) as i16 & 7)
                 .sum::<i16>();
             let value = if inside || !masked { value + noise } else { 0 };
             bytes.extend(value.to_le_bytes());

@@ -1,4 +1,4 @@
-//! `voxload convert`: the scaled values of a volume to a `.npy`, `.raw` or NIfTI file.
+//! `voxload convert`: writes the scaled values of a volume to a `.npy`, `.raw` or NIfTI file.
 
 use std::path::PathBuf;
 
@@ -15,19 +15,20 @@ use crate::{CommandResult, spinner};
 pub struct Args {
     /// Any file of the volume
     input: PathBuf,
-    /// `.npy` (Fortran order), `.raw` (the same bytes bare), `.nii`, `.nii.gz`, `.hdr` or `.img`
+    /// Output file: `.npy` (Fortran order), `.raw` (the same bytes without a header), `.nii`, `.nii.gz`, `.hdr` or
+    /// `.img`
     output: PathBuf,
-    /// The type to write; `native` is as stored where nothing is scaled, else f64. Default: f32; for NIfTI the stored
-    /// type with its scaling
+    /// Type to write; `native` is the stored type if nothing is scaled, otherwise f64. Default: f32; for NIfTI, the
+    /// stored type with its scaling
     #[arg(long, value_enum)]
     dtype: Option<OutType>,
-    /// Where the values are computed: the same bits everywhere
+    /// Where the values are computed; the bits are the same everywhere
     #[arg(long, value_enum, default_value_t = Backend::Auto)]
     backend: Backend,
-    /// Only what this index takes, in numpy's notation: "[..., 3]"
+    /// Write only what this index selects, in numpy's notation: "[..., 3]"
     #[arg(long, value_name = "INDEX", allow_hyphen_values = true)]
     slice: Option<Index>,
-    /// With the voxel axes in the order and direction closest to right, anterior, superior (after --slice)
+    /// Reorder and flip the voxel axes to be closest to right, anterior, superior (after --slice)
     #[arg(long)]
     canonical: bool,
     #[command(flatten)]
@@ -44,10 +45,10 @@ enum OutType {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Backend {
-    /// The CPU: the result is on the host, and a trip over the bus and back never wins
+    /// Uses the CPU: the result is needed on the host, so the transfers to a GPU and back do not pay
     Auto,
     Cpu,
-    /// Any adapter, software ones too
+    /// Uses any adapter, including software adapters
     Gpu,
 }
 
@@ -66,7 +67,7 @@ pub fn run(args: &Args) -> CommandResult {
     let mut image = args.loading.load(&args.input)?;
     let mut index = args.slice.clone().unwrap_or_default();
     if args.canonical || nifti {
-        // An affine that follows the slice is needed, so it is the image that is sliced.
+        // The output needs the affine of the slice, so the image is sliced, not the array.
         if args.slice.is_some() {
             image = image.slicer(&index)?;
         }
@@ -81,7 +82,7 @@ pub fn run(args: &Args) -> CommandResult {
         None => to_nifti(&image, args)?,
     }
     working.finish_and_clear();
-    // At the end: a whole read of a gzip stream may add to them.
+    // Printed at the end, because a whole read of a gzip file may add notes.
     for note in image.notes() {
         eprintln!("voxload: {}: {note}", args.input.display());
     }
@@ -111,7 +112,7 @@ fn to_nifti(image: &DataobjImage, args: &Args) -> CommandResult {
         Some(OutType::Native) => SaveOptions::new().dtype(image.dataobj().native_dtype()),
     };
     if args.backend == Backend::Gpu {
-        return Err("values for NIfTI files are computed on the CPU: leave --backend out".into());
+        return Err("values for NIfTI files are computed on the CPU: omit --backend".into());
     }
     match voxload::save(image, &args.output, &options) {
         Err(error) if args.dtype.is_none() && is_unsupported(&error) => {
@@ -122,7 +123,7 @@ fn to_nifti(image: &DataobjImage, args: &Args) -> CommandResult {
                 DType::F32
             };
             eprintln!(
-                "voxload: NIfTI cannot state the scaling of these {stored} voxels: written as {values}"
+                "voxload: NIfTI cannot represent the scaling of these {stored} voxels: written as {values}"
             );
             Ok(voxload::save(
                 image,
@@ -145,7 +146,7 @@ fn on_gpu(image: &DataobjImage, index: &Index, dtype: OutType, file: &ArrayFile)
         (OutType::F32, _) | (OutType::Native, DType::F32) => by_blocks::<f32>(image, index, file),
         (OutType::F64, _) | (OutType::Native, DType::F64) => by_blocks::<f64>(image, index, file),
         (OutType::Native, stored) => {
-            Err(format!("the GPU has no kernel that gives {stored}: use --backend cpu").into())
+            Err(format!("the GPU cannot output {stored}: use --backend cpu").into())
         }
     }
 }
@@ -155,7 +156,7 @@ fn on_gpu(_: &DataobjImage, _: &Index, _: OutType, _: &ArrayFile) -> CommandResu
     Err("this build has no GPU support: use --backend cpu".into())
 }
 
-/// Computes on the device by ranges of the last axis that fit its largest buffer, writing each as it comes back.
+/// Converts on the device in ranges of the last axis that fit in its largest buffer, and writes each one in turn.
 #[cfg(feature = "gpu")]
 fn by_blocks<T: Float>(image: &DataobjImage, index: &Index, file: &ArrayFile) -> CommandResult {
     let gpu = voxload::Gpu::new()?;
@@ -164,8 +165,8 @@ fn by_blocks<T: Float>(image: &DataobjImage, index: &Index, file: &ArrayFile) ->
     let frames = shape.last().copied().unwrap_or(1);
     let total: usize = shape.iter().product();
     let frame_bytes = (total / frames.max(1)).max(1) as u64 * size_of::<T>() as u64;
-    let most_bytes = gpu.limits().max_buffer_size & !3;
-    let block = usize::try_from(most_bytes / frame_bytes)?.clamp(1, frames.max(1));
+    let max_bytes = gpu.limits().max_buffer_size & !3;
+    let block = usize::try_from(max_bytes / frame_bytes)?.clamp(1, frames.max(1));
     file.write(T::DTYPE, &shape, |writer| {
         let mut load = |part: &Index| -> CommandResult {
             let array = sliced.sliced(part)?.read_gpu::<T>(&gpu)?.download()?;

@@ -1,4 +1,4 @@
-//! Promise: the command does what its help says, says what went wrong in one line, and leaves no half files.
+//! Promise: the command does what its help says, reports failures in one line, and leaves no incomplete files.
 
 mod loading;
 
@@ -35,7 +35,7 @@ fn name(path: &Path) -> &str {
     path.to_str().expect("UTF-8")
 }
 
-/// The header's text and the bytes behind it.
+/// The header's text and the bytes after it.
 fn npy(path: &Path) -> (String, Vec<u8>) {
     let bytes = std::fs::read(path).expect("the output");
     assert_eq!(&bytes[..8], b"\x93NUMPY\x01\x00");
@@ -50,7 +50,7 @@ fn bytes_of<T: voxload::Element>(array: HostArray<T>) -> Vec<u8> {
     StoredArray::from(array).as_bytes().to_vec()
 }
 
-/// What the library gives for the same request.
+/// The library's result for the same request.
 fn expected(path: &Path, dtype: &str, index: &Index) -> Vec<u8> {
     let image = voxload::load(path).expect("it loads");
     let data = image.dataobj();
@@ -78,7 +78,7 @@ fn index_writes_what_loading_uses() {
     assert_eq!(status(&done), 0);
     let made = std::fs::read(&beside).expect("an index");
     assert_eq!(std::fs::read(&elsewhere).expect("an index"), made);
-    // What a load with it gives.
+    // A load with the index.
     let options = LoadOptions::new().gzip_index(&elsewhere);
     let image = DataobjImage::from_filename(&file, &options).expect("it loads");
     let index: Index = "[..., 2]".parse().expect("an index");
@@ -111,8 +111,8 @@ fn index_of_what_is_not_gzip_or_damaged_writes_nothing() {
         let path = write(&dir, file, &content);
         let done = voxload(&["index", name(&path)]);
         assert_eq!(status(&done), 1, "{file}");
-        let told = text(&done.stderr);
-        assert!(told.contains(file) && told.lines().count() == 1, "{told}");
+        let said = text(&done.stderr);
+        assert!(said.contains(file) && said.lines().count() == 1, "{said}");
         let index = dir.path().join(format!("{file}.voxgzi"));
         assert!(!index.exists(), "{file}");
     }
@@ -224,7 +224,7 @@ fn convert_takes_slices() {
     }
 }
 
-/// Status 1, one line that says why, nothing on standard output.
+/// Status 1, one line with the reason, nothing on standard output.
 fn fails(args: &[&str], reason: &str) {
     let output = voxload(args);
     assert_eq!(status(&output), 1, "{args:?}");
@@ -273,7 +273,7 @@ fn failures_are_one_line_and_leave_no_file() {
     assert_eq!(before, after, "no output and no temporary file");
 }
 
-/// A failed conversion leaves the old output as it was; a good one replaces it.
+/// A failed conversion leaves the old output unchanged; a successful one replaces it.
 #[test]
 fn an_old_output_is_replaced_whole() {
     let dir = folder();
@@ -369,7 +369,7 @@ fn info_for_programs() {
     assert!(two["fields"]["vox_offset"].is_string());
 }
 
-/// The same bytes whoever computes them; without an adapter asking for one is a failure in one line.
+/// The same bytes on every backend; without an adapter asking for one is a failure in one line.
 #[test]
 #[cfg(feature = "gpu")]
 fn backends_write_the_same_bytes() {
@@ -420,12 +420,12 @@ fn bench_compares_the_bits() {
     assert_eq!(packed["kind"], "int16, compressed");
     assert!(seconds(packed, "inflate alone, 1 thread") > 0.0);
     let gpu = !packed["gpu"].is_null();
-    // Host and device arrays of the one kind that has several sizes.
+    // Host and device arrays of the only kind with several sizes.
     let wins = shown["gpu_wins"].as_array().expect("crossings");
     assert_eq!(wins.len(), if gpu { 2 } else { 0 });
 }
 
-/// What is told of a device, if one took part.
+/// What is printed of a device, if one took part.
 fn device_rows(report: &Value) {
     let gpu = &report["gpu"];
     assert_eq!(gpu.is_null(), report["differing_values"].is_null());
@@ -445,7 +445,7 @@ fn device_rows(report: &Value) {
     assert!(stages.iter().filter(busy).count() >= 4, "{report}");
 }
 
-/// The time of a row; 0 without one.
+/// The time of a row; 0 if there is no such row.
 fn seconds(report: &Value, row: &str) -> f64 {
     let stages = report["stages"].as_array().expect("rows");
     let row = stages.iter().find(|stage| stage["stage"] == row);
@@ -463,13 +463,13 @@ fn bench_takes_several_files_and_draws_them() {
     let args = [&["bench", "--runs", "1", "--plot", name(&plot)], &files[..]].concat();
     let output = voxload(&args);
     assert_eq!(status(&output), 0, "{}", text(&output.stderr));
-    let told = text(&output.stdout);
+    let said = text(&output.stdout);
     assert_eq!(
-        told.matches("for host arrays use the ").count(),
+        said.matches("for host arrays use the ").count(),
         2,
-        "{told}"
+        "{said}"
     );
-    assert!(files.iter().all(|file| told.contains(file)), "{told}");
+    assert!(files.iter().all(|file| said.contains(file)), "{said}");
 
     let drawn = std::fs::read_to_string(&plot).expect("the plot");
     let drawn = roxmltree::Document::parse(&drawn).expect("well-formed XML");

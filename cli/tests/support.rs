@@ -7,6 +7,8 @@
 pub mod adapter;
 #[path = "../../tests/support/child.rs"]
 pub mod child;
+#[path = "../../tests/support/environment.rs"]
+pub mod environment;
 #[path = "../../tests/support/files.rs"]
 pub mod files;
 #[path = "../../tests/formats/manifest.rs"]

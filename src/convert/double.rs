@@ -1,6 +1,7 @@
-//! `shaders/double.wgsl` line for line in Rust, to be read and tested without a device: a double is `[low, high]`.
+//! The functions of `shaders/double.wgsl`, line by line in Rust, so that they can be tested without a device. A double
+//! is `[low, high]`.
 //!
-//! The last functions are those of `shaders/decode.wgsl` that do arithmetic.
+//! The last functions correspond to those in `shaders/decode.wgsl` that do arithmetic.
 
 #![expect(
     clippy::needless_range_loop,
@@ -9,6 +10,7 @@
 )]
 
 use crate::core::float::{to_f16, words};
+use crate::testing::Rng;
 
 type Words = [u32; 2];
 
@@ -311,29 +313,20 @@ fn widen(bits: u32, sign: u32, fraction: u32, bias: u32) -> Words {
     [aligned_bits << 29, sign | ((aligned_bits >> 3) + rebias)]
 }
 
-/// A small generator: tests must be the same on every run.
-fn random(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut z = *state;
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
-
 /// Random doubles: any bits; or few bits set, so that sums and products end in ties; or exponents at an edge.
-fn double(state: &mut u64) -> f64 {
+fn double(random: &mut Rng) -> f64 {
     const EDGES: [u64; 8] = [0, 1, 54, 969, 1023, 1076, 2045, 2046];
-    let bits = random(state);
+    let bits = random.bits();
     let sparse = (1 << (bits % 52)) | ((bits >> 7) & 3);
-    let fraction = match random(state) % 3 {
+    let fraction = match random.bits() % 3 {
         0 => bits & 0xf_ffff_ffff_ffff,
         1 => sparse,
         _ => 0x10_0000_0000_0000 - sparse,
     } & 0xf_ffff_ffff_ffff;
-    let field = match random(state) % 4 {
+    let field = match random.bits() % 4 {
         0 => (bits >> 52) & 0x7ff,
-        1 => EDGES[(random(state) % 8) as usize],
-        _ => 1023 - 30 + random(state) % 61,
+        1 => EDGES[(random.bits() % 8) as usize],
+        _ => 1023 - 30 + random.bits() % 61,
     };
     f64::from_bits((bits & 1 << 63) | field << 52 | fraction)
 }
@@ -344,9 +337,9 @@ fn same(got: Words, want: f64) -> bool {
 
 #[test]
 fn arithmetic_is_that_of_the_processor() {
-    let mut state = 1;
+    let mut random = Rng::new(1);
     for _ in 0..3_000_000 {
-        let (a, b) = (double(&mut state), double(&mut state));
+        let (a, b) = (double(&mut random), double(&mut random));
         let (product, sum) = (multiply(words(a), words(b), 4), add(words(a), words(b)));
         assert!(same(product, a * b), "{a:e} * {b:e}: {product:x?}");
         assert!(same(sum, a + b), "{a:e} + {b:e}: {sum:x?}");
@@ -368,7 +361,7 @@ fn ties_and_what_lies_just_beside_them() {
     let ulp = f64::EPSILON;
     let mut checked = 0;
     for k in -4096i32..4096 {
-        // Times 1 + ulp: one and a half units, and k / 2^52 of one.
+        // a * (1 + ulp) is a plus 1.5 ulps plus k * 2^-52 of one: a tie, or just beside one.
         let a = 1.5 + f64::from(k) * ulp;
         for (a, b) in [(a, 1.0 + ulp), (a, 1.0 - ulp / 2.0), (1.0 + ulp, a)] {
             assert!(
@@ -390,14 +383,14 @@ fn ties_and_what_lies_just_beside_them() {
     assert_eq!(checked, 8192 * (3 + 24));
 }
 
-/// Quotients that are exact, that lie just beside ties, and that are subnormal; and whole parts.
+/// Quotients that are exact, that lie just beside ties, or that are subnormal; and integer parts.
 #[test]
 fn quotients_beside_ties_and_whole_parts() {
-    let mut state = 3;
+    let mut random = Rng::new(3);
     for _ in 0..1_000_000 {
-        let (a, b) = (random(&mut state) >> 38, random(&mut state) >> 38 | 1);
+        let (a, b) = (random.bits() >> 38, random.bits() >> 38 | 1);
         let (a, b) = (a as f64, b as f64);
-        let scale = f64::from_bits((random(&mut state) % 60) << 52 | 1);
+        let scale = f64::from_bits((random.bits() % 60) << 52 | 1);
         for (a, b) in [(a * b, b), (a, b), (a * scale, b), (a, b * scale)] {
             assert!(same(divide(words(a), words(b)), a / b), "{a:e} / {b:e}");
         }
@@ -408,15 +401,15 @@ fn quotients_beside_ties_and_whole_parts() {
 
 #[test]
 fn decoding_is_that_of_the_processor() {
-    let mut state = 2;
+    let mut random = Rng::new(2);
     for _ in 0..1_000_000 {
-        let bits = random(&mut state) >> (random(&mut state) % 64);
+        let bits = random.bits() >> (random.bits() % 64);
         let pair = [bits as u32, (bits >> 32) as u32];
         assert!(same(from_u32(bits as u32, 0), f64::from(bits as u32)));
         assert!(same(from_u64(pair, 0), bits as f64), "{bits}");
         let few = multiply(from_u32(bits as u32, 0), words(0.1), 2);
         assert!(same(few, f64::from(bits as u32) * 0.1), "{bits}");
-        let f32_bits = random(&mut state) as u32;
+        let f32_bits = random.bits() as u32;
         let wide = widen(f32_bits & !SIGN, f32_bits & SIGN, 23, 127);
         assert!(same(wide, f32::from_bits(f32_bits).into()), "{f32_bits:x}");
     }

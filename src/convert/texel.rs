@@ -1,4 +1,4 @@
-//! Texels: what a texture holds of a value, and the CPU twin of what the kernel does to make them.
+//! Texels: the formats in which a texture holds values, and the CPU code that makes the same texels as the kernel.
 
 use rayon::prelude::*;
 
@@ -7,10 +7,10 @@ use crate::core::dtype::DType;
 use crate::core::error::{Error, Result};
 use crate::core::float::to_f16;
 
-/// Voxels that one thread narrows at a time.
+/// Number of voxels that one thread narrows at a time.
 const PIECE: usize = 1 << 16;
 
-/// A range of values that is spread over all texels of an integer format: `lo` becomes 0, `hi` the largest.
+/// A range of values that is mapped to all texels of an integer format: `lo` to 0, `hi` to the largest texel.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Window {
     lo: f64,
@@ -21,13 +21,13 @@ impl Window {
     /// The window from `lo` to `hi`, in the units of the image's values.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Usage`] unless `lo` is below `hi` and both and their difference are finite.
+    /// [`crate::ErrorKind::Usage`] unless `lo < hi` and both and their difference are finite.
     pub fn new(lo: f64, hi: f64) -> Result<Self> {
         if lo < hi && lo.is_finite() && (hi - lo).is_finite() {
             return Ok(Self { lo, hi });
         }
         Err(Error::usage(format_args!(
-            "a window from {lo} to {hi}: it must rise, and be finite"
+            "window bounds must be finite with lo < hi, got {lo} and {hi}"
         )))
     }
 
@@ -54,7 +54,7 @@ impl Window {
         (share.clamp(0.0, 1.0) * largest + 0.5).floor()
     }
 
-    /// The way back.
+    /// The value that a texel represents.
     fn value(&self, texel: f64, largest: f64) -> f64 {
         texel * self.width() / largest + self.lo
     }
@@ -91,19 +91,19 @@ impl Fidelity {
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 #[non_exhaustive]
 pub enum Texels {
-    /// The value as f16: can be filtered on every device.
+    /// The value as f16. Can be filtered on every device.
     #[default]
     R16Float,
-    /// The value as f32: can be filtered only with the feature `FLOAT32_FILTERABLE`.
+    /// The value as f32. Can be filtered only with the feature `FLOAT32_FILTERABLE`.
     R32Float,
-    /// `floor(clamp((value - lo) / (hi - lo), 0, 1) * 255 + 0.5)` in f64; 0 for NaN. A shader reads it as 0 to 1.
+    /// `floor(clamp((value - lo) / (hi - lo), 0, 1) * 255 + 0.5)` in f64; 0 for NaN. Shaders read it as 0 to 1.
     R8Unorm(Window),
-    /// The same with 65535: needs the feature `TEXTURE_FORMAT_16BIT_NORM`.
+    /// As `R8Unorm` with 65535 instead of 255. Needs the feature `TEXTURE_FORMAT_16BIT_NORM`.
     R16Unorm(Window),
 }
 
 impl Texels {
-    /// wgpu's name of the format.
+    /// The texture format in wgpu.
     pub fn format(self) -> wgpu::TextureFormat {
         match self {
             Self::R16Float => wgpu::TextureFormat::R16Float,
@@ -113,7 +113,7 @@ impl Texels {
         }
     }
 
-    /// Bytes of a texel.
+    /// Bytes of one texel.
     pub const fn size_bytes(self) -> usize {
         match self {
             Self::R8Unorm(_) => 1,
@@ -122,7 +122,7 @@ impl Texels {
         }
     }
 
-    /// The type whose values are narrowed to texels: what nibabel would be asked for.
+    /// The type of the values from which texels are made: the one that nibabel would be asked for.
     pub(crate) fn values(self) -> DType {
         match self {
             Self::R16Float => DType::F16,
@@ -131,7 +131,7 @@ impl Texels {
         }
     }
 
-    /// The conversion that makes texels, from the one that gives [`Self::values`].
+    /// The conversion to texels, made from the conversion to [`Self::values`].
     pub(crate) fn conversion(self, values: Conversion) -> Conversion {
         match self {
             Self::R16Float | Self::R32Float => values,
@@ -171,7 +171,7 @@ impl Texels {
     }
 }
 
-/// Narrows values on all threads; `texel` gives the bytes and what they stand for.
+/// Narrows values on all threads. `texel` returns a texel's bytes and the value that they represent.
 fn narrow<const N: usize>(
     values: &[f64],
     texel: impl Fn(f64) -> ([u8; N], f64) + Sync,

@@ -1,4 +1,4 @@
-//! Memory for arrays: a vector when small, pages straight from the system when large.
+//! Memory for arrays: a vector for small ones, pages from the system for large ones.
 
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -9,22 +9,22 @@ use memmap2::{Mmap, MmapMut};
 
 use crate::core::error::{Error, ErrorKind, Result};
 
-/// From this size on, memory comes from the system in huge pages: fresh pages cost as much as the conversion,
-/// and 2 MiB pages cost far less than 4 KiB ones.
+/// Arrays of this size or more are allocated in huge pages. The page faults of fresh memory cost as much as the
+/// conversion itself, and far less with 2 MiB pages than with 4 KiB ones.
 #[cfg(not(target_family = "wasm"))]
 const LARGE_BYTES: usize = 4 << 20;
 
 /// The elements of an array.
 pub(crate) enum Buffer<T> {
     Vec(Vec<T>),
-    /// Anonymous memory; the system gives it zeroed.
+    /// Anonymous memory, which the system hands out zeroed.
     #[cfg(not(target_family = "wasm"))]
     Pages {
         pages: MmapMut,
         len: usize,
         element: PhantomData<T>,
     },
-    /// A part of a mapped file itself (zero copy).
+    /// A part of a mapped file (zero copy).
     File(Mapping, PhantomData<T>),
 }
 
@@ -33,29 +33,29 @@ impl<T: Pod> Buffer<T> {
         Self::Vec(elements)
     }
 
-    /// A part of a mapped file, when it is aligned for `T`.
+    /// A part of a mapped file; `None` if it is not aligned for `T`.
     pub fn from_mapping(mapping: Mapping) -> Option<Self> {
         mapping
             .fits::<T>()
             .then_some(Self::File(mapping, PhantomData))
     }
 
-    /// `len` elements of zero bytes.
+    /// `len` elements, all bytes zero.
     ///
     /// # Errors
-    /// [`ErrorKind::OutOfMemory`] when the system does not give the memory.
+    /// [`ErrorKind::OutOfMemory`].
     pub fn zeroed(len: usize) -> Result<Self> {
         let out_of_memory = || -> Error {
             let needed = (len as u64).saturating_mul(size_of::<T>() as u64);
             ErrorKind::OutOfMemory { needed }.into()
         };
-        // There are no pages to ask for in a browser.
+        // Browsers have no anonymous mappings.
         #[cfg(not(target_family = "wasm"))]
         if let Some(bytes) = len.checked_mul(size_of::<T>())
             && bytes >= LARGE_BYTES
         {
             let pages = MmapMut::map_anon(bytes).map_err(|_| out_of_memory())?;
-            // Only advice: without huge pages everything works, slower.
+            // A hint: if it is refused, everything works, only slower.
             #[cfg(target_os = "linux")]
             let _ = pages.advise(memmap2::Advice::HugePage);
             return Ok(Self::Pages {
@@ -71,7 +71,7 @@ impl<T: Pod> Buffer<T> {
     pub fn as_slice(&self) -> &[T] {
         match self {
             Self::Vec(elements) => elements,
-            // Pages begin at a page, so every element type is aligned.
+            // A mapping begins at a page, so it is aligned for every element type.
             #[cfg(not(target_family = "wasm"))]
             Self::Pages { pages, len, .. } => &bytemuck::cast_slice(pages)[..*len],
             Self::File(mapping, _) => mapping.elements(),
@@ -79,7 +79,7 @@ impl<T: Pod> Buffer<T> {
     }
 
     /// # Errors
-    /// [`ErrorKind::Usage`] for a file mapped for reading only.
+    /// [`ErrorKind::Usage`] for a file that is mapped read-only.
     pub fn as_mut_slice(&mut self) -> Result<&mut [T]> {
         match self {
             Self::Vec(elements) => Ok(elements),
@@ -97,7 +97,7 @@ impl<T: Pod> Buffer<T> {
     }
 }
 
-/// A part of a mapped file that serves as an array.
+/// A part of a mapped file, used as an array.
 pub(crate) struct Mapping {
     pages: Pages,
     bytes: Range<usize>,
@@ -110,7 +110,7 @@ pub(crate) enum Pages {
 }
 
 impl Mapping {
-    /// These bytes of a mapping, whose maker promised that the file does not change.
+    /// These bytes of a mapping. The caller has promised that the file does not change (`LoadOptions::zero_copy`).
     pub fn new(pages: Pages, bytes: Range<usize>) -> Self {
         Self { pages, bytes }
     }
@@ -128,13 +128,15 @@ impl Mapping {
         bytemuck::try_cast_slice::<u8, T>(self.bytes()).is_ok()
     }
 
-    /// The part as elements; none when it is not aligned for them ([`Self::fits`]).
+    /// The part as elements; empty if it is not aligned for them ([`Self::fits`]).
     pub fn elements<T: Pod>(&self) -> &[T] {
         bytemuck::try_cast_slice(self.bytes()).unwrap_or_default()
     }
 
+    /// The part as elements to be changed.
+    ///
     /// # Errors
-    /// [`crate::ErrorKind::Usage`] for a mapping that is only for reading.
+    /// [`crate::ErrorKind::Usage`] for a read-only mapping.
     pub fn elements_mut<T: Pod>(&mut self) -> Result<&mut [T]> {
         match &mut self.pages {
             Pages::Private(map) => {
@@ -142,7 +144,7 @@ impl Mapping {
                 Ok(bytemuck::try_cast_slice_mut(part).unwrap_or_default())
             }
             Pages::ReadOnly(_) => Err(Error::usage(
-                "the array is a file mapped for reading only: load it with Mmap::CopyOnWrite to edit it",
+                "the array is a file that is mapped read-only: load it with Mmap::CopyOnWrite to edit it",
             )),
         }
     }

@@ -1,4 +1,4 @@
-//! The types that voxels are stored in, their byte order, and the types they are given out in.
+//! The types in which voxels are stored, and their byte order.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,10 +8,10 @@ use num_complex::Complex;
 use crate::core::error::{Error, Result};
 
 /// A complex number of two `f32`.
-#[expect(non_camel_case_types, reason = "the name in numpy and in the design")]
+#[expect(non_camel_case_types, reason = "the name of the type in numpy")]
 pub type c64 = Complex<f32>;
 /// A complex number of two `f64`.
-#[expect(non_camel_case_types, reason = "the name in numpy and in the design")]
+#[expect(non_camel_case_types, reason = "the name of the type in numpy")]
 pub type c128 = Complex<f64>;
 
 /// The type of a stored voxel.
@@ -44,7 +44,7 @@ pub enum ByteOrder {
 }
 
 impl ByteOrder {
-    /// The order of the machine this runs on.
+    /// The byte order of this machine.
     pub const NATIVE: Self = if cfg!(target_endian = "big") {
         Self::Big
     } else {
@@ -78,7 +78,7 @@ impl DType {
         Self::Rgba32,
     ];
 
-    /// Bytes of a voxel of the largest type.
+    /// Bytes of one voxel of the largest type.
     pub(crate) const MAX_SIZE_BYTES: usize = Self::C128.size_bytes();
 
     /// Bytes of one voxel.
@@ -93,7 +93,7 @@ impl DType {
         }
     }
 
-    /// Bytes of the unit whose order [`ByteOrder`] speaks of: half a complex number, one byte of a colour.
+    /// Bytes of the unit to which [`ByteOrder`] applies: one part of a complex number, one channel of a colour.
     pub const fn part_bytes(self) -> usize {
         match self {
             Self::Rgb24 | Self::Rgba32 => 1,
@@ -139,12 +139,12 @@ impl DType {
         )
     }
 
-    /// Whether this is a complex number.
+    /// Whether this is a complex type.
     pub const fn is_complex(self) -> bool {
         matches!(self, Self::C64 | Self::C128)
     }
 
-    /// Whether this is a colour: never scaled, and no float can be made of it.
+    /// Whether this is a colour. Colours are never scaled and cannot be converted to floats.
     pub const fn is_colour(self) -> bool {
         matches!(self, Self::Rgb24 | Self::Rgba32)
     }

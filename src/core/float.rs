@@ -31,7 +31,7 @@ impl Value for c128 {}
 pub trait Float: Value {
     /// The value rounded once, to nearest, ties to even; too large becomes infinite.
     fn from_f64(value: f64) -> Self;
-    /// The same value: no bit is lost.
+    /// The same value as an f64; the conversion is exact.
     fn to_f64(self) -> f64;
 }
 
@@ -91,7 +91,7 @@ impl ComplexFloat for c128 {
     }
 }
 
-/// A double as shaders have it: low word, high word.
+/// A double as the shaders represent it: low word, high word.
 #[cfg(any(test, feature = "gpu"))]
 pub(crate) fn words(value: f64) -> [u32; 2] {
     let bits = value.to_bits();
@@ -100,14 +100,14 @@ pub(crate) fn words(value: f64) -> [u32; 2] {
 
 /// An f64 rounded once to f16: to nearest, ties to even, too large to infinity, NaN to a quiet NaN.
 ///
-/// Going through f32 would round twice, so the f32 in between is rounded to odd: its last bit remembers whether
-/// anything was cut off, and with 13 bits to spare the second rounding is then the right one.
+/// Rounding to f32 first would round twice. So the intermediate f32 is rounded to odd: its last bit records whether
+/// any bits were cut off. An f32 has 13 more bits than an f16, so the second rounding then gives the right result.
 #[inline(always)]
 pub(crate) fn to_f16(value: f64) -> f16 {
     f16::from_bits(f32_to_f16_bits(to_f32_odd(value)))
 }
 
-/// An f64 rounded to f32 towards zero, with the last bit set when anything was cut off.
+/// An f64 rounded to f32 towards zero, with the last bit set if the result is inexact.
 #[inline(always)]
 fn to_f32_odd(value: f64) -> f32 {
     let nearest = value as f32;
@@ -120,7 +120,7 @@ fn to_f32_odd(value: f64) -> f32 {
     f32::from_bits(toward_zero | u32::from(inexact))
 }
 
-/// An f32 rounded to f16 by integer steps without branches, so that loops over it vectorise.
+/// An f32 rounded to f16 by integer arithmetic without branches, so that loops over it vectorise.
 #[inline(always)]
 fn f32_to_f16_bits(value: f32) -> u16 {
     let bits = value.to_bits();
@@ -129,7 +129,7 @@ fn f32_to_f16_bits(value: f32) -> u16 {
     // Normal results: rebias the exponent by adding (15 - 127) << 23, then round to nearest even.
     let rebiased = magnitude.wrapping_sub(112 << 23);
     let normal = (rebiased.wrapping_add(0x0fff + ((magnitude >> 13) & 1)) >> 13) as u16;
-    // Subnormal results: the float adder rounds at the right place when 0.5 is added.
+    // Subnormal results: adding 0.5 makes the float adder round at the right bit.
     let shifted = f32::from_bits(magnitude) + 0.5;
     let subnormal = shifted.to_bits().wrapping_sub(0x3f00_0000) as u16;
     let small = magnitude < (113 << 23);
@@ -152,7 +152,7 @@ fn f32_to_f16_bits(value: f32) -> u16 {
 mod tests {
     use super::*;
 
-    /// The nearest f16 by search over all of them: slow and plain.
+    /// The nearest f16, found by searching all of them.
     fn naive(value: f64) -> f16 {
         if value.is_nan() {
             return f16::NAN;

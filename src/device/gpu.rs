@@ -330,7 +330,7 @@ impl fmt::Debug for Gpu {
     }
 }
 
-pub(crate) async fn sorted_adapters() -> Vec<wgpu::Adapter> {
+async fn sorted_adapters() -> Vec<wgpu::Adapter> {
     let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
     let mut adapters = instance.enumerate_adapters(wgpu::Backends::all()).await;
     // The sort is stable: adapters of one kind stay in wgpu's order.

@@ -26,7 +26,7 @@ use crate::header::Layout;
 use crate::plan::Plan;
 use crate::plan::selection::{OutAxis, Selection};
 use crate::read::proxy::ArrayProxy;
-use crate::read::tiles::ArrayReader;
+use crate::read::tiles::{ArrayReader, ProxyReader};
 use crate::read::trace::{Trace, Tracer};
 use crate::read::wait::Site;
 use crate::source::Access;
@@ -37,6 +37,9 @@ const STREAM_SLOT_BYTES: u64 = 1 << 20;
 
 /// Such slots, unless the options ask for more.
 const MAX_STREAM_SLOTS: u64 = 8;
+
+/// Bytes of a stream from which a blocking load starts a thread that inflates while the caller submits.
+const MIN_THREAD_BYTES: u64 = 1 << 20;
 
 /// Device memory for texels on their way, where slabs can be read one after the other.
 const SLAB_BYTES: u64 = 64 << 20;
@@ -104,7 +107,8 @@ impl ArrayProxy {
             options: &self.staging(staging),
             max_part: None,
         };
-        load.run(Feeder::at(site, reader), |_, _| {}).await?;
+        let feeder = self.feeder(gpu, site, reader, load.plans);
+        load.run(feeder, |_, _| {}).await?;
         Ok(array)
     }
 
@@ -195,7 +199,8 @@ impl ArrayProxy {
             options: &self.staging(&StagingOptions::default()),
             max_part: None,
         };
-        load.run(Feeder::at(site, reader), |_, _| {}).await
+        let feeder = self.feeder(gpu, site, reader, load.plans);
+        load.run(feeder, |_, _| {}).await
     }
 
     /// How a selection is read and where it goes, for strides that have been checked.
@@ -205,6 +210,23 @@ impl ArrayProxy {
             return self.plan(selection);
         }
         selection.plan_into(&self.spec().shape, self.spec().layout, first, strides)
+    }
+
+    /// A feeder for some plans. A stream is inflated by one thread alone, which must not wait for the device.
+    fn feeder(
+        &self,
+        gpu: &Gpu,
+        site: Site,
+        reader: ProxyReader,
+        plans: &[Plan],
+    ) -> Feeder<ProxyReader> {
+        let voxels: u64 = plans.iter().map(Plan::stored_span).sum();
+        let bytes = voxels.saturating_mul(self.dtype().size_bytes() as u64);
+        let site = match self.source().access() {
+            Access::Sequential if bytes >= MIN_THREAD_BYTES => gpu.context().background(),
+            _ => site,
+        };
+        Feeder::at(site, reader)
     }
 
     /// Staging options that suit the source.
@@ -401,7 +423,8 @@ impl ArrayProxy {
                 slab.record_copy(slices, texture, encoder);
             }
         };
-        load.run(Feeder::at(site, reader), copy).await?;
+        let feeder = self.feeder(gpu, site, reader, load.plans);
+        load.run(feeder, copy).await?;
         slab.fidelity(context).await
     }
 
@@ -519,7 +542,7 @@ impl ArrayProxy {
             options: &StagingOptions::default(),
             max_part: Some(parts.max_voxels),
         };
-        let feeder = Feeder::at(site, self.tile_reader(None));
+        let feeder = self.feeder(gpu, site, self.tile_reader(None), load.plans);
         load.run(feeder, |part, encoder| {
             then(part.task.range.clone(), encoder);
         })

@@ -1,42 +1,22 @@
-//! A device for tests, or a line that says which test went without.
+//! Devices of the unit tests, in both ways to work with one.
 
 use super::Gpu;
+use crate::testing::adapter::ready;
+use crate::testing::devices::callers;
+pub(crate) use crate::testing::devices::own as gpu_or_skip;
 
-/// The best device, or `None` with a notice; a panic where `VOXLOAD_REQUIRE_GPU=1` says that there must be one.
-pub(crate) fn gpu_or_skip(test: &str) -> Option<Gpu> {
-    match Gpu::new() {
-        Ok(gpu) => Some(gpu),
-        Err(error) => {
-            let required = std::env::var("VOXLOAD_REQUIRE_GPU").is_ok_and(|value| value == "1");
-            assert!(!required, "{test}: {error}");
-            println!("skipped without a GPU: {test} ({error})");
-            None
-        }
-    }
-}
-
-/// A device as a caller would make it, with these limits changed from wgpu's defaults and no features.
+/// A device as a caller would make it: wgpu's default limits with these changes, and no features.
 pub(crate) fn plain_device(
     test: &str,
     change: impl FnOnce(&mut wgpu::Limits),
 ) -> Option<(wgpu::Device, wgpu::Queue)> {
-    gpu_or_skip(test)?;
-    let adapters = pollster::block_on(super::gpu::sorted_adapters());
-    let adapter = adapters.into_iter().next()?;
-    let mut limits = wgpu::Limits::default();
-    change(&mut limits);
-    let request = adapter.request_device(&wgpu::DeviceDescriptor {
-        label: Some("a caller's device"),
-        required_limits: limits,
-        ..Default::default()
-    });
-    Some(pollster::block_on(request).expect("a device with default limits"))
+    ready(test).then(|| callers(change))
 }
 
-/// Both ways of the tests to work with a device: blocking through mapped memory, and awaited as in browsers.
+/// The two ways of working with a device: blocking with mapped memory, and asynchronous as in browsers.
 pub(crate) const IS_BROWSER_LIKE: [bool; 2] = [false, true];
 
-/// The best device in both ways, as far as there is one ([`gpu_or_skip`]).
+/// The best device in both ways, if there is one ([`gpu_or_skip`]).
 pub(crate) fn both_ways(test: &str) -> Vec<Gpu> {
     let open = |is_browser_like| {
         let gpu = gpu_or_skip(test)?;
@@ -46,7 +26,7 @@ pub(crate) fn both_ways(test: &str) -> Vec<Gpu> {
     IS_BROWSER_LIKE.into_iter().filter_map(open).collect()
 }
 
-/// Waits for a future: by the blocking driver, or for browser-like devices by the asynchronous one in an executor.
+/// Waits for a future: with the blocking driver, or for browser-like devices with the asynchronous one.
 pub(crate) fn wait<F: Future>(gpu: &Gpu, future: F) -> F::Output {
     let context = gpu.context();
     match context.is_browser_like() {

@@ -1,11 +1,10 @@
-//! The kernel against a scalar model in native f64 arithmetic.
+//! Tests of the kernel against a scalar model in native f64 arithmetic.
 
 mod boxes;
 mod choice;
 mod faults;
 mod loss;
 mod model;
-mod speed;
 mod values;
 
 use super::cut::check_convertible;
@@ -20,3 +19,4 @@ use crate::core::float::Float;
 use crate::core::scaling::{Arithmetic, Factor, Scaling, Step};
 use crate::plan::{Axis, Plan};
 use crate::read::tiles::TileReader;
+use crate::testing::Rng;

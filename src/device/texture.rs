@@ -1,7 +1,7 @@
-//! [`Texture3d`]: a volume in a 3-D texture, for renderers.
+//! [`Texture3d`]: a volume in a 3-D texture, for rendering.
 //!
-//! Kernels cannot write these formats. They write texels to a buffer in rows of multiples of 256 bytes, which is then
-//! copied to the texture: in slabs of whole slices when it would be large.
+//! Kernels cannot write these texture formats. They write texels to a buffer, in rows of multiples of 256 bytes, which
+//! is then copied to the texture; a large volume is copied in slabs of whole slices.
 
 use super::context::Context;
 use super::download;
@@ -10,7 +10,7 @@ use crate::convert::texel::{Fidelity, Texels};
 use crate::core::error::{Error, ErrorKind, Result};
 use crate::plan::index::Index;
 
-/// Rows of a copy to a texture are multiples of this many bytes.
+/// Rows of a copy to a texture must be multiples of this many bytes.
 const ROW_ALIGN: u64 = wgpu::COPY_BYTES_PER_ROW_ALIGNMENT as u64;
 
 /// Which voxels go to a texture, and as what.
@@ -55,7 +55,7 @@ impl TextureOptions {
         self
     }
 
-    /// The index, of an array of so many axes.
+    /// The index for an array with this many axes.
     pub(crate) fn index_of(&self, ndim: usize) -> Index {
         let first_frame = || (3..ndim).fold(Index::new().ellipsis(), |index, _| index.at(0));
         self.index.clone().unwrap_or_else(first_frame)
@@ -100,13 +100,13 @@ impl HostTexels {
 pub struct Texture3d {
     /// The texture, with one mip level.
     pub texture: wgpu::Texture,
-    /// All of it, as a 3-D view.
+    /// A 3-D view of the whole texture.
     pub view: wgpu::TextureView,
-    /// Texels along each axis; 1 for axes that the image has not.
+    /// Texels along each axis; 1 for axes that the image does not have.
     pub shape: [usize; 3],
-    /// What the texels are.
+    /// The texel format.
     pub texels: Texels,
-    /// wgpu's name of that.
+    /// The texture format in wgpu.
     pub format: wgpu::TextureFormat,
     /// Whether the texels give back the values that they were made of.
     pub fidelity: Fidelity,
@@ -115,7 +115,7 @@ pub struct Texture3d {
 /// The shape of a texture for an array of this shape.
 ///
 /// # Errors
-/// [`ErrorKind::Shape`] for more than three axes, or an empty one.
+/// [`ErrorKind::Shape`] if there are more than three axes or an axis is empty.
 pub(crate) fn texture_shape(shape: &[usize]) -> Result<[usize; 3]> {
     if shape.len() > 3 || shape.contains(&0) {
         return Err(Error::shape(
@@ -131,7 +131,7 @@ pub(crate) fn texture_shape(shape: &[usize]) -> Result<[usize; 3]> {
 }
 
 impl Texture3d {
-    /// Makes an empty texture for a volume, or says why the device cannot have it.
+    /// Makes an empty texture for a volume.
     ///
     /// # Errors
     /// [`ErrorKind::GpuLimit`] for a side above `max_texture_dimension_3d`, [`ErrorKind::GpuUnsupported`] for
@@ -180,7 +180,7 @@ impl Texture3d {
 
 fn texel_bytes(shape: [usize; 3], texels: Texels) -> u64 {
     let sides = shape.iter().map(|&side| side as u64);
-    // Sides are at most those of a texture: nothing overflows.
+    // Sides are limited by the texture's, so nothing overflows.
     sides.product::<u64>() * texels.size_bytes() as u64
 }
 
@@ -204,7 +204,7 @@ fn check_size(context: &Context, shape: [usize; 3], texels: Texels) -> Result<()
     Ok(())
 }
 
-/// Writes all texels of a texture, first axis fastest and without gaps.
+/// Writes all texels of a texture, first axis fastest and contiguous.
 ///
 /// # Errors
 /// [`ErrorKind::GpuOutOfMemory`], [`ErrorKind::DeviceLost`], [`ErrorKind::Gpu`].
@@ -229,10 +229,11 @@ pub(crate) async fn write_texels(
     context.answer().await
 }
 
-/// Checks that a texture of the caller's can take a volume of this shape.
+/// Checks that a texture of the caller is suitable for a volume of this shape.
 ///
 /// # Errors
-/// [`ErrorKind::Shape`] for another size, [`ErrorKind::Usage`] for another format or dimension, or without `COPY_DST`.
+/// [`ErrorKind::Shape`] for another size, [`ErrorKind::Usage`] for another format or dimension, or if `COPY_DST` is
+/// missing.
 pub(crate) fn check_texture(
     texture: &wgpu::Texture,
     shape: [usize; 3],
@@ -261,8 +262,8 @@ pub(crate) fn check_texture(
     Ok(())
 }
 
-/// Texels on their way to a texture: a buffer for a slab of whole slices, and the word that tells of losses. It can be
-/// used for one slab after the other, and for one frame after the other.
+/// A buffer for a slab of whole slices on their way to a texture, and the word that reports lost values. It can be used
+/// again for further slabs and frames.
 #[derive(Debug, Clone)]
 pub(crate) struct Slab {
     shape: [usize; 3],
@@ -274,7 +275,7 @@ pub(crate) struct Slab {
 }
 
 impl Slab {
-    /// Room for as many slices of a texture as fit `max_bytes`, at least one, at most all.
+    /// Allocates a slab of as many slices as fit in `max_bytes`, at least one and at most all.
     ///
     /// # Errors
     /// [`ErrorKind::GpuLimit`] when a single slice is above the largest buffer, [`ErrorKind::GpuOutOfMemory`],
@@ -287,7 +288,7 @@ impl Slab {
     ) -> Result<Self> {
         let item = texels.size_bytes() as u64;
         let bytes_per_row = (shape[0] as u64 * item).next_multiple_of(ROW_ALIGN);
-        // Sides are at most those of a texture: nothing overflows.
+        // Sides are limited by the texture's, so nothing overflows.
         let slice = bytes_per_row * shape[1] as u64;
         let max_bytes = max_bytes.min(context.limits().max_buffer_size);
         let slices = (max_bytes / slice).clamp(1, shape[2] as u64);
@@ -309,7 +310,7 @@ impl Slab {
         })
     }
 
-    /// The ranges of slices that fit, one after the other.
+    /// The ranges of slices that fit in the slab, in order.
     pub fn ranges(&self) -> impl Iterator<Item = std::ops::Range<usize>> + use<> {
         let (depth, slices) = (self.shape[2], self.slices);
         (0..depth)
@@ -317,27 +318,27 @@ impl Slab {
             .map(move |start| start..depth.min(start + slices))
     }
 
-    /// Texels from one to the next along each axis of the texture.
+    /// The strides along the axes of the texture, in texels.
     pub fn strides(&self) -> &[i64; 3] {
         &self.strides
     }
 
-    /// Bytes of all slices of the texture in padded rows.
+    /// Bytes of all slices of the texture, with padded rows.
     pub fn frame_bytes(&self) -> u64 {
         self.bytes_per_row * self.shape[1] as u64 * self.shape[2] as u64
     }
 
-    /// The word that becomes 1 when a value was lost.
+    /// The word that becomes 1 if a value was lost.
     pub fn losses(&self) -> &wgpu::Buffer {
         &self.losses
     }
 
-    /// What a load of the slab goes to.
+    /// The target of loads into the slab.
     pub fn target(&self) -> &Target {
         &self.target
     }
 
-    /// Records the copy of the slab to these slices of a texture.
+    /// Records a copy of the slab to these slices of a texture.
     pub fn record_copy(
         &self,
         slices: &std::ops::Range<usize>,

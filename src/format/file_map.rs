@@ -1,4 +1,4 @@
-//! The files of an image, by what they hold, as nibabel's `file_map`.
+//! The files of an image, by their role, as in nibabel's `file_map`.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,21 +7,21 @@ use std::sync::Arc;
 
 use crate::source::ByteSource;
 
-/// One file of an image: a name, or bytes of the caller's, and where in them the file begins.
+/// One file of an image: a name or bytes of the caller, and where in them the file begins.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 #[must_use]
 pub struct FileHolder {
-    /// The file's path, where it has one.
+    /// The file's path, if it has one.
     pub filename: Option<PathBuf>,
-    /// Bytes to read instead of opening the file.
+    /// Bytes to read instead of the file at the path.
     pub source: Option<Arc<dyn ByteSource>>,
-    /// Byte at which the file begins; counts for the header and for the voxels.
+    /// Byte at which the file begins; all offsets in the header are relative to it.
     pub pos: u64,
 }
 
 impl FileHolder {
-    /// A file by its name.
+    /// A file with a name.
     pub fn from_filename(filename: impl Into<PathBuf>) -> Self {
         Self {
             filename: Some(filename.into()),
@@ -29,7 +29,7 @@ impl FileHolder {
         }
     }
 
-    /// Bytes of the caller's.
+    /// Bytes of the caller.
     pub fn from_source(source: Arc<dyn ByteSource>) -> Self {
         Self {
             source: Some(source),

@@ -50,7 +50,7 @@ pub(super) fn file_map(path: &Path, options: &LoadOptions) -> Result<FileMap> {
         .iter()
         .filter(|entry| entry.files(&name).is_some())
     {
-        for (key, ending) in entry.beside {
+        for (key, ending) in entry.optional_files {
             file_map.insert(*key, FileHolder::from_filename(name.companion(ending)));
         }
     }

@@ -1,4 +1,4 @@
-//! What a stream reads: a file's voxels, or values that are in memory already.
+//! What a stream reads from: a file's voxels, or values that are already in memory.
 
 use std::ops::Range;
 
@@ -10,13 +10,13 @@ use crate::read::ahead::Cancel;
 use crate::read::proxy::ArrayProxy;
 use crate::source::Access;
 
-/// Bytes of a sequential source that are passed over at a time.
+/// Bytes of a sequential source that are skipped at a time.
 const SKIP_BYTES: u64 = 1 << 20;
 
-/// About what reading takes beside the frames: the buffer of a read on each thread, and a gzip stream's state.
+/// Approximate memory for reading, in addition to the frames: a read buffer per thread, and the state of a gzip stream.
 pub(super) const READ_AHEAD_BYTES: u64 = 4 << 20;
 
-/// Voxels, and which of them come when.
+/// The voxels, and the order of the frames.
 #[derive(Debug)]
 pub(crate) struct Feed {
     proxy: ArrayProxy,
@@ -26,11 +26,11 @@ pub(crate) struct Feed {
 }
 
 impl Feed {
-    /// Of elements of `item` bytes.
+    /// `item` is the size of an element in bytes.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Truncated`] when the source cannot hold the last frame, [`crate::ErrorKind::Limit`] for a
-    /// block of frames above the limit.
+    /// [`crate::ErrorKind::Truncated`] if the source cannot contain the last frame, [`crate::ErrorKind::Limit`] if a
+    /// block of frames exceeds the limit.
     pub fn new(proxy: &ArrayProxy, order: FrameOrder, item: usize) -> Result<Self> {
         for block in [0, order.blocks().saturating_sub(1)] {
             if block < order.blocks() {
@@ -39,7 +39,7 @@ impl Feed {
             }
         }
         Ok(Self {
-            // Other reads must not send a forward stream back to the start of a gzip file.
+            // With a stream of its own, other reads do not send it back to the start of a gzip file.
             proxy: if order.forwards() {
                 proxy.with_own_cursor()
             } else {
@@ -58,7 +58,7 @@ impl Feed {
         &self.order
     }
 
-    /// What a block takes of the stored voxels. The block exists.
+    /// The voxels of a block, which must exist.
     ///
     /// # Errors
     /// None for a block of [`FrameOrder`].
@@ -66,10 +66,10 @@ impl Feed {
         self.proxy.select(&self.order.index(block))
     }
 
-    /// Brings a sequential source to where a box begins, step by step, until it is cancelled.
+    /// Reads a sequential source up to the start of a box, step by step, until it is cancelled.
     ///
     /// # Errors
-    /// What reading gives.
+    /// Errors of reading.
     pub fn skip_to(&mut self, plan: &Plan, cancel: &Cancel) -> Result<()> {
         cancel.check()?;
         if self.proxy.source().access() != Access::Sequential {
@@ -89,11 +89,11 @@ impl Feed {
         session.end()
     }
 
-    /// Checks the end of a compressed file, when a pass has come there.
+    /// Checks the end of a compressed file, if a pass has just ended there.
     ///
     /// # Errors
     /// As [`ArrayProxy::check_to_end`].
-    pub fn end_of_pass(&self) -> Result<()> {
+    pub fn finish_pass(&self) -> Result<()> {
         if self.order.reaches_end() {
             self.proxy.check_to_end()?;
         }

@@ -9,7 +9,7 @@ use voxload::{
 };
 
 use crate::support::header_of;
-
+use crate::support::rng::Rng;
 pub use crate::support::types::REAL;
 
 pub const ORDERS: [ByteOrder; 2] = [ByteOrder::Little, ByteOrder::Big];
@@ -27,20 +27,26 @@ pub enum Kind {
     Spm,
 }
 
-/// A small generator: tests must be the same on every run.
-pub struct Random(pub u64);
+/// A generator of images, on that of all tests.
+pub struct Random(Rng);
+
+impl std::ops::Deref for Random {
+    type Target = Rng;
+
+    fn deref(&self) -> &Rng {
+        &self.0
+    }
+}
+
+impl std::ops::DerefMut for Random {
+    fn deref_mut(&mut self) -> &mut Rng {
+        &mut self.0
+    }
+}
 
 impl Random {
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    pub fn below(&mut self, n: usize) -> usize {
-        (self.next() % n as u64) as usize
+    pub fn new(seed: u64) -> Self {
+        Self(Rng::new(seed))
     }
 
     pub fn pick<T: Copy>(&mut self, all: &[T]) -> T {
@@ -76,7 +82,7 @@ impl Random {
         match self.below(4) {
             0 => 0.1,
             1 => -3.0,
-            2 => self.next() as i64 as f64 * 1e-18,
+            2 => self.bits() as i64 as f64 * 1e-18,
             _ => (self.below(2000) as f64 - 1000.0) / 8.0,
         }
     }
@@ -123,7 +129,7 @@ impl Random {
         let mut bytes = Vec::with_capacity(count * item);
         for _ in 0..count {
             let bits = match (any_bits, dtype) {
-                (true, _) => self.next(),
+                (true, _) => self.bits(),
                 (_, DType::F16) => u64::from(half::f16::from_f64(self.number()).to_bits()),
                 (_, DType::F32) => u64::from((self.number() as f32).to_bits()),
                 (_, DType::F64) => self.number().to_bits(),
@@ -138,7 +144,7 @@ impl Random {
         bytes
     }
 
-    /// A proxy of random voxels behind a header of an odd length.
+    /// A proxy of random voxels after a header of any length.
     pub fn proxy(&mut self, spec: &ProxySpec) -> ArrayProxy {
         let count = spec.shape.iter().product();
         let mut bytes = vec![0xaa; spec.offset as usize];

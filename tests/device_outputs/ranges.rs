@@ -101,7 +101,7 @@ fn slices_into_places_of_a_buffer() {
     let mut checked = 0;
     let all = devices("slices_into_places_of_a_buffer");
     for device in &all {
-        let mut random = Random(21);
+        let mut random = Random::new(21);
         for _ in 0..80 {
             let image = random.image(4, 3000);
             let index = random.index(image.shape());
@@ -118,7 +118,7 @@ fn slices_into_places_of_a_buffer() {
 #[test]
 fn large_slices_into_places_of_a_buffer() {
     for device in devices("large_slices_into_places_of_a_buffer") {
-        let mut random = Random(22);
+        let mut random = Random::new(22);
         for _ in 0..4 {
             let image = random.image(3, 12_000);
             check::<f16>(&device, &image, &Index::new(), &mut random);
@@ -136,7 +136,7 @@ fn arrays_and_dense_targets() {
     let array = HostArray::from_vec(&[2, 3, 4], values).expect("it fits");
     let image = DataobjImage::from_array(array, None).expect("it fits");
     let device = Device { gpu, name: "own" };
-    let mut random = Random(23);
+    let mut random = Random::new(23);
     for text in ["[...]", "[::-1, 1]", "[:, 5:, :]", "[1, 2, 3]"] {
         let index = text.parse().expect("an index");
         check::<f32>(&device, &image, &index, &mut random);
@@ -149,7 +149,7 @@ fn arrays_and_dense_targets() {
     let outcome = image
         .dataobj()
         .read_into_buffer::<f32>(&device.gpu, &target);
-    outcome.expect("24 elements behind the first");
+    outcome.expect("24 elements after the first");
     let found = download(&device.gpu, &buffer);
     assert_eq!(found[..4], [POISON; 4]);
     let expected = image.dataobj().slice::<f32>(&whole).expect("a slice");
@@ -166,7 +166,7 @@ fn refusal(
     offset: u64,
     strides: Option<&[i64]>,
 ) -> ErrorKind {
-    let mut random = Random(24);
+    let mut random = Random::new(24);
     let image = loop {
         let image = random.image(2, 24);
         if image.shape() == [4, 3] {

@@ -129,7 +129,7 @@ fn every_type_order_and_scaling() {
     let mut checked = 0;
     let all = devices("every_type_order_and_scaling");
     for device in &all {
-        let mut random = Random(41);
+        let mut random = Random::new(41);
         for dtype in REAL {
             for byte_order in ORDERS {
                 for kind in SCALINGS {
@@ -159,7 +159,7 @@ fn every_type_order_and_scaling() {
 #[test]
 fn raw_slices() {
     for device in devices("raw_slices") {
-        let mut random = Random(42);
+        let mut random = Random::new(42);
         for _ in 0..60 {
             let image = random.image(4, 1500);
             let index = random.index(image.shape());
@@ -187,7 +187,7 @@ fn volumes_that_cannot_be_raw() {
         let gpu = &device.gpu;
         let spec = |dtype, side| ProxySpec::new(&[side, 4], dtype).byte_order(ByteOrder::Little);
         let kind = |spec: ProxySpec| {
-            let image = image_of(Random(43).proxy(&spec), spec);
+            let image = image_of(Random::new(43).proxy(&spec), spec);
             ways::raw_on_gpu(image.dataobj(), gpu)
                 .expect_err("it cannot be")
                 .kind()

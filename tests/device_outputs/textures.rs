@@ -166,7 +166,7 @@ fn textures_hold_the_values() {
     let mut exact = [0, 0];
     let all = devices("textures_hold_the_values");
     for device in &all {
-        let mut random = Random(31);
+        let mut random = Random::new(31);
         for _ in 0..150 {
             let image = random.image(4, 2500);
             let most = device.gpu.limits().max_texture_dimension_3d;
@@ -184,7 +184,7 @@ fn volume(dtype: DType, shape: &[usize], scaling: Scaling, seed: u64) -> (ArrayP
         .byte_order(ByteOrder::Big)
         .offset(352)
         .scaling(scaling);
-    (Random(seed).proxy(&spec), spec)
+    (Random::new(seed).proxy(&spec), spec)
 }
 
 /// Volumes that take several slabs and packets on the tiny device; canonical order is another one.

@@ -14,7 +14,7 @@ use crate::support::{folder, overwrite};
 
 const READERS: usize = 4;
 
-/// What somebody does to the file.
+/// What happens to the file.
 #[derive(Debug, Clone, Copy)]
 enum Change {
     Shorten,
@@ -83,7 +83,7 @@ fn allowed(found: &str) -> bool {
     found.starts_with("Changed") || found.starts_with("Truncated") || found == "NotFound"
 }
 
-/// Reads again and again until told to stop; every array is the old one.
+/// Reads again and again until `stop` is set; every array is the old one.
 fn keep_reading(image: &DataobjImage, values: &[f32], stop: &AtomicBool, errors: &AtomicUsize) {
     loop {
         let last = stop.load(Ordering::SeqCst);

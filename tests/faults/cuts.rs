@@ -68,7 +68,7 @@ fn headers_and_trailers_cut_at_every_byte() {
             });
             let plain = nifti.single();
             (0..nifti.data_offset()).for_each(|length| check(&plain[..length]));
-            // The header behind gzip in a member of its own, so that it too is cut at every byte.
+            // The gzipped header in a member of its own, so that it too is cut at every byte.
             let header = gz(&plain[..nifti.data_offset()], 0);
             let zipped = [header.clone(), gz(&plain[nifti.data_offset()..], 6)].concat();
             (2..header.len()).for_each(|length| check(&zipped[..length]));

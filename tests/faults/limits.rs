@@ -95,7 +95,7 @@ fn members_and_ratio() {
     assert_eq!(outcome(&above), "Limit(inflated bytes)");
 }
 
-/// Many small members, long tails, and a check of a large stream that nobody has read from.
+/// Many small members, long tails, and a check of a large stream that nothing was read from.
 #[test]
 fn defaults_stop_no_sound_volume() {
     let bytes = Nifti::counting(&[100, 100, 20]).single();

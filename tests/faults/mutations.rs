@@ -1,4 +1,4 @@
-//! Structured mutations of sound headers: an error, or exactly the voxels that the changed header describes.
+//! Structured mutations of sound files of every format: an error, or exactly the voxels that the changed header describes.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -8,19 +8,17 @@ use voxload::{
 };
 
 use super::{Row, volume};
-use crate::formats::seeds;
+use crate::formats::seeds::{self, Seed};
 use crate::support::errors::outcome;
-use crate::support::for_each_parallel;
 use crate::support::nifti::Nifti;
 use crate::support::rng::Rng;
 use crate::support::source::CountingSource;
+use crate::support::{folder, for_each_parallel};
 
-/// A sound image: its header file, and those beside it.
+/// The files of a sound image, and its format; `None` where the header names a file, which is found beside it.
 pub struct Sound {
-    format: Format,
-    header: Vec<u8>,
-    image: Option<Vec<u8>>,
-    mat: Option<Vec<u8>>,
+    format: Option<Format>,
+    seed: Seed,
 }
 
 pub fn sound() -> Vec<Sound> {
@@ -28,40 +26,49 @@ pub fn sound() -> Vec<Sound> {
         .scl(2.0, 1.0)
         .extension(6, b"text");
     let two = one.clone().version(2).order(ByteOrder::Big);
-    let single = |format, header| Sound {
-        format,
-        header,
-        image: None,
-        mat: None,
+    let nifti = |format, files: &[(&str, Vec<u8>)]| Sound {
+        format: Some(format),
+        seed: Seed {
+            format: format.name(),
+            files: files
+                .iter()
+                .map(|(name, bytes)| ((*name).to_owned(), bytes.clone()))
+                .collect(),
+        },
     };
     let (header, image) = one.pair();
-    let pair = Sound {
-        image: Some(image),
-        ..single(Format::Nifti1Pair, header)
-    };
-    let of_seed = |format, seed: seeds::Seed| {
-        let mut files = seed.files.into_iter().map(|(_, bytes)| bytes);
-        Sound {
-            format,
-            header: files.next().expect("a header"),
-            image: files.next(),
-            mat: files.next(),
-        }
-    };
-    vec![
-        single(Format::Nifti1Single, one.single()),
-        single(Format::Nifti2Single, two.single()),
-        pair,
-        of_seed(Format::Spm2Analyze, seeds::analyze()),
-        of_seed(Format::Mgh, seeds::mgh()),
-        of_seed(Format::Afni, seeds::afni()),
-        of_seed(Format::ParRec, seeds::parrec()),
-        of_seed(Format::Minc1, seeds::minc()),
-        of_seed(Format::Ecat, seeds::ecat()),
-        of_seed(Format::Nrrd, seeds::nrrd()),
-        of_seed(Format::MetaImage, seeds::mha()),
-        of_seed(Format::Cifti2, seeds::cifti()),
-    ]
+    let mut all = vec![
+        nifti(Format::Nifti1Single, &[("seed.nii", one.single())]),
+        nifti(Format::Nifti2Single, &[("seed.nii", two.single())]),
+        nifti(
+            Format::Nifti1Pair,
+            &[("seed.hdr", header), ("seed.img", image)],
+        ),
+    ];
+    all.extend(seeds::all().into_iter().map(|seed| Sound {
+        format: format_of(&seed),
+        seed,
+    }));
+    all
+}
+
+fn format_of(seed: &Seed) -> Option<Format> {
+    Some(match seed.files[0].0.as_str() {
+        "seed.nhdr" | "seed.mhd" => return None,
+        _ => match seed.format {
+            "SPM2 Analyze" => Format::Spm2Analyze,
+            "MGH" => Format::Mgh,
+            "AFNI" => Format::Afni,
+            "PAR/REC" => Format::ParRec,
+            "MINC1" => Format::Minc1,
+            "MINC2" => Format::Minc2,
+            "ECAT 7" => Format::Ecat,
+            "NRRD" => Format::Nrrd,
+            "MetaImage" => Format::MetaImage,
+            "CIFTI-2" => Format::Cifti2,
+            other => panic!("{other}"),
+        },
+    })
 }
 
 /// Values that fields and counts like least.
@@ -146,36 +153,53 @@ pub struct Tried {
     compared: bool,
 }
 
+/// Loads one of the sound images in a damaged form: by name, or its files one by one as the format that it was.
+fn load(
+    sound: &Sound,
+    files: &[(String, Vec<u8>)],
+    options: &LoadOptions,
+    by_name: bool,
+) -> (voxload::Result<DataobjImage>, Option<tempfile::TempDir>) {
+    let Some(format) = sound.format.filter(|_| !by_name) else {
+        let folder = folder();
+        let seed = Seed {
+            format: sound.seed.format,
+            files: files.to_vec(),
+        };
+        let path = seed.write(folder.path());
+        return (DataobjImage::from_filename(path, options), Some(folder));
+    };
+    let roles: &[FileRole] = match files.len() {
+        1 => &[FileRole::Image],
+        _ => &[FileRole::Header, FileRole::Image, FileRole::Mat],
+    };
+    let holder = |bytes: &[u8]| FileHolder::from_source(CountingSource::new(bytes.to_vec()));
+    let holders = files.iter().map(|(_, bytes)| holder(bytes));
+    let map: FileMap = roles.iter().copied().zip(holders).collect();
+    let options = options.clone().format(format);
+    (DataobjImage::from_file_map(map, &options), None)
+}
+
 /// Loads and reads one of the sound images in a damaged form; panics on voxels that its header does not describe.
 pub fn try_one(sound: &[Sound], number: usize, limits: Limits) -> Tried {
     let mut tried = Tried::default();
     let mut rng = Rng::new(number as u64);
     let sound = &sound[number % sound.len()];
-    let mut header = sound.header.clone();
-    for _ in 0..=rng.below(3) {
-        mutate(&mut header, &mut rng);
-    }
-    let holder = |bytes: &[u8]| FileHolder::from_source(CountingSource::new(bytes.to_vec()));
-    let key = if sound.image.is_some() {
-        FileRole::Header
-    } else {
-        FileRole::Image
+    let mut files = sound.seed.files.clone();
+    // Mostly the header; sometimes a file beside it.
+    let damaged = match rng.one_in(10) {
+        true => rng.below(files.len()),
+        false => 0,
     };
-    let mut map = FileMap::from([(key, holder(&header))]);
-    map.extend(
-        sound
-            .image
-            .as_deref()
-            .map(|bytes| (FileRole::Image, holder(bytes))),
-    );
-    map.extend(
-        sound
-            .mat
-            .as_deref()
-            .map(|bytes| (FileRole::Mat, holder(bytes))),
-    );
-    let options = LoadOptions::new().format(sound.format).limits(limits);
-    let image = match DataobjImage::from_file_map(map, &options) {
+    for _ in 0..=rng.below(3) {
+        mutate(&mut files[damaged].1, &mut rng);
+    }
+    let options = LoadOptions::new()
+        .limits(limits)
+        .permit_truncated(rng.one_in(2))
+        .strict_sort(rng.one_in(3));
+    let (image, _folder) = load(sound, &files, &options, rng.one_in(8));
+    let image = match image {
         Ok(image) => image,
         failed => {
             outcome(&failed);
@@ -183,14 +207,16 @@ pub fn try_one(sound: &[Sound], number: usize, limits: Limits) -> Tried {
         }
     };
     tried.loaded = true;
+    image.header().fields.list();
+    image.notes();
     let stored = image.dataobj().unscaled();
     outcome(&stored);
     outcome(&image.dataobj().read::<f32>());
     let Ok(stored) = stored else { return tried };
     tried.read = true;
     assert_eq!(stored.shape(), image.shape(), "mutation {number}");
-    let file = sound.image.as_ref().unwrap_or(&header);
-    if let Some(right) = described(&image, file) {
+    let (_, voxels) = files.get(1).unwrap_or(&files[0]);
+    if let Some(right) = described(&image, voxels) {
         assert!(
             stored.as_bytes() == right,
             "mutation {number}: other voxels"
@@ -203,18 +229,33 @@ pub fn try_one(sound: &[Sound], number: usize, limits: Limits) -> Tried {
 #[test]
 fn a_changed_header_is_refused_or_obeyed() {
     let row = Row::new("structured mutations");
-    let cases = volume(100_000, 2_000_000);
+    let cases = volume(115_000, 2_015_000);
     let sound = sound();
     let limits = Limits::new().output(16 << 20);
-    let counts = [const { AtomicUsize::new(0) }; 4];
+    let counts: Vec<_> = sound
+        .iter()
+        .map(|_| [const { AtomicUsize::new(0) }; 4])
+        .collect();
     for_each_parallel(0..cases, |number| {
         let tried = try_one(&sound, number, limits);
         let found = [true, tried.loaded, tried.read, tried.compared];
-        for (count, found) in counts.iter().zip(found) {
+        for (count, found) in counts[number % sound.len()].iter().zip(found) {
             count.fetch_add(usize::from(found), Ordering::Relaxed);
         }
     });
-    let [ran, loaded, read, compared] = counts.map(AtomicUsize::into_inner);
+    let mut sum = [0; 4];
+    for (sound, counts) in sound.iter().zip(counts) {
+        let counts = counts.map(AtomicUsize::into_inner);
+        let [ran, loaded, read, compared] = counts;
+        let name = &sound.seed.files[0].0;
+        println!(
+            "{} ({name}): of {ran}, {loaded} load, {read} read, {compared} compared",
+            sound.seed.format
+        );
+        assert!(0 < loaded && loaded < ran, "{name}: {loaded} of {ran}");
+        sum = std::array::from_fn(|k| sum[k] + counts[k]);
+    }
+    let [ran, loaded, read, compared] = sum;
     println!("of {ran}, {loaded} load, {read} read, {compared} compared with the header's word");
     assert!(loaded > ran / 10 && read > ran / 20 && compared > ran / 50);
     row.done(ran, cases);

@@ -23,22 +23,22 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// Runs `work` on every thread; a panic of one, or one that never ends, is a panic here.
 fn on_all_threads(work: impl Fn(usize) + Send + Sync + 'static) {
     let work = Arc::new(work);
-    let (tell, told) = mpsc::channel();
+    let (sender, receiver) = mpsc::channel();
     let threads: Vec<_> = (0..THREADS)
         .map(|number| {
-            let (work, tell) = (Arc::clone(&work), tell.clone());
+            let (work, sender) = (Arc::clone(&work), sender.clone());
             std::thread::spawn(move || {
                 work(number);
-                tell.send(number).expect("somebody waits");
+                sender.send(number).expect("the test waits");
             })
         })
         .collect();
-    drop(tell);
+    drop(sender);
     for _ in 0..THREADS {
-        match told.recv_timeout(PATIENCE) {
+        match receiver.recv_timeout(PATIENCE) {
             Ok(_) => {}
             Err(mpsc::RecvTimeoutError::Timeout) => panic!("no thread has ended in {PATIENCE:?}"),
-            // One has panicked: its message is told below.
+            // One has panicked: its message follows below.
             Err(mpsc::RecvTimeoutError::Disconnected) => break,
         }
     }

@@ -12,25 +12,11 @@ mod minc2;
 mod nrrd;
 mod parrec;
 
-use voxload::{DataobjImage, ErrorKind, LoadOptions};
+use voxload::{DataobjImage, LoadOptions};
 
 use super::seeds::Seed;
+use crate::support::errors::outcome;
 use crate::support::table::Row;
-
-/// An error in a few words.
-fn shown(kind: &ErrorKind) -> String {
-    match kind {
-        ErrorKind::Header { field, .. } => format!("header {field}"),
-        ErrorKind::Truncated { what, .. } => format!("truncated {what}"),
-        ErrorKind::Integrity { codec, .. } => format!("damaged {codec}"),
-        ErrorKind::Limit { what, .. } => format!("limit {what}"),
-        ErrorKind::Unsupported(_) => "unsupported".to_owned(),
-        ErrorKind::NotFound => "not found".to_owned(),
-        ErrorKind::Empty => "empty".to_owned(),
-        ErrorKind::UnknownFormat(_) => "unknown format".to_owned(),
-        other => format!("{other:?}"),
-    }
-}
 
 /// Gathers what damaged files give, and compares.
 pub struct Table {
@@ -42,7 +28,7 @@ pub struct Table {
 }
 
 impl Table {
-    /// For a format, of which so many cases are promised (gzip-and-faults.md section 5).
+    /// For a format, of which there are at least so many cases.
     pub fn new(format: &str, promised: usize) -> Self {
         Self {
             row: Row::new(format!("malformed {format}")),
@@ -63,10 +49,7 @@ impl Table {
         std::fs::create_dir(&folder).unwrap();
         let read = DataobjImage::from_filename(seed.write(&folder), options)
             .and_then(|image| image.dataobj().read::<f32>());
-        let found = match read {
-            Ok(_) => "ok".to_owned(),
-            Err(error) => shown(error.kind()),
-        };
+        let found = outcome(&read);
         if found != expected {
             self.failures
                 .push(format!("{what}: {found:?} instead of {expected:?}"));

@@ -1,18 +1,5 @@
 //! The list that `tests/oracle/formats.py` makes: random files, and what nibabel or SimpleITK made of each.
 
-use std::path::PathBuf;
-
-/// The folder with the oracle's files, or a line that says why nothing is compared.
-pub fn oracle_folder(test: &str) -> Option<PathBuf> {
-    match std::env::var_os("VOXLOAD_ORACLE_DIR") {
-        Some(folder) => Some(PathBuf::from(folder).join("formats")),
-        None => {
-            println!("{test}: nothing to compare with, VOXLOAD_ORACLE_DIR is not set");
-            None
-        }
-    }
-}
-
 /// A line of the manifest.
 pub struct Case<'a> {
     pub format: &'a str,

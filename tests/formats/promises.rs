@@ -63,6 +63,18 @@ fn bits(array: &HostArray<f32>) -> Vec<u32> {
 }
 
 #[test]
+fn seeds_are_sound() {
+    let folder = folder();
+    for seed in seeds::all() {
+        let image = voxload::load(seed.write(folder.path())).unwrap();
+        assert_eq!(image.header().format.name(), seed.format);
+        image.dataobj().read::<f64>().unwrap();
+        assert!(!image.header().fields.list().is_empty());
+        assert_eq!(image.notes(), [], "{}", seed.format);
+    }
+}
+
+#[test]
 fn slices_of_every_format_read_their_bytes() {
     let backends = Backend::available("slices of every format");
     for_each_format(|name, image, counted| {

@@ -8,6 +8,7 @@ use flate2::Crc;
 use libdeflater::{CompressionLvl, Compressor};
 use voxload::{ByteOrder, DType, DataobjImage};
 
+use crate::support::environment::skipped;
 use crate::support::nifti::{Nifti, gz};
 use crate::support::rng::Rng;
 
@@ -91,7 +92,7 @@ pub fn libdeflate(bytes: &[u8], level: i32) -> Vec<u8> {
     out
 }
 
-/// What a command makes of the bytes; `None`, and a word on it, when it is not installed.
+/// What a command makes of the bytes; `None`, with a line that says so, when it is not installed.
 pub fn by_tool(tool: &str, arguments: &[&str], bytes: &[u8]) -> Option<Vec<u8>> {
     let child = Command::new(tool)
         .args(arguments)
@@ -99,7 +100,7 @@ pub fn by_tool(tool: &str, arguments: &[&str], bytes: &[u8]) -> Option<Vec<u8>> 
         .stdout(Stdio::piped())
         .spawn();
     let Ok(mut child) = child else {
-        println!("skipped: {tool} is not installed");
+        skipped(&format!("gzip files made by {tool}"), "it is not installed");
         return None;
     };
     let mut input = child.stdin.take().expect("a pipe");

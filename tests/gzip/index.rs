@@ -8,6 +8,7 @@ use voxload::{DType, DataobjImage, Index, LoadOptions};
 
 use super::damage::mutate;
 use super::files::{open, scan};
+use crate::support::environment::oracle_python;
 use crate::support::nifti::gz;
 use crate::support::rng::Rng;
 use crate::support::table::{Row, volume};
@@ -97,11 +98,9 @@ fn mutated_indexes_are_made_anew() {
 
 /// indexed_gzip reads what voxload writes, and the other way round.
 #[test]
+#[ignore = "needs the oracle's Python (tests/run.sh)"]
 fn indexed_gzip_both_ways() {
-    let Some(python) = std::env::var_os("VOXLOAD_ORACLE_PYTHON") else {
-        println!("skipped: VOXLOAD_ORACLE_PYTHON is not set (tests/run.sh sets it)");
-        return;
-    };
+    let python = oracle_python().expect("VOXLOAD_ORACLE_PYTHON is set by tests/run.sh");
     let folder = folder();
     let bytes = scan(DType::I16, &[64, 64, 20, 60], 6).single();
     let path = write(&folder, "it.nii.gz", &gz(&bytes, 6));

@@ -144,9 +144,9 @@ fn reads_of_damaged_files() {
     row.done(number(&text, "tried "), volume(20_000, 200_000));
 }
 
-/// The number that a child printed behind a word.
-fn number(text: &str, behind: &str) -> usize {
-    let line = text.lines().find_map(|line| line.strip_prefix(behind));
+/// The number that a child printed after a word.
+fn number(text: &str, word: &str) -> usize {
+    let line = text.lines().find_map(|line| line.strip_prefix(word));
     line.and_then(|n| n.parse().ok()).expect("a number")
 }
 

@@ -1,6 +1,7 @@
 //! Statistics on a device have the bits of the CPU's.
 
 use super::*;
+use crate::support::devices::{callers_gpu, own};
 use crate::support::ways;
 use half::f16;
 use voxload::{Gpu, KernelChoice, KernelMethod};
@@ -29,40 +30,11 @@ fn bits(statistics: &Statistics) -> (Vec<u64>, Option<voxload::Histogram>) {
     (numbers, histogram)
 }
 
-fn gpu_or_skip(test: &str) -> Option<Gpu> {
-    let gpu = Gpu::new();
-    let required = std::env::var("VOXLOAD_REQUIRE_GPU").is_ok_and(|value| value == "1");
-    assert!(gpu.is_ok() || !required, "{test}: {gpu:?}");
-    if gpu.is_err() {
-        println!("skipped without a GPU: {test}");
-    }
-    gpu.ok()
-}
-
 /// The best device in each way to drive it.
 fn every_way(test: &str) -> Vec<Gpu> {
     let ways: [fn(Gpu) -> Gpu; 3] = [|gpu| gpu, ways::awaited, ways::as_in_browsers];
-    let open = |way: fn(Gpu) -> Gpu| gpu_or_skip(test).map(way);
+    let open = |way: fn(Gpu) -> Gpu| own(test).map(way);
     ways.into_iter().filter_map(open).collect()
-}
-
-/// A caller's device with small limits.
-fn tiny(test: &str, binding: u64, side: u32) -> Option<Gpu> {
-    let adapter = gpu_or_skip(test)?;
-    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
-    let adapters = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()));
-    let info = adapter.info().name.clone();
-    let adapter = adapters.into_iter().find(|a| a.get_info().name == info)?;
-    let request = adapter.request_device(&wgpu::DeviceDescriptor {
-        required_limits: wgpu::Limits {
-            max_storage_buffer_binding_size: binding,
-            max_compute_workgroups_per_dimension: side,
-            ..wgpu::Limits::default()
-        },
-        ..Default::default()
-    });
-    let (device, queue) = pollster::block_on(request).unwrap();
-    Some(Gpu::from_device(&device, &queue))
 }
 
 fn same<T: Float>(what: &str, gpu: &Gpu, image: &DataobjImage, options: &StatisticsOptions) {
@@ -129,7 +101,7 @@ fn statistics_have_the_bits_of_the_cpu_on(gpu: &Gpu) {
 fn each_kernel_and_tiny_devices_too() {
     let test = "each_kernel_and_tiny_devices_too";
     for method in KernelMethod::ALL {
-        let Some(gpu) = gpu_or_skip(test) else {
+        let Some(gpu) = own(test) else {
             return;
         };
         gpu.set_kernel_choice(KernelChoice::Only(method));
@@ -149,9 +121,10 @@ fn each_kernel_and_tiny_devices_too() {
     }
     // The last is too small for statistics, which the CPU then makes.
     for (binding, side) in [(1 << 20, 64), (64 << 10, 3), (4096, 2)] {
-        let Some(gpu) = tiny(test, binding, side) else {
-            return;
-        };
+        let gpu = callers_gpu(|limits| {
+            limits.max_storage_buffer_binding_size = binding;
+            limits.max_compute_workgroups_per_dimension = side;
+        });
         assert_eq!(all_types(&gpu, &[64, 50, 5, 5]), 33);
         let image = noise(
             &[64, 50, 5, 5],
@@ -195,7 +168,7 @@ fn series_have_the_bits_of_the_cpu_on(gpu: &Gpu) {
 /// More values than a run has, and more than fit a part.
 #[test]
 fn several_runs() {
-    let Some(gpu) = gpu_or_skip("several_runs") else {
+    let Some(gpu) = own("several_runs") else {
         return;
     };
     let shape = [512, 512, 270];
@@ -204,16 +177,9 @@ fn several_runs() {
         (at >> 3) as u8 ^ at as u8
     });
     let options = StatisticsOptions::new().histogram(50).window(0.0, 30.0);
-    let start = std::time::Instant::now();
     let want = image.statistics::<f32>(&options).unwrap();
-    let on_cpu = start.elapsed();
     assert_eq!(want.count, 512 * 512 * 270);
-    let start = std::time::Instant::now();
     let got = ways::statistics::<f32>(&image, &gpu, &options).unwrap();
-    println!(
-        "70.8 M values: CPU {on_cpu:?}, device {:?}",
-        start.elapsed()
-    );
     assert_eq!(bits(&got), bits(&want));
 }
 
@@ -234,52 +200,4 @@ fn a_lost_device_is_an_error_on(gpu: &Gpu) {
     assert_eq!(*error.kind(), ErrorKind::DeviceLost);
     let other = Gpu::new().unwrap();
     same::<f32>("another device", &other, &image, &options);
-}
-
-/// Values a second, for the record: `cargo test --release -- --ignored --nocapture statistics_speed`.
-#[test]
-#[ignore = "a measurement"]
-fn statistics_speed() {
-    let Some(gpu) = gpu_or_skip("statistics_speed") else {
-        return;
-    };
-    let stored: Vec<i16> = (0..128 * 128 * 64 * 32).map(|i| mixed(i) as i16).collect();
-    let bytes: Arc<[u8]> = stored.iter().flat_map(|v| v.to_le_bytes()).collect();
-    let count = stored.len() as f64;
-    let byte = move |at: u64| bytes[at as usize];
-    let shape = [128, 128, 64, 32];
-    let scaling = Scaling::linear(0.1, 2.0);
-    let image = image(&shape, DType::I16, ByteOrder::Little, scaling, byte);
-    let timed = |what: &str, work: &dyn Fn()| {
-        work();
-        let start = std::time::Instant::now();
-        work();
-        println!(
-            "{what}: {:.0} M values/s",
-            count / start.elapsed().as_secs_f64() / 1e6
-        );
-    };
-    let plain = StatisticsOptions::new();
-    let binned = plain.histogram(256).window(-3000.0, 3000.0);
-    timed("convert alone, CPU", &|| {
-        drop(image.get_fdata::<f32>(Caching::Unchanged).unwrap())
-    });
-    timed("moments, CPU", &|| {
-        drop(image.statistics::<f32>(&plain).unwrap())
-    });
-    timed("with 256 bins, CPU", &|| {
-        drop(image.statistics::<f32>(&binned).unwrap())
-    });
-    timed("over time, CPU", &|| {
-        drop(image.temporal_statistics::<f32>().unwrap())
-    });
-    timed("moments, device", &|| {
-        drop(image.statistics_gpu::<f32>(&gpu, &plain).unwrap())
-    });
-    timed("with 256 bins, device", &|| {
-        drop(image.statistics_gpu::<f32>(&gpu, &binned).unwrap())
-    });
-    timed("over time, device", &|| {
-        drop(image.temporal_statistics_gpu::<f32>(&gpu).unwrap())
-    });
 }

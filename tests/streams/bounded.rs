@@ -63,6 +63,14 @@ fn check(frame: usize, values: &[f32]) {
 
 /// Runs `work` and gives the highest of what `sample` says meanwhile.
 fn peak(sample: impl Fn() -> u64 + Sync, work: impl FnOnce()) -> u64 {
+    /// Ends the sampling when `work` has returned, or has panicked: the scope waits for the thread.
+    struct Done<'a>(&'a AtomicBool);
+    impl Drop for Done<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+
     let (done, peak) = (AtomicBool::new(false), AtomicU64::new(0));
     std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -71,11 +79,18 @@ fn peak(sample: impl Fn() -> u64 + Sync, work: impl FnOnce()) -> u64 {
                 std::thread::sleep(std::time::Duration::from_millis(2));
             }
         });
+        let _done = Done(&done);
         work();
         peak.fetch_max(sample(), Ordering::Relaxed);
-        done.store(true, Ordering::Relaxed);
     });
     peak.into_inner()
+}
+
+/// A failure inside comes out; it does not wait for the sampling thread forever.
+#[test]
+#[should_panic(expected = "work failed")]
+fn a_panic_ends_the_measure() {
+    peak(|| 0, || panic!("work failed"));
 }
 
 /// Counts the frames of a CPU stream of so many slots, all held, and the host memory that it takes.

@@ -111,7 +111,7 @@ fn kept_device_arrays_are_used_unless_written_to() {
         for item in stream {
             let got = super::got_on(gpu, &item.expect("a frame")).expect("values");
             assert_eq!(got.frames, [frames]);
-            check("behind", &got, whole, FRAME);
+            check("after", &got, whole, FRAME);
             frames += 1;
         }
         assert_eq!(frames, FRAMES);

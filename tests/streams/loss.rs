@@ -131,7 +131,7 @@ fn a_device_destroyed_under_copies_of_a_kept_array() {
 
 #[test]
 fn behind_a_loss_there_is_nothing() {
-    for (device, gpu) in own_devices("behind a loss") {
+    for (device, gpu) in own_devices("after a loss") {
         behind_a_loss_there_is_nothing_on(&device, &gpu);
     }
 }
@@ -181,7 +181,10 @@ fn a_notice_of_loss_ends_a_stream() {
         let mut stream = ways::stream::<f32>(&image, &gpu, options).expect("a stream");
         stream.next().expect("an item").expect("a frame");
         gpu.mark_lost();
-        let error = stream.next().expect("an item").expect_err("it was told");
+        let error = stream
+            .next()
+            .expect("an item")
+            .expect_err("the device is lost");
         assert_eq!(error.kind(), &ErrorKind::DeviceLost);
         assert!(stream.next().is_none());
     }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use voxload::{Caching, DataobjImage, FrameOptions, StreamOptions};
 
 use super::{check, got, own_device, own_devices};
+use crate::support::environment::is_long_run;
 use crate::support::nifti::Nifti;
 use crate::support::ways;
 
@@ -77,6 +78,9 @@ fn a_call_takes_little_and_submits_once() {
         }
         std::thread::sleep(Duration::from_millis(1));
     }
+    // Each frame is 2 MiB, and a call submits at most 1 MiB.
+    let calls = times.len();
+    assert!(calls >= 2 * 60, "{calls} calls");
     times.sort_unstable();
     let allowed = copy_time(budget as usize) + Duration::from_millis(1);
     let at = |part: usize| times[(times.len() - 1) * part / 100];
@@ -88,9 +92,11 @@ fn a_call_takes_little_and_submits_once() {
         at(100),
         stream.trace()
     );
-    // Other tests run beside this one: the bench has the exact figure.
-    assert!(at(50) <= allowed);
-    assert!(at(95) <= 4 * allowed);
+    // Times are compared where no other test runs beside this one; the bench has the exact figure.
+    if is_long_run() {
+        assert!(at(50) <= allowed);
+        assert!(at(95) <= 4 * allowed);
+    }
 }
 
 #[test]
@@ -128,7 +134,7 @@ fn small_budgets_add_up_on(gpu: &voxload::Gpu) {
 }
 
 #[test]
-fn nobody_who_destroys_a_buffer_waits_for_a_stream() {
+fn destroying_a_buffer_does_not_wait_for_a_stream() {
     let Some((device, _queue, gpu)) = own_device("others' buffers") else {
         return;
     };
@@ -170,9 +176,13 @@ fn nobody_who_destroys_a_buffer_waits_for_a_stream() {
         "destroy: {} calls, median {median:?}, most {most:?}",
         waits.len()
     );
-    // With `poll(Wait)` it was seconds; a submission on a software device is some milliseconds.
-    assert!(median < Duration::from_millis(20), "{median:?}");
-    assert!(most < Duration::from_secs(1), "{most:?}");
+    // One that waited for the stream's work would come back once in many frames: the streams have always some.
+    assert!(waits.len() >= 40, "{} calls in 80 frames", waits.len());
+    if is_long_run() {
+        // A submission on a software device is some milliseconds.
+        assert!(median < Duration::from_millis(20), "{median:?}");
+        assert!(most < Duration::from_secs(1), "{most:?}");
+    }
 }
 
 #[test]

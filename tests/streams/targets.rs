@@ -8,6 +8,7 @@ use voxload::{
 
 use super::{check, got_on, own_device, own_devices, small_slots};
 use crate::support::backend::{Backend, Device, open};
+use crate::support::devices::callers_gpu;
 use crate::support::errors::kind;
 use crate::support::naive::Out;
 use crate::support::nifti::Nifti;
@@ -275,19 +276,10 @@ fn frames_above_the_limits_are_refused() {
     let frame = vec![0; 8 << 20];
     let image = Nifti::new(DType::U8, &[256, 256, 128, 1], frame).single();
     let image = DataobjImage::from_bytes(image).expect("it loads");
-    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
-    let adapter = instance.request_adapter(&wgpu::RequestAdapterOptions::default());
-    let adapter = pollster::block_on(adapter).expect("there is an adapter");
-    let request = adapter.request_device(&wgpu::DeviceDescriptor {
-        required_limits: wgpu::Limits {
-            max_buffer_size: 16 << 20,
-            max_storage_buffer_binding_size: 1 << 20,
-            ..Default::default()
-        },
-        ..Default::default()
+    let gpu = callers_gpu(|limits| {
+        limits.max_buffer_size = 16 << 20;
+        limits.max_storage_buffer_binding_size = 1 << 20;
     });
-    let (device, queue) = pollster::block_on(request).expect("a device");
-    let gpu = Gpu::from_device(&device, &queue);
     let error = image.stream::<f32>(&gpu, StreamOptions::new()).err();
     let limit = ErrorKind::GpuLimit {
         limit: "max_buffer_size",

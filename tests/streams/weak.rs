@@ -4,8 +4,9 @@ use half::f16;
 use voxload::{DataobjImage, ErrorKind, FrameOptions, Gpu, StreamOptions, StreamTarget, Texels};
 
 use super::{WAYS, check, driven, got_on, small_slots};
-use crate::device_outputs::devices::{buffer_of, callers};
+use crate::device_outputs::devices::buffer_of;
 use crate::support::backend::Backend;
+use crate::support::devices::callers_gpu;
 use crate::support::naive::Out;
 use crate::support::nifti::{Nifti, gz};
 use crate::support::ways;
@@ -13,7 +14,7 @@ use crate::support::ways;
 /// A device whose shaders may see one buffer only.
 fn weak(test: &str) -> Option<Gpu> {
     let there = Backend::available(test).len() > 1;
-    there.then(|| callers(|limits| limits.max_storage_buffers_per_shader_stage = 1))
+    there.then(|| callers_gpu(|limits| limits.max_storage_buffers_per_shader_stage = 1))
 }
 
 /// Such devices, in each way to drive them.

@@ -2,6 +2,8 @@
 
 use voxload::{Caching, DataobjImage, Float, HostArray, Index, Result};
 
+use super::naive::Out;
+
 /// Where values are computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Backend {
@@ -27,14 +29,15 @@ pub enum Device {
 }
 
 impl Backend {
-    /// The CPU, and the best device where there is one; says when there is none.
+    /// The CPU, and the best device; without a GPU the CPU alone, with a line that says so ([`ready`]). A build without
+    /// the feature has no other.
     pub fn available(test: &str) -> Vec<Self> {
         #[cfg(feature = "gpu")]
         if ready(test) {
             return vec![Self::Cpu, Self::Gpu(Device::Best)];
         }
         #[cfg(not(feature = "gpu"))]
-        println!("no GPU: {test} (built without the feature gpu)");
+        let _ = test;
         vec![Self::Cpu]
     }
 
@@ -84,6 +87,33 @@ impl Backend {
             }
         }
     }
+
+    /// All values, written over a buffer that held these: the caller's memory, or a buffer of the device.
+    pub fn read_over<T: Out>(self, image: &DataobjImage, before: Vec<T>) -> Result<Vec<T>> {
+        let mut values = before;
+        match self {
+            Self::Cpu => image.dataobj().read_into(&mut values)?,
+            #[cfg(feature = "gpu")]
+            Self::Gpu(device) => gpu::slice_over(device, image, &Index::new(), &mut values)?,
+        }
+        Ok(values)
+    }
+
+    /// The values that an index takes, written in the same way.
+    pub fn slice_over<T: Out>(
+        self,
+        image: &DataobjImage,
+        index: &Index,
+        before: Vec<T>,
+    ) -> Result<Vec<T>> {
+        let mut values = before;
+        match self {
+            Self::Cpu => image.dataobj().sliced(index)?.read_into(&mut values)?,
+            #[cfg(feature = "gpu")]
+            Self::Gpu(device) => gpu::slice_over(device, image, index, &mut values)?,
+        }
+        Ok(values)
+    }
 }
 
 #[cfg(feature = "gpu")]
@@ -97,10 +127,12 @@ pub use gpu::open;
 mod gpu {
     use std::sync::OnceLock;
 
-    use voxload::Gpu;
+    use voxload::{BufferTarget, DataobjImage, Gpu, Index, Result};
 
     use super::super::adapter::BEST;
-    use super::{Device, ways};
+    use super::super::devices::callers_gpu;
+    use super::super::readback;
+    use super::{Device, Out, ways};
 
     /// A device, opened once; only where [`super::ready`] said that there is one.
     pub fn open(device: Device) -> &'static Gpu {
@@ -113,27 +145,36 @@ mod gpu {
             Device::Best => BEST.as_ref().expect("ready() found it"),
             Device::Awaited => AWAITED.get_or_init(|| ways::awaited(another())),
             Device::AsInBrowsers => AS_IN_BROWSERS.get_or_init(|| ways::as_in_browsers(another())),
-            Device::Small => SMALL.get_or_init(|| callers_device(1 << 20)),
-            Device::Tiny => TINY.get_or_init(|| callers_device(64 << 10)),
+            Device::Small => SMALL.get_or_init(|| with_bindings(1 << 20)),
+            Device::Tiny => TINY.get_or_init(|| with_bindings(64 << 10)),
         }
     }
 
-    /// A device as a caller makes it: wgpu's default limits but for these, no features.
-    fn callers_device(binding_bytes: u64) -> Gpu {
-        let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
-        let adapter = instance.request_adapter(&wgpu::RequestAdapterOptions::default());
-        let adapter = pollster::block_on(adapter).expect("there is an adapter");
-        let limits = wgpu::Limits {
-            max_storage_buffer_binding_size: binding_bytes,
-            max_compute_workgroups_per_dimension: 64,
-            ..wgpu::Limits::default()
-        };
-        let request = adapter.request_device(&wgpu::DeviceDescriptor {
-            label: Some("a caller's device"),
-            required_limits: limits,
-            ..Default::default()
-        });
-        let (device, queue) = pollster::block_on(request).expect("a device with small limits");
-        Gpu::from_device(&device, &queue)
+    fn with_bindings(bytes: u64) -> Gpu {
+        callers_gpu(|limits| {
+            limits.max_storage_buffer_binding_size = bytes;
+            limits.max_compute_workgroups_per_dimension = 64;
+        })
+    }
+
+    /// Writes the values into a buffer of the device that holds these bytes, and reads it back.
+    pub fn slice_over<T: Out>(
+        device: Device,
+        image: &DataobjImage,
+        index: &Index,
+        values: &mut [T],
+    ) -> Result<()> {
+        let gpu = open(device);
+        let bytes = bytemuck::cast_slice_mut::<T, u8>(values);
+        let mut before = bytes.to_vec();
+        // Buffers are not empty, and writes are of whole words.
+        before.resize(bytes.len().next_multiple_of(4).max(4), 0);
+        let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC;
+        let buffer = readback::buffer_of(gpu, &before, usage);
+        let target = BufferTarget::new(&buffer);
+        ways::slice_into_buffer::<T>(image.dataobj(), gpu, index, &target)?;
+        let after = readback::download(gpu, &buffer);
+        bytes.copy_from_slice(&after[..bytes.len()]);
+        Ok(())
     }
 }

@@ -24,6 +24,7 @@ pub fn process() -> Command {
 }
 
 /// This test binary with so much address space, in KiB.
+#[cfg(target_os = "linux")]
 pub fn process_within(kib: u64) -> Command {
     let mut shell = Command::new("sh");
     let this = std::env::current_exe().expect("the test binary's path");
@@ -45,6 +46,7 @@ pub fn arguments(name: &str) -> [&str; 5] {
 }
 
 /// A figure of this process in bytes: `VmPeak`, `VmHWM`, `RssAnon`.
+#[cfg(target_os = "linux")]
 pub fn status_bytes(figure: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").expect("procfs");
     let line = status.lines().find(|line| line.starts_with(figure));

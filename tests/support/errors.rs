@@ -8,7 +8,7 @@ pub fn kind(error: &Error) -> String {
         ErrorKind::Header { field, .. } => format!("Header({field})"),
         ErrorKind::Truncated { what, .. } => format!("Truncated({what})"),
         ErrorKind::Changed { what, .. } => format!("Changed({what})"),
-        ErrorKind::Integrity { .. } => "Integrity".to_owned(),
+        ErrorKind::Integrity { codec, .. } => format!("Integrity({codec})"),
         ErrorKind::UnknownFormat(_) => "UnknownFormat".to_owned(),
         ErrorKind::Unsupported(_) => "Unsupported".to_owned(),
         ErrorKind::Limit { what, .. } => format!("Limit({what})"),

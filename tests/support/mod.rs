@@ -5,19 +5,26 @@
 pub mod adapter;
 pub mod backend;
 pub mod child;
+#[cfg(feature = "gpu")]
+pub mod devices;
+pub mod environment;
 pub mod errors;
 pub mod files;
+pub mod floats;
 pub mod naive;
 pub mod nifti;
 pub mod oracle;
 #[path = "../../cli/src/bench/memory.rs"]
 pub mod peak;
 pub mod program;
+#[cfg(feature = "gpu")]
+pub mod readback;
 pub mod rng;
 pub mod slicing;
 pub mod source;
 pub mod table;
 pub mod types;
+pub mod volumes;
 #[cfg(feature = "gpu")]
 pub mod ways;
 
@@ -34,6 +41,7 @@ pub const fn by_width(on_64_bits: &'static str, on_32_bits: &'static str) -> &'s
 }
 
 /// Handles that this process holds on a file. Other tests open other files.
+#[cfg(target_os = "linux")]
 pub fn handles(path: &Path) -> usize {
     let links = std::fs::read_dir("/proc/self/fd").expect("procfs");
     let target = path.canonicalize().expect("the file is there");

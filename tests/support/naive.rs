@@ -1,5 +1,5 @@
-//! The values as spec section 3 defines them, one voxel at a time in plain arithmetic. Nothing here comes from
-//! the crate: it is what the crate is compared with.
+//! The values as `doc/VALUES.md` defines them, one voxel at a time in plain arithmetic. Nothing here comes from the
+//! crate: it is what the crate is compared with.
 
 use std::sync::LazyLock;
 
@@ -20,7 +20,7 @@ pub enum Number {
 /// Slope and inter in effect; `(1, 0)` leaves stored numbers as they are.
 pub type Linear = (f64, f64);
 
-/// What a header's `scl_slope` and `scl_inter` mean (spec 3.2), for a pair that is legal.
+/// What a header's `scl_slope` and `scl_inter` mean (NIfTI's row in `doc/VALUES.md`, section 1), for a legal pair.
 pub fn effective((slope, inter): (f64, f64)) -> Linear {
     if slope == 0.0 || !slope.is_finite() {
         (1.0, 0.0)
@@ -72,7 +72,7 @@ pub fn half_value(bits: u16) -> f64 {
     sign * size
 }
 
-/// All finite f16 numbers that are not negative, and 2^16 as the one behind them.
+/// All finite f16 numbers that are not negative, and 2^16 after them.
 static HALVES: LazyLock<Vec<f64>> = LazyLock::new(|| {
     let finite = (0..0x7c00u16).map(half_value);
     finite.chain([65536.0]).collect()
@@ -85,7 +85,7 @@ pub fn nearest_half(value: f64) -> u16 {
         return sign | 0x7e00;
     }
     let size = value.abs();
-    // The last one not above; behind 2^16 all is infinite.
+    // The last one not above; from 2^16 on all is infinite.
     let above = HALVES.partition_point(|&half| half <= size);
     let low = above - 1;
     if above == HALVES.len() {
@@ -139,7 +139,7 @@ pub fn real(number: Number, (slope, inter): Linear) -> f64 {
     value
 }
 
-/// The scaled complex value by the unfused model of spec 3.5.
+/// The scaled complex value, without fused multiply-add (`doc/VALUES.md`, section 3).
 fn complex_scaled(number: Number, (slope, inter): Linear) -> (f64, f64) {
     let (mut re, mut im) = complex(number);
     if slope != 1.0 {
@@ -177,8 +177,11 @@ pub trait Out: Float {
     fn narrowed(value: f64) -> Self;
     /// The value of a pattern of this very type.
     fn of_same(number: Number) -> Option<Self>;
-    /// A value that no test expects, for buffers that must be overwritten.
-    fn poison() -> Self;
+    fn from_bits(bits: u64) -> Self;
+    /// A value that does not agree with this one: no bit is the same, and it is not NaN where this is.
+    fn unlike(self) -> Self {
+        Self::from_bits(!self.bits())
+    }
 }
 
 impl Out for f16 {
@@ -197,8 +200,8 @@ impl Out for f16 {
             _ => None,
         }
     }
-    fn poison() -> Self {
-        Self::from_bits(0x7dad)
+    fn from_bits(bits: u64) -> Self {
+        Self::from_bits(bits as u16)
     }
 }
 
@@ -218,8 +221,8 @@ impl Out for f32 {
             _ => None,
         }
     }
-    fn poison() -> Self {
-        Self::from_bits(0x7fad_beef)
+    fn from_bits(bits: u64) -> Self {
+        Self::from_bits(bits as u32)
     }
 }
 
@@ -239,8 +242,8 @@ impl Out for f64 {
             _ => None,
         }
     }
-    fn poison() -> Self {
-        Self::from_bits(0x7ffd_eadb_eefd_ead0)
+    fn from_bits(bits: u64) -> Self {
+        Self::from_bits(bits)
     }
 }
 

@@ -152,7 +152,7 @@ impl Nifti {
         if self.version == 1 { 348 } else { 540 }
     }
 
-    /// The four flag bytes behind the header, and the extensions.
+    /// The four flag bytes after the header, and the extensions.
     fn extension_block(&self) -> Vec<u8> {
         let mut block = vec![u8::from(!self.extensions.is_empty()), 0, 0, 0];
         for (code, content) in &self.extensions {

@@ -1,36 +1,28 @@
-//! The folder that the Python scripts of `tests/oracle` fill, named by `VOXLOAD_ORACLE_DIR`.
+//! What the Python scripts of `tests/oracle` wrote, and hashes as they make them.
 
 use std::path::PathBuf;
 
+use half::f16;
 use sha2::{Digest, Sha256};
-use voxload::{HostArray, c64, c128};
+use voxload::{DType, Element, HostArray, StoredArray};
 
-use super::naive::Out;
+use super::environment::oracle_folder;
 
-/// The folder, or a message that the test is skipped.
-pub fn folder(test: &str) -> Option<PathBuf> {
-    let folder = std::env::var_os("VOXLOAD_ORACLE_DIR").map(PathBuf::from);
-    if folder.is_none() {
-        println!("skipped: {test}: VOXLOAD_ORACLE_DIR is not set (tests/run.sh sets it)");
-    }
-    folder
-}
-
-/// The lines of a manifest, taken apart at tabs.
+/// The lines of a manifest in the oracle's folder, taken apart at tabs.
 ///
 /// # Panics
-/// When the folder is set but the manifest is not there or is empty.
-pub fn manifest(test: &str, name: &str) -> Option<(PathBuf, Vec<Vec<String>>)> {
-    let folder = folder(test)?;
+/// When there is no folder or no manifest, or nothing in it.
+pub fn manifest(name: &str) -> (PathBuf, Vec<Vec<String>>) {
+    let folder = oracle_folder();
     let path = folder.join(name);
     let text = std::fs::read_to_string(&path)
-        .unwrap_or_else(|error| panic!("VOXLOAD_ORACLE_DIR is set: {}: {error}", path.display()));
+        .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     let lines: Vec<Vec<String>> = text
         .lines()
         .map(|line| line.split('\t').map(str::to_owned).collect())
         .collect();
     assert!(!lines.is_empty(), "{} is empty", path.display());
-    Some((folder, lines))
+    (folder, lines)
 }
 
 /// A shape written as `3,4,5`.
@@ -41,36 +33,40 @@ pub fn shape(text: &str) -> Vec<usize> {
         .collect()
 }
 
-/// SHA-256 of values in column-major order, little-endian, all NaN made alike.
-pub fn hash<T: Out>(array: &HostArray<T>) -> String {
-    let size = size_of::<T>();
-    let nan = T::narrowed(f64::from_bits(0x7ff8 << 48)).bits();
-    let mut bytes = Vec::with_capacity(array.len() * size);
-    for &value in array.as_slice() {
-        let bits = if value.is_not_a_number() {
-            nan
-        } else {
-            value.bits()
-        };
-        bytes.extend(&bits.to_le_bytes()[..size]);
+/// The SHA-256 of an array's bytes: little-endian, the first axis fastest, every NaN the same quiet one.
+pub fn digest(array: &StoredArray) -> String {
+    let mut bytes = array.as_bytes().to_vec();
+    let part = array.dtype().part_bytes();
+    let is_float = matches!(
+        array.dtype(),
+        DType::F16 | DType::F32 | DType::F64 | DType::C64 | DType::C128
+    );
+    for part in bytes.chunks_exact_mut(part).filter(|_| is_float) {
+        match *part {
+            [a, b] if f16::from_ne_bytes([a, b]).is_nan() => {
+                part.copy_from_slice(&0x7e00u16.to_ne_bytes());
+            }
+            [a, b, c, d] if f32::from_ne_bytes([a, b, c, d]).is_nan() => {
+                part.copy_from_slice(&0x7fc0_0000u32.to_ne_bytes());
+            }
+            [a, b, c, d, e, f, g, h] if f64::from_ne_bytes([a, b, c, d, e, f, g, h]).is_nan() => {
+                part.copy_from_slice(&0x7ff8_0000_0000_0000u64.to_ne_bytes());
+            }
+            _ => {}
+        }
     }
-    hex(&Sha256::digest(&bytes))
+    if cfg!(target_endian = "big") {
+        bytes.chunks_exact_mut(part).for_each(<[u8]>::reverse);
+    }
+    hash_bytes(&bytes)
 }
 
-pub fn hash_c64(array: &HostArray<c64>) -> String {
-    let parts: Vec<f32> = array.as_slice().iter().flat_map(|v| [v.re, v.im]).collect();
-    hash(&HostArray::from_vec(&[parts.len()], parts).expect("a vector"))
-}
-
-pub fn hash_c128(array: &HostArray<c128>) -> String {
-    let parts: Vec<f64> = array.as_slice().iter().flat_map(|v| [v.re, v.im]).collect();
-    hash(&HostArray::from_vec(&[parts.len()], parts).expect("a vector"))
+/// [`digest`] of an array whose type is known.
+pub fn hash<T: Element>(array: &HostArray<T>) -> String {
+    digest(&array.clone().into())
 }
 
 pub fn hash_bytes(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
-}
-
-fn hex(digest: &[u8]) -> String {
+    let digest = Sha256::digest(bytes);
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,6 +1,6 @@
 //! Programs that tests run: the command, the examples, and the Python scripts of `tests/oracle`.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -13,15 +13,6 @@ pub fn printed(output: &Output) -> String {
     let (out, err) = (text(&output.stdout), text(&output.stderr));
     assert!(output.status.success(), "{out}{err}");
     out
-}
-
-/// The Python that has nibabel; without one, says what is skipped.
-pub fn python(skipped: &str) -> Option<OsString> {
-    let python = std::env::var_os("VOXLOAD_ORACLE_PYTHON");
-    if python.is_none() {
-        println!("skipped: {skipped} (VOXLOAD_ORACLE_PYTHON is not set; tests/run.sh sets it)");
-    }
-    python
 }
 
 /// What a script of `tests/oracle` prints; it must succeed.

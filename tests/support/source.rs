@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use voxload::{Access, ByteSource, Error, ErrorKind, Result};
 
-/// Bytes in memory behind a counter of reads and bytes.
+/// Bytes in memory; reads and bytes are counted.
 #[derive(Debug)]
 pub struct CountingSource {
     bytes: Vec<u8>,

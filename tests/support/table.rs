@@ -2,13 +2,13 @@
 
 use std::time::Instant;
 
-use super::child::status_bytes;
+use super::environment::is_long_run;
 
 /// The number of cases of a row: in every run, or in the long one (`VOXLOAD_LONG`, which `tests/long.sh` sets).
 pub fn volume(every_run: usize, long: usize) -> usize {
-    match std::env::var_os("VOXLOAD_LONG") {
-        Some(_) => long,
-        None => every_run,
+    match is_long_run() {
+        true => long,
+        false => every_run,
     }
 }
 
@@ -29,22 +29,25 @@ impl Row {
     /// Says what was run, which must be as many cases as promised. The peak is that of the process, in which other rows
     /// may run as well; `tests/long.sh` gives each a process of its own.
     pub fn done(self, cases: usize, promised: usize) {
-        self.say(cases, status_bytes("VmHWM"));
+        self.say(cases);
         assert_eq!(cases, promised, "{}", self.name);
     }
 
     /// The same where the table promises no more than a least number.
     pub fn done_at_least(self, cases: usize, promised: usize) {
-        self.say(cases, status_bytes("VmHWM"));
+        self.say(cases);
         assert!(cases >= promised, "{}: {cases} of {promised}", self.name);
     }
 
-    fn say(&self, cases: usize, peak: u64) {
+    fn say(&self, cases: usize) {
+        #[cfg(target_os = "linux")]
+        let peak = format!("{} MiB", super::child::status_bytes("VmHWM") >> 20);
+        #[cfg(not(target_os = "linux"))]
+        let peak = "unknown";
         println!(
-            "\nfault table | {} | {cases} cases | {:.1} s | process peak {} MiB",
+            "\nfault table | {} | {cases} cases | {:.1} s | process peak {peak}",
             self.name,
             self.started.elapsed().as_secs_f64(),
-            peak >> 20
         );
     }
 }

@@ -1,4 +1,13 @@
-//! Promise: what a user builds upon voxload works: the program, run as it is.
+//! Promise: what a user builds with voxload works: the program, run as it is.
+
+#![cfg_attr(
+    not(target_os = "linux"),
+    allow(
+        dead_code,
+        unused_imports,
+        reason = "some tests need Linux, and use these alone"
+    )
+)]
 
 mod results;
 mod support;

@@ -14,6 +14,8 @@ use x11rb::protocol::xtest::ConnectionExt as _;
 use x11rb::rust_connection::RustConnection;
 use x11rb::wrapper::ConnectionExt as _;
 
+use crate::support::environment::skipped;
+
 /// A virtual display whose pixels are in a file.
 pub struct Display {
     server: Child,
@@ -23,7 +25,7 @@ pub struct Display {
 }
 
 impl Display {
-    /// `None`, said aloud, where Xvfb is not installed.
+    /// `None`, with a line that says so, where Xvfb is not installed.
     pub fn open(folder: &Path, size: [usize; 2]) -> Option<Self> {
         let mut command = Command::new("Xvfb");
         let screen = format!("{}x{}x24", size[0], size[1]);
@@ -31,15 +33,15 @@ impl Display {
         command.arg(folder).args(["-nolisten", "tcp"]);
         let started = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
         let Ok(mut server) = started else {
-            println!("skipped: a window on a virtual display (Xvfb is not installed)");
+            skipped("a window on a virtual display", "Xvfb is not installed");
             let required =
                 std::env::var_os("VOXLOAD_REQUIRE_GPU").is_some_and(|value| value == "1");
             assert!(!required, "VOXLOAD_REQUIRE_GPU=1: Xvfb is needed");
             return None;
         };
         let mut number = String::new();
-        let said = server.stdout.take().expect("a pipe");
-        BufReader::new(said)
+        let stdout_pipe = server.stdout.take().expect("a pipe");
+        BufReader::new(stdout_pipe)
             .read_line(&mut number)
             .expect("its number");
         Some(Self {
@@ -50,7 +52,7 @@ impl Display {
         })
     }
 
-    /// Waits until the pixels (RGBA) are as wanted; whether they were within a minute.
+    /// Waits until the pixels (RGBA) are as wanted. Returns whether they were within a minute.
     pub fn wait_for(&self, wanted: impl Fn(&[u8]) -> bool) -> bool {
         let start = Instant::now();
         while start.elapsed() < Duration::from_secs(60) {
@@ -62,8 +64,8 @@ impl Display {
         false
     }
 
-    /// A mouse and a keyboard on the only window.
-    pub fn hands(&self) -> Hands {
+    /// A mouse and a keyboard for the only window.
+    pub fn input(&self) -> Input {
         let (connection, screen) = x11rb::connect(Some(&self.name)).expect("a display");
         let root = connection.setup().roots[screen].root;
         let windows = connection
@@ -71,7 +73,7 @@ impl Display {
             .expect("sent")
             .reply()
             .expect("windows");
-        // Window systems make small ones of their own.
+        // Window systems open small windows of their own.
         let is_ours = |&window: &u32| {
             let geometry = connection.get_geometry(window).expect("sent").reply();
             geometry.is_ok_and(|geometry| usize::from(geometry.width) == self.size[0])
@@ -85,7 +87,7 @@ impl Display {
             .set_input_focus(InputFocus::POINTER_ROOT, window, x11rb::CURRENT_TIME)
             .expect("sent");
         connection.sync().expect("an answer");
-        Hands { connection, root }
+        Input { connection, root }
     }
 
     /// The file is an XWD: a header of big-endian words, colours, rows of BGRX.
@@ -108,18 +110,18 @@ impl Display {
     }
 }
 
-pub struct Hands {
+pub struct Input {
     connection: RustConnection,
     root: u32,
 }
 
-impl Hands {
+impl Input {
     fn event(&self, kind: u8, detail: u8, [x, y]: [i16; 2]) {
         self.connection
             .xtest_fake_input(kind, detail, x11rb::CURRENT_TIME, self.root, x, y, 0)
             .expect("sent");
         self.connection.sync().expect("an answer");
-        // Events that are further apart are not taken for one.
+        // Events that follow too closely may be merged.
         std::thread::sleep(Duration::from_millis(50));
     }
 
@@ -148,7 +150,7 @@ impl Hands {
 
 impl Drop for Display {
     fn drop(&mut self) {
-        // It is ours, and may be gone already.
+        // It is our child process, and may have ended already.
         let _ = self.server.kill();
         let _ = self.server.wait();
     }

@@ -4,6 +4,8 @@
 
 #[path = "../../../tests/support/adapter.rs"]
 pub mod adapter;
+#[path = "../../../tests/support/environment.rs"]
+pub mod environment;
 #[path = "../../../tests/support/files.rs"]
 pub mod files;
 #[path = "../../../tests/support/nifti.rs"]

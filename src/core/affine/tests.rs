@@ -1,5 +1,6 @@
 use super::*;
-use crate::testing::{from_hex, oracle_file};
+use crate::testing::floats::from_hex;
+use crate::testing::oracle_file;
 
 const AXES: [[f64; 4]; 4] = [
     [1.0, 0.0, 0.0, 0.0],
@@ -72,8 +73,8 @@ fn canonical_volumes_stay_where_they_are() {
     assert!(Orientation::of(&canonical).unwrap().is_canonical());
 }
 
-/// Where axes lie between two directions rounding decides, in nibabel differently on different processors: the oracle
-/// leaves such affines out, and here every answer that names three directions is right.
+/// If an axis lies between two directions, rounding decides, and nibabel's result depends on the processor. The
+/// oracle has no such affines; here every answer that uses each axis of space once is accepted.
 #[test]
 fn ties_give_one_of_the_closest_orientations() {
     let s = 0.5f64.sqrt();
@@ -108,10 +109,9 @@ fn ties_give_one_of_the_closest_orientations() {
 }
 
 #[test]
+#[ignore = "needs nibabel's results (tests/run.sh)"]
 fn orientations_are_those_of_nibabel() {
-    let Some(lines) = orientations() else {
-        return;
-    };
+    let lines = orientations();
     let (mut cases, mut failures) = (0, Vec::new());
     let matrix = |floats: &[f64]| -> Affine {
         std::array::from_fn(|row| std::array::from_fn(|column| floats[4 * row + column]))
@@ -146,8 +146,8 @@ fn orientations_are_those_of_nibabel() {
 }
 
 /// The lines of `orientations.txt`: the line, all its floats in order, the codes.
-fn orientations() -> Option<Vec<(String, Vec<f64>, String)>> {
-    let text = String::from_utf8(oracle_file("orientations.txt")?).unwrap();
+fn orientations() -> Vec<(String, Vec<f64>, String)> {
+    let text = String::from_utf8(oracle_file("orientations.txt")).unwrap();
     let line = |line: &str| {
         let parts: Vec<_> = line.split('|').collect();
         let floats =
@@ -158,5 +158,5 @@ fn orientations() -> Option<Vec<(String, Vec<f64>, String)>> {
             parts[1].to_owned(),
         )
     };
-    Some(text.lines().map(line).collect())
+    text.lines().map(line).collect()
 }

@@ -1,4 +1,4 @@
-//! Boxes of any stride, tables, tiny devices, parts of a caller's buffer.
+//! Boxes with any strides, tables, devices with small limits, parts of a caller's buffer.
 
 use std::sync::Arc;
 
@@ -8,15 +8,15 @@ use super::model::*;
 use super::*;
 
 /// A box taken out of a random volume: cropped, stepped, flipped, its axes in any order; dense in the output.
-fn random_plan(random: &mut Random) -> (Plan, u64) {
-    let ndim = 1 + random.below(4) as usize;
+fn random_plan(random: &mut Rng) -> (Plan, u64) {
+    let ndim = 1 + random.below(4);
     let mut stored = 1;
     let mut axes = Vec::new();
     let mut first = 0;
     for _ in 0..ndim {
-        let size = 1 + random.below(if ndim == 1 { 5000 } else { 19 });
-        let step = 1 + random.below(3).min(size - 1);
-        let start = random.below(size);
+        let size = 1 + random.below_u64(if ndim == 1 { 5000 } else { 19 });
+        let step = 1 + random.below_u64(3).min(size - 1);
+        let start = random.below_u64(size);
         let count = (size - start).div_ceil(step);
         first += start * stored;
         axes.push(Axis {
@@ -28,11 +28,11 @@ fn random_plan(random: &mut Random) -> (Plan, u64) {
     }
     let mut order: Vec<usize> = (0..ndim).collect();
     for i in (1..ndim).rev() {
-        order.swap(i, random.below(i as u64 + 1) as usize);
+        order.swap(i, random.below(i + 1));
     }
     let (mut stride, mut out_first) = (1i64, 0);
     for k in order {
-        let flipped = random.below(3) == 0;
+        let flipped = random.below_u64(3) == 0;
         axes[k].out = if flipped { -stride } else { stride };
         if flipped {
             out_first += (axes[k].count as i64 - 1) * stride;
@@ -42,14 +42,14 @@ fn random_plan(random: &mut Random) -> (Plan, u64) {
     (Plan::new(axes, first, out_first as u64), stored)
 }
 
-fn random_tables(voxels: u64, random: &mut Random) -> Scaling {
+fn random_tables(voxels: u64, random: &mut Rng) -> Scaling {
     let blocks: Vec<u64> = (1..=voxels.min(64))
         .filter(|n| voxels.is_multiple_of(*n))
         .collect();
-    let entries = blocks[random.below(blocks.len() as u64) as usize];
-    let table = |r: &mut Random| -> Arc<[f64]> {
+    let entries = blocks[random.below(blocks.len())];
+    let table = |r: &mut Rng| -> Arc<[f64]> {
         (0..entries)
-            .map(|_| r.next() as i64 as f64 * 1e-17)
+            .map(|_| r.bits() as i64 as f64 * 1e-17)
             .collect()
     };
     let steps = vec![
@@ -58,7 +58,7 @@ fn random_tables(voxels: u64, random: &mut Random) -> Scaling {
             hi: 1000.25,
         },
         Step::Multiply(Factor::Table(table(random))),
-        Step::Add(if random.below(2) == 0 {
+        Step::Add(if random.below_u64(2) == 0 {
             Factor::Table(table(random))
         } else {
             Factor::One(0.1)
@@ -70,14 +70,14 @@ fn random_tables(voxels: u64, random: &mut Random) -> Scaling {
 
 /// Random boxes of random types, with and without tables, on this device.
 pub(super) fn random_boxes(gpu: &Gpu, seed: u64, count: usize) {
-    let mut random = Random(seed);
+    let mut random = Rng::new(seed);
     for _ in 0..count {
         let (plan, voxels) = random_plan(&mut random);
-        let stored = REAL[random.below(11) as usize];
-        let output = OUTPUTS[random.below(3) as usize];
-        let order = ORDERS[random.below(2) as usize];
+        let stored = REAL[random.below(11)];
+        let output = OUTPUTS[random.below(3)];
+        let order = ORDERS[random.below(2)];
         let memory = random_volume(stored, voxels, &mut random);
-        let scaling = match random.below(3) {
+        let scaling = match random.below_u64(3) {
             0 => Scaling::none(),
             1 => Scaling::linear(0.3, -7.0),
             _ => random_tables(voxels, &mut random),
@@ -128,7 +128,7 @@ fn devices_with_tiny_limits() {
         }
         gpu.set_browser_like(side == 2);
         // Many tiles, some with many table entries.
-        let mut random = Random(6);
+        let mut random = Rng::new(6);
         let counts = [31, 23, 29];
         let (mut stored, mut out) = (1, 1);
         let mut axes: Vec<Axis> = Vec::new();
@@ -137,7 +137,7 @@ fn devices_with_tiny_limits() {
             stored *= count;
             out *= count as i64;
         }
-        // Transposed and flipped.
+        // Transposed and reversed.
         (axes[0].out, axes[2].out) = (23 * 29, -1);
         axes[1].out = 29;
         let plan = Plan::new(axes, 0, 28);
@@ -164,12 +164,12 @@ fn a_callers_buffer_keeps_its_other_elements() {
 }
 
 fn a_callers_buffer_keeps_its_other_elements_on(gpu: &Gpu) {
-    let mut random = Random(7);
+    let mut random = Rng::new(7);
     for _ in 0..60 {
         let (mut plan, voxels) = random_plan(&mut random);
         // Anywhere, and not always dense.
-        let spread = 1 + random.below(3);
-        plan.out_first = plan.out_first * spread + random.below(3000);
+        let spread = 1 + random.below_u64(3);
+        plan.out_first = plan.out_first * spread + random.below_u64(3000);
         plan.axes
             .iter_mut()
             .for_each(|axis| axis.out *= spread as i64);
@@ -191,17 +191,20 @@ fn what_is_stored_as_it_is_wanted_is_copied_anywhere() {
 }
 
 fn what_is_stored_as_it_is_wanted_is_copied_anywhere_on(gpu: &Gpu) {
-    let mut random = Random(8);
+    let mut random = Rng::new(8);
     for _ in 0..60 {
         // Runs that begin and end in the middle of a word too, in one slot and in several.
-        let (count, first) = (2 + random.below(5000), random.below(100));
+        let (count, first) = (2 + random.below_u64(5000), random.below_u64(100));
         let run = Axis {
             count,
             stored: 1,
             out: 1,
         };
-        let plan = Plan::new(vec![run], first, random.below(3000));
-        let options = StagingOptions::new().slot_bytes(4096);
+        let plan = Plan::new(vec![run], first, random.below_u64(3000));
+        let options = StagingOptions {
+            slot_bytes: 4096,
+            ..StagingOptions::default()
+        };
         for output in OUTPUTS {
             let memory = random_volume(output, first + count, &mut random);
             for order in ORDERS {
@@ -212,7 +215,7 @@ fn what_is_stored_as_it_is_wanted_is_copied_anywhere_on(gpu: &Gpu) {
     }
 }
 
-/// Loads a box into a poisoned buffer: the model's bits in their places, and poison everywhere else.
+/// Loads a box into a poisoned buffer: the model's bits must be in their places, and the poison everywhere else.
 fn check_in_place(
     gpu: &Gpu,
     conversion: &Conversion,
@@ -222,7 +225,7 @@ fn check_in_place(
 ) {
     let output = conversion.output;
     let len = (plan.out_range().end + 5) as usize * output.size_bytes() / 2;
-    // Any bytes do for poison, so long as no result looks like them.
+    // Any bytes will do, as long as no result equals them.
     let poison = upload(gpu, &[len], &vec![f16::from_bits(0xabcd); len]);
     let target = poison.unwrap();
     load_into(gpu, conversion, plan, memory, target.buffer(), options).unwrap();

@@ -1,4 +1,4 @@
-//! The ways of computing: which exist, what the self-test catches, which one is taken.
+//! The methods of the kernel: which exist, what the self-test finds, which one is chosen.
 
 use super::model::*;
 use super::*;
@@ -63,7 +63,7 @@ fn a_self_test_is_run_once_for_a_class() {
         (1, made),
         "other numbers are no other class"
     );
-    // Nothing was measured: only those that were asked for it take native f64.
+    // Nothing was measured, so native f64 is tested only where it was requested.
     let native = gpu.kernels().self_tests(KernelMethod::NativeF64);
     assert_eq!(native, (0, 0));
     let wide = kernel(&gpu, &scaled(DType::F64, DType::F32), true, 1 << 30);
@@ -71,7 +71,7 @@ fn a_self_test_is_run_once_for_a_class() {
     assert_eq!(gpu.kernels().self_tests(KernelMethod::NativeF64), (0, 0));
 }
 
-/// What was measured is kept for the class, whatever the rule says.
+/// Measurements are kept for the class and have priority over the rule.
 #[test]
 fn loads_take_what_was_measured() {
     let Some(gpu) = gpu_or_skip("loads_take_what_was_measured") else {
@@ -93,7 +93,7 @@ fn tables_are_told_apart_by_their_numbers() {
         return;
     };
     gpu.set_kernel_choice(KernelChoice::Only(KernelMethod::Table));
-    let memory = random_volume(DType::I16, 70_000, &mut Random(31));
+    let memory = random_volume(DType::I16, 70_000, &mut Rng::new(31));
     // More scalings than tables are kept, each asked for twice; zeros differ by their signs.
     for round in 0..2 {
         for inter in [-0.0, 1.5, -3.0, 2.0, 0.25, 1e9] {
@@ -118,7 +118,7 @@ fn a_table_with_a_wrong_entry_fails_the_comparison() {
     };
     gpu.set_kernel_choice(KernelChoice::Only(KernelMethod::Table));
     let conversion = scaled(DType::U8, DType::F32);
-    let memory = random_volume(DType::U8, 4096, &mut Random(32));
+    let memory = random_volume(DType::U8, 4096, &mut Rng::new(32));
     check(&gpu, &conversion, &line(4096), &memory);
     let table = kernel(&gpu, &conversion, true, 4096).table.unwrap();
     gpu.queue()
@@ -185,9 +185,9 @@ fn the_self_test_catches_what_devices_get_wrong() {
         kernel(&gpu, &conversion, true, 4096);
         let passed = gpu.kernels().self_tests(KernelMethod::NativeF64).0 == 1;
         assert_eq!(passed, what == "nothing", "altered: {what}");
-        // Whatever fails is not used.
+        // A method that fails is not used.
         *gpu.pipelines().altered.lock().unwrap() = None;
-        let memory = random_volume(DType::F64, 4096, &mut Random(33));
+        let memory = random_volume(DType::F64, 4096, &mut Rng::new(33));
         if !passed {
             check(&gpu, &conversion, &line(4096), &memory);
         }

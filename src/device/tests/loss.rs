@@ -1,9 +1,9 @@
-//! Devices that go away before, during and after a load.
+//! Devices that are lost before, during and after a load.
 
 use super::model::*;
 use super::*;
 
-/// A reader that destroys the device when it has read so many tiles.
+/// A reader that destroys the device after reading a number of tiles.
 struct Destroyer {
     memory: Memory,
     device: wgpu::Device,
@@ -37,7 +37,7 @@ fn a_destroyed_device_is_never_ok() {
         let gpu = Gpu::from_device(&device, &queue);
         gpu.set_browser_like(is_browser_like);
         let reader = Destroyer {
-            memory: random_volume(DType::I16, count, &mut Random(9)),
+            memory: random_volume(DType::I16, count, &mut Rng::new(9)),
             device: device.clone(),
             left: after.into(),
         };
@@ -89,8 +89,8 @@ fn a_device_destroyed_at_any_time_is_never_ok_and_wrong() {
     let conversion = Conversion::new(DType::I16, ByteOrder::Little, &scaling, DType::F32).unwrap();
     let options = StagingOptions::new().slot_bytes(16 << 10);
     let count = 200_000;
-    let memory = random_volume(DType::I16, count, &mut Random(11));
-    let mut random = Random(12);
+    let memory = random_volume(DType::I16, count, &mut Rng::new(11));
+    let mut random = Rng::new(12);
     let mut lost = [0; 2];
     for round in 0..400 {
         let test = "a_device_destroyed_at_any_time_is_never_ok_and_wrong";
@@ -99,7 +99,7 @@ fn a_device_destroyed_at_any_time_is_never_ok_and_wrong() {
         };
         let gpu = Gpu::from_device(&device, &queue);
         gpu.set_browser_like(round % 2 == 1);
-        let delay = std::time::Duration::from_micros(random.below(40_000));
+        let delay = std::time::Duration::from_micros(random.below_u64(40_000));
         let outcome = std::thread::scope(|scope| {
             scope.spawn(|| {
                 std::thread::sleep(delay);
@@ -145,7 +145,7 @@ fn a_notice_of_loss_ends_a_load() {
         }
     }
     for gpu in both_ways("a_notice_of_loss_ends_a_load") {
-        let memory = random_volume(DType::U8, 1000, &mut Random(13));
+        let memory = random_volume(DType::U8, 1000, &mut Rng::new(13));
         let reader = Notice(memory, gpu.clone());
         let conversion =
             Conversion::new(DType::U8, ByteOrder::Little, &Scaling::none(), DType::F32).unwrap();

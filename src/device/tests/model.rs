@@ -1,4 +1,4 @@
-//! Stored volumes in memory, and what must become of them: a scalar model in native f64 arithmetic.
+//! Stored volumes in memory, and their expected values from a scalar model in native f64 arithmetic.
 
 use half::f16;
 
@@ -21,7 +21,7 @@ pub(super) const REAL: [DType; 11] = [
 pub(super) const OUTPUTS: [DType; 3] = [DType::F16, DType::F32, DType::F64];
 pub(super) const ORDERS: [ByteOrder; 2] = [ByteOrder::Little, ByteOrder::Big];
 
-/// Stored bytes in memory, read as the proxy would.
+/// Stored bytes in memory, read as the proxy reads them.
 pub(super) struct Memory {
     pub bytes: Vec<u8>,
     pub item: usize,
@@ -41,23 +41,6 @@ impl TileReader for Memory {
             run.chunks(self.piece).for_each(&mut *sink);
         }
         Ok(())
-    }
-}
-
-/// A small generator: tests must be the same on every run.
-pub(super) struct Random(pub u64);
-
-impl Random {
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    pub fn below(&mut self, n: u64) -> u64 {
-        self.next() % n
     }
 }
 
@@ -100,7 +83,7 @@ pub(super) fn model_steps(conversion: &Conversion, stored_index: u64, mut value:
     value
 }
 
-/// The bits of the answer in the low bytes, and whether it is NaN.
+/// The bits of the result in the low bytes, and whether it is NaN.
 pub(super) fn model(conversion: &Conversion, stored_index: u64, bytes: &[u8]) -> (u64, bool) {
     let value = model_decode(conversion.stored, conversion.order, bytes);
     if conversion.is_copy() {
@@ -163,7 +146,7 @@ pub(super) fn load<T: Float>(
     Ok(array)
 }
 
-/// The kernel that a load of so many voxels takes.
+/// The kernel that a load of this many voxels uses.
 pub(super) fn kernel(gpu: &Gpu, conversion: &Conversion, dense: bool, voxels: u64) -> Kernel {
     wait(gpu, gpu.kernels().get(conversion, dense, voxels)).unwrap()
 }
@@ -249,20 +232,20 @@ pub(super) fn line(count: u64) -> Plan {
     Plan::new(vec![axis], 0, 0)
 }
 
-pub(super) fn random_volume(dtype: DType, voxels: u64, random: &mut Random) -> Memory {
+pub(super) fn random_volume(dtype: DType, voxels: u64, random: &mut Rng) -> Memory {
     let item = dtype.size_bytes();
     let bytes = (0..voxels as usize * item)
-        .map(|_| random.next() as u8)
+        .map(|_| random.bits() as u8)
         .collect();
     Memory {
         bytes,
         item,
-        piece: 1 + random.below(300) as usize,
+        piece: 1 + random.below(300),
     }
 }
 
-/// Runs a test once with each of these ways of computing, on a device of its own; ways that the device lacks or that fail its
-/// self-test are left out, with a line that says so.
+/// Runs a test with each of these methods, on a separate device. Methods that the device lacks or that fail the
+/// self-test are skipped with a message.
 pub(super) fn with_each_method(test: &str, methods: &[KernelMethod], body: impl Fn(&Gpu)) {
     for &method in methods {
         let Some(gpu) = gpu_or_skip(test) else {

@@ -1,10 +1,10 @@
-//! A seek index kept in a file: in voxload's own format, or in indexed_gzip's (`GZIDX`).
+//! Index files: in voxload's own format, or in indexed_gzip's (`GZIDX`). doc/GZIP.md has the layout of both.
 //!
-//! voxload's, little-endian: magic, the state of the file it belongs to, the chunks with their checksums and windows (each
-//! deflated), and the CRC-32 of all that. An index that is damaged, stale or of another file is ignored, and made again.
+//! voxload's has the identity of the gzip file, the chunks with their checksums and windows, and a CRC-32 of
+//! everything. An index that is damaged, out of date or of another file is ignored and made again.
 //!
-//! indexed_gzip's holds no checksum of any chunk, so one is used only after the whole file has been inflated by it and the
-//! trailer found right; the checksums are then known.
+//! indexed_gzip's has no checksums of chunks. So the whole file is first inflated with it and compared with the
+//! trailer; the checksums are computed on the way.
 
 use std::io::Write;
 use std::ops::Range;
@@ -24,17 +24,17 @@ use crate::source::whole_file::WholeFile;
 
 const MAGIC: [u8; 8] = *b"VOXGZI\x01\n";
 
-/// Bytes at each end of the compressed file by which it is known.
+/// Bytes at each end of the compressed file that are part of its identity.
 const END_BYTES: u64 = 64 << 10;
 
 // Flags of a chunk.
 const ENDS_MEMBER: u8 = 1;
 const HAS_WINDOW: u8 = 2;
 
-/// The index that a file holds for this compressed file; `None` when there is none that can be used.
+/// Reads the index of this compressed file; `None` if there is no index file or it cannot be used.
 ///
 /// # Errors
-/// What reading the compressed file gives.
+/// Errors of reading the compressed file.
 pub(super) fn load(path: &Path, compressed: &Source) -> Result<Option<Index>> {
     let Ok(bytes) = std::fs::read(path) else {
         return Ok(None);
@@ -48,14 +48,16 @@ pub(super) fn load(path: &Path, compressed: &Source) -> Result<Option<Index>> {
     Ok(parse(&bytes, &binding))
 }
 
-/// Writes an index, which should be complete, to `path`: in indexed_gzip's format for a name that ends in `.gzidx`.
+/// Writes a complete index to `path`; in indexed_gzip's format if the name ends in `.gzidx`.
 ///
 /// # Errors
-/// [`crate::ErrorKind::Unsupported`] for an index that cannot be kept, [`crate::ErrorKind::Io`].
+/// [`crate::ErrorKind::Unsupported`] if the index cannot be written to a file, [`crate::ErrorKind::Io`].
 pub(super) fn write(path: &Path, index: &Index, compressed: &Source) -> Result<()> {
     let binding = Binding::of(compressed)?.filter(|_| index.complete);
     let binding = binding.ok_or_else(|| {
-        Error::unsupported("an index of blocks this long, or of what is no file by itself")
+        Error::unsupported(
+            "an index of a gzip file with blocks this long, or of data that is not a file",
+        )
     })?;
     let bytes = match path.extension() {
         Some(ending) if ending.eq_ignore_ascii_case("gzidx") => {
@@ -69,18 +71,18 @@ pub(super) fn write(path: &Path, index: &Index, compressed: &Source) -> Result<(
     file.finish(path)
 }
 
-/// What identifies one state of the compressed file.
+/// The identity of the compressed file: what must not have changed since the index was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Binding {
     length: u64,
     /// Nanoseconds since 1970.
     modified: u64,
-    /// CRC-32 of its first and of its last bytes; the trailer is among these.
+    /// CRC-32 of its first and of its last 64 KiB (which contain the trailer).
     ends: [u32; 2],
 }
 
 impl Binding {
-    /// `None` for bytes that are not a file of their own.
+    /// `None` if the bytes are not in a file.
     fn of(compressed: &Source) -> Result<Option<Self>> {
         let Source::File(file) = compressed else {
             return Ok(None);
@@ -117,7 +119,7 @@ impl Binding {
     }
 }
 
-/// The index in voxload's own format.
+/// The contents of an index file in voxload's own format.
 fn encode(index: &Index, binding: &Binding) -> Vec<u8> {
     let mut compressor = Compressor::new(CompressionLvl::default());
     let mut bytes = MAGIC.to_vec();
@@ -150,7 +152,7 @@ fn encode(index: &Index, binding: &Binding) -> Vec<u8> {
     bytes
 }
 
-/// The index that the bytes hold, if they are whole and belong to the file.
+/// Parses an index file; `None` if it is damaged or belongs to another file.
 fn parse(bytes: &[u8], binding: &Binding) -> Option<Index> {
     let (bytes, checksum) = bytes.split_last_chunk::<4>()?;
     let rest = bytes.strip_prefix(&MAGIC)?;
@@ -168,7 +170,7 @@ fn parse(bytes: &[u8], binding: &Binding) -> Option<Index> {
     rest.is_empty().then_some(index)
 }
 
-/// The next chunk, which begins at inflated byte `start`, of a file of `file` bytes.
+/// Parses the next chunk, whose inflated bytes begin at `start`, of a compressed file of `file` bytes.
 fn parse_chunk(rest: &mut &[u8], start: u64, file: u64) -> Option<Chunk> {
     let length = take_u64(rest).filter(|&length| length <= MAX_CHUNK as u64)?;
     let bits = take_u64(rest)?..take_u64(rest)?;
@@ -192,7 +194,7 @@ fn parse_chunk(rest: &mut &[u8], start: u64, file: u64) -> Option<Chunk> {
     })
 }
 
-/// Takes bytes off the front.
+/// Splits bytes off the front.
 fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
     let (bytes, after) = rest.split_first_chunk::<N>()?;
     *rest = after;
@@ -207,7 +209,7 @@ fn take_u64(rest: &mut &[u8]) -> Option<u64> {
 
 const GZIDX_MAGIC: &[u8] = b"GZIDX";
 
-/// The version in which each point has a flag for its window.
+/// From this version on, each point has a flag for its window.
 const GZIDX_VERSION: u8 = 1;
 
 /// Bytes of a point in the list, with that flag.
@@ -219,18 +221,18 @@ fn is_gzidx(bytes: &[u8]) -> bool {
 
 /// A point of the list.
 struct Point {
-    /// Its bit in the compressed file.
+    /// Its position in the compressed file, in bits.
     bit: u64,
-    /// Inflated bytes before it.
+    /// Number of inflated bytes before it.
     out: u64,
-    /// Whether a window is stored.
+    /// Whether the file has its window.
     window: bool,
 }
 
-/// The index that an indexed_gzip file holds for a file of one member; `None` when it is not right.
+/// Imports an index of indexed_gzip for a file of one member; `None` if it does not match the file.
 ///
 /// # Errors
-/// What reading the compressed file gives.
+/// Errors of reading the compressed file.
 fn import_gzidx(bytes: &[u8], compressed: &Source) -> Result<Option<Index>> {
     let Some(length) = compressed.len()? else {
         return Ok(None);
@@ -241,7 +243,7 @@ fn import_gzidx(bytes: &[u8], compressed: &Source) -> Result<Option<Index>> {
     }
 }
 
-/// The chunks that the points begin, without their checksums.
+/// The chunks between the points, without checksums.
 fn parse_gzidx(bytes: &[u8], file: u64) -> Option<Vec<Chunk>> {
     let mut rest = bytes.strip_prefix(GZIDX_MAGIC)?;
     let [version, _flags] = take(&mut rest)?;
@@ -307,7 +309,7 @@ fn is_chunk(out: &Range<u64>) -> bool {
     out.start < out.end && out.end - out.start <= MAX_CHUNK as u64
 }
 
-/// The index of the chunks, with their checksums, if they inflate to what the trailer says.
+/// The index with checksums; `None` unless the chunks inflate to what the trailer says.
 fn verify(chunks: Vec<Chunk>, compressed: &Source, length: u64) -> Result<Option<Index>> {
     let session = compressed.begin()?;
     let mut trailer = [0; TRAILER_BYTES];
@@ -333,7 +335,7 @@ fn verify(chunks: Vec<Chunk>, compressed: &Source, length: u64) -> Result<Option
     Ok(checked.is_ok().then_some(index))
 }
 
-/// The index in indexed_gzip's format, for a file of `length` bytes.
+/// The contents of an index file in indexed_gzip's format, for a compressed file of `length` bytes.
 ///
 /// # Errors
 /// [`crate::ErrorKind::Unsupported`] for a file of several members.
@@ -346,14 +348,14 @@ fn export_gzidx(index: &Index, length: u64) -> Result<Vec<u8>> {
         > 1
     {
         return Err(Error::unsupported(
-            "a GZIDX index of a file of several gzip members",
+            "a GZIDX index of a gzip file with several members",
         ));
     }
     let mut bytes = GZIDX_MAGIC.to_vec();
     bytes.extend([GZIDX_VERSION, 0]);
     bytes.extend(length.to_le_bytes());
     bytes.extend(index.end().to_le_bytes());
-    // One point more stands at the end of the file.
+    // There is one more point, at the end of the file.
     for number in [SPACING, WINDOW_BYTES, index.chunks.len() + 1] {
         bytes.extend((number as u32).to_le_bytes());
     }
@@ -377,7 +379,7 @@ fn export_gzidx(index: &Index, length: u64) -> Result<Vec<u8>> {
         let mut plain = [0; WINDOW_BYTES];
         window
             .unpack(&mut plain, &mut decompressor)
-            .ok_or_else(|| Error::unsupported("an index with a damaged window"))?;
+            .ok_or_else(|| Error::unsupported("writing an index with a damaged window"))?;
         bytes.extend(plain);
     }
     Ok(bytes)
@@ -386,6 +388,7 @@ fn export_gzidx(index: &Index, length: u64) -> Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::Rng;
     use libdeflater::Decompressor;
 
     fn example() -> (Index, Binding) {
@@ -461,13 +464,8 @@ mod tests {
                 "cut at {length}"
             );
         }
-        let mut random = 1u64;
-        let mut below = |end: usize| {
-            random = random
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1);
-            (random >> 33) as usize % end
-        };
+        let mut random = Rng::new(1);
+        let mut below = |end| random.below(end);
         for number in 0..10_000 {
             let mut changed = bytes.clone();
             let at = below(changed.len());
@@ -484,19 +482,16 @@ mod tests {
         }
     }
 
-    /// The same with a right checksum: whatever comes of it, it does no harm.
+    /// Mutations whose checksum is right are accepted or not, but must not panic.
     #[test]
     fn mutations_with_a_right_checksum_are_read_without_harm() {
         let (index, binding) = example();
         let bytes = encode(&index, &binding);
-        let mut random = 9u64;
+        let mut random = Rng::new(9);
         for _ in 0..10_000 {
             let mut changed = bytes[..bytes.len() - 4].to_vec();
-            random = random
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1);
-            let at = 32 + (random >> 33) as usize % (changed.len() - 32);
-            changed[at] = random as u8;
+            let at = 32 + random.below(changed.len() - 32);
+            changed[at] = random.bits() as u8;
             changed.extend(crc32fast::hash(&changed).to_le_bytes());
             let _ = parse(&changed, &binding);
         }

@@ -7,16 +7,16 @@ use crate::formats::seeds;
 fn malformed_files() {
     let (mut table, seed) = (Table::new("MINC2", 40), seeds::minc2());
     let whole = seed.files[0].1.len();
-    table.cut(&seed, &[(0, "empty"), (3, "unknown format"), (whole, "ok")]);
-    table.cut(&seed, &[(4, "damaged HDF5")]);
+    table.cut(&seed, &[(0, "Empty"), (3, "UnknownFormat"), (whole, "Ok")]);
+    table.cut(&seed, &[(4, "Integrity(HDF5)")]);
     for length in [8, 40, 95] {
-        table.cut(&seed, &[(length, "truncated HDF5 file")]);
+        table.cut(&seed, &[(length, "Truncated(HDF5 file)")]);
     }
     for k in 1..16 {
-        table.cut(&seed, &[(whole * k / 16, "truncated HDF5 file")]);
+        table.cut(&seed, &[(whole * k / 16, "Truncated(HDF5 file)")]);
     }
-    let group = "header minc-2.0/image/0";
-    let dimensions = "header minc-2.0/dimensions";
+    let group = "Header(minc-2.0/image/0)";
+    let dimensions = "Header(minc-2.0/dimensions)";
     table.replaced(
         &seed,
         &[
@@ -24,27 +24,27 @@ fn malformed_files() {
             ("dimensions\0", "dimensionz\0", dimensions),
             ("image-max", "image-mux", group),
             ("image-min", "image-mun", group),
-            ("dimorder", "dimordur", "header dimorder"),
-            ("regular__", "irregular", "header spacing"),
-            ("regular__", "regular_1", "ok"),
-            ("spacing", "spocing", "ok"),
-            ("direction_cosines", "direction_cosinez", "ok"),
-            ("zspace,yspace,xspace", "zspace,yspace,yspace", "ok"),
+            ("dimorder", "dimordur", "Header(dimorder)"),
+            ("regular__", "irregular", "Header(spacing)"),
+            ("regular__", "regular_1", "Ok"),
+            ("spacing", "spocing", "Ok"),
+            ("direction_cosines", "direction_cosinez", "Ok"),
+            ("zspace,yspace,xspace", "zspace,yspace,yspace", "Ok"),
             (
                 "zspace,yspace,xspace",
                 "zspace,yspace\0xspace",
-                "header dimorder",
+                "Header(dimorder)",
             ),
             ("zspace,yspace,xspace", "zspace,yspace,xspacf", dimensions),
             (
                 "zspace,yspace,xspace",
                 "yspace,zspace,xspace",
-                "header image-max",
+                "Header(image-max)",
             ),
             ("\0zspace\0", "\0zspacf\0", dimensions),
-            ("SNOD", "SNUD", "damaged HDF5"),
-            ("TREE", "TREF", "damaged HDF5"),
-            ("HEAP", "HEAQ", "damaged HDF5"),
+            ("SNOD", "SNUD", "Integrity(HDF5)"),
+            ("TREE", "TREF", "Integrity(HDF5)"),
+            ("HEAP", "HEAQ", "Integrity(HDF5)"),
         ],
     );
     let double = |value: f64| value.to_le_bytes();
@@ -55,13 +55,13 @@ fn malformed_files() {
     };
     let high = at(&[double(0.0), double(200.0)].concat()) + 8;
     for value in [255.5, 256.0, 1e300, f64::INFINITY] {
-        table.overwritten(&seed, &[(high, &double(value), "header valid_range")]);
+        table.overwritten(&seed, &[(high, &double(value), "Header(valid_range)")]);
     }
     for value in [-1.0, f64::NEG_INFINITY] {
-        table.overwritten(&seed, &[(high - 8, &double(value), "header valid_range")]);
+        table.overwritten(&seed, &[(high - 8, &double(value), "Header(valid_range)")]);
     }
     for value in [255.0, 0.0, f64::NAN] {
-        table.overwritten(&seed, &[(high, &double(value), "ok")]);
+        table.overwritten(&seed, &[(high, &double(value), "Ok")]);
     }
     table.done();
 }

@@ -8,14 +8,14 @@ use crate::formats::seeds::{self, Seed};
 #[test]
 fn malformed_files() {
     let (mut table, seed) = (Table::new("PAR/REC", 80), seeds::parrec());
-    let general = "header general information";
-    let image = "header image information";
+    let general = "Header(general information)";
+    let image = "Header(image information)";
     table.replaced(
         &seed,
         &[
-            ("V4.2", "V4.3", "header version"),
-            ("V4.2", "V3", "header version"),
-            ("image export tool", "image tool", "header version"),
+            ("V4.2", "V4.3", "Header(version)"),
+            ("V4.2", "V3", "Header(version)"),
+            ("image export tool", "image tool", "Header(version)"),
             (".    Patient name", ".    Patient nome", general),
             (
                 ".    Max. number of echoes              :   1",
@@ -30,7 +30,7 @@ fn malformed_files() {
             (
                 "echoes              :   1",
                 "echoes              :   2",
-                "header echo number",
+                "Header(echo number)",
             ),
             (
                 "echoes              :   1",
@@ -40,33 +40,33 @@ fn malformed_files() {
             (
                 "locations    :   2",
                 "locations    :   3",
-                "header slice number",
+                "Header(slice number)",
             ),
             (
                 "locations    :   2",
                 "locations    :   1",
-                "header slice number",
+                "Header(slice number)",
             ),
             ("locations    :   2", "locations    :   x", general),
             (
                 ".    Max. number of slices/locations    :   2\n",
                 "",
-                "header Max. number of slices/locations",
+                "Header(Max. number of slices/locations)",
             ),
             (
                 "dynamics            :   2",
                 "dynamics            :   3",
-                "header dynamic scan number",
+                "Header(dynamic scan number)",
             ),
             (
                 "values    :   1",
                 "values    :   2",
-                "header diffusion b value number",
+                "Header(diffusion b value number)",
             ),
             (
                 "orients    :   1",
                 "orients    :   4",
-                "header gradient orientation number",
+                "Header(gradient orientation number)",
             ),
             (":   3  2", ":   3", general),
             (
@@ -77,12 +77,12 @@ fn malformed_files() {
             (
                 ".    Repetition time [ms]               :   2000.000\n",
                 "",
-                "header Repetition time [ms]",
+                "Header(Repetition time [ms])",
             ),
             (
                 "ms]               :   2000.000",
                 "ms]               :   -5",
-                "header pixel spacing",
+                "Header(pixel spacing)",
             ),
             (
                 ":   240.000  70.000  240.000",
@@ -94,27 +94,27 @@ fn malformed_files() {
             (
                 ".    Angulation midslice(ap,fh,rl)[degr]:   -13.265  0.000  5.000\n",
                 "",
-                "header Angulation midslice(ap,fh,rl)[degr]",
+                "Header(Angulation midslice(ap,fh,rl)[degr])",
             ),
             (
                 ".    Off Centre midslice(ap,fh,rl) [mm] :   2.508  30.339  -16.032\n",
                 "",
-                "header Off Centre midslice(ap,fh,rl) [mm]",
+                "Header(Off Centre midslice(ap,fh,rl) [mm])",
             ),
             (
                 ".    Dynamic scan      <0=no 1=yes> ?   :   1\n",
                 "",
-                "header Dynamic scan",
+                "Header(Dynamic scan)",
             ),
             (
                 " 2 1 1 1 0 2 0 16",
                 " 2 1 1 1 0 2 0 32",
-                "header image pixel size",
+                "Header(image pixel size)",
             ),
             (
                 " 2 1 1 1 0 2 0 16",
                 " 2 1 1 1 0 2 0 8",
-                "header image pixel size",
+                "Header(image pixel size)",
             ),
             (" 2 1 1 1 0 2 0 16", " 2.0 1 1 1 0 2 0 16", image),
             (" 2 1 1 1 0 2 0 16", " x 1 1 1 0 2 0 16", image),
@@ -122,36 +122,36 @@ fn malformed_files() {
             (
                 " 2 1 1 1 0 2 0 16",
                 " 3 1 1 1 0 2 0 16",
-                "header slice number",
+                "Header(slice number)",
             ),
             (
                 " 2 1 1 1 0 2 0 16",
                 " 0 1 1 1 0 2 0 16",
-                "header slice number",
+                "Header(slice number)",
             ),
             (
                 " 2 1 1 1 0 2 0 16",
                 " 1 1 1 1 0 2 0 16",
-                "header slice number",
+                "Header(slice number)",
             ),
             (
                 " 2 1 1 1 0 2 0 16 61 3 2",
                 " 2 1 1 1 0 2 0 16 61 4 2",
-                "header recon resolution",
+                "Header(recon resolution)",
             ),
             (" 0.5 1.2 0.01", " 0.5 1.2 0,01", image),
             (
                 "6.000 2.000 0 1",
                 "6.500 2.000 0 1",
-                "header slice thickness",
+                "Header(slice thickness)",
             ),
-            ("6.000 2.000 0 1", "6.000 2.500 0 1", "header slice gap"),
+            ("6.000 2.000 0 1", "6.000 2.500 0 1", "Header(slice gap)"),
             (
                 "6.000 2.000 0 1",
                 "6.000 2.000 0 2",
-                "header slice orientation",
+                "Header(slice orientation)",
             ),
-            ("3.750 3.5 28.0", "3.750 3.6 28.0", "header pixel spacing"),
+            ("3.750 3.5 28.0", "3.750 3.6 28.0", "Header(pixel spacing)"),
         ],
     );
     every_column(&mut table, &seed, image);
@@ -161,16 +161,16 @@ fn malformed_files() {
         damaged
     };
     for (from, to, expected) in [
-        (" 16 61 ", " 32 61 ", "header image pixel size"),
-        (" 16 61 ", " 0 61 ", "header image pixel size"),
-        (" 61 3 2 ", " 61 -3 2 ", "header recon resolution"),
-        (" 61 3 2 ", " 61 3000000000 3000000000 ", "header dim"),
-        (" 61 3 2 ", " 61 3 3 ", "truncated voxel data"),
-        (" 2.000 0 1 ", " 2.000 0 4 ", "header slice orientation"),
-        (" 2.000 0 1 ", " 2.000 0 0 ", "header slice orientation"),
-        (" 6.000 2.000 ", " -6.000 2.000 ", "header pixel spacing"),
-        (" 6.000 2.000 ", " nan 2.000 ", "header slice thickness"),
-        (" MS Q ", " MS ", "header image information"),
+        (" 16 61 ", " 32 61 ", "Header(image pixel size)"),
+        (" 16 61 ", " 0 61 ", "Header(image pixel size)"),
+        (" 61 3 2 ", " 61 -3 2 ", "Header(recon resolution)"),
+        (" 61 3 2 ", " 61 3000000000 3000000000 ", "Header(dim)"),
+        (" 61 3 2 ", " 61 3 3 ", "Truncated(voxel data)"),
+        (" 2.000 0 1 ", " 2.000 0 4 ", "Header(slice orientation)"),
+        (" 2.000 0 1 ", " 2.000 0 0 ", "Header(slice orientation)"),
+        (" 6.000 2.000 ", " -6.000 2.000 ", "Header(pixel spacing)"),
+        (" 6.000 2.000 ", " nan 2.000 ", "Header(slice thickness)"),
+        (" MS Q ", " MS ", "Header(image information)"),
     ] {
         table.check(&format!("all {from:?} -> {to:?}"), &all(from, to), expected);
     }
@@ -178,10 +178,10 @@ fn malformed_files() {
     table.cut(
         &seed,
         &[
-            (0, "empty"),
-            (5, "header version"),
+            (0, "Empty"),
+            (5, "Header(version)"),
             (300, general),
-            (start, "header slice number"),
+            (start, "Header(slice number)"),
         ],
     );
     let mut strict = all(".    Diffusion         <0=no 1=yes> ?   :   0\n", "");
@@ -189,13 +189,13 @@ fn malformed_files() {
         "strict",
         &strict,
         &LoadOptions::new().strict_sort(true),
-        "header Diffusion",
+        "Header(Diffusion)",
     );
     strict = all("", "");
     strict.files[1].1.truncate(47);
-    table.check("voxels cut", &strict, "truncated voxel data");
+    table.check("voxels cut", &strict, "Truncated(voxel data)");
     strict.files.remove(1);
-    table.check("no voxels", &strict, "not found");
+    table.check("no voxels", &strict, "NotFound");
     table.done();
 }
 
@@ -212,7 +212,7 @@ fn every_column(table: &mut Table, seed: &Seed, image: &str) {
         let mut damaged = seed.clone();
         damaged.files[0].1 = format!("{before}{}\n{after}", changed.join(" ")).into_bytes();
         let expected = match column {
-            43 | 44 => "ok",
+            43 | 44 => "Ok",
             _ => image,
         };
         table.check(&format!("column {column}"), &damaged, expected);

@@ -1,4 +1,4 @@
-//! However a file is cut: the right bytes or none.
+//! However a file is split: the right bytes or none.
 
 use std::io::Write;
 
@@ -8,14 +8,14 @@ use libdeflater::Decompressor;
 
 use super::*;
 use crate::source::memory::MemorySource;
-use crate::testing::Random;
+use crate::testing::Rng;
 
 /// Smooth 16-bit voxels with noise; every third stretch is masked.
 fn scan(length: usize, masked: bool, seed: u64) -> Vec<u8> {
-    let mut random = Random(seed);
+    let mut random = Rng::new(seed);
     let voxel = |i: usize| match masked && (i / 30_000).is_multiple_of(3) {
         true => 0,
-        false => (i / 50 % 3000) as u16 + random.below(13) as u16,
+        false => (i / 50 % 3000) as u16 + random.below_u64(13) as u16,
     };
     (0..length / 2)
         .map(voxel)
@@ -37,7 +37,7 @@ fn cut(threads: usize, part: u64) -> Cut {
     }
 }
 
-/// What comes out, each part at its place; `None` when it is left to the other ways.
+/// The inflated bytes, assembled from the parts; `None` if the file is left to other methods.
 fn inflated(file: &[u8], need: usize, cut: Cut) -> Option<Vec<u8>> {
     let source = Source::Memory(MemorySource::new(file.to_vec()));
     let mut end = 0;
@@ -69,11 +69,11 @@ fn the_right_bytes_or_none() {
             }
         }
     }
-    // Level 1 writes no dynamic codes.
+    // Level 1 writes no blocks with dynamic codes.
     assert!(tried[1] >= 56 && tried[0] + tried[1] == 72, "{tried:?}");
 }
 
-/// A tail after the voxels, and a header with a name, are no hindrance.
+/// Bytes after the voxels and a file name in the header do not prevent it.
 #[test]
 fn tails_and_names() {
     let bytes = scan(2 << 20, false, 9);
@@ -89,17 +89,17 @@ fn tails_and_names() {
     assert!(found.is_some_and(|found| found == bytes));
 }
 
-/// Data that repeats at the largest distance depends on the window for ever.
+/// In data that repeats at the largest distance, everything depends on the window.
 #[test]
 fn what_never_settles_is_left_to_others() {
     let period = scan(31_000, false, 3);
     let bytes = period.repeat(150);
     // Some noise, so that there are blocks.
-    let mut random = Random(4);
+    let mut random = Rng::new(4);
     let bytes: Vec<u8> = bytes
         .into_iter()
-        .map(|byte| match random.below(40) {
-            0 => random.below(256) as u8,
+        .map(|byte| match random.below_u64(40) {
+            0 => random.below_u64(256) as u8,
             _ => byte,
         })
         .collect();
@@ -122,7 +122,7 @@ fn files_that_are_not_for_this() {
     assert!(inflated(&whole, bytes.len() + 1, cut(4, 300_000)).is_none());
 }
 
-/// A member that ends early, with a copy of its trailer at the end of the file: only inflating shows where it ends.
+/// A member that ends early and has a copy of its trailer at the end of the file: only inflating shows where it ends.
 #[test]
 fn an_end_before_the_end() {
     let bytes = scan(2 << 20, false, 23);
@@ -138,13 +138,13 @@ fn an_end_before_the_end() {
 fn damage_never_gets_through() {
     let bytes = scan(1 << 20, false, 31);
     let file = gz(&bytes, 6);
-    let mut random = Random(32);
+    let mut random = Rng::new(32);
     let mut through = 0;
     for _ in 0..300 {
         let mut damaged = file.clone();
         for _ in 0..=random.below(2) {
-            let at = random.below(file.len() as u64) as usize;
-            damaged[at] ^= 1 << random.below(8);
+            let at = random.below(file.len());
+            damaged[at] ^= 1 << random.below_u64(8);
         }
         if let Some(found) = inflated(&damaged, bytes.len(), cut(3, 200_000)) {
             assert_eq!(found, bytes);
