@@ -1,4 +1,4 @@
-//! The image: voxels, header, files, and the values that were computed and kept.
+//! The image: voxels, header, files, and the cached values.
 
 pub(crate) mod cache;
 #[cfg(feature = "gpu")]
@@ -34,17 +34,17 @@ use crate::image::cache::budget::Budget;
 use crate::read::proxy::ArrayProxy;
 use crate::source::memory::MemorySource;
 
-/// Facts that callers keep with an image; voxload does not look at them.
+/// The caller's own notes on an image; voxload ignores them.
 pub type Extra = BTreeMap<String, String>;
 
-/// Whether a computed array is kept by the image.
+/// Whether the image caches a computed array.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Caching {
-    /// It is, in place of one of another type.
+    /// The array replaces what is cached.
     #[default]
     Fill,
-    /// What is kept stays as it is.
+    /// The cache stays as it is.
     Unchanged,
 }
 
@@ -68,7 +68,7 @@ pub fn load(path: impl AsRef<Path>) -> Result<DataobjImage> {
 }
 
 impl DataobjImage {
-    /// Loads an image from the name of any of its files; compression is told by content.
+    /// Loads an image from the name of any of its files; compression is recognized by content.
     ///
     /// A NRRD or MetaImage header may name the files its voxels are in. These names are followed from the header's
     /// folder wherever they lead, as in SimpleITK: only load such headers from sources that may name any file.
@@ -82,7 +82,7 @@ impl DataobjImage {
         open::from_filename(path.as_ref(), options)
     }
 
-    /// Loads an image from its files, by name or by bytes of the caller's.
+    /// Loads an image from its files, by name or from the caller's bytes.
     ///
     /// # Errors
     /// As [`Self::from_filename`], and [`crate::ErrorKind::Usage`] for a map without an image file or a holder
@@ -91,8 +91,8 @@ impl DataobjImage {
         open::from_file_map(file_map, options)
     }
 
-    /// Loads a single-file image from memory, gzipped or not. Whatever owns the bytes (a `Vec`, an `Arc<[u8]>`) is kept as
-    /// it is and never copied.
+    /// Loads a single-file image from memory, gzipped or not. The owner of the bytes (a `Vec`, an `Arc<[u8]>`) is stored in
+    /// the image; the bytes are not copied.
     ///
     /// # Errors
     /// As [`Self::from_filename`].
@@ -112,7 +112,7 @@ impl DataobjImage {
         Self::from_bytes(bytes)
     }
 
-    /// An image of an array in memory. The affine takes voxel indices to millimetres.
+    /// An image of an array in memory. The affine maps voxel indices to millimetres.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Header`] when the array's bytes do not fit in 63 bits.
@@ -151,7 +151,7 @@ impl DataobjImage {
         })
     }
 
-    /// The same image, keeping its computed values within this budget from now on; nothing is kept yet.
+    /// The same image with a cache within this budget; the cache is empty.
     pub fn with_budget(mut self, budget: &Budget) -> Self {
         self.cache = Mutex::new(Cache::new(budget));
         self
@@ -192,12 +192,12 @@ impl DataobjImage {
         self.header.affine.as_ref()
     }
 
-    /// What the caller keeps with the image.
+    /// The caller's own notes on the image.
     pub fn extra(&self) -> &Extra {
         &self.extra
     }
 
-    /// What the caller keeps with the image, for editing.
+    /// The caller's own notes on the image, for editing.
     pub fn extra_mut(&mut self) -> &mut Extra {
         &mut self.extra
     }
@@ -207,14 +207,14 @@ impl DataobjImage {
         &self.file_map
     }
 
-    /// Header faults that were repaired on reading, and what a whole read found behind a gzip stream.
+    /// Header faults that were repaired on reading, and what a whole read found after the end of a gzip stream.
     pub fn notes(&self) -> Vec<Note> {
         let mut notes = self.notes.clone();
         let trailing = self.dataobj.source().trailing();
         if trailing > 0 {
             notes.push(Note {
                 field: "gzip",
-                message: format!("{trailing} bytes behind the last member were ignored"),
+                message: format!("{trailing} bytes after the last member were ignored"),
             });
         }
         notes

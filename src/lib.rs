@@ -32,7 +32,7 @@ pub mod affine {
     pub use crate::core::affine::multiply;
 }
 
-/// The steps that a [`Scaling`](crate::Scaling) is made of.
+/// The steps that a [`Scaling`] is made of.
 pub mod scaling {
     pub use crate::core::scaling::{Arithmetic, Factor, Step};
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use voxload::{ArrayProxy, ByteOrder, DType, Index, IndexItem, Layout, ProxySpec, Scaling};
+use voxload::{ArrayProxy, DType, Index, IndexItem, ProxySpec};
 
 use crate::{Bytes, checked, same, slicing, take, take_part};
 

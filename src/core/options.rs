@@ -1,4 +1,4 @@
-//! How files are opened and kept.
+//! How files are opened, and how long they stay open.
 
 use std::path::PathBuf;
 
@@ -15,11 +15,11 @@ pub enum Mmap {
     CopyOnWrite,
     /// Mapped; editing a zero-copy array is an error.
     ReadOnly,
-    /// Never mapped: read by position. Nothing that others do to the file can do worse than an error.
+    /// Never mapped: read by position. Whatever others do to the file, the worst is an error.
     Off,
 }
 
-/// How long file handles are kept. A mapping itself holds none.
+/// How long file handles stay open. A mapping holds none.
 ///
 /// | | after load | after a read | after a slice | after drop |
 /// |---|---|---|---|---|
@@ -67,7 +67,7 @@ pub struct LoadOptions {
 }
 
 impl LoadOptions {
-    /// The defaults: mapped, no handle kept.
+    /// The defaults: files are mapped, no handle stays open.
     pub fn new() -> Self {
         Self::default()
     }
@@ -78,14 +78,14 @@ impl LoadOptions {
         self
     }
 
-    /// How long file handles are kept.
+    /// How long file handles stay open.
     pub fn keep_file_open(mut self, keep_file_open: KeepFileOpen) -> Self {
         self.keep_file_open = keep_file_open;
         self
     }
 
-    /// Keeps the seek index of a gzip file in this file, or in a file of this folder: slices of the next process
-    /// need not inflate the file up to what they take, and are checked. One of indexed_gzip's (`GZIDX`) is taken
+    /// Stores the seek index of a gzip file in this file, or in a file of this folder: slices of the next process
+    /// need not inflate the file up to what they read, and are checked. An index of indexed_gzip (`GZIDX`) is used
     /// too, after it was checked against the file.
     ///
     /// An index that is damaged or belongs to another state of the file is ignored. The first slice without a
@@ -97,7 +97,7 @@ impl LoadOptions {
         self
     }
 
-    /// Bytes of inflated chunks, about 1 MiB each, that an image of a gzip file keeps for the next slice
+    /// Bytes of inflated chunks, about 1 MiB each, that an image of a gzip file caches for the next slice
     /// (default 32 MiB).
     pub fn gzip_cache(mut self, bytes: usize) -> Self {
         self.gzip_cache = Some(bytes);
@@ -105,7 +105,7 @@ impl LoadOptions {
     }
 
     /// Reads the file as this format, whatever its content: the way to [`Format::Analyze`] and
-    /// [`Format::Spm99Analyze`], whose headers are taken for [`Format::Spm2Analyze`].
+    /// [`Format::Spm99Analyze`], whose headers look like [`Format::Spm2Analyze`].
     pub fn format(mut self, format: Format) -> Self {
         self.format = Some(format);
         self
@@ -129,7 +129,7 @@ impl LoadOptions {
         self
     }
 
-    /// Bounds on what the file may make voxload take.
+    /// Bounds on the memory and time that the file may cost.
     ///
     /// ```
     /// use voxload::{Limits, LoadOptions};

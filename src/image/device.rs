@@ -14,10 +14,9 @@ impl DataobjImage {
     /// The scaled values as an array in device memory, the first axis fastest: the bits of
     /// [`DataobjImage::get_fdata`], computed on the device from the stored bytes.
     ///
-    /// The kept array when there is one of this type on this device; else a host array of this type that is kept
-    /// (with its edits) is uploaded; else the file is read. Blocks until the values have arrived; callbacks of other
-    /// users of the device may run on this thread meanwhile. A device that cannot run the kernel is given values
-    /// computed on the CPU.
+    /// Returns the cached array if it is of this type and on this device; otherwise a cached host array of this type (with its
+    /// edits) is uploaded; otherwise the file is read. Blocks until the values have arrived; callbacks of other users of the
+    /// device may run on this thread meanwhile. If the device cannot run the kernel, the CPU computes the values.
     ///
     /// # Errors
     /// As [`crate::ArrayProxy::read`]; [`crate::ErrorKind::DType`] for complex numbers and colours, which have no
@@ -91,7 +90,7 @@ impl DataobjImage {
         Ok(self.keep_host(caching, computed))
     }
 
-    /// Whether values are kept in device memory.
+    /// Whether values are cached in device memory.
     pub fn on_device(&self) -> bool {
         self.cache().has_device()
     }

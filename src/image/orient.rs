@@ -1,4 +1,4 @@
-//! Images sliced and reoriented: the voxels are still read on demand, the affine follows what is taken.
+//! Slicing and reorienting images: the voxels are still read on demand, the affine follows.
 
 use super::{DataobjImage, zooms};
 use crate::core::affine::{Affine, AxisDirection, Orientation, multiply};
@@ -10,8 +10,8 @@ impl DataobjImage {
     /// The image of what an index selects; its affine follows. nibabel's `img.slicer[...]`, but lazy: voxels are read
     /// when they are asked for, and only those.
     ///
-    /// The first three axes must stay: no integer or new axis is allowed there. Where nibabel takes a negative
-    /// start or step literally, the affine here is that of the voxels taken.
+    /// The first three axes must stay: no integer or new axis is allowed there. nibabel uses a negative start or step as it
+    /// is written; the affine here is always that of the voxels that are selected.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Index`] for an index that does not fit the shape, drops or adds a spatial axis, or selects
@@ -118,7 +118,7 @@ impl DataobjImage {
     }
 }
 
-/// Takes an index of what was taken to one of the whole.
+/// Maps an index of the selection to one of the whole.
 fn sliced(selection: &Selection) -> Affine {
     let mut affine = identity();
     for (axis, positions) in selection.axes.iter().take(3).enumerate() {
@@ -128,7 +128,7 @@ fn sliced(selection: &Selection) -> Affine {
     affine
 }
 
-/// Takes an index of the reordered axes to one of the axes as they were.
+/// Maps an index of the reordered axes to one of the original axes.
 fn reordered(sources: &[AxisDirection], shape: &[usize]) -> Affine {
     let mut affine = identity();
     for row in affine.iter_mut().take(sources.len().min(3)) {

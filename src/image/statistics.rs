@@ -24,10 +24,10 @@ use temporal::Series;
 /// Values after which blocks begin anew: what a device keeps of a run is fetched at its end.
 pub(crate) const RUN: u64 = 1 << 26;
 
-/// Values in memory that are taken between two looks at whether the read was cancelled.
+/// Values in memory between two checks for cancellation.
 const SLAB: usize = 1 << 20;
 
-/// What is to be found out.
+/// Which statistics are computed.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 #[must_use]
 pub struct StatisticsOptions {
@@ -41,7 +41,7 @@ impl StatisticsOptions {
         Self::default()
     }
 
-    /// A histogram of so many bins as well; from the smallest to the largest value, which takes a second pass over the
+    /// A histogram of so many bins as well; from the smallest to the largest value, which needs a second pass over the
     /// file, unless [`Self::window`] says otherwise.
     pub fn histogram(mut self, bins: usize) -> Self {
         self.bins = Some(bins);
@@ -55,7 +55,7 @@ impl StatisticsOptions {
     }
 }
 
-/// What all values of an image are like.
+/// Statistics of all values of an image.
 ///
 /// NaN and infinities are counted and otherwise left out. Extremes and counts are exact. Mean and standard deviation
 /// are summed in f64 from differences within blocks of 16384 values: the relative error is below 1e-10 of the spread
@@ -172,7 +172,7 @@ impl<'a, T: Float> Pass<'a, T> {
 }
 
 impl DataobjImage {
-    /// Statistics of the values of [`Self::get_fdata`] as `T` (kept and edited ones where there are any), on the CPU.
+    /// Statistics of the values of [`Self::get_fdata`] as `T` (with its edits, if they are cached), on the CPU.
     ///
     /// Reads the file once, or twice for a histogram without a window, in pieces of a few MiB.
     ///

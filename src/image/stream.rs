@@ -18,8 +18,8 @@ impl DataobjImage {
     /// The frames of a series one after the other in host memory, computed ahead on a thread in a fixed number of
     /// bytes: the bits of [`Self::get_fdata`] of the whole.
     ///
-    /// A kept host array of this type that was not edited is copied from; else the file is read, never an edited
-    /// copy. A gzip file is inflated forwards once for each pass, and checked to its end when a pass in ascending
+    /// Frames are copied from a cached host array of this type, if it was not edited; otherwise the file is read, never an
+    /// edited copy. A gzip file is inflated forwards once for each pass, and checked to its end when a pass in ascending
     /// order comes there: the error is then the last item. Backwards, each block of a gzip file may inflate it anew.
     ///
     /// ```no_run
@@ -45,8 +45,8 @@ impl DataobjImage {
     /// bytes: the bits of [`Self::get_fdata`] of the whole, computed on the device; by the CPU for a device too weak
     /// for the kernel.
     ///
-    /// A kept array of this type that was not edited is copied from: on this device, or on the host; else the file is
-    /// read as [`Self::frames`] says, never an edited copy.
+    /// Frames are copied from a cached array of this type, on this device or on the host, if it was not edited; otherwise the
+    /// file is read as [`Self::frames`] says, never an edited copy.
     ///
     /// Batch work waits for each frame:
     /// ```no_run
@@ -138,7 +138,7 @@ impl DataobjImage {
         Feed::new(&self.unedited::<T>()?, order, size_of::<T>())
     }
 
-    /// The voxels as the file has them: a clean kept array of `T`, or the file.
+    /// The voxels as the file has them: a cached array of `T` without edits, or the file.
     fn unedited<T: Float>(&self) -> Result<ArrayProxy> {
         let kept = self.cache().clean_host::<T>();
         let values = match kept.filter(|_| self.dataobj.as_array().is_none()) {

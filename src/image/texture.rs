@@ -8,9 +8,9 @@ use crate::device::{Gpu, HostTexels, Texture3d, TextureOptions};
 use crate::read::wait::Site;
 
 impl DataobjImage {
-    /// A frame of the image as a new 3-D texture: the scaled values of the file, narrowed on the device. An edited copy
-    /// that the image keeps is not looked at. Blocks as [`Self::get_fdata_gpu`] does; a device that cannot run the
-    /// kernel is given texels made by the CPU, which are the same.
+    /// A frame of the image as a new 3-D texture: the scaled values of the file, narrowed on the device. An edited
+    /// copy in the cache is ignored. Blocks as [`Self::get_fdata_gpu`] does; if the device cannot run the kernel, the CPU makes
+    /// the same texels.
     ///
     /// # Errors
     /// - [`crate::ErrorKind::Shape`] for more than three axes after the index, or an empty one

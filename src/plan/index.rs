@@ -1,4 +1,4 @@
-//! Numpy-style selection: from its notation to the voxels it takes.
+//! Numpy-style selection: from its notation to the voxels that it selects.
 
 use std::num::IntErrorKind;
 use std::str::FromStr;
@@ -32,7 +32,7 @@ pub enum IndexItem {
 ///
 /// Out-of-range slice bounds clamp, an out-of-range integer is an error, axes that are not named are whole.
 ///
-/// What takes an index takes anything that can become one (`impl TryInto<Index>`): numpy's notation as text, an `Index`,
+/// Methods with an index accept anything that can become one (`impl TryInto<Index>`): numpy's notation as text, an `Index`,
 /// ndarray's `s![..]`, an integer or a range for the first axis, and tuples of these for the first axes.
 ///
 /// ```
@@ -112,7 +112,7 @@ impl Index {
         &self.items
     }
 
-    /// What the index takes from an array of this shape.
+    /// What the index selects of an array of this shape.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Index`] for too many items, two ellipses, a step of 0, an integer out of range.
@@ -165,7 +165,7 @@ impl Index {
     }
 }
 
-/// The positions of `start:stop:step`, as Python's `slice.indices` gives them.
+/// The positions of `start:stop:step`: Python's `slice.indices`.
 fn numpy_slice(length: u64, start: Option<i64>, stop: Option<i64>, step: i64) -> Result<Positions> {
     if step == 0 {
         return Err(Error::index("a step of 0"));
@@ -428,7 +428,7 @@ indices_of_tuples!(
 impl<T: AsRef<[SliceInfoElem]>, Din: Dimension, Dout: Dimension> From<SliceInfo<T, Din, Dout>>
     for Index
 {
-    /// ndarray's meaning: a negative step takes the range first and reverses it.
+    /// ndarray's meaning: with a negative step the range is sliced first and then reversed.
     fn from(info: SliceInfo<T, Din, Dout>) -> Self {
         Self::from(&info)
     }
@@ -437,7 +437,7 @@ impl<T: AsRef<[SliceInfoElem]>, Din: Dimension, Dout: Dimension> From<SliceInfo<
 impl<T: AsRef<[SliceInfoElem]>, Din: Dimension, Dout: Dimension> From<&SliceInfo<T, Din, Dout>>
     for Index
 {
-    /// ndarray's meaning: a negative step takes the range first and reverses it.
+    /// ndarray's meaning: with a negative step the range is sliced first and then reversed.
     fn from(info: &SliceInfo<T, Din, Dout>) -> Self {
         let elements: &[SliceInfoElem] = info.as_ref();
         let items = elements

@@ -376,7 +376,7 @@ impl<T: Float> Frame<T> {
         self.texture.as_ref()
     }
 
-    /// Whether the texels give back all values, as [`crate::Texture3d::exact`] says; known of textures only.
+    /// Whether the texels give back all values, as [`Fidelity`] says; known of textures only.
     pub fn fidelity(&self) -> Option<Fidelity> {
         self.fidelity
     }
