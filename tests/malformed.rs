@@ -172,19 +172,16 @@ fn check(what: &str, ending: &str, bytes: &[u8], (load, read): (&str, &str)) {
         read = "Truncated(voxel data)".to_owned();
     }
     assert_eq!((loaded, read), expected, "gz, {what}");
-    let is_pair = bytes
-        .get(one::MAGIC..)
-        .is_some_and(|at| at.starts_with(b"ni1"))
-        || bytes
-            .get(two::MAGIC..)
-            .is_some_and(|at| at.starts_with(b"ni2"));
-    if is_pair && load != "Ok" {
+    let magic = |at: usize, text: &[u8]| bytes.get(at..).is_some_and(|at| at.starts_with(text));
+    if load != "Ok" && (magic(one::MAGIC, b"ni1") || magic(two::MAGIC, b"ni2")) {
         // Without a name it is a pair, whose voxels may begin anywhere.
         return;
     }
     // Without a name the magic decides what it is, so a wrong one is of no format.
     let nameless = match load {
-        "Header(magic)" => ("UnknownFormat".to_owned(), "-".to_owned()),
+        "Header(magic)" if !magic(two::MAGIC, b"n+2") => {
+            ("UnknownFormat".to_owned(), "-".to_owned())
+        }
         _ => expected,
     };
     let found = outcomes(DataobjImage::from_bytes(bytes.to_vec()));

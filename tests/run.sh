@@ -18,7 +18,8 @@ ORACLE="$PWD/target/oracle"
 PYTHON=.oracle/env/bin/python
 
 # Unit tests that take a software device many seconds.
-SLOW_UNIT_TESTS=""
+SLOW_UNIT_TESTS="boxes_of_any_stride devices_with_tiny_limits a_million_patterns a_pipeline_for_every every_small_value
+    a_device_destroyed_at_any_time many_threads_one_device"
 
 # Mesa's software driver complains on every start without one.
 XDG_RUNTIME_DIR=${XDG_RUNTIME_DIR:-$PWD/target}
@@ -82,9 +83,8 @@ quick() {
     part "format and lints"
     lints
     part "unit tests"
-    # Without what takes a software device many seconds.
     # shellcheck disable=SC2086
-    cargo test --workspace --lib --bins -- $SLOW_UNIT_TESTS
+    cargo test --workspace --lib --bins -- $(printf -- '--skip %s ' $SLOW_UNIT_TESTS)
     part "formats, voxel types, scalings and indexes"
     cargo test --workspace --test voxload -- sweep:: layers:: unsafe_code:: values_page::
 }
