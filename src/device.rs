@@ -1,9 +1,11 @@
 //! GPU devices: the context, uploads and downloads, kernels, textures and stored voxels in device memory.
 //!
-//! From the bottom up: [`context`] has the device, its errors and the drivers of futures; [`pipelines`], [`staging`]
-//! and [`download`] are built on it. [`kernel`], [`table`], [`trial`] and [`choice`] select the kernel for a
-//! conversion. [`gpu`] is the public handle. [`engine`] uploads what a producer writes to staging slots; [`load`] makes
-//! packets from plans for it, and [`proxy`] makes plans for the public methods.
+//! From the bottom up: [`context`] has the device, its errors, and the functions that poll a future until it is ready;
+//! [`pipelines`], [`staging`] and [`download`] are built on it. [`kernel`], [`table`], [`trial`] and [`choice`] select
+//! the shader for a conversion from stored bytes to values. [`gpu`] is the public handle.
+//!
+//! An upload has three parts: [`proxy`] turns the call into plans (which voxels are read, and where they go), [`load`]
+//! splits the plans into packets that fit a staging slot, and [`engine`] submits the slots as they are filled.
 
 pub(crate) mod array;
 mod choice;

@@ -11,8 +11,8 @@ use crate::core::error::{Error, ErrorKind, Result};
 #[cfg(not(target_family = "wasm"))]
 use crate::core::{scope, threads};
 
-/// Arrays of this size or more are allocated in huge pages. The page faults of fresh memory cost as much as the
-/// conversion itself, and far less with 2 MiB pages than with 4 KiB ones.
+/// Arrays of this size or more get pages from the system, on Linux huge pages if possible. With 4 KiB pages, the page
+/// faults of fresh memory take as long as the conversion itself; with 2 MiB pages they take far less.
 #[cfg(not(target_family = "wasm"))]
 const LARGE_BYTES: usize = 4 << 20;
 
@@ -101,7 +101,7 @@ impl<T: Pod> Buffer<T> {
     }
 }
 
-/// Anonymous memory.
+/// An anonymous mapping. It is `None` only while it is dropped.
 #[cfg(not(target_family = "wasm"))]
 pub(crate) struct Anonymous(Option<MmapMut>);
 
@@ -119,7 +119,7 @@ impl Anonymous {
 #[cfg(not(target_family = "wasm"))]
 impl Drop for Anonymous {
     fn drop(&mut self) {
-        // Freeing much memory is slow, and a cancelled read should end soon.
+        // Freeing much memory is slow, and a cancelled read should end soon, so another thread does it.
         if let Some(pages) = self.0.take().filter(|_| scope::is_cancelled()) {
             threads::free_aside(pages);
         }
@@ -132,14 +132,15 @@ pub(crate) struct Mapping {
     bytes: Range<usize>,
 }
 
-/// The pages of a mapping.
+/// A mapped file: copy-on-write (`Private`), or read-only.
 pub(crate) enum Pages {
     Private(MmapMut),
     ReadOnly(Mmap),
 }
 
 impl Mapping {
-    /// These bytes of a mapping. The caller has promised that the file does not change (`LoadOptions::zero_copy`).
+    /// The part `bytes` of a mapped file. The user promised that the file does not change, by calling the unsafe
+    /// `LoadOptions::zero_copy`.
     pub fn new(pages: Pages, bytes: Range<usize>) -> Self {
         Self { pages, bytes }
     }
@@ -152,7 +153,7 @@ impl Mapping {
         all.get(self.bytes.clone()).unwrap_or_default()
     }
 
-    /// Whether the part is aligned for elements of this type.
+    /// Whether the part is aligned for `T` and is a whole number of elements.
     pub fn fits<T: Pod>(&self) -> bool {
         bytemuck::try_cast_slice::<u8, T>(self.bytes()).is_ok()
     }
@@ -162,7 +163,7 @@ impl Mapping {
         bytemuck::try_cast_slice(self.bytes()).unwrap_or_default()
     }
 
-    /// The part as elements to be changed.
+    /// The part as mutable elements; empty if they do not fit ([`Self::fits`]).
     ///
     /// # Errors
     /// [`crate::ErrorKind::Usage`] for a read-only mapping.

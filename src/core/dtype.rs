@@ -174,7 +174,7 @@ impl fmt::Display for DType {
 impl FromStr for DType {
     type Err = Error;
 
-    /// The type of a name of [`Self::name`].
+    /// Parses a name as returned by [`Self::name`].
     ///
     /// # Errors
     /// [`crate::ErrorKind::Usage`] for any other name.

@@ -29,7 +29,7 @@ impl Value for c128 {}
 
 /// A real type that voxels are read as: `f16`, `f32` or `f64`. It cannot be implemented outside this crate.
 pub trait Float: Value {
-    /// The value rounded once, to nearest, ties to even; too large becomes infinite.
+    /// The value rounded once, to nearest, ties to even; a value that is too large becomes infinite.
     fn from_f64(value: f64) -> Self;
     /// The same value as an f64; the conversion is exact.
     fn to_f64(self) -> f64;
@@ -98,10 +98,12 @@ pub(crate) fn words(value: f64) -> [u32; 2] {
     [bits as u32, (bits >> 32) as u32]
 }
 
-/// An f64 rounded once to f16: to nearest, ties to even, too large to infinity, NaN to a quiet NaN.
+/// An f64 rounded once to f16: to nearest, ties to even. A value that is too large becomes infinite, a NaN becomes a
+/// quiet NaN.
 ///
-/// Rounding to f32 first would round twice. So the intermediate f32 is rounded to odd: its last bit records whether
-/// any bits were cut off. An f32 has 13 more bits than an f16, so the second rounding then gives the right result.
+/// Rounding to the nearest f32 first can give another result: that f32 may lie exactly between two f16 where the f64
+/// does not. So the intermediate f32 is rounded to odd: its last bit records whether any bits were cut off. An f32 has
+/// 13 more bits than an f16, so the second rounding then gives the right result.
 #[inline(always)]
 pub(crate) fn to_f16(value: f64) -> f16 {
     f16::from_bits(f32_to_f16_bits(to_f32_odd(value)))
@@ -129,12 +131,13 @@ fn f32_to_f16_bits(value: f32) -> u16 {
     // Normal results: rebias the exponent by adding (15 - 127) << 23, then round to nearest even.
     let rebiased = magnitude.wrapping_sub(112 << 23);
     let normal = (rebiased.wrapping_add(0x0fff + ((magnitude >> 13) & 1)) >> 13) as u16;
-    // Subnormal results: adding 0.5 makes the float adder round at the right bit.
+    // Subnormal results: the last bit of an f32 near 0.5 is 2^-24, the smallest f16, so adding 0.5 rounds at the right
+    // bit.
     let shifted = f32::from_bits(magnitude) + 0.5;
     let subnormal = shifted.to_bits().wrapping_sub(0x3f00_0000) as u16;
     let small = magnitude < (113 << 23);
     let finite = if small { subnormal } else { normal };
-    // 65520 and above round to infinity; `normal` is right up to there.
+    // 65520 and above round to infinity; below that, `normal` is correct.
     let special = if magnitude > 0x7f80_0000 {
         0x7e00
     } else {

@@ -1,14 +1,15 @@
 //! Scaling: the list of steps that turns a stored number into a value.
 //!
-//! Which steps are in the list decides what is done, not the numbers in them: a NIfTI slope of 1 makes no step, an
-//! AFNI factor of 1 does. Arithmetic is in f64, and each step is rounded; doc/VALUES.md has the rules.
+//! The file format decides which steps are in the list: a NIfTI slope of 1 adds no step, an AFNI factor of 1 does. Even
+//! a step that changes no number matters: as in nibabel, any step changes the native output type, usually to f64.
+//! Arithmetic is in f64, and each step is rounded; doc/VALUES.md has the rules.
 
 use std::sync::Arc;
 
 use crate::core::dtype::DType;
 use crate::core::error::{Error, Result};
 
-/// One number for the whole volume, or a table of them over the slowest axes.
+/// One number for the whole image, or one for each block of voxels, such as a slice or a frame.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Factor {
     /// The same number for every voxel.
@@ -18,8 +19,17 @@ pub enum Factor {
 }
 
 impl Factor {
-    /// A factor for each block of `block` voxels, or a single one if all are equal, so that [`Scaling::slope`] can
-    /// return it.
+    /// The number, unless it is a table.
+    fn single(&self) -> Option<f64> {
+        match self {
+            Self::One(value) => Some(*value),
+            Self::Table(_) => None,
+        }
+    }
+
+    /// One number for each block of `block` voxels. If all are equal they become a single number, so that
+    /// [`Scaling::slope`] and [`Scaling::inter`] can return it. An empty list
+    /// gives 0.
     pub(crate) fn over_blocks(values: Vec<f64>, block: u64) -> Self {
         match values.split_first() {
             Some((&first, rest)) if rest.iter().all(|value| value.to_bits() == first.to_bits()) => {
@@ -66,7 +76,8 @@ pub enum Step {
     Multiply(Factor),
     /// Adds, rounding to f64.
     Add(Factor),
-    /// Rounds to f32 and continues with that value: how SPM99's f32 arithmetic is done.
+    /// Rounds to f32; the next step uses the rounded value. nibabel computes SPM99 files, and ECAT 7 files with f32
+    /// voxels, in f32; this step gives the same bits.
     RoundToF32,
 }
 
@@ -102,7 +113,8 @@ pub enum Arithmetic {
     /// f64 for everything.
     #[default]
     F64,
-    /// SPM99: f32 for f32 and smaller stored types, unless f64 is requested.
+    /// As for SPM99 files: f32 for floats of up to 32 bits and integers of up to 16 bits, unless f64 or a complex type
+    /// is requested. doc/VALUES.md, section 2, has the details.
     Spm99,
 }
 
@@ -153,7 +165,7 @@ impl Scaling {
         &self.steps
     }
 
-    /// Voxels per table entry; 0 if there is no table.
+    /// Voxels per table entry; meaningless without a table ([`Self::has_table`]).
     pub fn block(&self) -> u64 {
         self.block
     }
@@ -168,23 +180,27 @@ impl Scaling {
         tables(&self.steps).next().is_some()
     }
 
-    /// The slope if it is a single number, 1 if nothing is multiplied, `None` if it is a table.
+    /// The slope if it is a single number, 1 if nothing is multiplied, `None` if it is a table. Where a format multiplies
+    /// twice (ECAT 7) it is the product; values can differ from `slope * number` in the last bit.
     pub fn slope(&self) -> Option<f64> {
-        self.single(1.0, |step| match step {
+        let factors = self.steps.iter().filter_map(|step| match step {
             Step::Multiply(factor) => Some(factor),
             _ => None,
-        })
+        });
+        factors.map(Factor::single).product()
     }
 
     /// The intercept if it is a single number, 0 if nothing is added, `None` if it is a table.
     pub fn inter(&self) -> Option<f64> {
-        self.single(0.0, |step| match step {
-            Step::Add(factor) => Some(factor),
+        let mut terms = self.steps.iter().filter_map(|step| match step {
+            Step::Add(term) => Some(term),
             _ => None,
-        })
+        });
+        terms.next().map_or(Some(0.0), Factor::single)
     }
 
-    /// The steps to do for this stored type when `output` is requested (`None`: as `np.asarray` does it).
+    /// The steps for this stored type when `output` is requested. `None` requests the type that nibabel's
+    /// `np.asarray(img.dataobj)` has ([`Self::native_output`]).
     pub(crate) fn steps_for(&self, stored: DType, output: Option<DType>) -> Vec<Step> {
         let mut steps = self.steps.clone();
         let wide = matches!(output, Some(DType::F64 | DType::C64 | DType::C128));
@@ -194,7 +210,8 @@ impl Scaling {
         steps
     }
 
-    /// The type of `np.asarray(dataobj)`: the stored type without scaling, f32 for SPM99, otherwise f64 (or c128).
+    /// The type that nibabel's `np.asarray(img.dataobj)` has: the stored type if there is no scaling; f32 (or c64) if
+    /// SPM99 arithmetic is in f32; otherwise f64 (or c128).
     pub(crate) fn native_output(&self, stored: DType) -> DType {
         if self.is_none() {
             stored
@@ -224,18 +241,6 @@ impl Scaling {
         Ok(())
     }
 
-    fn single<'a>(
-        &'a self,
-        absent: f64,
-        pick: impl Fn(&'a Step) -> Option<&'a Factor>,
-    ) -> Option<f64> {
-        match self.steps.iter().find_map(pick) {
-            None => Some(absent),
-            Some(Factor::One(value)) => Some(*value),
-            Some(Factor::Table(_)) => None,
-        }
-    }
-
     /// Whether SPM99 computes this stored type in f32: f16, f32, and integers of up to 16 bits whose scaled extremes
     /// are finite in f32.
     fn narrow_suffices(&self, stored: DType) -> bool {
@@ -251,5 +256,22 @@ impl Scaling {
             }
             _ => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slope_and_inter_of_all_steps() {
+        let multiply = |value| Step::Multiply(Factor::One(value));
+        let twice = Scaling::new(vec![multiply(0.5), multiply(3.0)], 0, Arithmetic::F64);
+        assert_eq!((twice.slope(), twice.inter()), (Some(1.5), Some(0.0)));
+        let none = Scaling::none();
+        assert_eq!((none.slope(), none.inter()), (Some(1.0), Some(0.0)));
+        let table = Factor::Table([1.0, 2.0].into());
+        let mixed = Scaling::new(vec![multiply(2.0), Step::Add(table)], 1, Arithmetic::F64);
+        assert_eq!((mixed.slope(), mixed.inter()), (Some(2.0), None));
     }
 }

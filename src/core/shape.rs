@@ -1,4 +1,4 @@
-//! Shapes: numbers of voxels and strides.
+//! Voxel counts and strides of array shapes.
 
 use crate::core::error::{Error, ErrorKind, Result};
 
@@ -7,16 +7,16 @@ use crate::core::error::{Error, ErrorKind, Result};
 /// # Errors
 /// [`ErrorKind::Header`] if it does not fit in an i64.
 pub(crate) fn voxels(shape: &[usize]) -> Result<u64> {
-    let product = of_axes_with_voxels(shape)
+    let product = nonzero_product(shape)
         .filter(|&n| i64::try_from(n).is_ok())
         .ok_or_else(|| overflow(shape))?;
     // An axis of length 0 makes the array empty.
     Ok(if shape.contains(&0) { 0 } else { product })
 }
 
-/// The product of the lengths that are not 0. numpy and ndarray require it to be a valid length even if an axis is
-/// empty.
-fn of_axes_with_voxels(shape: &[usize]) -> Option<u64> {
+/// The product of the nonzero lengths; `None` if it overflows. numpy and ndarray reject a shape for which this product
+/// is too large, even if another axis is empty.
+fn nonzero_product(shape: &[usize]) -> Option<u64> {
     let mut lengths = shape.iter().filter(|&&n| n != 0);
     lengths.try_fold(1u64, |product, &n| product.checked_mul(n as u64))
 }
@@ -24,10 +24,11 @@ fn of_axes_with_voxels(shape: &[usize]) -> Option<u64> {
 /// Number of elements of an array of this shape in memory.
 ///
 /// # Errors
-/// As [`voxels`]; [`ErrorKind::OutOfMemory`] if the elements do not fit in this machine's address space.
+/// As [`voxels`]; [`ErrorKind::OutOfMemory`] if there are more than `isize::MAX` elements. The allocation checks the
+/// number of bytes.
 pub(crate) fn elements<T>(shape: &[usize]) -> Result<usize> {
     let count = voxels(shape)?;
-    let fits = of_axes_with_voxels(shape).is_some_and(|n| isize::try_from(n).is_ok());
+    let fits = nonzero_product(shape).is_some_and(|n| isize::try_from(n).is_ok());
     match usize::try_from(count) {
         Ok(count) if fits => Ok(count),
         Ok(0) => Err(overflow(shape)),

@@ -8,18 +8,18 @@ use crate::device::{Gpu, HostTexels, Texture3d, TextureOptions};
 use crate::read::wait::Site;
 
 impl DataobjImage {
-    /// A frame of the image as a new 3-D texture: the scaled values of the file, narrowed on the device. An edited
-    /// copy in the cache is ignored. Blocks as [`Self::get_fdata_gpu`] does; if the device cannot run the kernel, the CPU makes
-    /// the same texels.
+    /// Loads a volume of the image, by default the first frame, into a new 3-D texture. The texels are made from the
+    /// scaled values of the file; edits of the cached array are ignored. Blocks as [`Self::get_fdata_gpu`] does. If the
+    /// device cannot run the kernel, the CPU computes the same texels.
     ///
     /// # Errors
-    /// - [`crate::ErrorKind::Shape`] for more than three axes after the index, or an empty one
+    /// - [`crate::ErrorKind::Shape`] if the index leaves more than three axes, or an empty axis
     /// - [`crate::ErrorKind::GpuLimit`] for a side above `max_texture_dimension_3d`
     /// - [`crate::ErrorKind::GpuUnsupported`] for 16-bit unorm texels without `TEXTURE_FORMAT_16BIT_NORM`
     /// - [`crate::ErrorKind::Index`] for an index that does not fit the shape
     /// - as [`Self::get_fdata_gpu`]
     ///
-    /// Nothing is allocated before these are known, but for faults of the file.
+    /// The first four are checked before anything is allocated.
     ///
     /// ```no_run
     /// # fn main() -> voxload::Result<()> {
@@ -36,7 +36,7 @@ impl DataobjImage {
         gpu.context().block_on(texture)
     }
 
-    /// [`Self::texture`], awaited.
+    /// The asynchronous form of [`Self::texture`].
     ///
     /// # Errors
     /// As [`Self::texture`].
@@ -45,11 +45,12 @@ impl DataobjImage {
         gpu.context().drive(texture).await
     }
 
-    /// The same into a texture of the caller's.
+    /// As [`Self::texture`], but loads into an existing texture.
     ///
     /// # Errors
-    /// As [`Self::texture`]; [`crate::ErrorKind::Shape`] for a texture of another size, [`crate::ErrorKind::Usage`] for
-    /// one of another format or without `COPY_DST`. After an error the texture holds an unspecified part of the volume.
+    /// As [`Self::texture`]; [`crate::ErrorKind::Shape`] if the texture is not 3-D or its size is not the volume's;
+    /// [`crate::ErrorKind::Usage`] if it has another format or lacks `COPY_DST`. If loading fails midway, the texture
+    /// may hold part of the volume.
     #[cfg(not(target_family = "wasm"))]
     pub fn texture_into(
         &self,
@@ -61,7 +62,7 @@ impl DataobjImage {
         gpu.context().block_on(load)
     }
 
-    /// [`Self::texture_into`], awaited.
+    /// The asynchronous form of [`Self::texture_into`].
     ///
     /// # Errors
     /// As [`Self::texture_into`].
@@ -75,11 +76,11 @@ impl DataobjImage {
         gpu.context().drive(load).await
     }
 
-    /// The texels that [`Self::texture`] would make, in host memory, made by the CPU. For graphics interfaces other than
-    /// wgpu.
+    /// The same texels as those of [`Self::texture`], computed by the CPU, in host memory. For graphics APIs other
+    /// than wgpu.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Shape`] for more than three axes after the index, or an empty one; as
+    /// [`crate::ErrorKind::Shape`] if the index leaves more than three axes, or an empty axis; otherwise as
     /// [`crate::ArrayProxy::slice`].
     pub fn texels(&self, options: &TextureOptions) -> Result<HostTexels> {
         let selection = self.dataobj.select(&options.index_of(self.ndim()))?;

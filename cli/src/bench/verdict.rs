@@ -1,4 +1,4 @@
-//! Conclusions from the measurements: which backend is faster for a file, and from which size on the GPU is faster.
+//! Conclusions from the measurements: which backend is faster for a file, and at which size the GPU becomes faster.
 
 use super::measure::{CPU_FRESH, CPU_UPLOAD, GPU_BACK, GPU_BUFFER, Measurement};
 
@@ -19,7 +19,7 @@ impl Wanted {
         }
     }
 
-    /// The row of the CPU and the row of the GPU that end with floats there.
+    /// The two measured stages to compare: on the CPU and on the GPU, both with the floats in this place at the end.
     fn rows(self) -> [&'static str; 2] {
         match self {
             Self::Host => [CPU_FRESH, GPU_BACK],
@@ -60,13 +60,13 @@ pub fn of(measurement: &Measurement) -> String {
     }
 }
 
-/// From which size on the GPU is faster for files of one kind.
+/// The size at which the GPU becomes faster, for files of the same type and compression.
 #[derive(Debug, PartialEq)]
 pub struct Crossing {
     pub kind: String,
     pub wanted: Wanted,
-    /// Stored bytes of the smallest file from which on the GPU was always faster; `None` if it was slower for the
-    /// largest.
+    /// Stored bytes of a file: the GPU was faster for it and for all larger ones, but not for the next smaller one.
+    /// `None` if the GPU was not faster for the largest file.
     pub from_bytes: Option<u64>,
     /// Stored bytes of the largest file.
     pub largest_bytes: u64,

@@ -307,5 +307,9 @@ fn any_shape_and_colours() {
         &["--frame", "3"],
         "out of range, there are 3",
     );
-    fails(&dir.path().join("flat.nii"), &["--window", "3,1"], "increasing");
+    fails(
+        &dir.path().join("flat.nii"),
+        &["--window", "3,1"],
+        "increasing",
+    );
 }
