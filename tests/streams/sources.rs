@@ -318,7 +318,10 @@ fn device_bytes(backend: Backend) -> u64 {
         Backend::Cpu => 0,
         #[cfg(feature = "gpu")]
         Backend::Gpu(device) => {
-            let device = crate::support::backend::open(device).device();
+            let gpu = crate::support::backend::open(device);
+            let device = gpu.device();
+            // wgpu keeps the memory of a `write_buffer` until the next submission.
+            gpu.queue().submit([]);
             device
                 .poll(wgpu::PollType::wait_indefinitely())
                 .expect("it answers");
