@@ -1,7 +1,7 @@
 //! Reading the stored bytes of a plan's boxes, to convert them elsewhere.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::core::array::HostArray;
 use crate::core::error::Result;
@@ -96,7 +96,7 @@ impl ArrayProxy {
             proxy: self.clone(),
             tracer,
             end: None,
-            _one_read: self.source().hold(),
+            one_read: Mutex::new(self.source().hold()),
         }
     }
 }
@@ -107,7 +107,8 @@ pub(crate) struct ProxyReader {
     tracer: Option<Arc<Tracer>>,
     /// The end of the voxels, if the end of the stream is to be checked.
     end: Option<u64>,
-    _one_read: Hold,
+    /// What a source with a hint keeps lasts until the last box is read.
+    one_read: Mutex<Hold>,
 }
 
 impl ProxyReader {
@@ -161,13 +162,17 @@ impl TileReader for ProxyReader {
     }
 
     fn finish(&self) -> Result<()> {
-        match self.end {
+        let checked = match self.end {
             Some(end) => {
                 let check = || self.proxy.source().begin()?.finish(end);
                 self.threads().run(check)
             }
             None => Ok(()),
-        }
+        };
+        // Not when the reader is dropped: a thread may do that after the load has returned.
+        let hold = &mut *self.one_read.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(std::mem::take(hold));
+        checked
     }
 
     fn tracer(&self) -> Option<&Arc<Tracer>> {
