@@ -1,9 +1,9 @@
-//! gzip: whole reads to host f32, one frame, time series, on a 4-D int16 series of 210 MB (ratio about 2) and a
-//! masked one, in page cache; libdeflate's own one shot is measured in the same run.
+//! gzip: whole reads to f32 on the host, one frame, time series; on a 4-D int16 series of 210 MB (ratio about 2) and a
+//! masked one, in the page cache. libdeflate's one-shot decoding is measured in the same run.
 //!
-//! `cargo bench --bench gzip`, or with files of your own: `VOXLOAD_BENCH_GZIP=a.nii.gz,b.nii.gz`. After criterion's
-//! own lines it prints the ratios the project promises, from medians of alternating runs. Other programs are
-//! compared by `benches/peers/run.sh`, each in a process of its own.
+//! `cargo bench --bench gzip`, or with other files: `VOXLOAD_BENCH_GZIP=a.nii.gz,b.nii.gz`. After criterion's output it
+//! prints the promised ratios, from medians of alternating runs. `benches/peers/run.sh` compares with other programs,
+//! each in a separate process.
 
 #[path = "../cli/src/bench/memory.rs"]
 mod memory;
@@ -20,7 +20,7 @@ use criterion::{BenchmarkId, Criterion, Throughput};
 use libdeflater::Decompressor;
 use voxload::{DataobjImage, Index, LoadOptions};
 
-/// Alternating runs whose medians make the ratios.
+/// Alternating runs, from whose medians the ratios are computed.
 const RUNS: usize = 7;
 
 struct Subject {
@@ -28,7 +28,7 @@ struct Subject {
     path: PathBuf,
     index: PathBuf,
     compressed: Vec<u8>,
-    /// Bytes that the file inflates to.
+    /// Number of bytes to which the file inflates.
     inflated: usize,
     frames: usize,
 }
@@ -79,7 +79,7 @@ impl Subject {
         image.dataobj().slice(&index).expect("a frame")
     }
 
-    /// Inflates up to the middle frame's end and no more, as any reader without an index must.
+    /// Inflates just up to the end of the middle frame, as any reader without an index must.
     fn plain_to_frame(&self) -> Vec<u8> {
         use std::io::Read;
         let length = self.inflated / self.frames * (self.frames / 2 + 1);
@@ -125,7 +125,7 @@ fn criterion_lines(subjects: &[Subject]) {
     criterion.final_summary();
 }
 
-/// Seconds of one run after one that is not timed.
+/// Seconds of one run, after another run that is not timed.
 fn timed<T>(work: impl Fn() -> T) -> f64 {
     drop(work());
     let start = Instant::now();
@@ -148,10 +148,10 @@ fn medians<const N: usize>(work: [&dyn Fn() -> f64; N]) -> [f64; N] {
     })
 }
 
-/// Seconds to stream the file in order through a source, in pieces of a staging slot's size, as for a device.
+/// Seconds to stream the file in order through a source, in pieces of the size of a staging slot, as for a device.
 fn pieces(subject: &Subject) -> f64 {
     let image = subject.open(false);
-    let proxy = image.proxy().expect("a file");
+    let proxy = image.dataobj();
     let frames = subject.frames;
     let start = Instant::now();
     for t in 0..frames {
@@ -223,7 +223,7 @@ fn ratios(subject: &Subject) {
     }
 }
 
-/// 100 random time series of one voxel, with an index.
+/// Reads 100 random time series of one voxel, with an index.
 fn time_series(subject: &Subject) {
     let image = subject.open(true);
     let shape = image.shape().to_vec();

@@ -1,8 +1,8 @@
-//! Whole loads of a 4-D int16 series with slope and inter to host f32: voxload, nifti-rs, and the floor (the same
-//! bytes read, the same number of output bytes written, no arithmetic), in one run on one file in page cache.
+//! Whole loads of a 4-D int16 series with slope and intercept to f32 on the host: voxload, nifti-rs, and the lower
+//! bound (reading and writing the same bytes without arithmetic), in one run on one file in the page cache.
 //!
-//! `cargo bench --bench load`, or with a file of your own: `VOXLOAD_BENCH_FILE=bold.nii cargo bench --bench load`.
-//! After criterion's own lines it prints the ratios the project promises, from medians of alternating runs.
+//! `cargo bench --bench load`, or with another file: `VOXLOAD_BENCH_FILE=bold.nii cargo bench --bench load`. After
+//! criterion's output it prints the promised ratios, from medians of alternating runs.
 
 #[path = "../cli/src/bench/floor.rs"]
 mod floor;
@@ -21,7 +21,7 @@ use voxload::DataobjImage;
 /// Stored bytes of the phantom.
 const PHANTOM_BYTES: usize = 420_000_000;
 
-/// Alternating runs whose medians make the ratios.
+/// Alternating runs, from whose medians the ratios are computed.
 const RUNS: usize = 7;
 
 fn nifti_rs(path: &Path) -> ndarray::ArrayD<f32> {
@@ -68,8 +68,7 @@ fn criterion_lines(path: &Path, image: &DataobjImage, stored: &[u8], output: usi
     criterion.final_summary();
 }
 
-/// One timed run after one of the same that is not timed, so that each finds the free memory that it left
-/// itself and not what another left.
+/// One timed run after an untimed run of the same kind, so that each finds the free memory that its own kind has left.
 fn timed<T>(work: impl Fn() -> T) -> f64 {
     drop(work());
     let start = Instant::now();

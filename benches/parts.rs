@@ -1,7 +1,7 @@
-//! The parts of a load, each by itself: opening, kernels by stored type and output, kinds of slices and of gzip, hits of
-//! the caches. Whole loads are in `load.rs`, streams in `stream.rs`, other programs in `peers/`.
+//! The parts of a load, measured separately: opening, kernels by stored type and output, kinds of slices and of gzip,
+//! cache hits. Whole loads are in `load.rs`, streams in `stream.rs`, other programs in `peers/`.
 //!
-//! `cargo bench --bench parts`, or a part of it: `cargo bench --bench parts -- kernel/`.
+//! `cargo bench --bench parts`, or some of it: `cargo bench --bench parts -- kernel/`.
 
 #[path = "../cli/src/bench/phantom.rs"]
 mod phantom;
@@ -43,18 +43,16 @@ fn packed(bytes: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Latency of opening: the header is read and parsed, no voxel is touched.
+/// Latency of opening: the header is read and parsed, but no voxels.
 fn open(criterion: &mut Criterion, folder: &Path, series: &Path) {
     let mut group = criterion.benchmark_group("open");
     group.throughput(Throughput::Bytes(352));
     let bytes = std::fs::read(series).expect("the series");
     let gz = folder.join("open.nii.gz");
     std::fs::write(&gz, packed(&bytes)).expect("room");
-    let mut image = voxload::load(series).expect("a volume");
+    let image = voxload::load(series).expect("a volume");
     let pair = folder.join("open.img");
-    image
-        .save(&pair, &SaveOptions::new())
-        .expect("room for a pair");
+    voxload::save(&image, &pair, &SaveOptions::new()).expect("room for a pair");
     for (format, path) in [("nii", series), ("nii.gz", &gz), ("hdr+img", &pair)] {
         group.bench_function(id(format!("format={format}")), |b| {
             b.iter(|| voxload::load(path).expect("a volume"));
@@ -63,10 +61,10 @@ fn open(criterion: &mut Criterion, folder: &Path, series: &Path) {
     group.finish();
 }
 
-/// Voxels of a kernel's work: with its output they stay in the last cache.
+/// Voxels per kernel run: small enough that they and the output stay in the last-level cache.
 const KERNEL_VOXELS: usize = 1 << 20;
 
-/// A volume in memory of noise in this type, scaled.
+/// A volume of noise in memory, of this type, with scaling.
 fn in_memory(dtype: DType, big_endian: bool) -> DataobjImage {
     let mut bytes = vec![0u8; 352];
     let mut put = |at: usize, part: &[u8], width: usize| {
@@ -109,7 +107,7 @@ const TYPES: [(&str, DType, bool); 7] = [
     ("f64", DType::F64, false),
 ];
 
-/// The CPU's kernels: as the library chooses them for this machine's instruction set, and a plain loop.
+/// The CPU's kernels as the library chooses them for this machine, and a plain loop.
 fn kernels(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("kernel");
     let one = rayon::ThreadPoolBuilder::new().num_threads(1).build();
@@ -158,7 +156,7 @@ fn kernel<O: Float>(
     });
 }
 
-/// What of a series is read, by numpy's notation.
+/// Slices of a series, in numpy's notation.
 const SLICES: [(&str, &str); 7] = [
     ("frame", "[..., 20]"),
     ("frames-strided", "[..., ::8]"),
@@ -183,7 +181,7 @@ fn slices(criterion: &mut Criterion, series: &Path) {
     group.finish();
 }
 
-/// Whole reads of one series, packed in several ways.
+/// Whole reads of one series, compressed in several ways.
 fn packings(criterion: &mut Criterion, folder: &Path, series: &Path) {
     let bytes = std::fs::read(series).expect("the series");
     let write = |name: &str, bytes: &[u8]| {
@@ -197,7 +195,7 @@ fn packings(criterion: &mut Criterion, folder: &Path, series: &Path) {
     let index = folder.join("single.voxgzi");
     voxload::write_gzip_index(&single, &index).expect("an index");
     let mut bz2 = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
-    // Slow to make and to read: a part is enough, but the header must say so.
+    // Slow to write and to read, so only a part of the series is used, with a matching header.
     let part = Phantom::of_bytes(4_000_000, DType::I16);
     let small = folder.join("small.nii");
     part.write(&small).expect("room");
@@ -226,7 +224,7 @@ fn packings(criterion: &mut Criterion, folder: &Path, series: &Path) {
     group.finish();
 }
 
-/// A second `get_fdata`, beside one that must read again.
+/// A second `get_fdata`, and one that must read again.
 fn caches(criterion: &mut Criterion, series: &Path) {
     let mut group = criterion.benchmark_group("cache");
     let image = voxload::load(series).expect("a volume");
@@ -242,13 +240,13 @@ fn caches(criterion: &mut Criterion, series: &Path) {
     group.finish();
 }
 
-/// Loads of voxels in memory to a device by each of its kernels, and hits of the device's cache.
+/// Loads of voxels in memory to a device with each of its kernels, and hits of the device's cache.
 #[cfg(feature = "gpu")]
 fn device(criterion: &mut Criterion) {
     use voxload::{Gpu, KernelChoice, KernelMethod};
 
     let Ok(gpu) = Gpu::new() else {
-        println!("no adapter: nothing is measured on a device");
+        println!("no adapter found: nothing is measured on a device");
         return;
     };
     println!("adapter: {gpu:?}");

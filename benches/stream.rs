@@ -1,7 +1,8 @@
-//! Streams of a 4-D int16 series with slope and inter, frames of 2 MiB stored, on the CPU and on the best adapter;
-//! `pump` as a render loop calls it; and a `.nii.gz` to a device buffer against its slowest stage.
+//! Streams of a 4-D int16 series with slope and intercept, in frames of 2 MiB stored, on the CPU and on the best
+//! adapter; `pump` as a render loop calls it; and loads of a `.nii.gz` to a device buffer, compared with their slowest
+//! stage.
 //!
-//! `cargo bench --bench stream`. After criterion's own lines it prints what the project promises.
+//! `cargo bench --bench stream`. After criterion's output it prints the promised figures.
 
 #[path = "../cli/src/bench/phantom.rs"]
 mod phantom;
@@ -13,15 +14,15 @@ use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput};
 use phantom::Phantom;
-use voxload::{DType, DataobjImage, FrameOptions, Gpu, Index, StagingOptions, StreamOptions};
+use voxload::{DType, DataobjImage, FrameOptions, Gpu, StageTime, StagingOptions, StreamOptions};
 
 const SHAPE: [usize; 4] = [128, 128, 64, 24];
 const STORED_BYTES: usize = 2 * SHAPE[0] * SHAPE[1] * SHAPE[2] * SHAPE[3];
 
-/// Runs whose median counts.
+/// Number of runs, of which the median is used.
 const RUNS: usize = 7;
 
-/// Calls of `pump` that are measured.
+/// Number of measured calls of `pump`.
 const CALLS: usize = 1000;
 
 fn criterion_lines(image: &DataobjImage, gpu: Option<&Gpu>) {
@@ -79,22 +80,22 @@ fn median(times: &mut [Duration]) -> Duration {
     times.get(times.len() / 2).copied().unwrap_or_default()
 }
 
-/// Playback as a render loop does it, for each of several budgets.
+/// Playback as in a render loop, for each of several budgets.
 fn playback(image: &DataobjImage, gpu: &Gpu) {
     for budget in [256 << 10, 1 << 20, 4 << 20] {
         let options = StreamOptions::new().frames(FrameOptions::new().looping());
         let mut stream = image.stream::<f32>(gpu, options).expect("a stream");
-        let (mut idle, mut submitting, mut frames, mut most) = (vec![], vec![], 0, 0);
+        let (mut idle, mut submitting, mut frames, mut max) = (vec![], vec![], 0, 0);
         for _ in 0..CALLS {
             let before = stream.trace().submissions;
             let start = thread_time();
             stream.pump(budget);
-            let took = thread_time() - start;
+            let time = thread_time() - start;
             let submissions = stream.trace().submissions - before;
-            most = submissions.max(most);
+            max = submissions.max(max);
             match submissions {
-                0 => idle.push(took),
-                _ => submitting.push(took),
+                0 => idle.push(time),
+                _ => submitting.push(time),
             }
             if let Poll::Ready(Some(frame)) = stream.try_next() {
                 frame.expect("a frame");
@@ -121,29 +122,31 @@ fn playback(image: &DataobjImage, gpu: &Gpu) {
             copy_time(budget as usize) + Duration::from_millis(1),
         );
         println!(
-            "  submissions of a call: at most {most} (promised: 1); wall time of a submission: {:?} on average",
+            "  submissions of a call: at most {max} (promised: 1); wall time of a submission: {:?} on average",
             trace.submit / u32::try_from(trace.submissions.max(1)).unwrap_or(u32::MAX)
         );
     }
 }
 
-/// The first read of a gzip file to a device buffer: the whole against its busiest stage.
+/// The first read of a gzip file to a device buffer: the whole, compared with its busiest stage.
 fn overlap(path: &Path, gpu: &Gpu) {
     let mut runs: Vec<_> = (0..RUNS)
         .map(|_| {
             let staging = StagingOptions::default();
-            // A new image each time: the next read of one would have the index that the first one made.
+            // A new image each time, because the first read of an image makes an index that the next one would use.
             let image = voxload::load(path).expect("a volume");
-            let proxy = image.proxy().expect("a file");
-            let loaded = proxy.slice_gpu_traced::<f32>(gpu, &Index::new(), &staging);
-            loaded.expect("it loads").1
+            let proxy = image.dataobj();
+            let loaded = gpu.traced_load::<f32>(proxy, &staging);
+            loaded.expect("it loads").trace
         })
         .collect();
     runs.sort_by_key(|trace| trace.wall);
     let Some(trace) = runs.get(RUNS / 2) else {
         return;
     };
-    let (stage, busy) = trace.slowest();
+    let StageTime {
+        name: stage, busy, ..
+    } = trace.slowest();
     println!("gz to a device buffer: {trace:?}");
     println!(
         "  whole / slowest stage ({stage}) = {:.2} (promised: at most 1.2)",
@@ -159,7 +162,7 @@ fn compress(from: &Path, to: &Path) {
     encoder.finish().expect("room for the phantom");
 }
 
-/// 210 MB inflated each: int16 to be scaled, and f32 that is wanted as it is stored.
+/// Both inflate to 210 MB: int16 with scaling, and f32 without.
 fn packed_series(folder: &Path) -> [(&'static str, PathBuf); 2] {
     [
         ("i16, scaled", DType::I16, 100),

@@ -1,47 +1,49 @@
-// The kernel: each invocation takes one voxel of a box (two or four that share a word) from the gathered bytes,
-// decodes, scales, narrows, and writes it to its place.
+// The kernel. Each invocation handles one voxel of a box (or the two or four that share a word): it decodes the
+// gathered bytes, scales, narrows, and writes the result to its place in the output.
 //
-// The answer for a voxel is `answer` of one of: steps.wgsl with integers.wgsl or native.wgsl, or table.wgsl.
-// What is done is fixed by the constants below when the pipeline is made; where, by the head of the packet, which stands in
-// front of the gathered bytes. The words of the head, the kinds of steps (MULTIPLY, ADD, ..) and the numbers of types (U8,
-// I8, ..) are declared in src/convert/packet.rs and src/convert/wgsl.rs, and put in front of this text from there.
+// `answer`, the result for one voxel, is defined in steps.wgsl (with integers.wgsl or native.wgsl) or in table.wgsl.
+// What is done is fixed by the constants below when the pipeline is made. Where it is done is described by the head of
+// the packet, which precedes the gathered bytes. The words of the head, the kinds of steps (MULTIPLY, ADD, ..) and the
+// numbers of the types (U8, I8, ..) are declared in src/convert/packet.rs and src/convert/wgsl.rs, which put their
+// declarations before this text.
 
 override WORKGROUP: u32 = 64u;
-// The stored type (decode.wgsl), and whether its bytes are in the other order.
+// The stored type (see decode.wgsl), and whether its byte order must be reversed.
 override STORED: u32 = I16;
 override SWAPPED: u32 = 0u;
-// The type to give out: F16, F32 or F64; U8 or U16 for texels seen through a window; any integer for a copy.
+// The type of the result: F16, F32 or F64; U8 or U16 for texels of a window; any integer type for a copy.
 override OUTPUT: u32 = F32;
-// The stored bits are the answer, NaNs and all.
+// The result is the stored bits, NaNs included.
 override COPY: u32 = 0u;
-// The steps in their order.
+// The steps, in order.
 override STEP0: u32 = 0u;
 override STEP1: u32 = 0u;
 override STEP2: u32 = 0u;
 override STEP3: u32 = 0u;
-// Whether any of them has a table.
+// Whether any step has a table.
 override TABLES: u32 = 0u;
-// The box is one run of stored voxels and one of the output, in the same order: there is nothing to look up.
+// The box is contiguous and in the same order in the stored voxels and in the output, so no strides are needed.
 override DENSE: u32 = 0u;
 
-// Whether to find out if the texels give back the values they were made of.
+// Whether to check that each texel represents its value exactly.
 override WATCH: u32 = 0u;
 
 @group(0) @binding(0) var<storage, read> packet: array<u32>;
-// The same buffer twice: parts of a word can belong to different invocations and are merged atomically.
+// The same buffer twice: parts of a word can belong to different invocations and are then merged atomically.
 @group(0) @binding(1) var<storage, read_write> words: array<u32>;
 @group(0) @binding(1) var<storage, read_write> shared_words: array<atomic<u32>>;
-// Not 0 when a texel does not give back its value.
+// Not 0 if a texel does not represent its value exactly.
 @group(0) @binding(2) var<storage, read_write> losses: array<atomic<u32>>;
 
-// Where a voxel is: gathered, in the output, and stored.
+// The position of a voxel: in the gathered bytes, in the output, and in the stored volume.
 struct Place {
     gathered: u32,
     out: u32,
     stored: u32,
 }
 
-// The place of the voxel with this number along all axes from `first` on. Strides wrap, so they can be negative.
+// The position of the voxel with this number along the axes from `first` on. Strides wrap around, so they can be
+// negative.
 fn place_of(number: u32, first: u32) -> Place {
     var place = Place(0u, packet[OUT_FIRST], packet[ENTRY_FIRST]);
     if DENSE == 1u {
@@ -51,7 +53,7 @@ fn place_of(number: u32, first: u32) -> Place {
     let axes = packet[AXES];
     for (var k = first; k < axes; k++) {
         let axis = AXIS + 4u * k;
-        // The last axis has all that is left: a box of one axis, the usual one, needs no division.
+        // The last axis gets the rest: a box with one axis, the usual case, needs no division.
         var next = 0u;
         if k + 1u < axes {
             next = rest / packet[axis];
@@ -65,7 +67,7 @@ fn place_of(number: u32, first: u32) -> Place {
     return place;
 }
 
-// The bits of a stored number, in native order.
+// The bits of a stored number, in native byte order.
 fn load(gathered: u32) -> vec2<u32> {
     let data = packet[DATA];
     switch STORED {
@@ -88,7 +90,7 @@ fn load(gathered: u32) -> vec2<u32> {
     }
 }
 
-// What is given out for one voxel: its bits, and whether they do not give back the value.
+// The result for one voxel: its bits, and whether they fail to represent the value.
 struct Answer {
     bits: vec2<u32>,
     lost: bool,
@@ -99,7 +101,7 @@ fn invocation(group: vec3<u32>, groups: vec3<u32>, local: u32) -> u32 {
     return ((group.z * groups.y + group.y) * groups.x + group.x) * WORKGROUP + local;
 }
 
-// Types of 4 and 8 bytes: one voxel, one or two words. Gives whether a value was lost.
+// Types of 4 and 8 bytes: one voxel, one or two words. Returns whether a value was lost.
 fn write_words(index: u32) -> bool {
     if index >= packet[VOXELS] {
         return false;
@@ -115,8 +117,8 @@ fn write_words(index: u32) -> bool {
     return given.lost;
 }
 
-// Types of 1 and 2 bytes: one word of a row of voxels along the first axis, whose output stride is 1 or -1 unless it
-// has one voxel. Gives whether a value was lost.
+// Types of 1 and 2 bytes: one word of a row along the first axis, which has one voxel or an output stride of 1 or -1.
+// Returns whether a value was lost.
 fn write_parts(index: u32) -> bool {
     if index >= packet[VOXELS] {
         return false;
@@ -130,7 +132,7 @@ fn write_parts(index: u32) -> bool {
     var row = place_of(0u, 1u);
     if DENSE == 0u {
         stride = packet[AXIS + 2u];
-        // As many words as a row of this many voxels can touch.
+        // The largest number of words that a row of this many voxels can touch.
         let per_row = (count + parts - 2u) / parts + 1u;
         let row_number = index / per_row;
         in_row = index - row_number * per_row;
@@ -165,7 +167,7 @@ fn write_parts(index: u32) -> bool {
     return lost;
 }
 
-// The entry points; the watched ones have one more binding.
+// The entry points. The `watch` variants have one more binding.
 
 @compute @workgroup_size(WORKGROUP)
 fn convert_words(

@@ -1,9 +1,9 @@
-// Stored numbers -> doubles. All of it is exact but for 64-bit integers, which are rounded to nearest even.
+// Stored numbers to doubles. All of it is exact, except that 64-bit integers are rounded to nearest even.
 
-// An unsigned number below 2^32 with a sign.
+// An unsigned number below 2^32, with a sign.
 fn from_u32(magnitude: u32, sign: u32) -> vec2<u32> {
     let n = countLeadingZeros(magnitude);
-    // Without its leading bit; two shifts because one by 32 is none.
+    // Removes the leading bit. Two shifts, because WGSL has no shift by 32.
     let fraction = (magnitude << n) << 1u;
     let double = vec2<u32>(fraction << 20u, sign | ((1054u - n) << 20u) | (fraction >> 12u));
     return select(double, vec2<u32>(0u), magnitude == 0u);
@@ -28,11 +28,11 @@ fn from_i64(value: vec2<u32>) -> vec2<u32> {
     return from_u64(select(value, negated, (value.y & SIGN) != 0u), value.y & SIGN);
 }
 
-// The bits, without the sign, of a narrower float of this many bits of fraction and this exponent bias. NaN stays NaN.
+// The bits, without sign, of a narrower float with this many fraction bits and this exponent bias. NaN stays NaN.
 fn widen(bits: u32, sign: u32, fraction: u32, bias: u32) -> vec2<u32> {
     let infinity = (2u * bias + 1u) << fraction;
     let tiny = bits < (1u << fraction);
-    // A subnormal is an integer in units of the smallest one.
+    // A subnormal number is an integer times the smallest subnormal.
     let integer = from_u32(bits, sign);
     let subnormal = vec2<u32>(integer.x, integer.y - ((bias + fraction - 1u) << 20u));
     let aligned_bits = bits << (23u - fraction);
@@ -50,13 +50,13 @@ fn from_f32(bits: u32) -> vec2<u32> {
     return widen(bits & ~SIGN, bits & SIGN, 23u, 127u);
 }
 
-// The order of the bytes turned round.
+// Reverses the byte order.
 fn swap_bytes(v: u32) -> u32 {
     let pairs = ((v & 0x00ff00ffu) << 8u) | ((v >> 8u) & 0x00ff00ffu);
     return (pairs << 16u) | (pairs >> 16u);
 }
 
-// A stored number of one of the types U8, I8, .. as a double, from its bits in native order (of 32 bits or fewer in the low word).
+// A stored number of type U8, I8, .. as a double, from its bits in native order (up to 32 bits in the low word).
 fn decode(stored: u32, bits: vec2<u32>) -> vec2<u32> {
     switch stored {
         case U8, U16, U32: { return from_u32(bits.x, 0u); }

@@ -1,4 +1,4 @@
-// Double arithmetic in integers: exact on every device, with no optional feature.
+// Double arithmetic in integers: exact on every device, and without optional features.
 
 fn times(a: vec2<u32>, b: vec2<u32>, digits: u32) -> vec2<u32> {
     return multiply(a, b, digits);

@@ -1,7 +1,7 @@
-// Double arithmetic by the device's own doubles, between ordinary numbers only: WGSL promises nothing about infinities,
-// NaN, zeros' signs and subnormal numbers, so whatever is or becomes one of them is left to double.wgsl.
+// Double arithmetic with the device's native f64, for normal numbers only. WGSL does not specify infinities, NaN, the
+// signs of zeros and subnormal numbers, so double.wgsl computes whatever is or becomes one of them.
 //
-// Needs SHADER_F64 and SHADER_INT64: bitcast<f64>(vec2<u32>) is accepted by naga 30 and gives wrong values.
+// Needs SHADER_F64 and SHADER_INT64: naga 30 accepts bitcast<f64>(vec2<u32>) but gives wrong values.
 
 fn to_native(v: vec2<u32>) -> f64 {
     return bitcast<f64>((u64(v.y) << 32u) | u64(v.x));
@@ -9,13 +9,13 @@ fn to_native(v: vec2<u32>) -> f64 {
 
 fn from_native(v: f64) -> vec2<u32> {
     let bits = bitcast<u64>(v);
-    // Data begin at a multiple of 4 words, which no compiler knows: these bits are zero, and what is combined with them
-    // cannot be fused with the next operation.
+    // The data begin at a multiple of 4 words, which no compiler can know. So these bits are zero, and combining the
+    // product with them prevents the compiler from fusing it with the next operation.
     let zero = packet[DATA] & 3u;
     return vec2<u32>(u32(bits) ^ zero, u32(bits >> 32u) ^ zero);
 }
 
-// Whether the exponent's field is from `least` to that of the largest numbers.
+// Whether the exponent field is from `least` to that of the largest numbers.
 fn is_ordinary(v: vec2<u32>, least: u32) -> bool {
     let field = (v.y >> 20u) & 0x7ffu;
     return field >= least && field < 0x7ffu;
@@ -24,7 +24,7 @@ fn is_ordinary(v: vec2<u32>, least: u32) -> bool {
 fn times(a: vec2<u32>, b: vec2<u32>, digits: u32) -> vec2<u32> {
     if is_ordinary(a, 1u) && is_ordinary(b, 1u) {
         let product = from_native(to_native(a) * to_native(b));
-        // The smallest normal exponent can be that of a subnormal number rounded up.
+        // The smallest normal exponent may be that of a subnormal number that was rounded up.
         if is_ordinary(product, 2u) {
             return product;
         }

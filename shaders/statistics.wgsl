@@ -1,29 +1,29 @@
-// Statistics of converted values: the twin of src/image/statistics/moments.rs and temporal.rs, with doubles in integers, so
-// that every device sums in the same order to the same bits. Builds on double.wgsl and decode.wgsl. LANES, BLOCK (values of
-// a block), LANE_WORDS (words of a lane's state, which lie LANES words apart) and SERIES_WORDS (words of a series' state, which
-// lie together) are declared in Rust and put in front of this text.
+// Statistics of converted values, computed as in src/image/statistics/moments.rs and temporal.rs, with doubles in
+// integers: every device sums in the same order to the same bits. Uses double.wgsl and decode.wgsl. LANES, BLOCK
+// (values in a block), LANE_WORDS (words of a lane's state, LANES words apart) and SERIES_WORDS (words of a series'
+// state, adjacent) are declared in Rust and put before this text.
 
 // The type of the values: F16, F32 or F64.
 override OUTPUT: u32 = F32;
 
 struct Params {
-    // The number of the first value, counted from the start of `state`.
+    // The number of the first value, relative to the start of `state`.
     first: u32,
-    // How many values there are.
+    // Number of values.
     count: u32,
-    // Bins of the histogram, and how many copies of it share the work of counting.
+    // Bins of the histogram, and how many copies of it share the counting.
     bins: u32,
     copies: u32,
 }
 
 @group(0) @binding(0) var<storage, read> values: array<u32>;
 @group(0) @binding(1) var<storage, read_write> state: array<u32>;
-// The edges of the bins as `ordered` gives them.
+// The edges of the bins, as returned by `ordered`.
 @group(0) @binding(2) var<storage, read> edges: array<u32>;
 @group(0) @binding(3) var<storage, read_write> counts: array<atomic<u32>>;
 @group(0) @binding(4) var<uniform> params: Params;
 
-// Sums of value - pivot over finite values; the pivot is the first of them.
+// Sums of value - pivot over finite values. The pivot is the first finite value.
 struct Sums {
     finite: u32,
     pivot: vec2<u32>,
@@ -55,7 +55,7 @@ fn with_value(sums: Sums, value: vec2<u32>) -> Sums {
     return out;
 }
 
-// Bits that are ordered as the doubles are, -0 below 0; its own inverse is `from_key`.
+// Bits with the same order as the doubles, -0 below 0. `from_key` is the inverse.
 fn key(v: vec2<u32>) -> vec2<u32> {
     let flip = select(0u, 0xffffffffu, (v.y & SIGN) != 0u);
     return vec2<u32>(v.x ^ flip, v.y ^ (flip | SIGN));
@@ -74,7 +74,7 @@ fn edge(i: u32) -> vec2<u32> {
     return vec2<u32>(edges[2u * i], edges[2u * i + 1u]);
 }
 
-// Counts a value in the last bin that does not begin above it, if it is in the window at all.
+// Counts a value that is in the window: in the last bin whose lower edge is not above it.
 fn count(value: vec2<u32>, copy: u32) {
     let v = ordered(value);
     if is_below(v, edge(0u)) || is_below(edge(params.bins), v) {
@@ -102,7 +102,7 @@ fn put(at: u32, apart: u32, v: vec2<u32>) {
     state[at + apart] = v.y;
 }
 
-// One workgroup takes what there is of one block, each invocation one lane of it.
+// One workgroup handles one block, and each invocation one lane of it.
 @compute @workgroup_size(LANES)
 fn reduce(
     @builtin(workgroup_id) group: vec3<u32>,
@@ -112,11 +112,11 @@ fn reduce(
     let number = (group.z * groups.y + group.y) * groups.x + group.x;
     let end = params.first + params.count;
     let block = params.first / BLOCK + number;
-    // Beyond the last block there are groups that only fill the grid.
+    // Some groups only fill the grid: they are beyond the last block.
     if block > (end - 1u) / BLOCK {
         return;
     }
-    // Lanes take turns from the start of the block, wherever the values begin.
+    // Values are assigned to the lanes in turn from the start of the block, wherever the values begin.
     let begin = max(params.first, block * BLOCK);
     let stop = min(end, block * BLOCK + BLOCK);
     let at = block * LANE_WORDS * LANES + lane;
@@ -152,7 +152,7 @@ fn reduce(
     put(at + 10u * LANES, LANES, sums.squares);
 }
 
-// Each invocation takes one voxel of a frame into its series.
+// Each invocation adds one voxel of a frame to its series.
 @compute @workgroup_size(LANES)
 fn over_time(
     @builtin(workgroup_id) group: vec3<u32>,

@@ -1,6 +1,6 @@
-// The answer computed: decode, do the steps, narrow. How doubles are multiplied and added is in `times` and `plus`.
+// Computes the result: decode, apply the steps, narrow. `times` and `plus` multiply and add doubles.
 
-// Digits of 16 bits that the significand of a stored number fills.
+// Number of 16-bit digits in the significand of a stored number.
 fn stored_digits() -> u32 {
     switch STORED {
         case U8, I8, U16, I16, F16: { return 1u; }
@@ -42,7 +42,7 @@ fn largest_texel() -> vec2<u32> {
     return vec2<u32>(0u, select(0x406fe000u, 0x40efffe0u, OUTPUT == U16));
 }
 
-// floor(clamp((value - lo) / (hi - lo), 0, 1) * largest + 0.5), and 0 for NaN.
+// floor(clamp((value - lo) / (hi - lo), 0, 1) * largest + 0.5); 0 for NaN.
 fn to_texel(value: vec2<u32>) -> u32 {
     if is_nan(value) {
         return 0u;

@@ -1,6 +1,7 @@
-// The answer looked up: the CPU has made those of all 256 or 65536 stored patterns, in the byte order of the file.
+// Looks the result up: the CPU has computed those of all 256 or 65536 stored patterns, indexed in the byte order of the
+// file.
 
-// f16: two to a word; f32: one word; f64: two words.
+// f16: two per word; f32: one word; f64: two words.
 @group(0) @binding(3) var<storage, read> table: array<u32>;
 
 fn answer(place: Place) -> Answer {

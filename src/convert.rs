@@ -1,6 +1,6 @@
-//! Conversion: the only place where stored bytes become numbers, and numbers stored bytes. What to do is chosen once, as data
-//! ([`Conversion`]); the CPU ([`kernels`]) and the GPU (`wgsl`) each do it, and the two agree to the bit. The rules are in
-//! doc/VALUES.md.
+//! Conversion between stored bytes and numbers; nothing else in voxload does this. A [`Conversion`] describes it as
+//! data and is chosen once. The CPU ([`kernels`]) and the GPU (`wgsl`) both carry it out, and agree to the bit.
+//! doc/VALUES.md has the rules.
 
 #[cfg(test)]
 mod double;
@@ -22,37 +22,37 @@ use crate::core::error::{ErrorKind, Result};
 use crate::core::scaling;
 use crate::core::scaling::{Scaling, Step};
 
-/// What is to be done to each stored voxel.
+/// How stored voxels are converted.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Conversion {
     /// The stored type.
     pub stored: DType,
     /// The stored byte order.
     pub order: ByteOrder,
-    /// The steps, already chosen for this stored type and output.
+    /// The steps, already selected for this stored type and output.
     pub steps: Vec<Step>,
-    /// Stored voxels to an entry of the steps' tables; 0 when there is none.
+    /// Stored voxels per entry of the steps' tables; 0 if there are no tables.
     pub block: u64,
-    /// The type to give out.
+    /// The type of the result.
     pub output: DType,
-    /// For texels of integers (`output` is then u8 or u16): the values that become 0 and the largest of them.
+    /// For integer texels (`output` is then u8 or u16): the values that become 0 and the largest texel.
     #[cfg(feature = "gpu")]
     pub window: Option<texel::Window>,
 }
 
 impl Conversion {
-    /// The conversion that nibabel would do for `get_fdata(dtype=output)` of a proxy.
+    /// The conversion that nibabel does for `get_fdata(dtype=output)` of a proxy.
     ///
     /// # Errors
-    /// [`ErrorKind::DType`] for floats of colours, and for scaled colours.
+    /// [`ErrorKind::DType`] for colours that would have to be scaled or converted to floats.
     pub fn new(stored: DType, order: ByteOrder, scaling: &Scaling, output: DType) -> Result<Self> {
         Self::checked(stored, order, scaling, output, Some(output))
     }
 
-    /// The conversion of `np.asarray(dataobj)`: as stored when nothing is scaled.
+    /// The conversion of `np.asarray(dataobj)`: the stored type, if nothing is scaled.
     ///
     /// # Errors
-    /// [`ErrorKind::DType`] for scaled colours.
+    /// [`ErrorKind::DType`] for colours that would have to be scaled.
     pub fn native(stored: DType, order: ByteOrder, scaling: &Scaling) -> Result<Self> {
         let output = scaling.native_output(stored);
         Self::checked(stored, order, scaling, output, None)
@@ -92,7 +92,7 @@ impl Conversion {
         })
     }
 
-    /// The stored bytes as they are, as unsigned integers of the stored type's size in native order.
+    /// A copy of the stored bytes, as unsigned integers of the stored type's size in native byte order.
     #[cfg(feature = "gpu")]
     pub fn raw(stored: DType) -> Self {
         let same_size = match stored.size_bytes() {
@@ -111,13 +111,13 @@ impl Conversion {
         }
     }
 
-    /// The tables of the steps, in their order.
+    /// The tables of the steps, in order.
     #[cfg(feature = "gpu")]
     pub fn tables(&self) -> impl Iterator<Item = &std::sync::Arc<[f64]>> {
         scaling::tables(&self.steps)
     }
 
-    /// Whether the stored bits are the answer, but for their byte order.
+    /// Whether the result is the stored bits, except for their byte order.
     pub fn is_copy(&self) -> bool {
         #[cfg(feature = "gpu")]
         if self.window.is_some() {
@@ -126,7 +126,7 @@ impl Conversion {
         self.steps.is_empty() && self.stored == self.output
     }
 
-    /// Whether the stored bytes are the answer.
+    /// Whether the result is the stored bytes.
     pub fn is_plain_copy(&self) -> bool {
         self.is_copy() && (self.order == ByteOrder::NATIVE || self.stored.part_bytes() == 1)
     }

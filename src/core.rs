@@ -1,8 +1,9 @@
-//! What everything else builds on: types of voxels, arrays, shapes, scaling, affines, options and errors.
+//! The types that every other layer uses: voxel types, arrays, shapes, scaling, affines, options and errors.
 
 pub(crate) mod affine;
 pub(crate) mod array;
 pub(crate) mod buffer;
+pub(crate) mod cancel;
 pub(crate) mod dtype;
 pub(crate) mod error;
 pub(crate) mod float;
@@ -10,4 +11,6 @@ pub(crate) mod format;
 pub(crate) mod limits;
 pub(crate) mod options;
 pub(crate) mod scaling;
+pub(crate) mod scope;
 pub(crate) mod shape;
+pub(crate) mod threads;

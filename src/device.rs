@@ -1,9 +1,11 @@
-//! Devices: the context, uploads and downloads, kernels, textures and stored voxels in device memory.
+//! GPU devices: the context, uploads and downloads, kernels, textures and stored voxels in device memory.
 //!
-//! From the bottom up: [`context`] is a device with its faults and the drivers; [`pipelines`], [`staging`] and
-//! [`download`] stand on it. [`kernel`], [`table`], [`trial`] and [`choice`] say which kernel a conversion takes. [`gpu`]
-//! is what users hold. [`engine`] uploads what a producer fills into staging slots; [`load`] makes packets of plans for
-//! it, and [`proxy`] plans of what users ask for.
+//! From the bottom up: [`context`] has the device, its errors, and the functions that poll a future until it is ready;
+//! [`pipelines`], [`staging`] and [`download`] are built on it. [`kernel`], [`table`], [`trial`] and [`choice`] select
+//! the shader for a conversion from stored bytes to values. [`gpu`] is the public handle.
+//!
+//! An upload has three parts: [`proxy`] turns the call into plans (which voxels are read, and where they go), [`load`]
+//! splits the plans into packets that fit a staging slot, and [`engine`] submits the slots as they are filled.
 
 pub(crate) mod array;
 mod choice;
@@ -32,12 +34,13 @@ mod ticker;
 mod timer;
 mod trial;
 
-pub use crate::read::trace::Trace;
+pub use crate::read::trace::{StageTime, Trace};
 pub use array::DeviceArray;
 pub use choice::{KernelChoice, KernelRate, KernelReport};
 pub use gpu::{AdapterDescription, Gpu};
 pub use kernel::KernelMethod;
+pub use proxy::TracedLoad;
 pub use raw::{RawVolume, ShaderNames};
 pub use staging::StagingOptions;
 pub use target::BufferTarget;
-pub use texture::{Texture3d, TextureOptions};
+pub use texture::{HostTexels, Texture3d, TextureOptions};

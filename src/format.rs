@@ -1,7 +1,7 @@
-//! The file formats: each parses the bytes of a header, and says where the voxels are.
+//! The file formats: each parses the bytes of a header and reports where the voxels are.
 //!
-//! Formats see bytes, never files: the image layer reads what a format asks for and hands it over, decompressed. To add
-//! one: a file with its parser, a row in `format/table.rs`, a name in `core/format.rs`.
+//! Parsers work on bytes, not on files: the image layer reads what a parser asks for and passes it on, decompressed.
+//! ARCHITECTURE.md lists the steps to add a format.
 
 pub mod afni;
 pub mod analyze;

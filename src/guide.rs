@@ -1,10 +1,11 @@
-//! For those who come with a renderer, with a series that does not fit in memory, or from nibabel. Two programs in
+//! For those who come with a renderer, with a series that does not fit in memory, with a program that has threads of its
+//! own, or from nibabel. Two programs in
 //! `examples/` are built in these ways: `viewer` and `preprocess`.
 //!
 //! # In a wgpu renderer
 //!
-//! voxload works on your device, whatever its features and limits are, and installs nothing on it. Tell it of a lost
-//! device if you are told: wgpu does not tell bystanders.
+//! voxload works on your device, whatever its features and limits are, and installs nothing on it. wgpu reports device loss
+//! only to the device's owner: forward the callback to [`Gpu::mark_lost`](crate::Gpu::mark_lost).
 //!
 //! ```no_run
 //! # #[cfg(feature = "gpu")]
@@ -13,14 +14,14 @@
 //! use voxload::{Gpu, TextureOptions};
 //!
 //! let gpu = Gpu::from_device(&device, &queue);
-//! let told = gpu.clone();
-//! device.set_device_lost_callback(move |_, _| told.mark_lost());
+//! let lost = gpu.clone();
+//! device.set_device_lost_callback(move |_, _| lost.mark_lost());
 //!
 //! // Voxels to the right, anterior, superior, whatever the file has; nothing is read yet.
 //! let volume = voxload::load("t1.nii.gz")?.as_closest_canonical()?;
 //! let loaded = volume.texture(&gpu, &TextureOptions::default())?;
 //! let view: &wgpu::TextureView = &loaded.view; // f16, can be filtered everywhere
-//! println!("{:?}, every value exact: {}", loaded.shape, loaded.exact);
+//! println!("{:?}, every value exact: {}", loaded.shape, loaded.fidelity.is_exact());
 //! # let _ = view;
 //! # Ok(()) }
 //! # #[cfg(not(feature = "gpu"))]
@@ -65,10 +66,15 @@
 //! # fn main() {}
 //! ```
 //!
-//! Complex numbers have no kernel, and there are devices that cannot run one: the error's kind is
-//! [`DType`](crate::ErrorKind::DType) or [`GpuUnsupported`](crate::ErrorKind::GpuUnsupported). Upload what
-//! [`frames`](crate::DataobjImage::frames) gives then: the same values, in the same order, with the same calls. Colours
-//! are never floats: [`unscaled`](crate::Dataobj::unscaled) has them.
+//! Complex numbers have no GPU kernel, and some devices cannot run one: the error's kind is
+//! [`DType`](crate::ErrorKind::DType) or [`GpuUnsupported`](crate::ErrorKind::GpuUnsupported). Then upload what
+//! [`frames`](crate::DataobjImage::frames) returns: the same values, in the same order, with the same calls. Colours
+//! are never floats: [`unscaled`](crate::ArrayProxy::unscaled) returns them.
+//!
+//! Other ways to a device: [`read_gpu`](crate::ArrayProxy::read_gpu) into a new buffer,
+//! [`read_into_buffer`](crate::ArrayProxy::read_into_buffer) into a range of yours, and
+//! [`raw_on_gpu`](crate::ArrayProxy::raw_on_gpu) for the stored bytes with WGSL that decodes them. Each of them loads a part
+//! after [`sliced`](crate::ArrayProxy::sliced): `series.dataobj().sliced("[..., 30]")?.read_gpu::<f32>(&gpu)?`.
 //!
 //! # A series larger than memory
 //!
@@ -114,43 +120,121 @@
 //! ```
 //!
 //! Frames too large as well? [`slicer`](crate::DataobjImage::slicer) gives an image of some layers, which streams like
-//! any other: `series.slicer(&"[:, :, 10:20]".parse()?)?.frames::<f64>(..)`. On a device
+//! any other: `series.slicer("[:, :, 10:20]")?.frames::<f64>(..)`. On a device
 //! [`stream`](crate::DataobjImage::stream) is what `frames` is on the host, and
 //! [`temporal_statistics_gpu`](crate::DataobjImage::temporal_statistics_gpu) gives the bits of the CPU.
+//!
+//! # In a program with threads and a cancel button
+//!
+//! A program that has a thread pool gives it to its images; reads then touch no other one. A
+//! [`Cancel`](crate::Cancel) ends whatever reads inside it within 50 milliseconds, from any thread, and leaves image and
+//! caches as if it had not begun.
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let dir = tempfile::tempdir()?;
+//! # let path = dir.path().join("bold.nii.gz");
+//! # let counted = voxload::HostArray::from_vec(&[4, 3, 2, 5], (0..120i16).collect())?;
+//! # voxload::DataobjImage::from_array(counted, None)?.to_filename(&path)?;
+//! # fn show(_: &[f32]) {}
+//! use std::sync::Arc;
+//! use voxload::{Caching, Cancel, DataobjImage, ErrorKind, LoadOptions, Threads};
+//!
+//! let pool = Arc::new(rayon::ThreadPoolBuilder::new().num_threads(2).build()?);
+//! let options = LoadOptions::new().threads(Threads::from_pool(pool));
+//! let series = Arc::new(DataobjImage::from_filename(&path, &options)?);
+//!
+//! let cancel = Cancel::new();
+//! let (image, token) = (Arc::clone(&series), cancel.clone());
+//! let reading = std::thread::spawn(move || token.run(|| image.get_fdata::<f32>(Caching::Fill)));
+//!
+//! // The button, from any thread, at any time:
+//! cancel.cancel();
+//!
+//! match reading.join().expect("no panic") {
+//!     Ok(values) => show(values.as_slice()), // It had finished.
+//!     Err(error) if *error.kind() == ErrorKind::Cancelled => assert!(!series.in_memory()),
+//!     Err(error) => return Err(error.into()),
+//! }
+//! // The next read is another one; a token is cancelled for good, so it gets a new one.
+//! let values = Cancel::new().run(|| series.get_fdata::<f32>(Caching::Fill))?;
+//! # assert_eq!(values.len(), 120);
+//! # Ok(()) }
+//! ```
+//!
+//! A future is awaited inside [`run_async`](crate::Cancel::run_async). A program that forks calls
+//! [`Threads::set_default`](crate::Threads::set_default) in each child. Voxels that come over a network are a
+//! [`ByteSource`](crate::ByteSource) whose [`hint`](crate::ByteSource::hint) asks for few large requests.
 //!
 //! # Coming from nibabel
 //!
 //! Arrays are column-major, as nibabel's are. What nibabel computes in f64 is computed in f64 here, and rounded as
-//! nibabel rounds it. An image is not edited behind your back: `get_fdata` gives a shared array that cannot be changed,
-//! `fdata_mut` the one that the image keeps.
+//! nibabel rounds it. `get_fdata` returns a shared array that cannot be changed; `fdata_mut` returns the cached one for
+//! editing.
 //!
 //! | nibabel | voxload |
 //! |---|---|
 //! | `nib.load(path)` | [`voxload::load(path)?`](crate::load) |
 //! | `nib.load(path, mmap=False, keep_file_open=True)` | [`LoadOptions::new().mmap(Mmap::Off).keep_file_open(KeepFileOpen::Yes)`](crate::LoadOptions) |
-//! | `img.shape`, `img.ndim`, `img.affine` | [`shape`](crate::DataobjImage::shape), [`ndim`](crate::DataobjImage::ndim), [`affine`](crate::DataobjImage::affine) |
-//! | `img.header`, `img.extra`, `img.file_map` | [`header`](crate::DataobjImage::header), [`extra`](crate::DataobjImage::extra), [`file_map`](crate::DataobjImage::file_map) |
-//! | `img.header.get_zooms()`, `img.get_data_dtype()` | [`header().zooms`, `header().dtype`](crate::Header) |
+//! | `nib.save(img, path)` | [`voxload::save(&img, path, &SaveOptions::new())?`](crate::save()) |
+//! | `nib.Nifti1Image(array, affine)` | [`DataobjImage::from_array(array, Some(affine))?`](crate::DataobjImage::from_array) |
+//! | `nib.Nifti1Image(img.dataobj, affine, header)` | [`DataobjImage::new(dataobj, header, extra, file_map)?`](crate::DataobjImage::new) |
+//! | `ArrayProxy(path, (shape, dtype, offset, slope, inter))` | [`ArrayProxy::open(path, spec, &options)?`](crate::ArrayProxy::open) |
+//! | `ArrayProxy(file_like, (shape, dtype, offset, slope, inter))` | [`ArrayProxy::new(source, spec)?`](crate::ArrayProxy::new) |
 //! | `img.get_fdata()` | [`get_fdata::<f64>(Caching::Fill)?`](crate::DataobjImage::get_fdata) |
 //! | `img.get_fdata(dtype=np.float32, caching="unchanged")` | [`get_fdata::<f32>(Caching::Unchanged)?`](crate::DataobjImage::get_fdata) |
+//! | `img.get_fdata(dtype=np.complex64)` | [`get_fdata::<c64>(Caching::Fill)?`](crate::DataobjImage::get_fdata) |
 //! | `img.get_fdata()[0, 0, 0] = 99` | [`fdata_mut::<f64>()?[[0, 0, 0]] = 99.0`](crate::DataobjImage::fdata_mut) |
-//! | `img.in_memory`, `img.uncache()` | [`in_memory()`](crate::DataobjImage::in_memory), [`uncache()`](crate::DataobjImage::uncache) |
-//! | `np.asarray(img.dataobj)` | [`dataobj().native()?`](crate::Dataobj::native) |
-//! | `img.dataobj[..., 30]` | [`dataobj().slice::<f64>(&"[..., 30]".parse()?)?`](crate::Dataobj::slice) |
-//! | `img.dataobj.get_unscaled()` | [`dataobj().unscaled()?`](crate::Dataobj::unscaled) |
-//! | `img.dataobj.slope`, `.inter` | [`header().scaling`](crate::Scaling)`.slope()`, `.inter()` |
-//! | `nib.is_proxy(img.dataobj)` | [`dataobj().is_proxy()`](crate::Dataobj::is_proxy) |
-//! | `img.slicer[:, :, 10:20]` | [`slicer(&"[:, :, 10:20]".parse()?)?`](crate::DataobjImage::slicer), which stays lazy |
+//! | `np.asarray(img.dataobj)` | [`dataobj().native()?`](crate::ArrayProxy::native) |
+//! | `img.dataobj[..., 30]` | [`dataobj().slice::<f64>("[..., 30]")?`](crate::ArrayProxy::slice); typed as numpy's: [`sliced("[..., 30]")?.native()?`](crate::ArrayProxy::sliced) |
+//! | `img.slicer[:, :, 10:20]` | [`slicer("[:, :, 10:20]")?`](crate::DataobjImage::slicer), which stays lazy |
 //! | `for t in range(n): img.dataobj[..., t]` | [`frames::<f64>(FrameOptions::new())?`](crate::DataobjImage::frames) |
 //! | `nib.as_closest_canonical(img)` | [`as_closest_canonical()?`](crate::DataobjImage::as_closest_canonical), which stays lazy |
 //! | `nib.aff2axcodes(affine)` | [`Orientation::of(&affine)?.codes()`](crate::Orientation::codes) |
-//! | `nib.Nifti1Image(array, affine)` | [`DataobjImage::from_array(array, Some(affine))?`](crate::DataobjImage::from_array) |
-//! | `img.set_data_dtype(np.int16)` | [`set_data_dtype(DType::I16)`](crate::DataobjImage::set_data_dtype) |
-//! | `img.set_sform(affine, code)` | [`set_sform(&affine, code)`](crate::DataobjImage::set_sform) |
-//! | `nib.save(img, path)`, `img.to_filename(path)` | [`to_filename(path)?`](crate::DataobjImage::to_filename) |
-//! | `img.to_bytes()`, `Nifti1Image.from_bytes(data)` | [`to_bytes()?`](crate::DataobjImage::to_bytes), [`DataobjImage::from_bytes(data)?`](crate::DataobjImage::from_bytes) |
+//! | `img.header.get_zooms()`, `img.header["descrip"]` | [`header().zooms`, `header().fields`](crate::Header) |
+//! | `img.set_sform(affine, code)`, `img.set_qform(affine, code)` | [`header_mut().set_sform(&affine, code)`](crate::Header::set_sform), [`set_qform`](crate::Header::set_qform) |
 //! | `data.mean(axis=-1)`, `data.std(axis=-1)` | [`temporal_statistics::<f64>()?`](crate::DataobjImage::temporal_statistics) |
-//! | `img.orthoview()`, `nib-ls`, `nib-stats`, `nib-convert` | `voxload render`, `info`, `stats`, `convert` |
+//! | `nib-ls`, `nib-stats`, `nib-convert` | `voxload info`, `stats`, `convert` |
+//!
+//! All public names of nibabel 5.4.2's image classes (`DataobjImage`, `SpatialImage`, `FileBasedImage`, `SerializableImage`), of
+//! `ArrayProxy` and of `SpatialFirstSlicer` (`img.slicer`); a test compares this table with nibabel:
+//!
+//! | public name | here |
+//! |---|---|
+//! | `img.dataobj` | [`dataobj()`](crate::DataobjImage::dataobj) |
+//! | `img.affine`, `img.shape`, `img.ndim` | [`affine()`](crate::DataobjImage::affine), [`shape()`](crate::DataobjImage::shape), [`ndim()`](crate::DataobjImage::ndim) |
+//! | `img.header`, `img.extra`, `img.file_map` | [`header()`](crate::DataobjImage::header), [`extra()`](crate::DataobjImage::extra), [`file_map()`](crate::DataobjImage::file_map) |
+//! | `img.get_fdata` | [`get_fdata`](crate::DataobjImage::get_fdata) |
+//! | `img.get_data` | deprecated in nibabel; [`dataobj().native()`](crate::ArrayProxy::native) |
+//! | `img.in_memory`, `img.uncache` | [`in_memory()`](crate::DataobjImage::in_memory), [`uncache()`](crate::DataobjImage::uncache), which also drop the copy on a device |
+//! | `img.get_data_dtype`, `img.set_data_dtype` | [`header().dtype`](crate::Header), [`header_mut().set_data_dtype(DType::I16)`](crate::Header::set_data_dtype) |
+//! | `img.slicer`, `img.ImageSlicer` | [`slicer`](crate::DataobjImage::slicer): a method, so there is no class for it |
+//! | `img.as_reoriented` | [`as_reoriented`](crate::DataobjImage::as_reoriented) |
+//! | `img.orthoview` | `voxload render`, or `examples/viewer` |
+//! | `img.load`, `img.from_filename` | [`from_filename`](crate::DataobjImage::from_filename) |
+//! | `img.from_file_map` | [`from_file_map`](crate::DataobjImage::from_file_map) |
+//! | `img.from_bytes`, `img.from_stream` | [`from_bytes`](crate::DataobjImage::from_bytes), [`from_stream`](crate::DataobjImage::from_stream), which also read gzipped data |
+//! | `img.from_url` | not here: voxload does not use the network. Read the response with `from_stream`, or implement [`ByteSource`](crate::ByteSource) |
+//! | `img.from_image` | not here: there is one image type. [`new`](crate::DataobjImage::new) makes another image of `dataobj().clone()` and `header().clone()` |
+//! | `img.to_filename`, `img.instance_to_filename` | [`to_filename`](crate::DataobjImage::to_filename); with options [`save`](crate::save()) |
+//! | `img.to_bytes`, `img.to_stream` | [`to_bytes`](crate::DataobjImage::to_bytes), [`to_stream`](crate::DataobjImage::to_stream) |
+//! | `img.to_file_map` | not here: `to_filename`; the name of one file of a pair determines the other |
+//! | `img.make_file_map`, `img.filespec_to_file_map` | not here: [`FileMap`](crate::FileMap) is a map that you fill; the files that belong to a name are found by `from_filename` |
+//! | `img.get_filename` | [`file_map().get(&FileRole::Image)`](crate::FileRole) |
+//! | `img.set_filename` | not here: only `to_filename` changes the names in the file map |
+//! | `img.path_maybe_image` | not here: [`load`](crate::load) reads only the header, and its error is [`UnknownFormat`](crate::ErrorKind::UnknownFormat) for other files |
+//! | `img.files_types`, `img.valid_exts`, `img.makeable`, `img.rw` | [`format::formats()`](crate::format::formats) lists the formats that are read, with their endings; NIfTI is written |
+//! | `img.header_class` | [`header().fields`](crate::Header): one [`Header`](crate::Header) with the format's own fields inside |
+//! | `img.update_header` | not here: `new` fits the header's shape to the data, saving fits the rest |
+//! | `proxy.shape`, `proxy.ndim` | [`shape()`](crate::ArrayProxy::shape), `shape().len()` |
+//! | `proxy.dtype` | [`dtype()`](crate::ArrayProxy::dtype): the stored type, as in nibabel; [`native_dtype()`](crate::ArrayProxy::native_dtype) is the type of `np.asarray(proxy)` |
+//! | `proxy.offset`, `proxy.slope`, `proxy.inter`, `proxy.order` | [`spec()`](crate::ArrayProxy::spec)`.offset`, `.scaling.slope()`, `.scaling.inter()`, `.layout` |
+//! | `proxy.get_unscaled` | [`unscaled()`](crate::ArrayProxy::unscaled) |
+//! | `proxy.reshape` | [`reshape`](crate::ArrayProxy::reshape) |
+//! | `proxy.copy` | `clone()`: clones share the file |
+//! | `proxy.is_proxy` | [`as_array()`](crate::ArrayProxy::as_array)`.is_none()`; so is `nib.is_proxy(img.dataobj)` |
+//! | `proxy.file_like` | not here: a proxy keeps its source private; `file_map()` has the names |
+//! | `slicer.img`, `slicer.check_slicing`, `slicer.slice_affine` | not here: [`slicer`](crate::DataobjImage::slicer) checks the index, and the result has the affine |
 //!
 //! ```
 //! # fn main() -> voxload::Result<()> {
@@ -164,7 +248,7 @@
 //!
 //! assert_eq!(image.header().dtype, DType::I16);
 //! assert_eq!(Orientation::of(&affine)?.codes(), ['L', 'A', 'S'].map(Some));
-//! assert_eq!(image.dataobj().slice::<f64>(&"[1, :, 0]".parse()?)?.as_slice(), [1.0, 5.0, 9.0]);
+//! assert_eq!(image.dataobj().slice::<f64>("[1, :, 0]")?.as_slice(), [1.0, 5.0, 9.0]);
 //!
 //! let canonical = image.as_closest_canonical()?;
 //! let values = canonical.get_fdata::<f64>(Caching::Fill)?;

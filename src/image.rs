@@ -1,7 +1,6 @@
-//! The image: voxels, header, files, and the values that were computed and kept.
+//! The image: voxels, header, files, and the cached values.
 
 pub(crate) mod cache;
-pub(crate) mod dataobj;
 #[cfg(feature = "gpu")]
 mod device;
 pub(crate) mod fdata;
@@ -10,7 +9,8 @@ pub(crate) mod nifti_writer;
 mod open;
 mod orient;
 mod output;
-mod save;
+mod raw_file;
+pub(crate) mod save;
 pub(crate) mod statistics;
 mod stream;
 #[cfg(feature = "gpu")]
@@ -24,38 +24,35 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::core::affine::Affine;
 use crate::core::array::StoredArray;
-use crate::core::dtype::ByteOrder;
 use crate::core::error::{Error, Result};
 use crate::core::options::LoadOptions;
-use crate::core::scaling::Scaling;
+use crate::core::threads::Threads;
 use crate::format::file_map::FileMap;
-use crate::format::{Fields, Format};
-use crate::header::{Header, Layout, Note};
+use crate::header::{Header, Note};
 use crate::image::cache::Cache;
 use crate::image::cache::budget::Budget;
-use crate::image::dataobj::Dataobj;
 use crate::read::proxy::ArrayProxy;
 use crate::source::memory::MemorySource;
 
-/// Facts that callers keep with an image; voxload does not look at them.
+/// The caller's own notes on an image; voxload ignores them.
 pub type Extra = BTreeMap<String, String>;
 
-/// Whether a computed array is kept by the image.
+/// Whether the image caches a computed array.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Caching {
-    /// It is, in place of one of another type.
+    /// The array replaces what is cached.
     #[default]
     Fill,
-    /// What is kept stays as it is.
+    /// The cache stays as it is.
     Unchanged,
 }
 
 /// An image: a header, and voxels that are read when they are asked for.
 #[derive(Debug)]
 pub struct DataobjImage {
-    dataobj: Dataobj,
+    dataobj: ArrayProxy,
     header: Header,
-    affine: Option<Affine>,
     extra: Extra,
     file_map: FileMap,
     notes: Vec<Note>,
@@ -71,7 +68,7 @@ pub fn load(path: impl AsRef<Path>) -> Result<DataobjImage> {
 }
 
 impl DataobjImage {
-    /// Loads an image from the name of any of its files; compression is told by content.
+    /// Loads an image from the name of any of its files; compression is recognized by content.
     ///
     /// A NRRD or MetaImage header may name the files its voxels are in. These names are followed from the header's
     /// folder wherever they lead, as in SimpleITK: only load such headers from sources that may name any file.
@@ -85,7 +82,7 @@ impl DataobjImage {
         open::from_filename(path.as_ref(), options)
     }
 
-    /// Loads an image from its files, by name or by bytes of the caller's.
+    /// Loads an image from its files, by name or from the caller's bytes.
     ///
     /// # Errors
     /// As [`Self::from_filename`], and [`crate::ErrorKind::Usage`] for a map without an image file or a holder
@@ -94,8 +91,8 @@ impl DataobjImage {
         open::from_file_map(file_map, options)
     }
 
-    /// Loads a single-file image from memory, gzipped or not. Whatever owns the bytes (a `Vec`, an `Arc<[u8]>`) is kept as
-    /// it is and never copied.
+    /// Loads a single-file image from memory, gzipped or not. The owner of the bytes (a `Vec`, an `Arc<[u8]>`) is stored in
+    /// the image; the bytes are not copied.
     ///
     /// # Errors
     /// As [`Self::from_filename`].
@@ -111,49 +108,40 @@ impl DataobjImage {
         let mut bytes = Vec::new();
         stream
             .read_to_end(&mut bytes)
-            .map_err(|error| Error::io(&error, bytes.len() as u64))?;
+            .map_err(|error| Error::io(error, bytes.len() as u64))?;
         Self::from_bytes(bytes)
     }
 
-    /// An image of an array in memory. The affine takes voxel indices to millimetres.
+    /// An image of an array in memory. The affine maps voxel indices to millimetres.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Header`] when the array's bytes do not fit in 63 bits.
     pub fn from_array(array: impl Into<StoredArray>, affine: Option<Affine>) -> Result<Self> {
         let array = array.into();
-        let header = Header {
-            format: Format::Array,
-            shape: array.shape().to_vec(),
-            dtype: array.dtype(),
-            byte_order: ByteOrder::NATIVE,
-            layout: Layout::FirstFastest,
-            data_offset: 0,
-            scaling: Scaling::none(),
-            affine,
-            zooms: zooms(array.ndim(), affine.as_ref()),
-            fields: Fields::None,
-        };
-        Self::new(Dataobj::Array(array), header, Extra::new(), FileMap::new())
+        let mut header = Header::new(array.shape(), array.dtype());
+        header.affine = affine;
+        header.zooms = zooms(array.ndim(), affine.as_ref());
+        Self::new(array, header, Extra::new(), FileMap::new())
     }
 
-    /// An image of its parts, as nibabel's constructor. The header is the image's own from here on, and its shape
-    /// becomes that of the data.
+    /// An image of its parts, as nibabel's constructor: a proxy or an array, and a header, which is the image's own from here
+    /// on, and whose shape becomes that of the data.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Header`] when the shape's bytes do not fit in 63 bits.
     pub fn new(
-        dataobj: Dataobj,
+        dataobj: impl Into<ArrayProxy>,
         mut header: Header,
         extra: Extra,
         file_map: FileMap,
     ) -> Result<Self> {
+        let dataobj = dataobj.into();
         if header.shape != dataobj.shape() {
             header.shape = dataobj.shape().to_vec();
             header.zooms.resize(header.shape.len(), 1.0);
         }
         header.data_bytes()?;
         Ok(Self {
-            affine: header.affine,
             dataobj,
             header,
             extra,
@@ -163,15 +151,10 @@ impl DataobjImage {
         })
     }
 
-    /// The same image, keeping its computed values within this budget from now on; nothing is kept yet.
+    /// The same image with a cache within this budget; the cache is empty.
     pub fn with_budget(mut self, budget: &Budget) -> Self {
         self.cache = Mutex::new(Cache::new(budget));
         self
-    }
-
-    /// The budget within which computed values are kept.
-    pub fn budget(&self) -> Budget {
-        self.cache().budget().clone()
     }
 
     /// Voxels along each axis.
@@ -181,17 +164,17 @@ impl DataobjImage {
 
     /// Number of axes.
     pub fn ndim(&self) -> usize {
-        self.dataobj.ndim()
+        self.shape().len()
     }
 
-    /// The voxels: a proxy of a file, or an array.
-    pub fn dataobj(&self) -> &Dataobj {
+    /// The voxels: of a file, read on demand, or of an array ([`ArrayProxy::as_array`]).
+    pub fn dataobj(&self) -> &ArrayProxy {
         &self.dataobj
     }
 
-    /// The proxy of an image of a file.
-    pub fn proxy(&self) -> Option<&ArrayProxy> {
-        self.dataobj.as_proxy()
+    /// The thread pool of the image's reads.
+    pub(crate) fn threads(&self) -> &Threads {
+        self.dataobj.threads()
     }
 
     /// The header. Its offset and scaling are those of the file.
@@ -204,17 +187,17 @@ impl DataobjImage {
         &mut self.header
     }
 
-    /// Voxel index to millimetres (RAS+), where there is one.
+    /// Voxel index to millimetres (RAS+), where there is one: the header's.
     pub fn affine(&self) -> Option<&Affine> {
-        self.affine.as_ref()
+        self.header.affine.as_ref()
     }
 
-    /// What the caller keeps with the image.
+    /// The caller's own notes on the image.
     pub fn extra(&self) -> &Extra {
         &self.extra
     }
 
-    /// What the caller keeps with the image, for editing.
+    /// The caller's own notes on the image, for editing.
     pub fn extra_mut(&mut self) -> &mut Extra {
         &mut self.extra
     }
@@ -224,14 +207,14 @@ impl DataobjImage {
         &self.file_map
     }
 
-    /// Header faults that were repaired on reading, and what a whole read found behind a gzip stream.
+    /// Header faults that were repaired on reading, and what a whole read found after the end of a gzip stream.
     pub fn notes(&self) -> Vec<Note> {
         let mut notes = self.notes.clone();
-        let trailing = self.proxy().map_or(0, |proxy| proxy.source().trailing());
+        let trailing = self.dataobj.source().trailing();
         if trailing > 0 {
             notes.push(Note {
                 field: "gzip",
-                message: format!("{trailing} bytes behind the last member were ignored"),
+                message: format!("{trailing} bytes after the last member were ignored"),
             });
         }
         notes

@@ -1,12 +1,5 @@
-//! Loads medical and scientific volumes the way nibabel's `DataobjImage` does: an image is a header plus a lazy array
-//! proxy, `get_fdata` gives scaled floats and keeps them, `uncache` lets go. The same values, to the bit, in host memory
-//! and in wgpu buffers.
-//!
-//! [`guide`] shows it in a wgpu renderer and with a series larger than memory, and has a table for those who come from
-//! nibabel.
-//!
 #![doc = include_str!("../README.md")]
-#![warn(missing_docs)]
+#![warn(missing_docs, missing_debug_implementations)]
 #![cfg_attr(
     target_family = "wasm",
     allow(
@@ -34,25 +27,43 @@ mod testing;
 #[cfg(test)]
 extern crate self as voxload;
 
-pub use crate::core::affine::{Affine, AxisDirection, Orientation, multiply};
+/// Products of affines.
+pub mod affine {
+    pub use crate::core::affine::multiply;
+}
+
+/// The steps that a [`Scaling`] is made of.
+pub mod scaling {
+    pub use crate::core::scaling::{Arithmetic, Factor, Step};
+}
+
+// The crates whose types are in signatures here.
+#[cfg(feature = "gpu")]
+pub use wgpu;
+pub use {half, ndarray, num_complex};
+
+pub use crate::core::affine::{Affine, AxisDirection, Orientation};
 pub use crate::core::array::{Element, HostArray, Rgb, Rgba, StoredArray};
+pub use crate::core::cancel::Cancel;
 pub use crate::core::dtype::{ByteOrder, DType, c64, c128};
 pub use crate::core::error::{Error, ErrorKind, Result};
-pub use crate::core::float::{ComplexFloat, Float};
+pub use crate::core::float::{Float, Value};
 pub use crate::core::options::{KeepFileOpen, Limits, LoadOptions, Mmap, ParScaling};
-pub use crate::core::scaling::{Arithmetic, Factor, Scaling, Step};
+pub use crate::core::scaling::Scaling;
+pub use crate::core::threads::Threads;
 #[cfg(feature = "gpu")]
-pub use convert::texel::{Texels, Window};
+pub use convert::texel::{Fidelity, Texels, Window};
 #[cfg(feature = "gpu")]
 pub use device::{
-    AdapterDescription, BufferTarget, DeviceArray, Gpu, KernelChoice, KernelMethod, KernelRate,
-    KernelReport, RawVolume, ShaderNames, StagingOptions, Texture3d, TextureOptions, Trace,
+    AdapterDescription, BufferTarget, DeviceArray, Gpu, HostTexels, KernelChoice, KernelMethod,
+    KernelRate, KernelReport, RawVolume, ShaderNames, StageTime, StagingOptions, Texture3d,
+    TextureOptions, Trace, TracedLoad,
 };
-pub use format::file_map::{FileHolder, FileMap, HEADER, IMAGE, MAT};
+pub use format::file_map::{FileHolder, FileMap, FileRole};
 pub use header::{Header, Layout, Note};
-pub use image::cache::budget::{Budget, Usage};
-pub use image::dataobj::Dataobj;
+pub use image::cache::budget::{Budget, BudgetUsage};
 pub use image::nifti_writer::{NiftiWriter, SaveOptions};
+pub use image::save::save;
 pub use image::statistics::{
     Histogram, Statistics, StatisticsOptions, TemporalAccumulator, TemporalStatistics,
 };
@@ -60,7 +71,7 @@ pub use image::{Caching, DataobjImage, Extra, load};
 pub use plan::index::{Index, IndexItem};
 pub use read::proxy::{ArrayProxy, ProxySpec};
 pub use source::gzip::write_gzip_index;
-pub use source::{Access, ByteSource};
+pub use source::{Access, ByteSource, ReadHint};
 #[cfg(feature = "gpu")]
 pub use stream::{Frame, FrameStream, StreamOptions, StreamTarget};
 pub use stream::{FrameOptions, Frames, HostFrame};

@@ -1,4 +1,4 @@
-//! Plans: which stored voxels go to which places of the output, as pure data that both backends follow.
+//! Plans: which stored voxels go where in the output, as data that the CPU and the GPU both follow.
 
 pub(crate) mod gather;
 pub(crate) mod index;
@@ -6,14 +6,14 @@ pub(crate) mod selection;
 
 use std::ops::Range;
 
-/// One axis of a box of voxels, walked in stored order.
+/// One axis of a box of voxels, in ascending stored order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Axis {
-    /// How many voxels along it.
+    /// Number of voxels.
     pub count: u64,
-    /// Stored voxels from one to the next.
+    /// The stride in stored voxels.
     pub stored: u64,
-    /// Output elements from one to the next; negative where the selection is flipped.
+    /// The stride in output elements; negative if the selection is reversed.
     pub out: i64,
 }
 
@@ -26,17 +26,17 @@ pub(crate) struct Plan {
     pub axes: Vec<Axis>,
     pub stored_first: u64,
     pub out_first: u64,
-    /// No voxel at all.
+    /// Whether there are no voxels.
     pub empty: bool,
 }
 
 impl Plan {
-    /// Builds a plan from axes in any order; those of one voxel are dropped.
+    /// Builds a plan from axes in any order. Axes with one voxel are dropped.
     pub fn new(mut axes: Vec<Axis>, stored_first: u64, out_first: u64) -> Self {
         let empty = axes.iter().any(|axis| axis.count == 0);
         axes.retain(|axis| axis.count != 1);
         axes.sort_by_key(|axis| axis.stored);
-        // A box without voxels begins nowhere: flipped axes beside the empty one must not move it.
+        // An empty box begins at 0, even if it also has reversed axes.
         Self {
             axes,
             stored_first: if empty { 0 } else { stored_first },
@@ -45,7 +45,7 @@ impl Plan {
         }
     }
 
-    /// Voxels in the box.
+    /// Number of voxels in the box.
     pub fn len(&self) -> u64 {
         if self.empty {
             return 0;
@@ -53,13 +53,14 @@ impl Plan {
         self.axes.iter().map(|axis| axis.count).product()
     }
 
-    /// Whether stored and output voxels follow each other alike; so do those of any part of such a box.
+    /// Whether the box is contiguous and in the same order in the stored voxels and in the output. Then every part of
+    /// it is too.
     #[cfg(feature = "gpu")]
     pub fn is_dense(&self) -> bool {
         matches!(self.axes[..], [axis] if axis.stored == 1 && axis.out == 1)
     }
 
-    /// Stored voxels from the first to the last, both included.
+    /// Stored voxels from the first to the last one, including both.
     pub fn stored_span(&self) -> u64 {
         if self.empty {
             return 0;
@@ -71,7 +72,7 @@ impl Plan {
             .sum::<u64>()
     }
 
-    /// Whether the voxels go to the output in the order in which they are stored, from the first ones on.
+    /// Whether the voxels are all those from the beginning of the array, and go to the output in stored order.
     pub fn is_in_order(&self) -> bool {
         let straight = |axis: &Axis| i64::try_from(axis.stored) == Ok(axis.out);
         let dense = self.len() == self.stored_span();
@@ -81,7 +82,7 @@ impl Plan {
             && self.axes.iter().all(straight)
     }
 
-    /// The range of output elements that the box lies in.
+    /// The range of output elements that contains the box.
     pub fn out_range(&self) -> Range<u64> {
         if self.empty {
             return self.out_first..self.out_first;
@@ -98,8 +99,8 @@ impl Plan {
         low..high + 1
     }
 
-    /// Joins axes that follow each other without a gap on both sides, but never across a multiple of
-    /// `block` stored voxels (0: anywhere), so that one run has one entry of a scaling table.
+    /// Joins axes that are contiguous in the stored voxels and in the output. Axes are never joined across a multiple
+    /// of `block` stored voxels (0: no such restriction), so that one run uses one entry of a scaling table.
     pub fn coalesced(&self, block: u64) -> Self {
         let mut axes: Vec<Axis> = Vec::with_capacity(self.axes.len());
         for &axis in &self.axes {
@@ -119,7 +120,7 @@ impl Plan {
         }
     }
 
-    /// The same voxels, put down without gaps in the order in which they are stored.
+    /// The same voxels, written without gaps in stored order.
     pub fn in_stored_order(&self) -> Self {
         let mut next = 1;
         let mut plan = self.clone();
@@ -131,7 +132,7 @@ impl Plan {
         plan
     }
 
-    /// The output elements of the voxels, in the order in which these are stored.
+    /// The output elements of the voxels, in stored order.
     #[cfg(feature = "gpu")]
     pub fn places(&self) -> impl Iterator<Item = u64> + '_ {
         (0..self.len()).map(|number| {
@@ -145,7 +146,7 @@ impl Plan {
         })
     }
 
-    /// The part of the box that has `range` of axis `k`.
+    /// The part of the box with indices `range` along axis `k`.
     pub fn restrict(&self, k: usize, range: Range<u64>) -> Self {
         let axis = self.axes[k];
         let mut part = self.clone();
@@ -161,8 +162,8 @@ impl Plan {
         part
     }
 
-    /// Boxes in ascending stored order, each of at most `gathered` gathered voxels and an output range of at
-    /// most `out_span` elements (a single voxel always fits).
+    /// Splits the box into boxes in ascending stored order. Each has at most `gathered` gathered voxels and an output
+    /// range of at most `out_span` elements (but always at least one voxel).
     pub fn tiles(&self, item: u64, gathered: u64, out_span: u64) -> Tiles {
         Tiles {
             stack: if self.empty {
@@ -176,8 +177,8 @@ impl Plan {
         }
     }
 
-    /// Boxes that follow each other in the output, in ascending order, each a contiguous range of about
-    /// `elements` of it. For plans whose output is dense.
+    /// Splits the box into boxes that follow each other in the output, each a contiguous range of about `elements`
+    /// elements. The output must be dense.
     pub fn split_output(&self, elements: u64) -> Vec<Self> {
         let mut parts = Vec::new();
         let mut stack = vec![self.clone()];
@@ -191,7 +192,7 @@ impl Plan {
                     let mut pieces: Vec<_> = (0..count.div_ceil(step))
                         .map(|i| plan.restrict(k, i * step..count.min((i + 1) * step)))
                         .collect();
-                    // The stack gives back the last one first: the one lowest in the output.
+                    // The last one is taken from the stack first: the one that is lowest in the output.
                     pieces.sort_by_key(|piece| std::cmp::Reverse(piece.out_range().start));
                     stack.extend(pieces);
                 }
@@ -203,7 +204,7 @@ impl Plan {
     }
 }
 
-/// The boxes of [`Plan::tiles`].
+/// The boxes returned by [`Plan::tiles`].
 pub(crate) struct Tiles {
     stack: Vec<Plan>,
     item: u64,
@@ -212,7 +213,7 @@ pub(crate) struct Tiles {
 }
 
 impl Tiles {
-    /// The axis to cut and how many of it to keep, when the box is too large.
+    /// The axis to split and how many indices to keep, if the box is too large.
     fn cut(&self, plan: &Plan) -> Option<(usize, u64)> {
         let halved = |k: usize, size: u64, limit: u64| {
             let count = plan.axes[k].count;
@@ -221,7 +222,7 @@ impl Tiles {
         };
         let gathered = plan.gather(self.item).total;
         if gathered > self.gathered {
-            // Axes are in stored order: cutting the slowest keeps the boxes ascending in the file.
+            // Axes are in stored order: splitting the slowest one keeps the boxes in ascending order in the file.
             let k = plan.axes.len() - 1;
             return Some(halved(k, gathered, self.gathered));
         }

@@ -1,7 +1,7 @@
-//! Streams: one frame of a series after the other, made ahead of the caller in a fixed number of bytes.
+//! Streams: the frames of a series, one after the other, prepared ahead of the caller in a fixed amount of memory.
 //!
-//! [`order`] says which frames come in which order, [`feed`] is what they are read from. [`Frames`] are on the host; those
-//! of a `FrameStream` are on a device.
+//! [`order`] decides which frames come in which order, [`feed`] is where they are read from. [`Frames`] is a stream to
+//! the host, `FrameStream` one to a device.
 
 #[cfg(feature = "gpu")]
 mod device;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use half::f16;
-use voxload::{ArrayProxy, ByteOrder, DType, Dataobj, DataobjImage, Layout, ProxySpec, Scaling};
+use voxload::{ArrayProxy, ByteOrder, DType, DataobjImage, ProxySpec, Scaling};
 
 use crate::support::backend::Backend;
 use crate::support::for_each_parallel;
@@ -255,23 +255,13 @@ fn every_value_of_f16() {
     let backends = Backend::available("bits of float16");
     for_each_parallel(cases, |(linear, order)| {
         let data = all_values(DType::F16, order);
-        let spec = ProxySpec {
-            shape: vec![data.len() / 2],
-            dtype: DType::F16,
-            byte_order: order,
-            layout: Layout::FirstFastest,
-            offset: 0,
-            scaling: Scaling::linear(linear.0, linear.1),
-        };
+        let spec = ProxySpec::new(&[data.len() / 2], DType::F16)
+            .byte_order(order)
+            .scaling(Scaling::linear(linear.0, linear.1));
         let source: Arc<CountingSource> = CountingSource::new(data.clone());
         let proxy = ArrayProxy::new(source, spec.clone()).expect("it fits");
         let header = crate::support::header_of(&spec);
-        let image = DataobjImage::new(
-            Dataobj::Proxy(proxy),
-            header,
-            Default::default(),
-            Default::default(),
-        );
+        let image = DataobjImage::new(proxy, header, Default::default(), Default::default());
         let image = image.expect("it fits");
         for &backend in &backends {
             let count = compare_all(backend, &image, &data, linear);

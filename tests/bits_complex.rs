@@ -68,7 +68,7 @@ fn swapped(data: &[u8], size: usize) -> Vec<u8> {
 }
 
 fn check(image: &DataobjImage, numbers: &[Number], linear: Linear) {
-    let read = image.get_complex::<c128>(Caching::Unchanged).expect("c128");
+    let read = image.get_fdata::<c128>(Caching::Unchanged).expect("c128");
     for (&found, &number) in read.as_slice().iter().zip(numbers) {
         let expected = naive::as_c128(number, linear);
         assert!(
@@ -76,7 +76,7 @@ fn check(image: &DataobjImage, numbers: &[Number], linear: Linear) {
             "{number:?} {linear:?}: {found} {expected}"
         );
     }
-    let read = image.get_complex::<c64>(Caching::Unchanged).expect("c64");
+    let read = image.get_fdata::<c64>(Caching::Unchanged).expect("c64");
     for (&found, &number) in read.as_slice().iter().zip(numbers) {
         let expected = naive::as_c64(number, linear);
         let same = complex_agrees(widened(found), widened(expected));
@@ -153,9 +153,9 @@ fn complex_voxels_and_complex_requests() {
 fn infinity_times_a_complex_slope() {
     let nifti = Nifti::new(DType::F32, &[1], f32::INFINITY.to_le_bytes().to_vec()).scl(2.0, 0.0);
     let image = DataobjImage::from_bytes(nifti.single()).expect("it loads");
-    let wide = image.get_complex::<c128>(Caching::Unchanged).expect("c128");
+    let wide = image.get_fdata::<c128>(Caching::Unchanged).expect("c128");
     assert!(wide.as_slice()[0].re.is_infinite() && wide.as_slice()[0].im.is_nan());
-    let narrow = image.get_complex::<c64>(Caching::Unchanged).expect("c64");
+    let narrow = image.get_fdata::<c64>(Caching::Unchanged).expect("c64");
     assert!(narrow.as_slice()[0].re.is_infinite());
     assert_eq!(narrow.as_slice()[0].im, 0.0);
 }
@@ -188,8 +188,8 @@ fn unscaled_copies_keep_every_bit() {
             let bytes = match dtype {
                 DType::F32 => Some(same_type::<f32>(image.get_fdata(Caching::Fill))),
                 DType::F64 => Some(same_type::<f64>(image.get_fdata(Caching::Fill))),
-                DType::C64 => Some(same_type::<c64>(image.get_complex(Caching::Fill))),
-                DType::C128 => Some(same_type::<c128>(image.get_complex(Caching::Fill))),
+                DType::C64 => Some(same_type::<c64>(image.get_fdata(Caching::Fill))),
+                DType::C128 => Some(same_type::<c128>(image.get_fdata(Caching::Fill))),
                 _ => None,
             };
             assert!(bytes.is_none_or(|bytes| bytes == native), "{dtype} {order}");
@@ -232,11 +232,8 @@ fn colours_are_raw_or_an_error() {
             let dataobj = image.dataobj();
             let raw = dataobj.unscaled().expect("raw colours");
             assert_eq!(raw.as_bytes(), data);
-            let row = dataobj
-                .as_proxy()
-                .expect("a file's")
-                .slice_unscaled(&"[:, 1, 1]".parse().expect("an index"));
-            let row = row.expect("raw colours");
+            let row = dataobj.sliced("[:, 1, 1]").expect("an index");
+            let row = row.unscaled().expect("raw colours");
             assert_eq!(row.as_bytes(), &data[16 * bytes..20 * bytes]);
             let native = outcome(&dataobj.native());
             assert_eq!(native, if scl.0.is_nan() { "Ok" } else { "DType" });
@@ -244,9 +241,9 @@ fn colours_are_raw_or_an_error() {
                 outcome(&image.get_fdata::<f16>(Caching::Fill)),
                 outcome(&image.get_fdata::<f32>(Caching::Fill)),
                 outcome(&image.get_fdata::<f64>(Caching::Unchanged)),
-                outcome(&image.get_complex::<c64>(Caching::Fill)),
-                outcome(&image.get_complex::<c128>(Caching::Fill)),
-                outcome(&dataobj.slice::<f32>(&"[0]".parse().expect("an index"))),
+                outcome(&image.get_fdata::<c64>(Caching::Fill)),
+                outcome(&image.get_fdata::<c128>(Caching::Fill)),
+                outcome(&dataobj.slice::<f32>("[0]")),
                 outcome(&dataobj.read_into(&mut [0f32; 24])),
             ];
             for outcome in outcomes {

@@ -4,8 +4,8 @@ use std::io::Read;
 
 use voxload::format::Fields;
 use voxload::{
-    ByteOrder, Caching, DType, DataobjImage, Extra, FileHolder, FileMap, HEADER, IMAGE,
-    LoadOptions, Scaling,
+    ByteOrder, Caching, DType, DataobjImage, Extra, FileHolder, FileMap, FileRole, LoadOptions,
+    Scaling,
 };
 
 use crate::support::errors::outcome;
@@ -44,7 +44,10 @@ fn names_of_single_files() {
             let path = write(&dir, name, &content);
             let image = voxload::load(&path).unwrap_or_else(|error| panic!("{error}"));
             check(&image);
-            assert_eq!(image.file_map()[IMAGE].filename.as_ref(), Some(&path));
+            assert_eq!(
+                image.file_map()[&FileRole::Image].filename.as_ref(),
+                Some(&path)
+            );
         }
         let dir = folder();
         let plain = write(&dir, "a.nii.gz", &bytes);
@@ -81,8 +84,14 @@ fn either_half_of_a_pair_can_be_named() {
                 for named in [&hdr, &img] {
                     let image = voxload::load(named).unwrap_or_else(|error| panic!("{error}"));
                     check(&image);
-                    assert_eq!(image.file_map()[IMAGE].filename.as_ref(), Some(&img));
-                    assert_eq!(image.file_map()[HEADER].filename.as_ref(), Some(&hdr));
+                    assert_eq!(
+                        image.file_map()[&FileRole::Image].filename.as_ref(),
+                        Some(&img)
+                    );
+                    assert_eq!(
+                        image.file_map()[&FileRole::Header].filename.as_ref(),
+                        Some(&hdr)
+                    );
                     loaded += 1;
                 }
             }
@@ -157,24 +166,45 @@ fn file_maps() {
     let load = |map| DataobjImage::from_file_map(map, &options);
     let dir = folder();
     let path = write(&dir, "a.nii", &nifti().single());
-    check(&load(FileMap::from([(IMAGE, FileHolder::from_filename(&path))])).expect("a name"));
+    check(
+        &load(FileMap::from([(
+            FileRole::Image,
+            FileHolder::from_filename(&path),
+        )]))
+        .expect("a name"),
+    );
     let source = CountingSource::new(nifti().single());
-    check(&load(FileMap::from([(IMAGE, FileHolder::from_source(source))])).expect("a source"));
+    check(
+        &load(FileMap::from([(
+            FileRole::Image,
+            FileHolder::from_source(source),
+        )]))
+        .expect("a source"),
+    );
     let (header, image) = nifti().pair();
     let holder = |bytes: Vec<u8>| FileHolder::from_source(CountingSource::new(bytes));
-    let pair = FileMap::from([(HEADER, holder(header.clone())), (IMAGE, holder(image))]);
+    let pair = FileMap::from([
+        (FileRole::Header, holder(header.clone())),
+        (FileRole::Image, holder(image)),
+    ]);
     check(&load(pair).expect("a pair of sources"));
     assert_eq!(outcome(&load(FileMap::new())), "Usage");
     assert_eq!(
-        outcome(&load(FileMap::from([(IMAGE, FileHolder::default())]))),
+        outcome(&load(FileMap::from([(
+            FileRole::Image,
+            FileHolder::default()
+        )]))),
         "Usage"
     );
     assert_eq!(
-        outcome(&load(FileMap::from([(HEADER, holder(header))]))),
+        outcome(&load(FileMap::from([(FileRole::Header, holder(header))]))),
         "Usage"
     );
     let gone = FileHolder::from_filename(dir.path().join("gone.nii"));
-    assert_eq!(outcome(&load(FileMap::from([(IMAGE, gone)]))), "NotFound");
+    assert_eq!(
+        outcome(&load(FileMap::from([(FileRole::Image, gone)]))),
+        "NotFound"
+    );
 }
 
 /// A holder's position counts for the header and for the voxels (departure 6).
@@ -191,19 +221,20 @@ fn the_position_of_a_holder() {
                 FileHolder::from_source(CountingSource::new(shifted)).at(pos as u64),
             ];
             for holder in holders {
-                let map = FileMap::from([(IMAGE, holder)]);
+                let map = FileMap::from([(FileRole::Image, holder)]);
                 let image = DataobjImage::from_file_map(map, &LoadOptions::new());
                 let image = image.expect("it loads");
                 check(&image);
-                let voxel = image
-                    .dataobj()
-                    .slice::<f64>(&"[3, 2, 1]".parse().expect("an index"));
+                let voxel = image.dataobj().slice::<f64>("[3, 2, 1]");
                 assert_eq!(voxel.expect("a voxel").as_slice(), [47.0]);
             }
         }
     }
     let beyond = FileHolder::from_source(CountingSource::new(bytes)).at(1_000_000);
-    let beyond = DataobjImage::from_file_map(FileMap::from([(IMAGE, beyond)]), &LoadOptions::new());
+    let beyond = DataobjImage::from_file_map(
+        FileMap::from([(FileRole::Image, beyond)]),
+        &LoadOptions::new(),
+    );
     assert!(beyond.is_err());
 }
 
@@ -240,7 +271,7 @@ fn an_image_of_parts() {
 #[test]
 fn a_proxy_in_another_shape() {
     let image = DataobjImage::from_bytes(nifti().single()).expect("it loads");
-    let proxy = image.proxy().expect("a file's");
+    let proxy = image.dataobj();
     let whole = proxy.read::<f32>().expect("it can be read");
     for (shape, found) in [
         (&[24][..], &[24][..]),

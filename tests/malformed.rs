@@ -140,7 +140,7 @@ fn outcomes(load: voxload::Result<DataobjImage>) -> (String, String) {
     let again = [
         outcome(&image.dataobj().read::<f64>()),
         outcome(&image.get_fdata::<half::f16>(Caching::Unchanged)),
-        outcome(&image.get_complex::<c64>(Caching::Unchanged)),
+        outcome(&image.get_fdata::<c64>(Caching::Unchanged)),
         outcome(&image.dataobj().unscaled()),
     ];
     for again in again {

@@ -54,7 +54,7 @@ fn read_everything(image: &DataobjImage) -> [String; 4] {
         outcome(&image.get_fdata::<f64>(Caching::Fill)),
         outcome(&image.dataobj().read::<f32>()),
         outcome(&image.dataobj().unscaled()),
-        outcome(&image.get_complex::<voxload::c128>(Caching::Unchanged)),
+        outcome(&image.get_fdata::<voxload::c128>(Caching::Unchanged)),
     ]
 }
 

@@ -20,10 +20,10 @@ fn hash(backend: Backend, image: &DataobjImage, request: &str) -> Option<String>
         ("f8", _) => real::<f64>(backend, image),
         // The rest has no kernel on a GPU.
         ("c8", Backend::Cpu) => {
-            oracle::hash(&image.get_complex::<c64>(Caching::Unchanged).expect("c64"))
+            oracle::hash(&image.get_fdata::<c64>(Caching::Unchanged).expect("c64"))
         }
         ("c16", Backend::Cpu) => {
-            oracle::hash(&image.get_complex::<c128>(Caching::Unchanged).expect("c128"))
+            oracle::hash(&image.get_fdata::<c128>(Caching::Unchanged).expect("c128"))
         }
         ("raw", Backend::Cpu) => {
             oracle::hash_bytes(image.dataobj().unscaled().expect("raw").as_bytes())

@@ -2,8 +2,9 @@
 //! the voxels that a naive walk takes, and affines that keep every voxel where it was.
 
 use half::f16;
+use voxload::affine::multiply;
 use voxload::{
-    Affine, AxisDirection, ByteOrder, DType, DataobjImage, HostArray, Index, Orientation, multiply,
+    Affine, AxisDirection, ByteOrder, DType, DataobjImage, HostArray, Index, Orientation,
 };
 
 use crate::support::backend::Backend;

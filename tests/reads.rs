@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use voxload::{
-    Access, ArrayProxy, ByteOrder, Caching, DType, Dataobj, DataobjImage, FileHolder, FileMap,
-    IMAGE, Index, Layout, LoadOptions, ProxySpec, Scaling,
+    Access, ArrayProxy, ByteOrder, Caching, DType, DataobjImage, FileHolder, FileMap, FileRole,
+    Index, LoadOptions, ProxySpec, Scaling,
 };
 
 use crate::support::errors::outcome;
@@ -19,14 +19,10 @@ fn proxy(shape: &[usize], offset: u64) -> (ArrayProxy, Arc<CountingSource>) {
     let mut bytes = vec![0xee; offset as usize];
     bytes.extend((0..voxels).flat_map(|n| (n as i16).to_le_bytes()));
     let source = CountingSource::new(bytes);
-    let spec = ProxySpec {
-        shape: shape.to_vec(),
-        dtype: DType::I16,
-        byte_order: ByteOrder::Little,
-        layout: Layout::FirstFastest,
-        offset,
-        scaling: Scaling::linear(0.5, 1.0),
-    };
+    let spec = ProxySpec::new(shape, DType::I16)
+        .byte_order(ByteOrder::Little)
+        .offset(offset)
+        .scaling(Scaling::linear(0.5, 1.0));
     let proxy = ArrayProxy::new(Arc::clone(&source) as _, spec).expect("it fits");
     (proxy, source)
 }
@@ -35,7 +31,7 @@ fn proxy(shape: &[usize], offset: u64) -> (ArrayProxy, Arc<CountingSource>) {
 fn counted(bytes: Vec<u8>) -> (DataobjImage, Arc<CountingSource>) {
     let source = CountingSource::new(bytes);
     let holder = FileHolder::from_source(Arc::clone(&source) as _);
-    let map = FileMap::from([(IMAGE, holder)]);
+    let map = FileMap::from([(FileRole::Image, holder)]);
     let image = DataobjImage::from_file_map(map, &LoadOptions::new()).expect("it loads");
     (image, source)
 }
@@ -90,9 +86,7 @@ fn slices_read_no_more_than_nibabel() {
 #[test]
 fn one_slice_is_one_read_at_its_place() {
     let (proxy, source) = proxy(&[64, 64, 30], 0);
-    proxy
-        .slice::<f64>(&"[..., 5]".parse().expect("an index"))
-        .expect("a slice");
+    proxy.slice::<f64>("[..., 5]").expect("a slice");
     assert_eq!(source.ranges(), [(40960, 8192)]);
 }
 
@@ -241,19 +235,11 @@ fn read_errors_come_out() {
 fn sequential_sources_are_read_in_order() {
     let nifti = Nifti::counting(&[300, 200, 30]);
     let source = CountingSource::with_access(nifti.data.clone(), Access::Sequential);
-    let spec = ProxySpec {
-        shape: nifti.shape.clone(),
-        dtype: DType::I16,
-        byte_order: ByteOrder::Little,
-        layout: Layout::FirstFastest,
-        offset: 0,
-        scaling: Scaling::none(),
-    };
+    let spec = ProxySpec::new(&nifti.shape, DType::I16).byte_order(ByteOrder::Little);
     let proxy = ArrayProxy::new(Arc::clone(&source) as _, spec).expect("it fits");
     let read = proxy.read::<f32>().expect("it can be read");
     assert_eq!(read.as_slice()[40_000], f32::from(40_000u16 as i16));
     assert_eq!(source.bytes_read(), 3_600_000);
-    let dataobj = Dataobj::Proxy(proxy);
-    let slice = dataobj.slice::<f32>(&"[7, ::-3, 5]".parse().expect("an index"));
+    let slice = proxy.slice::<f32>("[7, ::-3, 5]");
     assert_eq!(slice.expect("a slice").shape(), [67]);
 }

@@ -5,11 +5,11 @@ mod on_a_device;
 
 use std::sync::Arc;
 
-use voxload::format::{Fields, Format};
+use voxload::scaling::{Arithmetic, Factor, Step};
 use voxload::{
-    Arithmetic, ByteOrder, ByteSource, Caching, DType, Dataobj, DataobjImage, ErrorKind, Extra,
-    Factor, FileMap, Float, FrameOptions, Header, HostArray, Layout, ProxySpec, Result, Scaling,
-    Statistics, StatisticsOptions, Step, TemporalAccumulator,
+    ByteOrder, ByteSource, Caching, DType, DataobjImage, ErrorKind, Extra, FileMap, Float,
+    FrameOptions, Header, HostArray, ProxySpec, Result, Scaling, Statistics, StatisticsOptions,
+    TemporalAccumulator,
 };
 
 use crate::support::rng::bits_of;
@@ -53,22 +53,13 @@ fn image(
         len: (voxels * dtype.size_bytes()) as u64,
         byte,
     };
-    let header = Header {
-        format: Format::Array,
-        shape: shape.to_vec(),
-        dtype,
-        byte_order,
-        layout: Layout::FirstFastest,
-        data_offset: 0,
-        scaling,
-        affine: None,
-        zooms: vec![1.0; shape.len()],
-        fields: Fields::None,
-    };
+    let mut header = Header::new(shape, dtype);
+    header.byte_order = byte_order;
+    header.scaling = scaling;
     let spec = ProxySpec::from(&header);
     let proxy = voxload::ArrayProxy::new(Arc::new(source), spec).unwrap();
     let map = FileMap::new();
-    DataobjImage::new(Dataobj::Proxy(proxy), header, Extra::new(), map).unwrap()
+    DataobjImage::new(proxy, header, Extra::new(), map).unwrap()
 }
 
 fn noise(shape: &[usize], dtype: DType, order: ByteOrder, scaling: Scaling) -> DataobjImage {
@@ -284,7 +275,7 @@ fn views_and_edits_are_what_is_reduced() {
         Scaling::linear(0.5, 3.0),
     );
     let options = StatisticsOptions::new().histogram(7);
-    let view = image.slicer(&"[::-3, 5:, ::2]".parse().unwrap()).unwrap();
+    let view = image.slicer("[::-3, 5:, ::2]").unwrap();
     check(
         "a view",
         &values_of::<f32>(&view),
@@ -364,9 +355,7 @@ fn over_time() {
             .filter(|v| !v.is_finite())
             .count();
         assert_eq!(got.non_finite, not_finite as u64, "{what}");
-        let view = image
-            .slicer(&"[::-2, :, ::-1, 1:]".parse().unwrap())
-            .unwrap();
+        let view = image.slicer("[::-2, :, ::-1, 1:]").unwrap();
         let got = view.temporal_statistics::<f64>().unwrap();
         check_series(
             what,
@@ -398,7 +387,7 @@ fn frames_handed_over_are_the_series() {
     }
     assert_eq!(over_time.frames(), 6);
     let got = over_time.statistics::<f32>().unwrap();
-    let late = image.slicer(&"[..., 3:]".parse().unwrap()).unwrap();
+    let late = image.slicer("[..., 3:]").unwrap();
     let want = late.temporal_statistics::<f32>().unwrap();
     for (got, want) in [
         (&got.mean, &want.mean),

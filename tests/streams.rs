@@ -36,6 +36,12 @@ pub struct Got<T> {
     values: Vec<T>,
 }
 
+impl<T> Got<T> {
+    pub fn values(&self) -> &[T] {
+        &self.values
+    }
+}
+
 pub type Items<T> = Box<dyn Iterator<Item = Result<Got<T>>>>;
 
 /// A stream's items on the host, each dropped before the next is asked for.
@@ -66,13 +72,12 @@ pub fn items<T: Float>(
 /// Staging slots that are smaller than most frames of the tests.
 #[cfg(feature = "gpu")]
 fn small_slots(options: FrameOptions) -> StreamOptions {
-    StreamOptions::new()
-        .frames(options)
-        .staging(StagingOptions {
-            slots: 3,
-            slot_bytes: 16 << 10,
-            workers: 1,
-        })
+    StreamOptions::new().frames(options).staging(
+        StagingOptions::new()
+            .slots(3)
+            .slot_bytes(16 << 10)
+            .workers(1),
+    )
 }
 
 #[cfg(feature = "gpu")]

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use half::f16;
+use voxload::scaling::{Arithmetic, Factor, Step};
 use voxload::{
-    Arithmetic, ArrayProxy, ByteOrder, DType, Dataobj, DataobjImage, Extra, Factor, FileMap,
-    HostArray, Index, Layout, ProxySpec, Scaling, Step,
+    ArrayProxy, ByteOrder, DType, DataobjImage, Extra, FileMap, HostArray, Index, ProxySpec,
+    Scaling,
 };
 
 use crate::formats::seeds;
@@ -129,17 +130,12 @@ fn voxels(dtype: DType, order: ByteOrder, rng: &mut Rng) -> Vec<u8> {
 }
 
 fn image(dtype: DType, order: ByteOrder, scaling: Scaling, bytes: Vec<u8>) -> DataobjImage {
-    let spec = ProxySpec {
-        shape: SHAPE.to_vec(),
-        dtype,
-        byte_order: order,
-        layout: Layout::FirstFastest,
-        offset: 0,
-        scaling,
-    };
+    let spec = ProxySpec::new(&SHAPE, dtype)
+        .byte_order(order)
+        .scaling(scaling);
     let header = header_of(&spec);
     let proxy = ArrayProxy::new(CountingSource::new(bytes) as Arc<_>, spec).expect("it fits");
-    let image = DataobjImage::new(Dataobj::Proxy(proxy), header, Extra::new(), FileMap::new());
+    let image = DataobjImage::new(proxy, header, Extra::new(), FileMap::new());
     image.expect("it fits")
 }
 
@@ -258,7 +254,8 @@ fn every_type_as_it_is_stored() {
             for text in INDEXES {
                 let index: Index = text.parse().expect("an index");
                 let (shape, from) = slicing::take(&SHAPE, index.items());
-                let found = image.dataobj().slice_native(&index).expect("a slice");
+                let part = image.dataobj().sliced(&index).expect("a slice");
+                let found = part.native().expect("its voxels");
                 assert_eq!(found.shape(), shape, "{dtype} {order} {text}");
                 let expected: Vec<u8> = from
                     .iter()

@@ -1,6 +1,7 @@
 //! Promise: the numbers that doc/VALUES.md works out are those that voxload gives.
 
-use voxload::{Arithmetic, ArrayProxy, ByteOrder, DType, Error, Factor, ProxySpec, Scaling, Step};
+use voxload::scaling::{Arithmetic, Factor, Step};
+use voxload::{ArrayProxy, ByteOrder, DType, Error, ProxySpec, Scaling};
 
 use crate::support::source::CountingSource;
 
@@ -56,14 +57,9 @@ fn scaling(steps: &str) -> Scaling {
 
 fn proxy(stored: &[i16], scaling: Scaling) -> Result<ArrayProxy, Error> {
     let bytes: Vec<u8> = stored.iter().flat_map(|n| n.to_be_bytes()).collect();
-    let spec = ProxySpec {
-        shape: vec![stored.len()],
-        dtype: DType::I16,
-        byte_order: ByteOrder::Big,
-        layout: voxload::Layout::FirstFastest,
-        offset: 0,
-        scaling,
-    };
+    let spec = ProxySpec::new(&[stored.len()], DType::I16)
+        .byte_order(ByteOrder::Big)
+        .scaling(scaling);
     ArrayProxy::new(CountingSource::new(bytes), spec)
 }
 

@@ -1,4 +1,4 @@
-//! The series that are measured: smooth with noise, and the same masked to a ball.
+//! The series that are measured: a smooth one with noise, and the same masked to a ball.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use crate::rng::Rng;
 
 const SHAPE: [usize; 4] = [96, 96, 60, 190];
 
-/// Writes both as `.nii.gz` of one member, level 6.
+/// Writes both as `.nii.gz` with one member, level 6.
 pub fn write(folder: &Path) -> Vec<PathBuf> {
     [("bold", false), ("masked", true)]
         .into_iter()

@@ -1,5 +1,5 @@
-//! The loop that all peers in Rust share: one question a line on standard input, words apart by tabs; one answer a line
-//! on standard output, a number, or `!` and what went wrong.
+//! The loop that all Rust peers share. Each line on standard input is a request of words separated by tabs. The answer
+//! is one line on standard output: a number, or `!` and an error message.
 
 use std::error::Error;
 use std::io::Write;
@@ -7,7 +7,7 @@ use std::time::Instant;
 
 pub type Answer = Result<f64, Box<dyn Error>>;
 
-/// Answers until standard input ends.
+/// Answers requests until standard input ends.
 pub fn serve(mut answer: impl FnMut(&[&str]) -> Answer) {
     for line in std::io::stdin().lines() {
         let line = line.expect("a question");
@@ -20,16 +20,16 @@ pub fn serve(mut answer: impl FnMut(&[&str]) -> Answer) {
     }
 }
 
-/// Seconds until `work` has made its result, which is freed outside the time.
+/// Seconds that `work` takes. Freeing its result is not included.
 pub fn seconds<T>(work: impl FnOnce() -> Result<T, Box<dyn Error>>) -> Answer {
     let start = Instant::now();
     let made = work()?;
-    let took = start.elapsed().as_secs_f64();
+    let elapsed = start.elapsed().as_secs_f64();
     drop(made);
-    Ok(took)
+    Ok(elapsed)
 }
 
-/// What a peer says to a question that it has no answer to.
+/// The error for an unknown request.
 pub fn unknown(words: &[&str]) -> Answer {
     Err(format!("no such work: {words:?}").into())
 }

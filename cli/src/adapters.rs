@@ -1,4 +1,4 @@
-//! `voxload adapters`: what wgpu sees, and which kernel each would take.
+//! `voxload adapters`: the adapters that wgpu finds, and the kernels that would be used on each.
 
 use std::io::Write;
 
@@ -7,10 +7,10 @@ use voxload::{AdapterDescription, DType, Gpu, KernelRate, KernelReport, Scaling}
 
 use crate::CommandResult;
 
-/// Lists graphics adapters and the kernel that each would take.
+/// Lists graphics adapters and the kernels that would be used on each.
 #[derive(clap::Args)]
 pub struct Args {
-    /// One JSON array, one object an adapter
+    /// Print a JSON array with one object per adapter
     #[arg(long)]
     json: bool,
 }
@@ -25,7 +25,7 @@ const CLASSES: [(DType, DType); 6] = [
     (DType::F64, DType::F32),
 ];
 
-/// What is found out of one adapter by opening it.
+/// What is measured on an adapter after opening it.
 type Kernels = voxload::Result<Vec<(String, KernelReport)>>;
 
 fn measure(index: usize) -> Kernels {
@@ -50,7 +50,7 @@ pub fn run(args: &Args) -> CommandResult {
         return Ok(());
     }
     if adapters.is_empty() {
-        writeln!(out, "no adapter: values are computed on the CPU")?;
+        writeln!(out, "no adapter found: values are computed on the CPU")?;
     }
     for adapter in &adapters {
         write_text(&mut out, adapter, &measured(adapter))?;
@@ -96,7 +96,7 @@ fn write_text(
     writeln!(out, "   features  {}", adapter.features.join(", "))
 }
 
-/// A way of computing and its speed, when the adapter has it.
+/// A method and its speed; `None` if the adapter does not support it.
 fn rate(rate: &KernelRate) -> Option<String> {
     let speed = rate.voxels_per_second?;
     Some(format!("{} {:.0} Mvoxels/s", rate.method, speed / 1e6))

@@ -1,4 +1,4 @@
-//! `voxload bench`: CPU against GPU, stage by stage, on this machine, with the bits compared.
+//! `voxload bench`: compares CPU and GPU on this machine, stage by stage, and checks that their bits agree.
 
 #[cfg(feature = "gpu")]
 mod bus;
@@ -22,24 +22,24 @@ use std::path::{Path, PathBuf};
 use crate::{CommandResult, output, spinner};
 use measure::{Measurement, Runs};
 
-/// Stored bytes of the largest phantom, unless asked for otherwise.
+/// Stored bytes of the largest phantom by default.
 const PHANTOM_BYTES: usize = 420_000_000;
 
-/// CPU against GPU, stage by stage, on this machine; bits are compared.
+/// Compares CPU and GPU on this machine, stage by stage, and checks that their bits agree.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Volumes to load; none: phantoms of several sizes and types made on the spot
+    /// Volumes to load; without any, phantoms of several sizes and types are generated
     files: Vec<PathBuf>,
-    /// One JSON object instead of tables
+    /// Print one JSON object instead of tables
     #[arg(long)]
     json: bool,
-    /// Also draws the rates of all files, as an SVG
+    /// Also write a chart of the rates of all files to this SVG file
     #[arg(long, value_name = "SVG")]
     plot: Option<PathBuf>,
-    /// Runs of each stage, fewer (but 3) where they take long; the median counts
+    /// Runs of each stage, of which the median is reported; slow stages run less often, but at least 3 times
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
-    /// Size of the largest phantom's file in megabytes
+    /// Size of the largest phantom file in megabytes
     #[arg(long, value_name = "MB", default_value_t = PHANTOM_BYTES / 1_000_000)]
     phantom: usize,
 }
@@ -73,7 +73,7 @@ pub fn run(args: &Args) -> CommandResult {
     bits(&measurements)
 }
 
-/// An error when any comparison found a difference.
+/// An error if any comparison found a difference.
 fn bits(measurements: &[Measurement]) -> CommandResult {
     match measurements.iter().find(|one| !one.bits_agree()) {
         Some(one) => Err(format!("{}: the bits differ", one.name).into()),

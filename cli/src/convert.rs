@@ -1,10 +1,10 @@
-//! `voxload convert`: the scaled values of a volume to a `.npy`, `.raw` or NIfTI file.
+//! `voxload convert`: writes the scaled values of a volume to a `.npy`, `.raw` or NIfTI file.
 
 use std::path::PathBuf;
 
 use clap::ValueEnum;
 use half::f16;
-use voxload::{ArrayProxy, DType, DataobjImage, Float, Index, SaveOptions};
+use voxload::{DType, DataobjImage, Float, Index, SaveOptions};
 
 use crate::loading::Loading;
 use crate::output::ArrayFile;
@@ -15,19 +15,20 @@ use crate::{CommandResult, spinner};
 pub struct Args {
     /// Any file of the volume
     input: PathBuf,
-    /// `.npy` (Fortran order), `.raw` (the same bytes bare), `.nii`, `.nii.gz`, `.hdr` or `.img`
+    /// Output file: `.npy` (Fortran order), `.raw` (the same bytes without a header), `.nii`, `.nii.gz`, `.hdr` or
+    /// `.img`
     output: PathBuf,
-    /// The type to write; `native` is as stored where nothing is scaled, else f64. Default: f32; for NIfTI the stored
-    /// type with its scaling
+    /// Type to write; `native` is the stored type if nothing is scaled, otherwise f64. Default: f32; for NIfTI, the
+    /// stored type with its scaling
     #[arg(long, value_enum)]
     dtype: Option<OutType>,
-    /// Where the values are computed: the same bits everywhere
+    /// Where the values are computed; the bits are the same everywhere
     #[arg(long, value_enum, default_value_t = Backend::Auto)]
     backend: Backend,
-    /// Only what this index takes, in numpy's notation: "[..., 3]"
+    /// Write only what this index selects, in numpy's notation: "[..., 3]"
     #[arg(long, value_name = "INDEX", allow_hyphen_values = true)]
     slice: Option<Index>,
-    /// With the voxel axes in the order and direction closest to right, anterior, superior (after --slice)
+    /// Reorder and flip the voxel axes to be closest to right, anterior, superior (after --slice)
     #[arg(long)]
     canonical: bool,
     #[command(flatten)]
@@ -44,10 +45,10 @@ enum OutType {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Backend {
-    /// The CPU: the result is on the host, and a trip over the bus and back never wins
+    /// Uses the CPU: the result is needed on the host, so the transfers to a GPU and back do not pay
     Auto,
     Cpu,
-    /// Any adapter, software ones too
+    /// Uses any adapter, including software adapters
     Gpu,
 }
 
@@ -66,7 +67,7 @@ pub fn run(args: &Args) -> CommandResult {
     let mut image = args.loading.load(&args.input)?;
     let mut index = args.slice.clone().unwrap_or_default();
     if args.canonical || nifti {
-        // An affine that follows the slice is needed, so it is the image that is sliced.
+        // The output needs the affine of the slice, so the image is sliced, not the array.
         if args.slice.is_some() {
             image = image.slicer(&index)?;
         }
@@ -78,10 +79,10 @@ pub fn run(args: &Args) -> CommandResult {
     let working = spinner("converting");
     match file {
         Some(file) => to_array(&image, &index, args, &file)?,
-        None => to_nifti(&mut image, args)?,
+        None => to_nifti(&image, args)?,
     }
     working.finish_and_clear();
-    // At the end: a whole read of a gzip stream may add to them.
+    // Printed at the end, because a whole read of a gzip file may add notes.
     for note in image.notes() {
         eprintln!("voxload: {}: {note}", args.input.display());
     }
@@ -98,27 +99,22 @@ fn to_array(image: &DataobjImage, index: &Index, args: &Args, file: &ArrayFile) 
         (_, OutType::F16) => values::<f16>(image, index, file),
         (_, OutType::F32) => values::<f32>(image, index, file),
         (_, OutType::F64) => values::<f64>(image, index, file),
-        (_, OutType::Native) => file.write_array(&image.dataobj().slice_native(index)?),
+        (_, OutType::Native) => file.write_array(&image.dataobj().sliced(index)?.native()?),
     }
 }
 
-fn native_dtype(image: &DataobjImage) -> DType {
-    let array = image.dataobj().dtype();
-    image.proxy().map_or(array, ArrayProxy::native_dtype)
-}
-
-fn to_nifti(image: &mut DataobjImage, args: &Args) -> CommandResult {
+fn to_nifti(image: &DataobjImage, args: &Args) -> CommandResult {
     let options = match args.dtype {
         None => SaveOptions::new().keep_scaling(),
         Some(OutType::F16) => return Err("NIfTI has no f16: use f32".into()),
         Some(OutType::F32) => SaveOptions::new().dtype(DType::F32),
         Some(OutType::F64) => SaveOptions::new().dtype(DType::F64),
-        Some(OutType::Native) => SaveOptions::new().dtype(native_dtype(image)),
+        Some(OutType::Native) => SaveOptions::new().dtype(image.dataobj().native_dtype()),
     };
     if args.backend == Backend::Gpu {
-        return Err("values for NIfTI files are computed on the CPU: leave --backend out".into());
+        return Err("values for NIfTI files are computed on the CPU: omit --backend".into());
     }
-    match image.save(&args.output, &options) {
+    match voxload::save(image, &args.output, &options) {
         Err(error) if args.dtype.is_none() && is_unsupported(&error) => {
             let stored = image.dataobj().dtype();
             let values = if stored.is_complex() {
@@ -127,9 +123,13 @@ fn to_nifti(image: &mut DataobjImage, args: &Args) -> CommandResult {
                 DType::F32
             };
             eprintln!(
-                "voxload: NIfTI cannot state the scaling of these {stored} voxels: written as {values}"
+                "voxload: NIfTI cannot represent the scaling of these {stored} voxels: written as {values}"
             );
-            Ok(image.save(&args.output, &SaveOptions::new().dtype(values))?)
+            Ok(voxload::save(
+                image,
+                &args.output,
+                &SaveOptions::new().dtype(values),
+            )?)
         }
         saved => Ok(saved?),
     }
@@ -141,12 +141,12 @@ fn is_unsupported(error: &voxload::Error) -> bool {
 
 #[cfg(feature = "gpu")]
 fn on_gpu(image: &DataobjImage, index: &Index, dtype: OutType, file: &ArrayFile) -> CommandResult {
-    match (dtype, native_dtype(image)) {
+    match (dtype, image.dataobj().native_dtype()) {
         (OutType::F16, _) | (OutType::Native, DType::F16) => by_blocks::<f16>(image, index, file),
         (OutType::F32, _) | (OutType::Native, DType::F32) => by_blocks::<f32>(image, index, file),
         (OutType::F64, _) | (OutType::Native, DType::F64) => by_blocks::<f64>(image, index, file),
         (OutType::Native, stored) => {
-            Err(format!("the GPU has no kernel that gives {stored}: use --backend cpu").into())
+            Err(format!("the GPU cannot output {stored}: use --backend cpu").into())
         }
     }
 }
@@ -156,7 +156,7 @@ fn on_gpu(_: &DataobjImage, _: &Index, _: OutType, _: &ArrayFile) -> CommandResu
     Err("this build has no GPU support: use --backend cpu".into())
 }
 
-/// Computes on the device by ranges of the last axis that fit its largest buffer, writing each as it comes back.
+/// Converts on the device in ranges of the last axis that fit in its largest buffer, and writes each one in turn.
 #[cfg(feature = "gpu")]
 fn by_blocks<T: Float>(image: &DataobjImage, index: &Index, file: &ArrayFile) -> CommandResult {
     let gpu = voxload::Gpu::new()?;
@@ -165,11 +165,11 @@ fn by_blocks<T: Float>(image: &DataobjImage, index: &Index, file: &ArrayFile) ->
     let frames = shape.last().copied().unwrap_or(1);
     let total: usize = shape.iter().product();
     let frame_bytes = (total / frames.max(1)).max(1) as u64 * size_of::<T>() as u64;
-    let most_bytes = gpu.limits().max_buffer_size & !3;
-    let block = usize::try_from(most_bytes / frame_bytes)?.clamp(1, frames.max(1));
+    let max_bytes = gpu.limits().max_buffer_size & !3;
+    let block = usize::try_from(max_bytes / frame_bytes)?.clamp(1, frames.max(1));
     file.write(T::DTYPE, &shape, |writer| {
         let mut load = |part: &Index| -> CommandResult {
-            let array = sliced.slice_gpu::<T>(&gpu, part)?.download()?;
+            let array = sliced.sliced(part)?.read_gpu::<T>(&gpu)?.download()?;
             Ok(writer.write_all(bytemuck::cast_slice(array.as_slice()))?)
         };
         if frames <= block {
@@ -180,9 +180,6 @@ fn by_blocks<T: Float>(image: &DataobjImage, index: &Index, file: &ArrayFile) ->
             load(&Index::new().ellipsis().range(start as i64..stop as i64))?;
         }
         // A whole read checks the end of a compressed stream; one by blocks has to ask for that.
-        match image.proxy() {
-            Some(proxy) => Ok(proxy.check_to_end()?),
-            None => Ok(()),
-        }
+        Ok(image.dataobj().check_to_end()?)
     })
 }

@@ -1,15 +1,15 @@
-//! `voxload index`: the seek index of a gzip file, for fast slices later.
+//! `voxload index`: writes the seek index of a gzip file, which makes later slices fast.
 
 use std::path::PathBuf;
 
 use crate::CommandResult;
 
-/// Writes the seek index of a gzip file, checking the file on the way.
+/// Writes the seek index of a gzip file, and verifies the file.
 #[derive(clap::Args)]
 pub struct Args {
-    /// A gzip file of any content
+    /// Any gzip file
     file: PathBuf,
-    /// Where to write it (default: the file's name and `.voxgzi`); a name that ends in `.gzidx` is written in
+    /// Index file (default: the file's name plus `.voxgzi`); if the name ends in `.gzidx`, it is written in
     /// indexed_gzip's format
     #[arg(short, long, value_name = "INDEX")]
     output: Option<PathBuf>,

@@ -1,4 +1,4 @@
-//! `voxload info`: headers, for people and for programs.
+//! `voxload info`: shows headers, as text or JSON.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ pub struct Args {
     /// Any file of each volume
     #[arg(required = true)]
     files: Vec<PathBuf>,
-    /// One JSON array, one object a file
+    /// Print a JSON array with one object per file
     #[arg(long)]
     json: bool,
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! How files are loaded: options that several subcommands have.
+//! Options for loading files, shared by several subcommands.
 
 use std::path::Path;
 
@@ -8,16 +8,16 @@ use voxload::{DataobjImage, LoadOptions};
 
 #[derive(clap::Args)]
 pub struct Loading {
-    /// Reads the file as this format: Analyze files of all three kinds look like SPM2's
+    /// Read the file as this format; Analyze files are read as SPM2 by default
     #[arg(long, value_enum)]
     format: Option<FormatName>,
-    /// PAR/REC: the value on the console, or the floating point value
+    /// PAR/REC: scale to the values displayed on the console (dv) or to floating point values (fp)
     #[arg(long, value_enum, default_value_t = ParScaling::Dv)]
     par_scaling: ParScaling,
-    /// PAR/REC: loads a recording that was cut short, without its incomplete volumes
+    /// PAR/REC: load an incomplete recording, without its incomplete volumes
     #[arg(long)]
     permit_truncated: bool,
-    /// PAR/REC: sorts slices by all the keys there are
+    /// PAR/REC: sort slices by all their keys
     #[arg(long)]
     strict_sort: bool,
 }

@@ -1,4 +1,4 @@
-//! The `voxload` command: look at volumes, convert them, measure.
+//! The `voxload` command: shows volumes, converts them and measures loading.
 
 #[cfg(feature = "gpu")]
 mod adapters;
@@ -16,7 +16,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Loads medical and scientific volumes the way nibabel does, on the CPU or the GPU, with the same bits.
+/// Loads medical and scientific volumes as nibabel does, on the CPU or GPU, with the same bits.
 #[derive(Parser)]
 #[command(name = "voxload", version, max_term_width = 100)]
 struct Cli {
@@ -26,16 +26,16 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Lists graphics adapters and the kernel that each would take.
+    /// Lists graphics adapters and the kernels that would be used on each.
     #[cfg(feature = "gpu")]
     Adapters(adapters::Args),
-    /// CPU against GPU, stage by stage, on this machine; bits are compared.
+    /// Compares CPU and GPU on this machine, stage by stage, and checks that their bits agree.
     Bench(bench::Args),
     /// Shows headers.
     Info(info::Args),
     /// Writes the scaled values of a volume to another file.
     Convert(convert::Args),
-    /// Writes the seek index of a gzip file, for fast slices later.
+    /// Writes the seek index of a gzip file, which makes later slices fast.
     Index(index::Args),
     /// Draws a volume as a PNG.
     Render(render::Args),
@@ -43,11 +43,11 @@ enum Command {
     Stats(stats::Args),
 }
 
-/// What a subcommand can fail with: a message for one line.
+/// The result of a subcommand. The error is printed as one line.
 type CommandResult = Result<(), Box<dyn std::error::Error>>;
 
 fn main() -> ExitCode {
-    // clap itself ends with status 2 for wrong usage and 0 for --help.
+    // clap itself exits with status 2 for wrong usage and 0 for --help.
     let result = match Cli::parse().command {
         #[cfg(feature = "gpu")]
         Command::Adapters(args) => adapters::run(&args),
@@ -68,14 +68,14 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether the reader of our output has gone, as `voxload info | head` makes it.
+/// Whether the reader of the output has closed it, as in `voxload info | head`.
 fn is_broken_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
     error
         .downcast_ref::<std::io::Error>()
         .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
-/// A line that shows what is being done, on a terminal only.
+/// A progress line, shown only on a terminal.
 pub fn spinner(message: &str) -> ProgressBar {
     let progress = ProgressBar::new_spinner().with_message(message.to_owned());
     if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {

@@ -1,4 +1,4 @@
-//! Output files: they appear whole or not at all.
+//! Output files, which are either complete or not there at all.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -9,7 +9,7 @@ use voxload::{DType, StoredArray};
 
 use crate::CommandResult;
 
-/// Writes a file through a temporary one beside it, which takes its name only when all of it is written.
+/// Writes a file under a temporary name, which is replaced by the final name when the file is complete.
 pub fn write_whole(
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> CommandResult,
@@ -23,7 +23,7 @@ pub fn write_whole(
     builder.prefix(".voxload-");
     #[cfg(unix)]
     {
-        // The permissions of any new file; tempfile's own are for secrets.
+        // tempfile's default mode is private to the user; this is the mode of any new file.
         use std::os::unix::fs::PermissionsExt;
         builder.permissions(std::fs::Permissions::from_mode(0o666));
     }
@@ -37,7 +37,7 @@ pub fn write_whole(
     Ok(())
 }
 
-/// The header of a `.npy` file of version 1.0 (or 2.0 where it is long), Fortran order.
+/// The header of a `.npy` file of version 1.0 (2.0 if it is long), in Fortran order.
 fn npy_header(dtype: DType, shape: &[usize]) -> Vec<u8> {
     let axes: String = shape.iter().map(|n| format!("{n}, ")).collect();
     let axes = match shape {
@@ -48,7 +48,7 @@ fn npy_header(dtype: DType, shape: &[usize]) -> Vec<u8> {
         "{{'descr': {}, 'fortran_order': True, 'shape': ({axes}), }}",
         descr(dtype)
     );
-    // The array begins at a multiple of 64 bytes; the text ends with a newline.
+    // The array begins at a multiple of 64 bytes, and the text ends with a newline.
     let length_bytes = if text.len() > 60_000 { 4 } else { 2 };
     let unpadded = 8 + length_bytes + text.len() + 1;
     text.push_str(&" ".repeat(unpadded.next_multiple_of(64) - unpadded));
@@ -85,15 +85,17 @@ fn descr(dtype: DType) -> String {
     }
 }
 
-/// An output file for an array, in the format that its ending names.
+/// An output file for an array, in the format given by its ending.
 pub struct ArrayFile {
     path: PathBuf,
     npy: bool,
 }
 
 impl ArrayFile {
+    /// Selects the format.
+    ///
     /// # Errors
-    /// When the ending is of no format that can be written.
+    /// If the ending is not that of a supported output format.
     pub fn new(path: &Path) -> Result<Self, String> {
         let npy = match extension(path).as_str() {
             "npy" => true,
@@ -104,14 +106,14 @@ impl ArrayFile {
         Ok(Self { path, npy })
     }
 
-    /// Writes an array that is at hand.
+    /// Writes an array that is in memory.
     pub fn write_array(&self, array: &StoredArray) -> CommandResult {
         self.write(array.dtype(), array.shape(), |writer| {
             Ok(writer.write_all(array.as_bytes())?)
         })
     }
 
-    /// Writes an array whose elements `write` gives, the first axis fastest.
+    /// Writes an array whose elements `write` outputs, first axis fastest.
     pub fn write(
         &self,
         dtype: DType,

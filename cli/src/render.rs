@@ -1,4 +1,4 @@
-//! `voxload render`: orthogonal slices or a maximum intensity projection as a PNG, in canonical orientation.
+//! `voxload render`: draws orthogonal slices or a maximum intensity projection as a PNG, in canonical orientation.
 
 mod picture;
 mod window;
@@ -13,24 +13,24 @@ use crate::{CommandResult, spinner};
 use picture::{Panel, Picture};
 use window::Window;
 
-/// Draws a volume as a PNG: what people look at before they read.
+/// Draws a volume as a PNG file.
 #[derive(clap::Args)]
 pub struct Args {
     /// Any file of the volume
     input: PathBuf,
-    /// The PNG file
+    /// PNG file to write
     #[arg(short, long, value_name = "PNG")]
     output: PathBuf,
     /// What to draw
     #[arg(long, value_enum, default_value_t = Mode::Slices)]
     mode: Mode,
-    /// Which frame of a series, counted from 0
+    /// Frame of a series, counted from 0
     #[arg(long, default_value_t = 0)]
     frame: usize,
-    /// The voxel that the slices go through, in canonical (RAS) order; the middle by default
+    /// Voxel through which the slices pass, in canonical (RAS) order; by default the middle
     #[arg(long, value_name = "I,J,K", value_delimiter = ',')]
     at: Option<Vec<usize>>,
-    /// The values drawn black and white; by default the 1st and 99th percentile
+    /// Values drawn black and white; by default the 1st and 99th percentiles
     #[arg(
         long,
         value_name = "LO,HI",
@@ -42,13 +42,13 @@ pub struct Args {
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Mode {
-    /// Sagittal, coronal and axial slice
+    /// A sagittal, a coronal and an axial slice
     Slices,
     /// The maximum along each axis
     Mip,
 }
 
-/// The two axes of each panel (right, up), and the one it is a slice or a projection along.
+/// The two axes of each panel (right, up), and the axis along which it is a slice or projection.
 const PANELS: [([usize; 2], usize, [char; 4]); 3] = [
     ([1, 2], 0, ['P', 'A', 'I', 'S']),
     ([0, 2], 1, ['L', 'R', 'I', 'S']),
@@ -107,12 +107,16 @@ struct Volume {
 impl Volume {
     fn load(image: &DataobjImage, frame: usize) -> Result<Self, Box<dyn std::error::Error>> {
         if image.ndim() < 3 {
-            return Err(format!("a volume has three axes, this one is {:?}", image.shape()).into());
+            return Err(format!(
+                "the volume needs three axes, its shape is {:?}",
+                image.shape()
+            )
+            .into());
         }
         let canonical = image.as_closest_canonical()?;
         let mut index = Index::new().all().all().all();
         for (axis, &length) in canonical.shape().iter().enumerate().skip(3) {
-            // The frame counts along the fourth axis; of further ones the first is taken.
+            // Frames are counted along the fourth axis; along further axes the first position is used.
             let wanted = if axis == 3 { frame } else { 0 };
             if wanted >= length {
                 return Err(
@@ -123,7 +127,7 @@ impl Volume {
         }
         let values = canonical.dataobj().slice::<f32>(&index)?;
         let [i, j, k, ..] = *canonical.shape() else {
-            return Err("a volume has three axes".into());
+            return Err("the volume needs three axes".into());
         };
         if values.is_empty() {
             return Err(format!("there are no voxels in {:?}", canonical.shape()).into());
@@ -136,7 +140,7 @@ impl Volume {
         })
     }
 
-    /// Grey levels of a panel, its first axis fastest: of the slice at a position, or of the maximum along the axis.
+    /// The grey levels of a panel, first axis fastest: a slice at a position, or the maximum along the axis.
     fn panel(
         &self,
         [right, up]: [usize; 2],
@@ -154,7 +158,7 @@ impl Volume {
                 let column = positions
                     .clone()
                     .map(|w| values[first + w * strides[along]]);
-                // NaN is below everything, as `f32::max` has it.
+                // NaN is less than everything, as in `f32::max`.
                 let brightest = column.fold(f32::NAN, f32::max);
                 levels.push(window.level(f64::from(brightest)));
             }

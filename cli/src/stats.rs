@@ -1,4 +1,4 @@
-//! `voxload stats`: what the scaled values of a volume are like.
+//! `voxload stats`: statistics of the scaled values of a volume.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use crate::CommandResult;
 use crate::convert::Backend;
 use crate::loading::Loading;
 
-/// Columns of the longest bar.
+/// Length of the longest bar in characters.
 const BAR: u64 = 50;
 
 /// Count, extremes, mean, standard deviation and histogram of the scaled values.
@@ -19,19 +19,19 @@ const BAR: u64 = 50;
 pub struct Args {
     /// Any file of the volume
     file: PathBuf,
-    /// The type of the values
+    /// Type of the values
     #[arg(long, value_enum, default_value_t = ValueType::F32)]
     dtype: ValueType,
-    /// Where the values are reduced: the same results everywhere
+    /// Where the values are reduced; the results are the same everywhere
     #[arg(long, value_enum, default_value_t = Backend::Auto)]
     backend: Backend,
-    /// Bins of a histogram, from the smallest to the largest value
+    /// Number of histogram bins, from the smallest to the largest value
     #[arg(long, value_name = "N")]
     bins: Option<usize>,
-    /// The histogram's window instead: "-1000 400"
+    /// Range of the histogram, instead of the smallest to the largest value: "-1000 400"
     #[arg(long, num_args = 2, value_names = ["LOW", "HIGH"], requires = "bins", allow_negative_numbers = true)]
     window: Option<Vec<f64>>,
-    /// One JSON object
+    /// Print one JSON object
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -71,7 +71,7 @@ pub fn run(args: &Args) -> CommandResult {
     Ok(())
 }
 
-/// A file is reduced on the CPU unless a device is asked for: the trip over the bus never wins.
+/// A file is reduced on the CPU unless a GPU is requested, because the transfer to a GPU takes longer.
 fn statistics<T: Float>(
     image: &DataobjImage,
     backend: Backend,
@@ -87,7 +87,7 @@ fn statistics<T: Float>(
 }
 
 fn object(statistics: &Statistics) -> Value {
-    // JSON has no NaN: what there is none of is null.
+    // JSON has no NaN; missing values are null.
     let histogram = statistics.histogram.as_ref().map(|histogram| {
         json!({
             "edges": histogram.edges,
@@ -119,11 +119,11 @@ fn write_text(out: &mut dyn Write, statistics: &Statistics) -> std::io::Result<(
 }
 
 fn write_histogram(out: &mut dyn Write, histogram: &Histogram) -> std::io::Result<()> {
-    let most = histogram.counts.iter().copied().max().unwrap_or(0).max(1);
+    let max = histogram.counts.iter().copied().max().unwrap_or(0).max(1);
     for (edges, &count) in histogram.edges.windows(2).zip(&histogram.counts) {
         if let [from, to] = edges {
-            // In 128 bits nothing overflows.
-            let length = (u128::from(count) * u128::from(BAR)).div_ceil(u128::from(most));
+            // 128 bits, so that nothing overflows.
+            let length = (u128::from(count) * u128::from(BAR)).div_ceil(u128::from(max));
             let bar = "#".repeat(length as usize);
             writeln!(out, "{from:>14.6} .. {to:<14.6} {count:>12} {bar}")?;
         }

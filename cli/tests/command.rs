@@ -1,4 +1,4 @@
-//! Promise: the command does what its help says, says what went wrong in one line, and leaves no half files.
+//! Promise: the command does what its help says, reports failures in one line, and leaves no incomplete files.
 
 mod loading;
 
@@ -50,7 +50,7 @@ fn bytes_of<T: voxload::Element>(array: HostArray<T>) -> Vec<u8> {
     StoredArray::from(array).as_bytes().to_vec()
 }
 
-/// What the library gives for the same request.
+/// The library's result for the same request.
 fn expected(path: &Path, dtype: &str, index: &Index) -> Vec<u8> {
     let image = voxload::load(path).expect("it loads");
     let data = image.dataobj();
@@ -58,11 +58,10 @@ fn expected(path: &Path, dtype: &str, index: &Index) -> Vec<u8> {
         "f16" => bytes_of(data.slice::<f16>(index).expect("values")),
         "f32" => bytes_of(data.slice::<f32>(index).expect("values")),
         "f64" => bytes_of(data.slice::<f64>(index).expect("values")),
-        _ => data
-            .slice_native(index)
-            .expect("values")
-            .as_bytes()
-            .to_vec(),
+        _ => {
+            let part = data.sliced(index).expect("an index");
+            part.native().expect("values").as_bytes().to_vec()
+        }
     }
 }
 
@@ -79,7 +78,7 @@ fn index_writes_what_loading_uses() {
     assert_eq!(status(&done), 0);
     let made = std::fs::read(&beside).expect("an index");
     assert_eq!(std::fs::read(&elsewhere).expect("an index"), made);
-    // What a load with it gives.
+    // A load with the index.
     let options = LoadOptions::new().gzip_index(&elsewhere);
     let image = DataobjImage::from_filename(&file, &options).expect("it loads");
     let index: Index = "[..., 2]".parse().expect("an index");
@@ -225,7 +224,7 @@ fn convert_takes_slices() {
     }
 }
 
-/// Status 1, one line that says why, nothing on standard output.
+/// Status 1, one line with the reason, nothing on standard output.
 fn fails(args: &[&str], reason: &str) {
     let output = voxload(args);
     assert_eq!(status(&output), 1, "{args:?}");
@@ -274,7 +273,7 @@ fn failures_are_one_line_and_leave_no_file() {
     assert_eq!(before, after, "no output and no temporary file");
 }
 
-/// A failed conversion leaves the old output as it was; a good one replaces it.
+/// A failed conversion leaves the old output unchanged; a successful one replaces it.
 #[test]
 fn an_old_output_is_replaced_whole() {
     let dir = folder();
@@ -421,7 +420,7 @@ fn bench_compares_the_bits() {
     assert_eq!(packed["kind"], "int16, compressed");
     assert!(seconds(packed, "inflate alone, 1 thread") > 0.0);
     let gpu = !packed["gpu"].is_null();
-    // Host and device arrays of the one kind that has several sizes.
+    // Host and device arrays of the only kind with several sizes.
     let wins = shown["gpu_wins"].as_array().expect("crossings");
     assert_eq!(wins.len(), if gpu { 2 } else { 0 });
 }
@@ -446,7 +445,7 @@ fn device_rows(report: &Value) {
     assert!(stages.iter().filter(busy).count() >= 4, "{report}");
 }
 
-/// The time of a row; 0 without one.
+/// The time of a row; 0 if there is no such row.
 fn seconds(report: &Value, row: &str) -> f64 {
     let stages = report["stages"].as_array().expect("rows");
     let row = stages.iter().find(|stage| stage["stage"] == row);

@@ -1,4 +1,4 @@
-//! What the command says of bad files: one line that names the file, the field, what was found and what was expected.
+//! The command's message for damaged files: one line with the file, the field, what was found and what was expected.
 
 use std::process::Command;
 
@@ -9,7 +9,7 @@ use crate::support::nifti::{Nifti, gz, one, put_int, put_real, two};
 use crate::support::seeds;
 use crate::support::table::Row;
 
-/// A file's name, its bytes, and the words that the line must have.
+/// A file's name, its bytes, and the words that must be in the line.
 type Bad = (&'static str, Vec<u8>, &'static [&'static str]);
 
 fn table() -> Vec<Bad> {
@@ -146,7 +146,7 @@ fn one_line_names_file_and_field() {
             }
             assert!(
                 !output.exists() && ran.stdout.is_empty(),
-                "{name}: nothing half done"
+                "{name}: nothing incomplete"
             );
             cases += 1;
         }

@@ -1,4 +1,4 @@
-//! `voxload render`, pixel by pixel, against pictures made with nibabel and numpy: volumes with oblique and flipped
+//! `voxload render` compared pixel by pixel with pictures made by nibabel and numpy: volumes with oblique and flipped
 //! affines, and real ones.
 
 use std::path::Path;
@@ -8,7 +8,7 @@ use crate::support::environment::oracle_python;
 use crate::support::files::folder;
 use crate::support::program::{printed, script};
 
-/// Width, height and grey levels of a PGM as `render.py` writes it.
+/// Width, height and grey levels of a PGM written by `render.py`.
 fn pgm(path: &Path) -> ([usize; 2], Vec<u8>) {
     let bytes = std::fs::read(path).expect("a PGM");
     let end = bytes
@@ -38,9 +38,9 @@ fn png(path: &Path) -> ([usize; 2], Vec<u8>) {
 fn every_pixel_is_numpys() {
     let dir = folder();
     let python = oracle_python().expect("VOXLOAD_ORACLE_PYTHON is set by tests/run.sh");
-    let said = script(&python, "render.py", [dir.path()]);
+    let report = script(&python, "render.py", [dir.path()]);
     let (mut compared, mut real) = (0, 0);
-    for line in said.lines() {
+    for line in report.lines() {
         let [volume, mode, frame, expected] = line.split('\t').collect::<Vec<_>>()[..] else {
             panic!("four columns: {line}");
         };
@@ -58,5 +58,5 @@ fn every_pixel_is_numpys() {
         real += usize::from(!volume.contains("volume"));
     }
     println!("{compared} pictures, {real} of real volumes, every pixel the same");
-    assert!(compared >= 64 && real >= 8, "{said}");
+    assert!(compared >= 64 && real >= 8, "{report}");
 }

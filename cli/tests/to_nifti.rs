@@ -1,4 +1,4 @@
-//! `voxload convert` of a volume of any format to NIfTI: nibabel reads from it what it reads from the source.
+//! `voxload convert` from any format to NIfTI: nibabel reads the same from the result as from the source.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -9,10 +9,10 @@ use crate::support::files::folder;
 use crate::support::manifest::{Case, FORMATS, LEFT_OUT};
 use crate::support::program;
 
-/// Files of each format that are converted.
+/// Number of files of each format.
 const EACH: usize = 36;
 
-/// The command's flags for the options of a case.
+/// The command-line flags for the options of a case.
 fn flags(options: &str) -> Vec<&str> {
     let flag = |option| match option {
         "spm99" => ["--format", "spm99"].as_slice(),
@@ -36,7 +36,7 @@ fn nibabel_reads_the_source_from_what_is_converted() {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     let mut list = String::new();
     for case in manifest.lines().map(Case::new) {
-        // Compressed CIFTI-2 is NIfTI-2 to nibabel.
+        // For nibabel, compressed CIFTI-2 is NIfTI-2.
         if !FORMATS.contains(&case.format) || LEFT_OUT.contains(&case.format) {
             continue;
         }
@@ -54,10 +54,10 @@ fn nibabel_reads_the_source_from_what_is_converted() {
             .args(flags(case.options))
             .output()
             .expect("the command runs");
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{}: {said}", case.path);
-        // Values that no slope and intercept of NIfTI can state are written as floats.
-        let (kind, hash) = match (said.contains("written as "), case.floats) {
+        let report = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{}: {report}", case.path);
+        // If NIfTI cannot represent the values by slope and intercept, they are written as floats.
+        let (kind, hash) = match (report.contains("written as "), case.floats) {
             (_, ["-", ..]) => ("stored", case.native),
             (true, [_, narrow, _]) => ("f4", narrow),
             (false, [.., wide]) => ("f8", wide),
@@ -75,6 +75,6 @@ fn nibabel_reads_the_source_from_what_is_converted() {
     assert_eq!(total, EACH * (FORMATS.len() - LEFT_OUT.len()), "{counts:?}");
     let list_file = folder.path().join("list.txt");
     std::fs::write(&list_file, list).unwrap();
-    let said = program::script(&python, "check_converted.py", [list_file]);
-    assert!(said.contains(&format!("compared {total}")), "{said}");
+    let report = program::script(&python, "check_converted.py", [list_file]);
+    assert!(report.contains(&format!("compared {total}")), "{report}");
 }

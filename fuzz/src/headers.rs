@@ -1,7 +1,7 @@
 //! Header parsers, driven through the files of an image.
 
 use voxload::format::Format;
-use voxload::{DataobjImage, FileMap, HEADER, IMAGE, Index, LoadOptions, MAT, ParScaling};
+use voxload::{DataobjImage, FileMap, FileRole, Index, LoadOptions, ParScaling};
 
 use crate::{checked, holder, look_at, small, take, take_part};
 
@@ -66,12 +66,12 @@ fn header(mut data: &[u8], formats: &[Option<Format>]) {
     let image = take_part(&mut data, 2);
     let mat = take_part(&mut data, 2);
     let map = if image.is_empty() {
-        FileMap::from([(IMAGE, holder(data))])
+        FileMap::from([(FileRole::Image, holder(data))])
     } else {
         FileMap::from([
-            (HEADER, holder(data)),
-            (IMAGE, holder(image)),
-            (MAT, holder(mat)),
+            (FileRole::Header, holder(data)),
+            (FileRole::Image, holder(image)),
+            (FileRole::Mat, holder(mat)),
         ])
     };
     let Some(image) = checked(DataobjImage::from_file_map(map, &options)) else {

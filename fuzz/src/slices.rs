@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use voxload::{ArrayProxy, ByteOrder, DType, Index, IndexItem, Layout, ProxySpec, Scaling};
+use voxload::{ArrayProxy, DType, Index, IndexItem, ProxySpec};
 
 use crate::{Bytes, checked, same, slicing, take, take_part};
 
@@ -18,14 +18,7 @@ const SHAPES: [&[usize]; 6] = [
 static PROXIES: LazyLock<Vec<ArrayProxy>> = LazyLock::new(|| {
     let proxy = |shape: &&[usize]| {
         let bytes = (0..shape.iter().product::<usize>()).map(|n| n as u8);
-        let spec = ProxySpec {
-            shape: shape.to_vec(),
-            dtype: DType::U8,
-            byte_order: ByteOrder::Little,
-            layout: Layout::FirstFastest,
-            offset: 0,
-            scaling: Scaling::none(),
-        };
+        let spec = ProxySpec::new(shape, DType::U8);
         ArrayProxy::new(Arc::new(Bytes(bytes.collect())), spec).expect("it fits")
     };
     SHAPES.iter().map(proxy).collect()

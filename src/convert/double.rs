@@ -1,6 +1,7 @@
-//! `shaders/double.wgsl` line for line in Rust, to be read and tested without a device: a double is `[low, high]`.
+//! The functions of `shaders/double.wgsl`, line by line in Rust, so that they can be tested without a device. A double
+//! is `[low, high]`.
 //!
-//! The last functions are those of `shaders/decode.wgsl` that do arithmetic.
+//! The last functions correspond to those in `shaders/decode.wgsl` that do arithmetic.
 
 #![expect(
     clippy::needless_range_loop,
@@ -360,7 +361,7 @@ fn ties_and_what_lies_just_beside_them() {
     let ulp = f64::EPSILON;
     let mut checked = 0;
     for k in -4096i32..4096 {
-        // Times 1 + ulp: one and a half units, and k / 2^52 of one.
+        // a * (1 + ulp) is a plus 1.5 ulps plus k * 2^-52 of one: a tie, or just beside one.
         let a = 1.5 + f64::from(k) * ulp;
         for (a, b) in [(a, 1.0 + ulp), (a, 1.0 - ulp / 2.0), (1.0 + ulp, a)] {
             assert!(
@@ -382,7 +383,7 @@ fn ties_and_what_lies_just_beside_them() {
     assert_eq!(checked, 8192 * (3 + 24));
 }
 
-/// Quotients that are exact, that lie just beside ties, and that are subnormal; and whole parts.
+/// Quotients that are exact, that lie just beside ties, or that are subnormal; and integer parts.
 #[test]
 fn quotients_beside_ties_and_whole_parts() {
     let mut random = Rng::new(3);

@@ -1,8 +1,9 @@
-//! Small integers scaled to f32 by one fused multiply-add in f32, where that has the bits of f64 arithmetic.
+//! Small integers scaled to f32 by one fused multiply-add in f32, if that gives the same bits as f64 arithmetic.
 //!
-//! A voxel is `f32(f64(f64(stored * slope) + inter))` (doc/VALUES.md). Where neither the product nor the sum needs more bits than
-//! an f64 has, only the last of the three steps rounds; a fused multiply-add in f32 rounds the same exact sum once, in the same
-//! way, subnormal numbers, overflow and the signs of zeros included. It takes a third of the instructions.
+//! A value is `f32(f64(f64(stored * slope) + inter))` (doc/VALUES.md). If neither the product nor the sum needs more
+//! bits than an f64 has, only the last of these three conversions rounds. A fused multiply-add in f32 rounds the same
+//! exact sum once and in the same way, including subnormal numbers, overflow and the signs of zeros. It needs a third
+//! of the instructions.
 
 use multiversion::multiversion;
 
@@ -10,7 +11,7 @@ use super::rows::Decode;
 use crate::core::array::LinearRow;
 use crate::core::dtype::DType;
 
-/// The row for a stored type and all of its slopes and inters, where they allow it.
+/// The row function for a stored type and all its slopes and intercepts; `None` if f64 arithmetic is needed.
 pub(super) fn fused_row(
     stored: DType,
     big: bool,
@@ -35,7 +36,7 @@ pub(super) fn fused_row(
     (is_fast() && factors.iter().all(exact)).then_some(row)
 }
 
-/// Whether this processor fuses. Without, each multiply-add would be a call to a library.
+/// Whether this processor has fused multiply-add. Without it, each one would be a call of a library function.
 fn is_fast() -> bool {
     #[cfg(target_arch = "x86_64")]
     return std::arch::is_x86_feature_detected!("avx2")
@@ -44,8 +45,8 @@ fn is_fast() -> bool {
     cfg!(target_arch = "aarch64")
 }
 
-/// Whether slope and inter are numbers of f32, and `n * slope + inter` is exact in f64 for every `n` of an integer type: whether
-/// all bits, from the lowest of slope and inter to the highest of the sum, fit into an f64.
+/// Whether slope and intercept are exact in f32 and `n * slope + inter` is exact in f64 for every `n` of the stored
+/// type. That is so if all bits, from the lowest of slope and intercept to the highest of the sum, fit in an f64.
 fn is_exact(stored: DType, slope: f64, inter: f64) -> bool {
     let is_f32 = |value: f64| value.is_finite() && f64::from(value as f32) == value;
     if !is_f32(slope) || !is_f32(inter) {
@@ -55,20 +56,20 @@ fn is_exact(stored: DType, slope: f64, inter: f64) -> bool {
     let product = bits(slope).map(|(low, high)| (low, high + stored_bits));
     match (product, bits(inter)) {
         (Some((low, high)), Some((other_low, other_high))) => {
-            // One more: the two may carry.
+            // One more bit for the carry of the sum.
             high.max(other_high) + 1 - low.min(other_low) <= f64::MANTISSA_DIGITS as i32
         }
-        // A product alone has the bits of an integer and of an f32: 40.
+        // A product has the bits of the integer and of the f32: at most 40.
         _ => true,
     }
 }
 
-/// The powers of two that a number of f32 lies between: it is a multiple of the first, and smaller than the second. None for 0.
+/// The exponents of the lowest and of the highest bit of an f32 (the latter exclusive); `None` for 0.
 fn bits(value: f64) -> Option<(i32, i32)> {
     if value == 0.0 {
         return None;
     }
-    // No number of f32 but 0 is subnormal in f64.
+    // No f32 except 0 is subnormal as an f64.
     let bits = value.to_bits();
     let high = (bits >> 52 & 0x7ff) as i32 - 1022;
     let fraction = bits & ((1 << 52) - 1) | 1 << 52;
@@ -103,7 +104,7 @@ mod tests {
         sign * odd as f64 * 2f64.powi(low)
     }
 
-    /// How many of all stored numbers of a type have other bits fused than by the steps of f64.
+    /// The number of stored numbers of a type for which the fused result has other bits than f64 arithmetic.
     fn differing(stored: DType, big: bool, slope: f64, inter: f64) -> usize {
         let voxels: Vec<u8> = match stored.size_bytes() {
             1 => (0..=u8::MAX).collect(),
@@ -111,7 +112,7 @@ mod tests {
         };
         let count = voxels.len() / stored.size_bytes();
         let (mut fused, mut steps) = (vec![f32::NAN; count], vec![f32::NAN; count]);
-        // Which slopes and inters are exact is not asked here.
+        // Called with slopes and intercepts that may not be exact.
         let row = fused_row(stored, big, &[]).expect("this processor fuses");
         row(&voxels, &mut fused, slope, inter);
         float_row(stored, big).expect("a type that is read")(&voxels, &mut steps, slope, inter);
@@ -149,7 +150,8 @@ mod tests {
         assert!(exact > 500 && others > 500, "{exact} and {others}");
     }
 
-    /// 4097 * 16773121 is 2^36 + 1: the last bit decides to which side of a tie of f32 the sum lies, and f64 has no room for it.
+    /// 4097 * 16773121 is 2^36 + 1: its last bit decides on which side of an f32 tie the sum lies, and an f64 cannot
+    /// hold it.
     #[test]
     fn what_f64_rounds_is_not_fused() {
         let slope = 16_773_121.0 * 2f64.powi(-60);
@@ -161,10 +163,10 @@ mod tests {
 
     #[test]
     fn exact_ends_where_f64_does() {
-        // From 2^-11 to below 2^41, and a carry: 53 bits. Then one more.
+        // From 2^-11 to below 2^41 and a carry: 53 bits. Then one more.
         assert!(is_exact(DType::U16, 2f64.powi(24), 2f64.powi(-11)));
         assert!(!is_exact(DType::U16, 2f64.powi(24), 2f64.powi(-12)));
-        assert!(!is_exact(DType::I16, 0.1, 0.0), "no number of f32");
+        assert!(!is_exact(DType::I16, 0.1, 0.0), "0.1 is not an f32");
         assert!(!is_exact(DType::I16, f64::NAN, 0.0));
         assert!(!is_exact(DType::I16, 1.0, f64::INFINITY));
         assert!(is_exact(DType::I16, f64::from(0.1f32), 0.0));

@@ -1,7 +1,7 @@
-//! The CPU's kernel: the rows that do a conversion, chosen once and run many times.
+//! Kernels of the CPU: the row functions for a conversion, chosen once and run many times.
 //!
-//! One loop serves every NIfTI scaling: `x * 1.0` and `x + -0.0` change no bit of any number, so an absent
-//! multiply or add costs nothing that memory would not cost anyway.
+//! One loop serves every NIfTI scaling: `x * 1.0` and `x + -0.0` do not change any number, and their cost is hidden by
+//! the memory accesses.
 
 use half::f16;
 
@@ -53,7 +53,7 @@ impl Rows for f32 {
     }
 }
 
-/// A conversion made ready for the CPU.
+/// A conversion, prepared for the CPU.
 pub(crate) struct Kernel<O> {
     run: Run<O>,
     item: usize,
@@ -61,9 +61,9 @@ pub(crate) struct Kernel<O> {
 }
 
 enum Run<O> {
-    /// The bytes are the answer, but for their order within parts of this size (1: as they are).
+    /// The result is the stored bytes, reversed within parts of `swap` bytes (1: unchanged).
     Copy { swap: usize },
-    /// Multiply and add, for each entry of the tables (one entry without tables).
+    /// One multiplication and one addition, for each entry of the tables (one entry if there are no tables).
     Linear {
         row: LinearRow<O>,
         factors: Vec<(f64, f64)>,
@@ -85,8 +85,10 @@ enum Run<O> {
 }
 
 impl<O: Element> Kernel<O> {
+    /// Chooses the row functions.
+    ///
     /// # Errors
-    /// [`ErrorKind::DType`] when there is no conversion from the stored type to `O`.
+    /// [`ErrorKind::DType`] if the stored type cannot be converted to `O`.
     pub fn new(conversion: &Conversion) -> Result<Self> {
         let run = Run::choose(conversion).ok_or_else(|| ErrorKind::DType {
             stored: conversion.stored.to_string(),
@@ -99,17 +101,17 @@ impl<O: Element> Kernel<O> {
         })
     }
 
-    /// Bytes of a stored voxel.
+    /// Bytes of one stored voxel.
     pub fn item(&self) -> usize {
         self.item
     }
 
-    /// Stored voxels to an entry of the tables; 0 without tables.
+    /// Stored voxels per entry of the tables; 0 if there are no tables.
     pub fn block(&self) -> u64 {
         self.block
     }
 
-    /// Converts voxels that stand together; all have the table entry of stored voxel `stored`.
+    /// Converts adjacent voxels. All use the table entry of the voxel with stored position `stored`.
     pub fn row(&self, bytes: &[u8], out: &mut [O], stored: u64) {
         let entry = stored.checked_div(self.block).unwrap_or(0) as usize;
         match &self.run {
@@ -181,7 +183,8 @@ impl<O: Element> Run<O> {
     }
 }
 
-/// Slope and inter for each entry, when the steps are at most one multiply and then at most one add.
+/// Slope and intercept for each entry; `None` unless the steps are at most one multiplication followed by at most one
+/// addition.
 fn linear_factors(steps: &[Step]) -> Option<Vec<(f64, f64)>> {
     let (slope, inter) = match steps {
         [] => (None, None),

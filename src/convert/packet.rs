@@ -1,14 +1,14 @@
-//! Packets: what a dispatch of the kernel needs to know about one box of voxels, in front of its stored bytes.
+//! Packets: the description of one box of voxels for a dispatch of the kernel, followed by the box's stored bytes.
 
 use crate::convert::Conversion;
 use crate::core::float::words;
 use crate::core::scaling::Step;
 use crate::plan::{Axis, Plan};
 
-/// Steps that the kernel has places for.
+/// Largest number of steps in a kernel.
 pub(crate) const MAX_STEPS: usize = 4;
 
-/// Numbers that Rust and the shaders share, written once: constants here, and the same ones as WGSL text.
+/// Numbers that Rust and the shaders share, written once: as Rust constants, and as WGSL text with the same constants.
 macro_rules! shared_with_shaders {
     (
         $(#[$about:meta])* $text:ident: $number:ty;
@@ -23,31 +23,31 @@ macro_rules! shared_with_shaders {
 }
 
 shared_with_shaders! {
-    /// The words of a packet's head, as WGSL.
+    /// The words of a packet's head, as WGSL text.
     HEAD_WGSL: usize;
 
-    /// Invocations that have something to do.
+    /// Number of invocations that have work to do.
     VOXELS = 0;
-    /// How many axes there are.
+    /// Number of axes.
     AXES = 1;
     /// The word at which the gathered bytes begin.
     DATA = 2;
-    /// The output element of voxel `(0, 0, ..)`, counted from the start of the binding.
+    /// The output element of voxel `(0, 0, ..)`, relative to the start of the binding.
     OUT_FIRST = 3;
-    /// Stored voxels from the start of a table's first entry to voxel `(0, 0, ..)`.
+    /// Stored position of voxel `(0, 0, ..)`, relative to the start of the first table entry.
     ENTRY_FIRST = 4;
-    /// Stored voxels to an entry.
+    /// Stored voxels per table entry.
     BLOCK = 5;
-    /// Where the window's numbers begin: minus its lower end, and its width.
+    /// The word at which the window's numbers begin: minus its lower end, and its width.
     WINDOW = 6;
-    /// For each step two words: where its numbers begin, and words from one entry of its table to the next.
+    /// Two words for each step: where its numbers begin, and the number of words from one table entry to the next.
     STEPS = 8;
-    /// For each axis four words: count, and from one voxel to the next gathered, output and stored elements.
+    /// Four words for each axis: the count, and the strides in gathered, output and stored elements.
     AXIS = 16;
 }
 
 shared_with_shaders! {
-    /// The kinds of steps, as WGSL; 0 is none.
+    /// The kinds of steps, as WGSL text; 0 is no step.
     STEP_KINDS_WGSL: u32;
 
     MULTIPLY = 1;
@@ -56,7 +56,7 @@ shared_with_shaders! {
     ROUND_TO_F32 = 4;
 }
 
-/// What a step is called in the kernel.
+/// The number of a kind of step in the kernel.
 fn kind(step: &Step) -> u32 {
     match step {
         Step::Multiply(_) => MULTIPLY,
@@ -66,7 +66,7 @@ fn kind(step: &Step) -> u32 {
     }
 }
 
-/// The kinds of a conversion's steps in the kernel, 0 after the last.
+/// The kinds of a conversion's steps, followed by zeros.
 pub(super) fn kinds(steps: &[Step]) -> [u32; MAX_STEPS] {
     let mut kinds = [0; MAX_STEPS];
     for (place, step) in kinds.iter_mut().zip(steps) {
@@ -75,27 +75,28 @@ pub(super) fn kinds(steps: &[Step]) -> [u32; MAX_STEPS] {
     kinds
 }
 
-/// Stored bytes begin at a multiple of this many words.
+/// The stored bytes begin at a multiple of this many words.
 const DATA_ALIGN: usize = 4;
 
-/// One box of voxels and the window of the output that it is written to.
+/// One box of voxels, and the window of the output to which it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Packet {
-    /// The box, for the reader.
+    /// The box to be read.
     pub tile: Plan,
-    /// What goes in front of the stored bytes.
+    /// The words before the stored bytes.
     pub head: Vec<u32>,
-    /// Stored bytes.
+    /// Number of stored bytes.
     pub bytes: u64,
-    /// The window of the output, in bytes: begins where a binding may begin, ends at a whole word.
+    /// The window of the output, in bytes. It begins where a binding may begin and ends at a whole word.
     pub window: std::ops::Range<u64>,
-    /// Invocations with something to do.
+    /// Number of invocations that have work to do.
     pub invocations: u32,
-    /// Where in the output the stored bytes go as they are, in whole words; none when there is more to do.
+    /// The range of the output to which the stored bytes can be copied unchanged, in whole words; `None` if they need a
+    /// kernel.
     pub copy: Option<std::ops::Range<u64>>,
 }
 
-/// The table entries that a box needs: the first, how many, and where in the first the box begins.
+/// The table entries that a box needs: the first, their number, and where in the first one the box begins.
 struct Entries {
     first: u64,
     count: u64,
@@ -119,7 +120,7 @@ fn entries(conversion: &Conversion, tile: &Plan) -> Entries {
     }
 }
 
-/// Whether the entries of a box fit in `words` words, and the stored positions that choose between them in u32.
+/// Whether the entries of a box fit in `words` words, and the stored positions that select them fit in a u32.
 pub(crate) fn tables_fit(conversion: &Conversion, tile: &Plan, words: u64) -> bool {
     let entries = entries(conversion, tile);
     let positions = entries.offset.saturating_add(tile.stored_span());
@@ -127,16 +128,16 @@ pub(crate) fn tables_fit(conversion: &Conversion, tile: &Plan, words: u64) -> bo
     entries.count == 1 || (entries.count.saturating_mul(2 * tables) <= words && positions < 1 << 32)
 }
 
-/// Words of a head with this many axes, without what tables have beyond their first entry.
+/// Words of a head with this many axes and one entry per table.
 pub(crate) fn head_words(axes: usize) -> usize {
-    // One more axis: rows of small types need one even when the box has none that serves. Clip has the most numbers:
-    // two, as has the window.
+    // One axis more, because rows of small types need one even if no axis of the box is suitable. A clip and the window
+    // have the most numbers: two.
     (AXIS + 4 * (axes + 1) + 4 * (MAX_STEPS + 1)).next_multiple_of(DATA_ALIGN)
 }
 
-/// The packet of a box. Bindings of the output begin at multiples of `align` bytes.
+/// The packet of a box. Bindings of the output must begin at multiples of `align` bytes.
 ///
-/// Sizes fit u32: boxes were cut so that they do.
+/// All sizes fit in u32, because boxes are cut accordingly.
 pub(crate) fn packet(conversion: &Conversion, tile: Plan, align: u64) -> Packet {
     let item = conversion.output.size_bytes() as u64;
     let gather = tile.gather(conversion.stored.size_bytes() as u64);
@@ -148,7 +149,7 @@ pub(crate) fn packet(conversion: &Conversion, tile: Plan, align: u64) -> Packet 
     let parts = 4 / item;
     let invocations = if parts > 1 {
         let count = row_first(&mut axes);
-        // As many words as a row of this many voxels can touch.
+        // The largest number of words that a row of this many voxels can touch.
         voxels / count * ((count + parts - 2) / parts + 1)
     } else {
         voxels
@@ -158,7 +159,7 @@ pub(crate) fn packet(conversion: &Conversion, tile: Plan, align: u64) -> Packet 
     head[VOXELS] = invocations as u32;
     head[AXES] = axes.len() as u32;
     head[OUT_FIRST] = (tile.out_first - start / item) as u32;
-    // With one entry the positions may exceed u32, and do not matter.
+    // With a single entry the positions are not used, and may exceed u32.
     if entries.count > 1 {
         head[ENTRY_FIRST] = entries.offset as u32;
         head[BLOCK] = conversion.block as u32;
@@ -167,7 +168,7 @@ pub(crate) fn packet(conversion: &Conversion, tile: Plan, align: u64) -> Packet 
     }
     for (axis, gathered) in &axes {
         let stored = if entries.count > 1 { axis.stored } else { 0 };
-        // Negative strides wrap round in u32, in the kernel as here.
+        // Negative strides wrap around in u32, in the kernel as here.
         head.extend([
             axis.count as u32,
             *gathered as u32,
@@ -188,7 +189,7 @@ pub(crate) fn packet(conversion: &Conversion, tile: Plan, align: u64) -> Packet 
     }
 }
 
-/// The bytes of the output that a box is, byte for byte, when they are whole words.
+/// The range of output bytes that is a copy of the box; `None` unless it consists of whole words.
 fn copied(conversion: &Conversion, tile: &Plan) -> Option<std::ops::Range<u64>> {
     let range = tile.out_range();
     let item = conversion.output.size_bytes() as u64;
@@ -197,7 +198,7 @@ fn copied(conversion: &Conversion, tile: &Plan) -> Option<std::ops::Range<u64>> 
     (conversion.is_plain_copy() && tile.is_dense() && whole_words).then_some(bytes)
 }
 
-/// Brings an axis along which the output is dense to the front, or one of a single voxel; returns its count.
+/// Moves an axis along which the output is dense to the front, or else adds one of a single voxel. Returns its count.
 fn row_first(axes: &mut Vec<(Axis, u64)>) -> u64 {
     match axes.iter().position(|(axis, _)| axis.out.abs() == 1) {
         Some(k) => axes[..=k].rotate_right(1),
@@ -214,7 +215,7 @@ fn row_first(axes: &mut Vec<(Axis, u64)>) -> u64 {
 }
 
 fn push_numbers(head: &mut Vec<u32>, conversion: &Conversion, entries: &Entries) {
-    // Tables have an entry for each block of the volume: `Scaling::validate` has compared the two.
+    // Does not exceed the table: `Scaling::validate` has checked that it covers the volume.
     let first = entries.first as usize;
     for (i, step) in conversion.steps.iter().enumerate().take(MAX_STEPS) {
         head[STEPS + 2 * i] = head.len() as u32;
@@ -233,7 +234,7 @@ fn push_numbers(head: &mut Vec<u32>, conversion: &Conversion, entries: &Entries)
     }
 }
 
-/// The kinds and numbers of all steps of a conversion without tables, for comparison.
+/// The kinds and numbers of all steps of a conversion without tables, to be compared.
 pub(crate) fn numbers(conversion: &Conversion) -> Vec<u32> {
     let of_step = |step: &Step| {
         let numbers = step.numbers(0).into_iter().flat_map(words);

@@ -1,24 +1,24 @@
-//! Puts the voxels of a box in their places: rows through the kernel, strided ones gathered first.
+//! Puts the voxels of a box in their places in the output, row by row. Rows that are not contiguous are gathered first.
 
 use crate::convert::kernels::Kernel;
 use crate::core::array::Element;
 use crate::core::dtype::DType;
 use crate::plan::{Axis, Plan};
 
-/// Voxels that are gathered, converted and scattered at a time.
+/// Number of voxels that are gathered, converted and scattered at a time.
 const TILE: usize = 8192;
 
-/// Rows of a tile where rows cross the stored order: as many voxels as a cache line holds bytes.
+/// Rows per tile if rows cross the stored order: as many as a cache line has bytes.
 const ROWS: usize = 32;
 
-/// An axis, and voxels in the bytes from one to the next along it.
+/// An axis, and its stride in the bytes, in voxels.
 #[derive(Clone, Copy)]
 struct Side {
     axis: Axis,
     stride: usize,
 }
 
-/// A side of one voxel.
+/// An axis of one voxel.
 const SINGLE: Side = Side {
     axis: Axis {
         count: 1,
@@ -28,15 +28,15 @@ const SINGLE: Side = Side {
     stride: 1,
 };
 
-/// Where a voxel is: in the bytes, in the output, and in the stored volume.
+/// The position of a voxel: in the bytes, in the output, and in the stored volume.
 #[derive(Clone, Copy)]
-struct Place {
+struct Position {
     from: u64,
     to: i64,
     stored: u64,
 }
 
-impl Place {
+impl Position {
     fn moved(self, side: &Side, by: i64) -> Self {
         Self {
             from: self.from.wrapping_add_signed(side.stride as i64 * by),
@@ -48,9 +48,10 @@ impl Place {
     }
 }
 
-/// Converts a box whose voxels stand in `bytes`, `strides[k]` voxels from one to the next along axis `k`.
+/// Converts a box of voxels in `bytes`, where the stride along axis `k` is `strides[k]` voxels.
 ///
-/// `plan.out_first` counts from the start of `out`. All positions are within `bytes` or `out`, so they fit a `usize`.
+/// `plan.out_first` is relative to the start of `out`. All positions are within `bytes` or `out`, so they fit in a
+/// `usize`.
 pub(crate) fn place<O: Element>(
     kernel: &Kernel<O>,
     bytes: &[u8],
@@ -70,29 +71,29 @@ pub(crate) fn place<O: Element>(
             stride: stride as usize,
         })
         .collect();
-    // Rows run along the axis that is closest in the output, so that writes stand together; where that is not the one
-    // closest in the bytes, many rows are done at a time, so that reads stand together too.
+    // Rows run along the axis with the smallest output stride, so that writes are adjacent. If another axis has the
+    // smallest stride in the bytes, many rows are converted at a time, so that reads are adjacent too.
     let closest = (0..others.len()).min_by_key(|&k| others[k].axis.out.unsigned_abs());
     let along = closest.map_or(SINGLE, |k| others.remove(k));
     let across = match closest {
         Some(k) if k > 0 => others.remove(0),
         _ => SINGLE,
     };
-    let sheet = Sheet {
+    let rows = RowSet {
         kernel,
         bytes,
         along,
         across,
     };
     let mut scratch = Scratch::new();
-    let mut place = Place {
+    let mut place = Position {
         from: 0,
         to: plan.out_first as i64,
         stored: plan.stored_first,
     };
     let mut index = vec![0; others.len()];
     loop {
-        sheet.convert(place, out, &mut scratch);
+        rows.convert(place, out, &mut scratch);
         let mut k = 0;
         loop {
             let Some(side) = others.get(k) else {
@@ -110,7 +111,7 @@ pub(crate) fn place<O: Element>(
     }
 }
 
-/// Room for the voxels of a tile, gathered and converted.
+/// Memory for the voxels of a tile, gathered and converted.
 struct Scratch<O> {
     gathered: Vec<u8>,
     converted: Vec<O>,
@@ -124,23 +125,23 @@ impl<O: Element> Scratch<O> {
         }
     }
 
-    /// Made only when it is needed: dense rows do without.
+    /// Allocates the memory; not done for dense rows, which do not need it.
     fn make(&mut self) {
         self.gathered.resize(TILE * DType::MAX_SIZE_BYTES, 0);
         self.converted.resize(TILE, O::zeroed());
     }
 }
 
-/// The rows along one axis, one for each voxel of another.
-struct Sheet<'a, O> {
+/// All rows along one axis, one for each index of a second axis.
+struct RowSet<'a, O> {
     kernel: &'a Kernel<O>,
     bytes: &'a [u8],
     along: Side,
     across: Side,
 }
 
-impl<O: Element> Sheet<'_, O> {
-    fn convert(&self, first: Place, out: &mut [O], scratch: &mut Scratch<O>) {
+impl<O: Element> RowSet<'_, O> {
+    fn convert(&self, first: Position, out: &mut [O], scratch: &mut Scratch<O>) {
         if self.along.stride == 1 && self.along.axis.out == 1 {
             for j in 0..self.across.axis.count as i64 {
                 self.dense_row(first.moved(&self.across, j), out);
@@ -161,18 +162,18 @@ impl<O: Element> Sheet<'_, O> {
         }
     }
 
-    /// A row that stands together in the bytes and in the output.
-    fn dense_row(&self, first: Place, out: &mut [O]) {
+    /// Converts a row that is contiguous in the bytes and in the output.
+    fn dense_row(&self, first: Position, out: &mut [O]) {
         let (count, item) = (self.along.axis.count as usize, self.kernel.item());
         let (from, to) = (first.from as usize, first.to as usize);
         let row = &self.bytes[from * item..(from + count) * item];
         self.convert_row(row, &mut out[to..to + count], first.stored);
     }
 
-    /// Voxels of rows that do not stand together: `wide` along the rows, `high` across them.
+    /// Converts a tile of rows that are not contiguous: `wide` voxels along the rows, `high` rows.
     fn convert_tile(
         &self,
-        first: Place,
+        first: Position,
         [wide, high]: [usize; 2],
         out: &mut [O],
         scratch: &mut Scratch<O>,
@@ -197,8 +198,8 @@ impl<O: Element> Sheet<'_, O> {
         }
     }
 
-    /// Gathered voxels of a row, the first of them stored at `stored`: as many at a time as have the same entry of the
-    /// scaling tables.
+    /// Converts the gathered voxels of a row, the first of which has stored position `stored`. Voxels with the same
+    /// entry of the scaling tables are converted together.
     fn convert_row(&self, row: &[u8], out: &mut [O], stored: u64) {
         let (block, step, item) = (
             self.kernel.block(),
@@ -220,8 +221,8 @@ impl<O: Element> Sheet<'_, O> {
     }
 }
 
-/// Copies voxels of `item` bytes, `wide` of them at steps of `strides[0]` bytes in each of `high` rows at steps of
-/// `strides[1]` bytes, to rows without gaps.
+/// Copies `high` rows of `wide` voxels of `item` bytes to contiguous rows. `strides` are the distances, in bytes,
+/// between voxels of a row and between rows.
 fn gather(bytes: &[u8], strides: [usize; 2], size: [usize; 2], item: usize, gathered: &mut [u8]) {
     fn copy<const N: usize>(
         bytes: &[u8],
@@ -236,7 +237,7 @@ fn gather(bytes: &[u8], strides: [usize; 2], size: [usize; 2], item: usize, gath
             }
             return;
         }
-        // Across first: what stands together is read while it is in the cache, once.
+        // The inner loop runs across the rows, so that adjacent bytes are read once, while they are in the cache.
         for i in 0..wide {
             let start = &bytes[i * along..];
             for j in 0..high {

@@ -1,5 +1,5 @@
-//! Rows of voxels that stand together, from stored bytes to values: one function for each stored type, byte order and output,
-//! compiled for several instruction sets of which the best is taken at run time. The rules they follow are in doc/VALUES.md.
+//! Functions that convert contiguous rows of voxels: one for each stored type, byte order and output, compiled for
+//! several instruction sets. The best one is selected at run time. doc/VALUES.md has the rules.
 
 use half::f16;
 use multiversion::multiversion;
@@ -10,10 +10,10 @@ use crate::core::dtype::{DType, c64, c128};
 use crate::core::float::{ComplexFloat, Float};
 use crate::core::scaling::Step;
 
-/// Values of a list of steps that are worked on at a time; they stay in the first-level cache.
+/// Number of values to which a list of steps is applied at a time; they fit in the first-level cache.
 const CHUNK: usize = 512;
 
-/// The bytes as they are, but for their order within parts of this size.
+/// Copies the bytes, reversed within parts of `swap` bytes.
 pub(super) fn copy<O: Element>(bytes: &[u8], out: &mut [O], swap: usize) {
     let out: &mut [u8] = bytemuck::cast_slice_mut(out);
     match swap {
@@ -33,7 +33,7 @@ fn swap_copy<const N: usize>(bytes: &[u8], out: &mut [u8]) {
     }
 }
 
-/// A stored real type that can be read from bytes as f64.
+/// A stored real type that can be decoded to f64.
 pub(super) trait Decode: Copy {
     type Bytes: Copy;
     fn voxels(bytes: &[u8]) -> &[Self::Bytes];
@@ -71,13 +71,13 @@ decode! {
     f64, 8, v => v;
 }
 
-/// f16 to f64 by integer steps, without the call to a library that would keep loops from vectorising.
+/// f16 to f64 by integer arithmetic: a call of a library function would prevent vectorisation.
 #[inline(always)]
 fn f16_to_f64(value: f16) -> f64 {
     let bits = u32::from(value.to_bits());
     let sign = (bits & 0x8000) << 16;
     let magnitude = bits & 0x7fff;
-    // Normal numbers, infinities and NaN: shift the fraction up, rebias the exponent.
+    // Normal numbers, infinities and NaN: shift the fraction, rebias the exponent.
     let rebias = if magnitude >= 0x7c00 {
         224 << 23
     } else {
@@ -106,12 +106,12 @@ fn linear<R: Decode, O: Float, const BIG: bool>(
     inter: f64,
 ) {
     for (out, &voxel) in out.iter_mut().zip(R::voxels(bytes)) {
-        // Two roundings, as in numpy: Rust never fuses them.
+        // Two roundings, as in numpy. Rust never fuses the operations.
         *out = O::from_f64(R::decode::<BIG>(voxel) * slope + inter);
     }
 }
 
-/// The row of multiply and add for a stored type and an output.
+/// The row function of one multiplication and one addition, for a stored type and an output.
 pub(super) fn float_row<O: Float>(stored: DType, big: bool) -> Option<LinearRow<O>> {
     macro_rules! row {
         ($type:ty) => {
@@ -138,7 +138,7 @@ pub(super) fn float_row<O: Float>(stored: DType, big: bool) -> Option<LinearRow<
     })
 }
 
-/// Any list of steps: to f64 by the chunk, each step over the chunk, then narrowed once.
+/// Any list of steps, chunk by chunk: decode to f64, apply each step to the whole chunk, narrow once.
 pub(super) fn general<O: Element>(
     bytes: &[u8],
     out: &mut [O],
@@ -177,7 +177,8 @@ fn apply(step: &Step, entry: usize, values: &mut [f64]) {
     }
 }
 
-/// numpy.clip: the lower limit first, a NaN stays, and what equals a limit becomes it (which tells zeros apart).
+/// numpy.clip: the lower limit first; NaN stays. A value equal to a limit becomes the limit, which matters for the
+/// signs of zeros.
 fn clip(value: f64, lo: f64, hi: f64) -> f64 {
     if value.is_nan() {
         return value;
@@ -190,15 +191,15 @@ fn round_to_f32(value: f64) -> f64 {
     f64::from(value as f32)
 }
 
-/// What a multiplication of complex numbers is done on. A real number is scaled as one and then promoted, unless numpy
-/// promotes it first.
+/// What is multiplied by a complex number. A real number is scaled as a real one and then made complex, unless numpy
+/// makes it complex first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Parts {
     Real,
     Both,
 }
 
-/// One step on a complex number, without fused operations: the factor is `s + 0i`.
+/// Applies one step to a complex number, without fused operations. A factor is `s + 0i`.
 pub(super) fn complex_step(parts: Parts, step: &Step, entry: usize, value: &mut c128) {
     match step {
         Step::Multiply(factor) => {
@@ -219,7 +220,7 @@ pub(super) fn complex_step(parts: Parts, step: &Step, entry: usize, value: &mut 
     }
 }
 
-/// An output of complex voxels: a real one takes the real part.
+/// An output type of complex voxels. A real type gets the real part.
 pub(super) trait FromComplex: Element {
     fn from_complex(value: c128) -> Self;
 }
@@ -235,7 +236,7 @@ macro_rules! from_complex {
 }
 
 from_complex! {
-    // Named by its trait: half's own `from_f64` rounds twice.
+    // Named by its trait, because half's own `from_f64` rounds twice.
     f16: value => <Self as Float>::from_f64(value.re);
     f32: value => Self::from_f64(value.re);
     f64: value => Self::from_f64(value.re);
@@ -243,7 +244,7 @@ from_complex! {
     c128: value => Self::from_c128(value);
 }
 
-/// The real type of a number's parts.
+/// The real type of a complex number's parts.
 pub(super) fn part_type(stored: DType) -> DType {
     match stored {
         DType::C64 => DType::F32,
@@ -252,8 +253,8 @@ pub(super) fn part_type(stored: DType) -> DType {
     }
 }
 
-/// Complex voxels by way of two rows of f64: the parts of a stored complex number are two numbers that stand
-/// together, a stored real number has no imaginary part.
+/// Complex voxels as two rows of f64. The parts of a stored complex number are two adjacent numbers; a stored real
+/// number has no imaginary part.
 pub(super) fn complex_row<O: FromComplex>(
     bytes: &[u8],
     out: &mut [O],

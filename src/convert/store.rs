@@ -1,42 +1,49 @@
-//! The way back: values to stored numbers, with the slope and inter that nibabel would choose (its `arraywriters` module, of
-//! which this follows `SlopeInterArrayWriter`).
+//! The opposite direction: values to stored numbers, with the slope and intercept that nibabel would choose. It follows
+//! `SlopeInterArrayWriter` in nibabel's module `arraywriters`.
 
 use bytemuck::Pod;
 
 use crate::core::array::{HostArray, StoredArray, with_stored};
 use crate::core::dtype::{ByteOrder, DType};
 use crate::core::error::{Error, ErrorKind, Result};
+use crate::core::scope;
 
-/// What is known of all values before the first is stored.
+/// Values that are stored between two looks at whether the save was cancelled.
+const PIECE: usize = 1 << 18;
+
+/// What must be known of all values before the first one is stored.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Range {
-    /// The smallest and the largest finite value; `None` when there is none.
+    /// The smallest and the largest finite value; `None` if there is none.
     finite: Option<(f64, f64)>,
-    /// The same of integers, exactly.
+    /// The same for integers, exactly.
     integers: Option<(i128, i128)>,
     has_nan: bool,
 }
 
 impl Range {
-    /// The range of no values at all.
+    /// The range of no values.
     pub const EMPTY: Self = Self {
         finite: None,
         integers: None,
         has_nan: false,
     };
 
-    /// The range of these values and of those seen before; complex numbers and colours have none.
+    /// Extends the range by these values. Complex numbers and colours do not have a range. After a cancellation the range
+    /// is incomplete.
     pub fn with(self, values: &StoredArray) -> Self {
         fn integers<T: Pod + Into<i128>>(range: Range, values: &HostArray<T>) -> Range {
-            let values = values.as_slice().iter().map(|&value| value.into());
-            let integers = values.fold(range.integers, |range, value: i128| {
-                let (low, high) = range.unwrap_or((value, value));
-                Some((low.min(value), high.max(value)))
-            });
-            Range { integers, ..range }
+            fold_pieces(values.as_slice(), range, |range, piece| {
+                let values = piece.iter().map(|&value| value.into());
+                let integers = values.fold(range.integers, |range, value: i128| {
+                    let (low, high) = range.unwrap_or((value, value));
+                    Some((low.min(value), high.max(value)))
+                });
+                Range { integers, ..range }
+            })
         }
         fn floats<T: Pod>(range: Range, values: &HostArray<T>, wide: fn(T) -> f64) -> Range {
-            values.as_slice().iter().fold(range, |range, &value| {
+            let with_one = |range: Range, &value: &T| {
                 let value = wide(value);
                 let finite = match range.finite {
                     _ if !value.is_finite() => range.finite,
@@ -48,6 +55,9 @@ impl Range {
                     has_nan: range.has_nan | value.is_nan(),
                     ..range
                 }
+            };
+            fold_pieces(values.as_slice(), range, |range, piece| {
+                piece.iter().fold(range, with_one)
             })
         }
         match values {
@@ -70,7 +80,17 @@ impl Range {
     }
 }
 
-/// A number as the largest type of its kind.
+/// Folds values piece by piece, until the save is cancelled.
+fn fold_pieces<T>(values: &[T], range: Range, with: impl Fn(Range, &[T]) -> Range) -> Range {
+    let mut pieces = values.chunks(PIECE);
+    let folded = pieces.try_fold(range, |range, piece| match scope::is_cancelled() {
+        true => Err(range),
+        false => Ok(with(range, piece)),
+    });
+    folded.unwrap_or_else(|range| range)
+}
+
+/// A number as the widest type of its kind.
 #[derive(Debug, Clone, Copy)]
 enum Wide {
     Integer(i128),
@@ -88,7 +108,7 @@ impl Wide {
 
     fn single(self) -> f32 {
         match self {
-            // At once: by way of f64 it would be rounded twice.
+            // Directly: by way of f64 it would be rounded twice.
             Self::Integer(value) => value as f32,
             other => other.real() as f32,
         }
@@ -102,7 +122,7 @@ impl Wide {
     }
 }
 
-/// Types that store writes from.
+/// Types whose values can be stored.
 trait Widen: Copy {
     fn wide(self) -> Wide;
 }
@@ -132,12 +152,12 @@ widen! {
     f64: v => Wide::Real(v);
     crate::core::dtype::c64: v => Wide::Complex(v.re.into(), v.im.into());
     crate::core::dtype::c128: v => Wide::Complex(v.re, v.im);
-    // Colours are only ever copied.
+    // Colours are only copied, so this is not used.
     [u8; 3]: _v => Wide::Integer(0);
     [u8; 4]: _v => Wide::Integer(0);
 }
 
-/// How values of one type are stored as another.
+/// How values of one type are stored as another type.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Storing {
     from: DType,
@@ -147,9 +167,9 @@ pub(crate) struct Storing {
 
 #[derive(Debug, Clone, PartialEq)]
 enum Rule {
-    /// The same numbers, perhaps rounded to another type.
+    /// The same numbers, possibly rounded to another type.
     Cast,
-    /// All zeros: there is nothing finite to store.
+    /// All zeros, because there are no finite values.
     Zeros,
     /// `(value - inter) / slope`, rounded and clipped.
     Fit(Fit),
@@ -159,20 +179,20 @@ enum Rule {
 struct Fit {
     slope: f32,
     inter: f32,
-    /// Whether the arithmetic is in f64 rather than f32.
+    /// Whether the arithmetic is in f64; otherwise in f32.
     wide: bool,
     low: f64,
     high: f64,
-    /// What a NaN is stored as: zero, once read back.
+    /// The number stored for NaN: the one that is read back as zero.
     nan: f64,
 }
 
 impl Storing {
-    /// Chooses how values of type `from` and this range are stored as `to`.
+    /// Chooses how values of type `from` in this range are stored as `to`.
     ///
     /// # Errors
-    /// [`ErrorKind::DType`] for complex numbers and colours that would become something else, and for ranges that no
-    /// finite slope and inter fits.
+    /// [`ErrorKind::DType`] if complex numbers or colours would become something else, and if no finite slope and
+    /// intercept fit the range.
     pub fn choose(from: DType, to: DType, range: &Range) -> Result<Self> {
         let rule = rule(from, to, range)?;
         Ok(Self { from, to, rule })
@@ -182,12 +202,12 @@ impl Storing {
         self.to
     }
 
-    /// Whether numbers of this type lose their fraction or their size: floats as integers.
+    /// Whether values of this type lose their fraction or size: floats stored as integers.
     pub fn loses(&self, from: DType) -> bool {
         self.to.is_integer() && !from.is_integer() && !self.is_copy()
     }
 
-    /// The slope and inter that give the values back.
+    /// The slope and intercept that restore the values.
     pub fn slope_inter(&self) -> (f64, f64) {
         match &self.rule {
             Rule::Fit(fit) => (fit.slope.into(), fit.inter.into()),
@@ -207,7 +227,7 @@ impl Storing {
         }
     }
 
-    /// The stored integer of a value.
+    /// The integer to be stored for a value.
     fn fitted(&self, value: Wide) -> i128 {
         match (&self.rule, value) {
             (Rule::Zeros, _) => 0,
@@ -217,21 +237,25 @@ impl Storing {
         }
     }
 
-    /// Appends the stored bytes of these values.
+    /// Appends the bytes of these values as they are stored.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::DType`] when the values are not of the type that was planned for.
+    /// [`crate::ErrorKind::DType`] if the values are not of the type for which this was chosen, [`ErrorKind::Cancelled`].
     pub fn store(&self, values: &StoredArray, order: ByteOrder, out: &mut Vec<u8>) -> Result<()> {
         self.check_type(values.dtype())?;
-        let start = out.len();
-        if self.is_copy() {
-            out.extend_from_slice(values.as_bytes());
-        } else {
-            with_stored!(values, values => self.each(values.as_slice(), out));
-        }
-        if order != ByteOrder::NATIVE {
-            swap(&mut out[start..], self.to().part_bytes());
-        }
+        with_stored!(values, values => {
+            for piece in values.as_slice().chunks(PIECE) {
+                scope::check()?;
+                let start = out.len();
+                match self.is_copy() {
+                    true => out.extend_from_slice(bytemuck::cast_slice(piece)),
+                    false => self.each(piece, out),
+                }
+                if order != ByteOrder::NATIVE {
+                    swap(&mut out[start..], self.to().part_bytes());
+                }
+            }
+        });
         Ok(())
     }
 
@@ -261,7 +285,7 @@ fn push<T: Pod>(values: impl Iterator<Item = Wide>, out: &mut Vec<u8>, narrow: i
     }
 }
 
-/// Turns the bytes of each part around.
+/// Reverses the bytes of each part.
 fn swap(bytes: &mut [u8], part: usize) {
     if part > 1 {
         bytes.chunks_exact_mut(part).for_each(<[u8]>::reverse);
@@ -280,7 +304,7 @@ fn rule(from: DType, to: DType, range: &Range) -> Result<Rule> {
     if from == to {
         return Ok(Rule::Cast);
     }
-    // Floats of complex numbers are their real parts, as everywhere.
+    // As everywhere, a complex number becomes a float by its real part.
     if from.is_colour() || to.is_colour() || from.is_complex() && to.is_integer() {
         return Err(cannot(from, to));
     }
@@ -298,7 +322,7 @@ fn rule(from: DType, to: DType, range: &Range) -> Result<Rule> {
         }
         (None, Some((0.0, 0.0))) => return Ok(Rule::Zeros),
         (None, Some((low, high))) => {
-            // A NaN is stored as zero, so zero has to fit as well.
+            // NaN is stored as zero, so zero must fit too.
             let zero = |bound: f64, pick: fn(f64, f64) -> f64| match range.has_nan {
                 true => pick(bound, 0.0),
                 false => bound,
@@ -312,7 +336,7 @@ fn rule(from: DType, to: DType, range: &Range) -> Result<Rule> {
     Ok(Rule::Fit(Fit::new(from, to, slope, inter, range)))
 }
 
-/// Integers that fit when an f32 is subtracted, or when their sign is turned.
+/// Integers that fit after subtracting an f32, or after changing their sign.
 fn integers_by_inter(low: i128, high: i128, to: DType) -> Option<(f32, f32)> {
     let (out_low, out_high) = shared_range(to, false)?;
     let (out_low, out_high) = (out_low as i128, out_high as i128);
@@ -320,7 +344,7 @@ fn integers_by_inter(low: i128, high: i128, to: DType) -> Option<(f32, f32)> {
     if span <= out_high - out_low {
         let start = match out_low {
             0 => low,
-            // The middle goes to zero, rounded up: the lowest integer has no positive counterpart.
+            // The middle becomes zero. It is rounded up, because the lowest integer has no positive counterpart.
             _ => low + (span + 1) / 2,
         };
         let inter = floor_f32(start);
@@ -331,14 +355,14 @@ fn integers_by_inter(low: i128, high: i128, to: DType) -> Option<(f32, f32)> {
     (out_low == 0 && high <= 0 && -low <= out_high).then_some((-1.0, 0.0))
 }
 
-/// The slope and inter that spread `low..=high` over all of an integer type.
+/// The slope and intercept that map `low..=high` to the whole range of an integer type.
 fn by_range(low: f64, high: f64, to: DType, range: &Range) -> Option<(f32, f32)> {
     if low == high {
         return Some((1.0, low as f32));
     }
     let (out_low, out_high) = shared_range(to, false)?;
     let slope = (high - low) / (out_high - out_low);
-    // Unsigned types are finest near zero: that end goes to the smaller values.
+    // Unsigned types store the smaller values near zero, where the rounding errors are smallest.
     let (slope, inter) = if out_low == 0.0 && high.abs() < low.abs() {
         (-slope, high + out_low * slope)
     } else {
@@ -377,7 +401,7 @@ impl Fit {
             };
             fit.scale(value)
         };
-        // As nibabel: f32 suffices for small types, unless their extremes overflow it.
+        // As in nibabel, f32 is used for small types unless their scaled extremes overflow it.
         let wide = !(narrow && scaled(low, false).is_finite() && scaled(high, false).is_finite());
         let (out_low, out_high) = shared_range(to, wide).unwrap_or((0.0, 0.0));
         let ends = [scaled(low, wide), scaled(high, wide)].map(f64::round_ties_even);
@@ -404,7 +428,7 @@ impl Fit {
             return self.nan;
         }
         let rounded = self.scale(value).round_ties_even();
-        // Not `clamp`: it panics on bounds in the wrong order.
+        // Not `clamp`, which panics if the bounds are in the wrong order.
         rounded.max(self.low).min(self.high)
     }
 }
@@ -423,7 +447,7 @@ fn integer_limits(dtype: DType) -> Option<(i128, i128)> {
     })
 }
 
-/// The largest range of an integer type whose ends a float type (f64 if `wide`, else f32) has exactly.
+/// The largest range of an integer type whose ends are exact in a float type (f64 if `wide`, else f32).
 fn shared_range(to: DType, wide: bool) -> Option<(f64, f64)> {
     let (low, high) = integer_limits(to)?;
     let high = if wide {
@@ -434,7 +458,7 @@ fn shared_range(to: DType, wide: bool) -> Option<(f64, f64)> {
     Some((low as f64, high))
 }
 
-/// The largest f32 that is not above an integer.
+/// The largest f32 that is not above the integer.
 fn floor_f32(value: i128) -> f32 {
     let nearest = value as f32;
     if nearest as i128 > value {
@@ -444,7 +468,7 @@ fn floor_f32(value: i128) -> f32 {
     }
 }
 
-/// The largest f64 that is not above an integer.
+/// The largest f64 that is not above the integer.
 fn floor_f64(value: i128) -> f64 {
     let nearest = value as f64;
     if nearest as i128 > value {

@@ -1,5 +1,5 @@
-//! All text of shaders: the files of `shaders/` and the constants that they share with Rust, what is fixed when a
-//! pipeline of the kernel is made, and WGSL made for shaders of the caller's.
+//! The source text of all shaders: the files in `shaders/`, the constants they share with Rust, the constants set when
+//! a kernel's pipeline is made, and the WGSL generated for shaders of the caller.
 
 use std::fmt::Write as _;
 use std::sync::LazyLock;
@@ -17,7 +17,7 @@ macro_rules! file {
     };
 }
 
-/// Doubles in integers, and stored numbers made doubles: what every other shader builds on.
+/// Double arithmetic in integers and decoding, on which every other shader is built.
 static NUMBERS: LazyLock<String> =
     LazyLock::new(|| [&dtypes(), file!("double"), file!("decode")].concat());
 
@@ -32,40 +32,40 @@ pub(crate) fn dtype_code(dtype: DType) -> u32 {
     dtype as u32
 }
 
-/// The numbers of the types that shaders compute with.
+/// The numbers of the types that shaders can decode, as WGSL text.
 fn dtypes() -> String {
     let real = |dtype: &&DType| !dtype.is_complex() && !dtype.is_colour();
     let constant = |dtype: &DType| format!("const {dtype:?} = {}u;\n", dtype_code(*dtype));
     DType::ALL.iter().filter(real).map(constant).collect()
 }
 
-/// The kernel, given the text of how it finds its answers.
+/// The kernel, with the files that compute its results.
 fn kernel(answers: &[&str]) -> String {
     let shared = [&NUMBERS, HEAD_WGSL, STEP_KINDS_WGSL].concat();
     shared + &answers.concat() + file!("convert")
 }
 
-/// The kernel that computes doubles in integers.
+/// The kernel that computes f64 arithmetic with integers.
 pub(crate) fn by_integers() -> &'static str {
     &BY_INTEGERS
 }
 
-/// The kernel that computes in the device's own doubles.
+/// The kernel that uses the device's native f64.
 pub(crate) fn by_native_f64() -> &'static str {
     &BY_NATIVE_F64
 }
 
-/// The kernel that looks answers up in a table of all of them.
+/// The kernel that looks results up in a table.
 pub(crate) fn by_table() -> &'static str {
     &BY_TABLE
 }
 
-/// Statistics of values; `sizes` declares those of what is kept of them.
+/// The shader of the statistics; `sizes` declares the sizes of its state.
 pub(crate) fn statistics(sizes: &str) -> String {
     [&NUMBERS, sizes, file!("statistics")].concat()
 }
 
-/// What is fixed when a pipeline of the kernel is made: the `override` constants of `convert.wgsl`.
+/// What is fixed when a kernel's pipeline is made: the `override` constants of `convert.wgsl`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Specialization {
     stored: DType,
@@ -75,12 +75,12 @@ pub(crate) struct Specialization {
     steps: [u32; MAX_STEPS],
     tables: bool,
     dense: bool,
-    /// Whether lost values are reported.
+    /// Whether texels that do not represent their value are reported.
     pub watch: bool,
 }
 
 impl Specialization {
-    /// That of a conversion of boxes that are dense or not.
+    /// The specialization for a conversion of boxes that are dense or not.
     pub fn of(conversion: &Conversion, dense: bool) -> Self {
         Self {
             stored: conversion.stored,
@@ -94,7 +94,7 @@ impl Specialization {
         }
     }
 
-    /// The constants by their names in the shader.
+    /// The constants, with their names in the shader.
     pub fn constants(&self, workgroup: u32) -> [(&'static str, f64); 12] {
         [
             ("WORKGROUP", workgroup.into()),
@@ -123,37 +123,60 @@ impl Specialization {
     }
 }
 
-/// How a raw volume is known in a shader.
+/// The names that a raw volume gets in a shader of the caller.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[must_use]
 pub struct ShaderNames {
-    /// The bind group.
-    pub group: u32,
-    /// The binding in it: a read-only storage buffer.
-    pub binding: u32,
-    /// What all names begin with; a letter first. Two volumes in one shader need two prefixes.
-    pub prefix: String,
+    group: u32,
+    binding: u32,
+    prefix: String,
 }
 
-/// What the WGSL of a raw volume has to do, apart from names.
+impl ShaderNames {
+    /// Binding 0 of group 0, and no prefix.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The bind group.
+    pub fn group(mut self, group: u32) -> Self {
+        self.group = group;
+        self
+    }
+
+    /// The binding in the group: a read-only storage buffer.
+    pub fn binding(mut self, binding: u32) -> Self {
+        self.binding = binding;
+        self
+    }
+
+    /// What all names begin with; a letter first. Two volumes in one shader need two prefixes.
+    pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.prefix = prefix.into();
+        self
+    }
+}
+
+/// What the WGSL of a raw volume depends on, apart from names.
 #[derive(Debug, Clone)]
 pub(crate) struct Code {
-    /// The steps for f32 and for f64 values.
+    /// The conversions to f32 and to f64 values.
     pub narrow: Conversion,
     pub wide: Conversion,
-    /// From the number of a voxel to its stored position; used by tables.
+    /// From a voxel's number to its stored position; used for tables.
     pub plan: Plan,
-    /// The word of the buffer at which tables begin.
+    /// The word of the buffer at which the tables begin.
     pub tables: u64,
 }
 
-/// The words of a conversion's tables, one table after the other: what a raw volume has after its voxels.
+/// The words of a conversion's tables, one after the other. In a raw volume's buffer they follow the voxels.
 pub(crate) fn table_words(conversion: &Conversion) -> impl Iterator<Item = u32> {
     conversion
         .tables()
         .flat_map(|table| table.iter().flat_map(|&value| words(value)))
 }
 
-/// How many they are.
+/// The number of these words.
 pub(crate) fn table_word_count(conversion: &Conversion) -> u64 {
     conversion
         .tables()
@@ -162,7 +185,7 @@ pub(crate) fn table_word_count(conversion: &Conversion) -> u64 {
 }
 
 impl Code {
-    /// All of it, under these names.
+    /// The whole text, with these names.
     pub fn wgsl(&self, names: &ShaderNames) -> String {
         let p = format!("{}voxload_", names.prefix);
         let mut code = prefixed(&NUMBERS, &p);
@@ -208,7 +231,7 @@ fn {prefix}load_voxel(i: u32) -> f32 {{
         code
     }
 
-    /// The statements that take the stored bits of voxel `i` out of the words.
+    /// The statements that extract the stored bits of voxel `i` from the words.
     fn load(&self, p: &str) -> String {
         let swapped = self.narrow.order != ByteOrder::NATIVE;
         let swap = |value: &str| match swapped {
@@ -244,7 +267,7 @@ fn {prefix}load_voxel(i: u32) -> f32 {{
         }
     }
 
-    /// The function that gives the table entry of voxel `i`, when there is a table.
+    /// The function that returns the table entry of voxel `i`; empty if there are no tables.
     fn entry(&self, p: &str) -> String {
         let block = self.narrow.block;
         if block == 0 {
@@ -269,7 +292,7 @@ fn {prefix}load_voxel(i: u32) -> f32 {{
         )
     }
 
-    /// The statements that make the value of voxel `i` as a double.
+    /// The statements that compute the value of voxel `i` as a double.
     fn steps(&self, conversion: &Conversion, p: &str) -> String {
         let stored = conversion.stored;
         let mut body = format!("var value = {p}decode({p}{stored:?}, {p}stored(i));\n");
@@ -302,7 +325,7 @@ fn literal(value: f64) -> String {
     format!("vec2<u32>({low:#x}u, {high:#x}u)")
 }
 
-/// WGSL with a prefix to every name that is declared at its top level.
+/// Adds a prefix to every name that WGSL code declares at its top level.
 fn prefixed(code: &str, prefix: &str) -> String {
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let declared = |line: &str| {
@@ -331,7 +354,7 @@ mod tests {
     use super::*;
     use wgpu::naga::{front, valid};
 
-    /// Whether a shader compiles, or why not.
+    /// Compiles a shader.
     fn compiled(text: &str) -> Result<(), String> {
         let module = front::wgsl::parse_str(text).map_err(|error| error.emit_to_string(text))?;
         valid::Validator::new(
@@ -351,7 +374,8 @@ mod tests {
             .collect()
     }
 
-    /// What a file has by hand though Rust gives it: declarations of shared constants, and words of the head by number.
+    /// Things that a file should get from Rust's text: declarations of shared constants, and words of the head by
+    /// number.
     fn by_hand<'a>(text: &'a str, shared: &[&str]) -> Vec<&'a str> {
         let names: Vec<&str> = shared.iter().filter_map(|s| s.split(' ').next()).collect();
         let is_by_hand = |line: &&str| {
@@ -403,7 +427,7 @@ mod tests {
         }
     }
 
-    /// The kernel has each number from Rust's text: without one of them it does not compile.
+    /// The kernel gets every number from Rust's text: it does not compile if one is missing.
     #[test]
     fn no_kernel_does_without_the_shared_numbers() {
         let mut missed = 0;

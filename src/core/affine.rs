@@ -1,4 +1,4 @@
-//! Affines: voxel index to millimetres, and the orientation of voxel axes that follows from them.
+//! Affines from voxel indices to millimetres, and the orientation of the voxel axes that follows from them.
 
 mod orientation;
 mod svd;
@@ -7,13 +7,13 @@ pub(crate) use svd::orthogonal_factor as orthogonal_part;
 
 pub use orientation::{AxisDirection, Orientation};
 
-/// A 4 x 4 matrix, by rows, that takes a voxel index `(i, j, k, 1)` to millimetres `(x, y, z, 1)`.
+/// A 4 x 4 matrix, row by row, that maps a voxel index `(i, j, k, 1)` to millimetres `(x, y, z, 1)`.
 pub type Affine = [[f64; 4]; 4];
 
-/// The product of two affines: `left` after `right`.
+/// The matrix product `left * right`: `right` is applied first.
 ///
-/// Each entry is a chain of fused multiply-adds in ascending order, as numpy computes it on processors that have
-/// them.
+/// Each entry is a chain of fused multiply-adds in ascending order, as numpy computes it on processors that have such
+/// an instruction.
 pub fn multiply(left: &Affine, right: &Affine) -> Affine {
     left.map(|row| {
         let mut sums = [0.0; 4];

@@ -127,6 +127,42 @@ impl<T: Pod> HostArray<T> {
     }
 }
 
+/// Equal shapes and equal elements: as in numpy, a NaN equals nothing.
+impl<T: Pod + PartialEq> PartialEq for HostArray<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.shape == other.shape && self.as_slice() == other.as_slice()
+    }
+}
+
+impl<T: Pod + Eq> Eq for HostArray<T> {}
+
+/// The elements, the first axis fastest.
+impl<T: Pod> AsRef<[T]> for HostArray<T> {
+    fn as_ref(&self) -> &[T] {
+        self.as_slice()
+    }
+}
+
+/// The elements, the first axis fastest.
+impl<'a, T: Pod> IntoIterator for &'a HostArray<T> {
+    type Item = &'a T;
+    type IntoIter = std::slice::Iter<'a, T>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.as_slice().iter()
+    }
+}
+
+impl<T: Pod> From<HostArray<T>> for ndarray::ArrayD<T> {
+    /// An array of Fortran layout; copies only what [`HostArray::into_vec`] copies.
+    fn from(array: HostArray<T>) -> Self {
+        let shape = IxDyn(&array.shape).f();
+        Self::from_shape_vec(shape, array.into_vec()).unwrap_or_else(|_| {
+            unreachable!("the length was compared with the shape when it was made")
+        })
+    }
+}
+
 impl<T: Pod + fmt::Debug> fmt::Debug for HostArray<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.view().fmt(f)
@@ -165,38 +201,45 @@ pub trait Rows: Sized {
     }
 }
 
-/// An element type of [`StoredArray`]. It cannot be implemented outside this crate.
-pub trait Element: Rows + Pod + Send + Sync + PartialEq + fmt::Debug {
+/// How a [`StoredArray`] is made of an array of this type, and looked into.
+pub trait Variant: Sized {
+    /// The stored array with this array inside.
+    fn stored(array: HostArray<Self>) -> StoredArray;
+    /// The array inside, when it is of this type.
+    fn array_in(stored: &StoredArray) -> Option<&HostArray<Self>>;
+    /// The array inside for editing, when it is of this type.
+    fn array_in_mut(stored: &mut StoredArray) -> Option<&mut HostArray<Self>>;
+}
+
+/// An element type of [`StoredArray`]: a voxel type. It cannot be implemented outside this crate.
+pub trait Element: Rows + Variant + Pod + Send + Sync + PartialEq + fmt::Debug {
     /// The same type as a [`DType`].
     const DTYPE: DType;
-    /// Wraps an array of this type.
-    fn wrap(array: HostArray<Self>) -> StoredArray;
-    /// The array inside, when it is of this type.
-    fn unwrap(array: &StoredArray) -> Option<&HostArray<Self>>;
-    /// The array inside for editing, when it is of this type.
-    fn unwrap_mut(array: &mut StoredArray) -> Option<&mut HostArray<Self>>;
 }
 
 macro_rules! stored_array {
     ($($variant:ident $type:ty),* $(,)?) => {
         /// An array of any of the stored types, in native byte order, column-major.
-        #[derive(Debug, Clone)]
+        #[derive(Debug, Clone, PartialEq)]
         #[expect(missing_docs, reason = "each name is its own description")]
         pub enum StoredArray { $($variant(HostArray<$type>)),* }
 
         $(impl Element for $type {
             const DTYPE: DType = DType::$variant;
-            fn wrap(array: HostArray<Self>) -> StoredArray {
+        }
+
+        impl Variant for $type {
+            fn stored(array: HostArray<Self>) -> StoredArray {
                 StoredArray::$variant(array)
             }
-            fn unwrap(array: &StoredArray) -> Option<&HostArray<Self>> {
-                match array {
+            fn array_in(stored: &StoredArray) -> Option<&HostArray<Self>> {
+                match stored {
                     StoredArray::$variant(array) => Some(array),
                     _ => None,
                 }
             }
-            fn unwrap_mut(array: &mut StoredArray) -> Option<&mut HostArray<Self>> {
-                match array {
+            fn array_in_mut(stored: &mut StoredArray) -> Option<&mut HostArray<Self>> {
+                match stored {
                     StoredArray::$variant(array) => Some(array),
                     _ => None,
                 }
@@ -263,19 +306,27 @@ impl StoredArray {
 
     /// The array, when its elements are of type `T`.
     pub fn get<T: Element>(&self) -> Option<&HostArray<T>> {
-        T::unwrap(self)
+        T::array_in(self)
     }
 }
 
 impl StoredArray {
+    /// The same elements under another shape.
+    ///
+    /// # Errors
+    /// As [`HostArray::reshape`].
+    pub(crate) fn reshape(self, shape: &[usize]) -> Result<Self> {
+        with_stored!(self, array => array.reshape(shape).map(Self::from))
+    }
+
     pub(crate) fn get_mut<T: Element>(&mut self) -> Option<&mut HostArray<T>> {
-        T::unwrap_mut(self)
+        T::array_in_mut(self)
     }
 }
 
 impl<T: Element> From<HostArray<T>> for StoredArray {
     fn from(array: HostArray<T>) -> Self {
-        T::wrap(array)
+        T::stored(array)
     }
 }
 

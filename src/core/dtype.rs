@@ -1,14 +1,17 @@
-//! The types that voxels are stored in, their byte order, and the types they are given out in.
+//! The types in which voxels are stored, and their byte order.
 
 use std::fmt;
+use std::str::FromStr;
 
 use num_complex::Complex;
 
+use crate::core::error::{Error, Result};
+
 /// A complex number of two `f32`.
-#[expect(non_camel_case_types, reason = "the name in numpy and in the design")]
+#[expect(non_camel_case_types, reason = "the name of the type in numpy")]
 pub type c64 = Complex<f32>;
 /// A complex number of two `f64`.
-#[expect(non_camel_case_types, reason = "the name in numpy and in the design")]
+#[expect(non_camel_case_types, reason = "the name of the type in numpy")]
 pub type c128 = Complex<f64>;
 
 /// The type of a stored voxel.
@@ -41,7 +44,7 @@ pub enum ByteOrder {
 }
 
 impl ByteOrder {
-    /// The order of the machine this runs on.
+    /// The byte order of this machine.
     pub const NATIVE: Self = if cfg!(target_endian = "big") {
         Self::Big
     } else {
@@ -75,7 +78,7 @@ impl DType {
         Self::Rgba32,
     ];
 
-    /// Bytes of a voxel of the largest type.
+    /// Bytes of one voxel of the largest type.
     pub(crate) const MAX_SIZE_BYTES: usize = Self::C128.size_bytes();
 
     /// Bytes of one voxel.
@@ -90,7 +93,7 @@ impl DType {
         }
     }
 
-    /// Bytes of the unit whose order [`ByteOrder`] speaks of: half a complex number, one byte of a colour.
+    /// Bytes of the unit to which [`ByteOrder`] applies: one part of a complex number, one channel of a colour.
     pub const fn part_bytes(self) -> usize {
         match self {
             Self::Rgb24 | Self::Rgba32 => 1,
@@ -136,12 +139,12 @@ impl DType {
         )
     }
 
-    /// Whether this is a complex number.
+    /// Whether this is a complex type.
     pub const fn is_complex(self) -> bool {
         matches!(self, Self::C64 | Self::C128)
     }
 
-    /// Whether this is a colour: never scaled, and no float can be made of it.
+    /// Whether this is a colour. Colours are never scaled and cannot be converted to floats.
     pub const fn is_colour(self) -> bool {
         matches!(self, Self::Rgb24 | Self::Rgba32)
     }
@@ -165,6 +168,24 @@ impl DType {
 impl fmt::Display for DType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
+    }
+}
+
+impl FromStr for DType {
+    type Err = Error;
+
+    /// Parses a name as returned by [`Self::name`].
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Usage`] for any other name.
+    fn from_str(name: &str) -> Result<Self> {
+        let named = Self::ALL.into_iter().find(|dtype| dtype.name() == name);
+        named.ok_or_else(|| {
+            let names = Self::ALL.map(Self::name).join(", ");
+            Error::usage(format_args!(
+                "no voxel type is named {name:?}, these are: {names}"
+            ))
+        })
     }
 }
 

@@ -1,7 +1,8 @@
-//! What went wrong: whose fault it is, in which file and field, what was found and what was expected.
+//! Errors: a kind, the file and field, what was found and what was expected.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The result of everything in this crate that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -16,6 +17,8 @@ pub struct Error(Box<Inner>);
 struct Inner {
     kind: ErrorKind,
     path: Option<PathBuf>,
+    /// The operating system's error that this one was made of.
+    io: Option<Arc<std::io::Error>>,
 }
 
 /// The kinds of [`Error`], by whose fault they are.
@@ -23,22 +26,22 @@ struct Inner {
 #[non_exhaustive]
 pub enum ErrorKind {
     // ---- the file system's ----
-    /// The file, or the other half of a pair, is not there, or its folder cannot be entered. Check the name; for a pair,
-    /// that both files have the same root and letter case. A header alone loads, and says so when voxels are read.
+    /// The file, or the other file of a pair, does not exist, or its folder cannot be entered. Check the name; for a pair,
+    /// check that both names differ only in their endings. A header without its voxels loads; reading voxels is this error.
     #[error("no such file or no access")]
     NotFound,
     /// The path names a folder, a device or a pipe. Read a pipe with [`crate::DataobjImage::from_stream`].
     #[error("not a regular file")]
     NotAFile,
     /// Reading or writing failed in the operating system, at this byte of the file: a faulty disk, a lost network file
-    /// system, no permission, no space. Nothing of a failed read is kept; the same call may be tried again.
+    /// system, no permission, no space. A failed read is not cached: the same call may be tried again.
     #[error("{message} (at byte {offset})")]
     Io {
         /// Byte offset in the file at which it failed.
         offset: u64,
-        /// The class of the operating system's error.
+        /// The kind of the operating system's error; [`Error::source`](std::error::Error::source) is the error itself.
         kind: std::io::ErrorKind,
-        /// The operating system's own words.
+        /// The operating system's message.
         message: String,
     },
     /// The file was changed after it was loaded. Load it again; arrays that were read before stay as they
@@ -57,17 +60,17 @@ pub enum ErrorKind {
     /// The file has no bytes: perhaps its transfer failed. Fetch it again.
     #[error("empty file")]
     Empty,
-    /// Neither content nor name belongs to a known format, or they belong to different ones. The message says which
-    /// ending the content would have; [`crate::LoadOptions::format`] decides for Analyze files.
+    /// Neither content nor name belongs to a known format, or they belong to different ones. The message names the ending
+    /// that would fit the content. [`crate::LoadOptions::format`] selects one of the three readings of Analyze files.
     #[error("cannot work out the format: {0}")]
     UnknownFormat(String),
-    /// The file ends before its header or its voxels do: its transfer was cut short, or the header lies. Fetch it again;
-    /// slices that lie before its end can be read.
+    /// The file ends before its header or its voxels do: its transfer was cut short, or the header is wrong. Fetch it again;
+    /// slices before its end can be read.
     #[error("truncated: {what} needs {need} bytes, there are {have}")]
     Truncated {
         /// What did not fit (`header`, `voxel data`, `extension`, `gzip trailer`).
         what: &'static str,
-        /// Bytes there are.
+        /// Bytes that the file has.
         have: u64,
         /// Bytes that are needed.
         need: u64,
@@ -76,29 +79,29 @@ pub enum ErrorKind {
     /// [`crate::DataobjImage::notes`]. Correct the field with the tool that wrote it.
     #[error("header field {field}: found {found}, expected {expected}")]
     Header {
-        /// The name of the field in the format's own words.
+        /// The format's name for the field.
         field: &'static str,
         /// What the file says.
         found: String,
-        /// What would be right.
+        /// What is valid.
         expected: String,
     },
-    /// Compressed data is damaged: it does not inflate, or its checksum or length is wrong. No voxel of the read is given
-    /// out. Fetch the file again; slices before the damage can be read.
+    /// Compressed data is damaged: it does not inflate, or its checksum or length is wrong. The read returns no voxels.
+    /// Fetch the file again; slices before the damage can be read.
     #[error("damaged {codec} data: {detail}")]
     Integrity {
         /// The compression (`gzip`).
         codec: &'static str,
-        /// What does not hold.
+        /// What is wrong.
         detail: String,
     },
-    /// The file is legal, but voxload, or this build of it, has no support for this. The message names the feature where
-    /// there is one; else convert the file.
+    /// The file is valid, but voxload, or this build of it, does not support this. The message names the feature to enable,
+    /// if there is one; otherwise convert the file.
     #[error("not supported: {0}")]
     Unsupported(String),
-    /// Something in the file is above a limit: one of [`crate::Limits`], what the compression can hold (then the header
-    /// lies, or the file was cut short), or one that no sound file comes near. Raise the limit if the file is to be
-    /// trusted, or read slices and frames in place of the whole.
+    /// Something in the file exceeds a limit (limits of a device are `GpuLimit`): one of [`crate::Limits`], what the
+    /// compression can hold (then the header is wrong, or the file was cut short), or one that no valid file comes near.
+    /// Raise the limit if you trust the file, or read slices or frames instead of the whole.
     #[error("{what}: {needed}, the limit is {allowed}")]
     Limit {
         /// What is too large or too many (`output bytes`, `header bytes`, `inflated bytes`, `gzip members`).
@@ -110,11 +113,11 @@ pub enum ErrorKind {
     },
 
     // ---- the caller's ----
-    /// An index that does not fit the shape, or cannot be parsed. The message has the part; slices clamp as in numpy,
+    /// An index does not fit the shape, or cannot be parsed. The message has the part. As in numpy, bounds of slices clamp,
     /// positions do not.
     #[error("index: {0}")]
     Index(String),
-    /// A shape, or a buffer's length, that does not fit. Make the buffer as long as the selection has voxels.
+    /// A shape, or a buffer's length, does not fit. Make the buffer as long as the selection has voxels.
     #[error("shape: found {found}, expected {expected}")]
     Shape {
         /// What was given.
@@ -122,8 +125,8 @@ pub enum ErrorKind {
         /// What fits.
         expected: String,
     },
-    /// A voxel type that cannot give what was asked for: floats of colours, or complex numbers on a device. Ask for
-    /// [`crate::ArrayProxy::unscaled`], or on the host.
+    /// The voxels cannot be converted to this: colours to floats, complex numbers on a device, or a buffer of another type.
+    /// Use [`crate::ArrayProxy::unscaled`], or read on the host.
     #[error("voxel type {stored} cannot give {wanted}")]
     DType {
         /// The stored type.
@@ -131,22 +134,26 @@ pub enum ErrorKind {
         /// The request.
         wanted: String,
     },
-    /// A call that this image or these options do not allow; the message says which and why.
+    /// This image or these options do not allow the call; the message says why.
     #[error("{0}")]
     Usage(String),
 
+    /// The read was ended early by a [`crate::Cancel`]. Nothing of it is kept; the same call may be made again, with another
+    /// token or with none.
+    #[error("cancelled")]
+    Cancelled,
+
     // ---- the machine's ----
-    /// The system would not give this much memory. Nothing was read; take slices or frames, or another type.
+    /// The system has not this much memory. Nothing was read; read slices or frames, or a smaller type.
     #[error("out of memory: {needed} bytes were needed")]
     OutOfMemory {
         /// Bytes asked for.
         needed: u64,
     },
-    /// There is no usable graphics adapter, or this build has no GPU support. Values on the CPU are the same bits.
+    /// There is no usable graphics adapter, or this build has no GPU support. The CPU computes the same bits.
     #[error("no usable GPU: {0}")]
     NoGpu(String),
-    /// The device cannot do this at all: a feature or a format is missing. Ask for it when the device is made, or use the
-    /// CPU.
+    /// The device cannot do this: a feature or a format is missing. Request it when the device is made, or use the CPU.
     #[error("the device cannot do this: {0}")]
     GpuUnsupported(String),
     /// The device has no memory left for this. The device and the image are still good: free something
@@ -156,10 +163,10 @@ pub enum ErrorKind {
         /// Bytes asked for.
         needed: u64,
     },
-    /// A size is above a limit of the device; found before anything was allocated. Request higher limits when the device
-    /// is made, or load a part.
+    /// A size exceeds a limit of the device (limits for files are [`ErrorKind::Limit`]); found before anything was allocated.
+    /// Request higher limits when the device is made, or load a part.
     #[error("{limit} of the device is {allowed}, {needed} were needed")]
-    LimitExceeded {
+    GpuLimit {
         /// The name of the limit, as wgpu names it.
         limit: &'static str,
         /// What was needed.
@@ -188,6 +195,11 @@ impl Error {
     /// The file concerned, where there is one.
     pub fn path(&self) -> Option<&Path> {
         self.0.path.as_deref()
+    }
+
+    /// Whether a [`crate::Cancel`] ended the read.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        matches!(self.0.kind, ErrorKind::Cancelled)
     }
 
     /// The same error, said of this file unless it names one already.
@@ -238,22 +250,49 @@ impl Error {
     }
 
     /// An operating system's error at a byte offset; a missing file becomes [`ErrorKind::NotFound`].
-    pub(crate) fn io(error: &std::io::Error, offset: u64) -> Self {
-        match error.kind() {
-            std::io::ErrorKind::NotFound => ErrorKind::NotFound.into(),
+    /// A voxload error that passed through a reader or writer is returned as it was.
+    pub(crate) fn io(error: std::io::Error, offset: u64) -> Self {
+        let error = match error.downcast::<Self>() {
+            Ok(own) => return own,
+            Err(error) => error,
+        };
+        let kind = match error.kind() {
+            std::io::ErrorKind::NotFound => ErrorKind::NotFound,
             kind => ErrorKind::Io {
                 offset,
                 kind,
                 message: error.to_string(),
-            }
-            .into(),
-        }
+            },
+        };
+        let mut made = Self::from(kind);
+        made.0.io = Some(Arc::new(error));
+        made
     }
 }
 
 impl From<ErrorKind> for Error {
     fn from(kind: ErrorKind) -> Self {
-        Error(Box::new(Inner { kind, path: None }))
+        Error(Box::new(Inner {
+            kind,
+            path: None,
+            io: None,
+        }))
+    }
+}
+
+impl From<std::io::Error> for Error {
+    /// As reading reports it, at byte 0. An error of voxload inside is given back itself.
+    fn from(error: std::io::Error) -> Self {
+        match error.downcast::<Self>() {
+            Ok(own) => own,
+            Err(error) => Self::io(error, 0),
+        }
+    }
+}
+
+impl From<std::convert::Infallible> for Error {
+    fn from(never: std::convert::Infallible) -> Self {
+        match never {}
     }
 }
 
@@ -287,4 +326,10 @@ impl fmt::Write for OneLine<'_, '_> {
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for Error {
+    /// The operating system's error, for [`ErrorKind::NotFound`] and [`ErrorKind::Io`].
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        let io = self.0.io.as_deref();
+        io.map(|error| error as &(dyn std::error::Error + 'static))
+    }
+}

@@ -1,4 +1,4 @@
-//! The types that voxels are given out in, and how an f64 is rounded to each of them.
+//! The types that voxels are read as, and how an f64 is rounded to each of them.
 
 use half::f16;
 use num_complex::Complex;
@@ -15,16 +15,28 @@ mod sealed {
     impl Sealed for super::c128 {}
 }
 
-/// A real type that voxels are given out in: `f16`, `f32` or `f64`.
-pub trait Float: Element + sealed::Sealed {
-    /// The value rounded once, to nearest, ties to even; too large becomes infinite.
+/// A type that voxels are read as: `f16`, `f32`, `f64`, [`c64`] or [`c128`]. It cannot be implemented outside this crate.
+///
+/// Complex voxels read as a real type give their real parts, real voxels read as a complex type have imaginary parts of 0,
+/// as in numpy.
+pub trait Value: Element + sealed::Sealed {}
+
+impl Value for f16 {}
+impl Value for f32 {}
+impl Value for f64 {}
+impl Value for c64 {}
+impl Value for c128 {}
+
+/// A real type that voxels are read as: `f16`, `f32` or `f64`. It cannot be implemented outside this crate.
+pub trait Float: Value {
+    /// The value rounded once, to nearest, ties to even; a value that is too large becomes infinite.
     fn from_f64(value: f64) -> Self;
-    /// The same value: no bit is lost.
+    /// The same value as an f64; the conversion is exact.
     fn to_f64(self) -> f64;
 }
 
-/// A complex type that voxels are given out in: [`c64`] or [`c128`].
-pub trait ComplexFloat: Element + sealed::Sealed {
+/// A complex type that voxels are read as: [`c64`] or [`c128`].
+pub(crate) trait ComplexFloat: Value {
     /// Both parts rounded once.
     fn from_c128(value: c128) -> Self;
 }
@@ -79,23 +91,25 @@ impl ComplexFloat for c128 {
     }
 }
 
-/// A double as shaders have it: low word, high word.
+/// A double as the shaders represent it: low word, high word.
 #[cfg(any(test, feature = "gpu"))]
 pub(crate) fn words(value: f64) -> [u32; 2] {
     let bits = value.to_bits();
     [bits as u32, (bits >> 32) as u32]
 }
 
-/// An f64 rounded once to f16: to nearest, ties to even, too large to infinity, NaN to a quiet NaN.
+/// An f64 rounded once to f16: to nearest, ties to even. A value that is too large becomes infinite, a NaN becomes a
+/// quiet NaN.
 ///
-/// Going through f32 would round twice, so the f32 in between is rounded to odd: its last bit remembers whether
-/// anything was cut off, and with 13 bits to spare the second rounding is then the right one.
+/// Rounding to the nearest f32 first can give another result: that f32 may lie exactly between two f16 where the f64
+/// does not. So the intermediate f32 is rounded to odd: its last bit records whether any bits were cut off. An f32 has
+/// 13 more bits than an f16, so the second rounding then gives the right result.
 #[inline(always)]
 pub(crate) fn to_f16(value: f64) -> f16 {
     f16::from_bits(f32_to_f16_bits(to_f32_odd(value)))
 }
 
-/// An f64 rounded to f32 towards zero, with the last bit set when anything was cut off.
+/// An f64 rounded to f32 towards zero, with the last bit set if the result is inexact.
 #[inline(always)]
 fn to_f32_odd(value: f64) -> f32 {
     let nearest = value as f32;
@@ -108,7 +122,7 @@ fn to_f32_odd(value: f64) -> f32 {
     f32::from_bits(toward_zero | u32::from(inexact))
 }
 
-/// An f32 rounded to f16 by integer steps without branches, so that loops over it vectorise.
+/// An f32 rounded to f16 by integer arithmetic without branches, so that loops over it vectorise.
 #[inline(always)]
 fn f32_to_f16_bits(value: f32) -> u16 {
     let bits = value.to_bits();
@@ -117,12 +131,13 @@ fn f32_to_f16_bits(value: f32) -> u16 {
     // Normal results: rebias the exponent by adding (15 - 127) << 23, then round to nearest even.
     let rebiased = magnitude.wrapping_sub(112 << 23);
     let normal = (rebiased.wrapping_add(0x0fff + ((magnitude >> 13) & 1)) >> 13) as u16;
-    // Subnormal results: the float adder rounds at the right place when 0.5 is added.
+    // Subnormal results: the last bit of an f32 near 0.5 is 2^-24, the smallest f16, so adding 0.5 rounds at the right
+    // bit.
     let shifted = f32::from_bits(magnitude) + 0.5;
     let subnormal = shifted.to_bits().wrapping_sub(0x3f00_0000) as u16;
     let small = magnitude < (113 << 23);
     let finite = if small { subnormal } else { normal };
-    // 65520 and above round to infinity; `normal` is right up to there.
+    // 65520 and above round to infinity; below that, `normal` is correct.
     let special = if magnitude > 0x7f80_0000 {
         0x7e00
     } else {
@@ -140,7 +155,7 @@ fn f32_to_f16_bits(value: f32) -> u16 {
 mod tests {
     use super::*;
 
-    /// The nearest f16 by search over all of them: slow and plain.
+    /// The nearest f16, found by searching all of them.
     fn naive(value: f64) -> f16 {
         if value.is_nan() {
             return f16::NAN;

@@ -1,24 +1,25 @@
 //! The file formats by name.
 
-/// A format of the table.
+/// A file format. README has a table of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Format {
     /// NIfTI-1, header and voxels in one file (`.nii`).
     Nifti1Single,
-    /// NIfTI-1, header and voxels apart (`.hdr` and `.img`).
+    /// NIfTI-1, header and voxels in two files (`.hdr` and `.img`).
     Nifti1Pair,
     /// NIfTI-2, header and voxels in one file (`.nii`).
     Nifti2Single,
-    /// NIfTI-2, header and voxels apart (`.hdr` and `.img`).
+    /// NIfTI-2, header and voxels in two files (`.hdr` and `.img`).
     Nifti2Pair,
-    /// CIFTI-2 (`.dconn.nii` and its kin): the dense array of a NIfTI-2 file.
+    /// CIFTI-2 (`.dconn.nii` and similar endings): the dense array of a NIfTI-2 file.
     Cifti2,
-    /// Analyze 7.5 as SPM2 writes it (`.hdr`, `.img`, perhaps `.mat`): what Analyze files are taken for.
+    /// Analyze 7.5 as SPM2 writes it (`.hdr`, `.img`, optionally `.mat`). The default for Analyze files.
     Spm2Analyze,
-    /// Analyze 7.5 as SPM99 writes it; only by [`crate::LoadOptions::format`].
+    /// Analyze 7.5 as SPM99 writes it. Used only if [`crate::LoadOptions::format`] names it.
     Spm99Analyze,
-    /// Analyze 7.5 as Mayo's software writes it: no scaling, no origin; only by [`crate::LoadOptions::format`].
+    /// Analyze 7.5 as Mayo's software writes it, without scaling or origin. Used only if
+    /// [`crate::LoadOptions::format`] names it.
     Analyze,
     /// MINC1 (`.mnc`): netCDF-3.
     Minc1,
@@ -36,6 +37,6 @@ pub enum Format {
     Nrrd,
     /// MetaImage (`.mha`, or `.mhd` and the files it names).
     MetaImage,
-    /// No file: made from an array.
+    /// No file: the image was made from an array.
     Array,
 }

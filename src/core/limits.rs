@@ -1,14 +1,17 @@
-//! Bounds on what a file may make its reader take.
+//! Limits on what an untrusted file may make voxload allocate and compute.
 
 use crate::core::error::{ErrorKind, Result};
 
-/// Bounds on what a file may make voxload take, for untrusted files: [`crate::LoadOptions::limits`].
+/// Limits for untrusted files: [`crate::LoadOptions::limits`].
 ///
-/// Each is compared before memory is asked for; more is [`ErrorKind::Limit`]. The defaults accept every valid volume.
-/// Besides, and whatever the limits, a header that needs more bytes than its file has, or than its compression
-/// can hold, is refused before memory is asked for, as are 65 536 empty gzip members in a row and, on whole
-/// reads, more inflated bytes after the voxels than the voxels are (and 256 MiB).
+/// Each is checked before memory is allocated; a file that exceeds one gives [`ErrorKind::Limit`]. The defaults
+/// accept every valid volume.
+///
+/// Some things are refused whatever the limits: a header that needs more bytes than the file has, or than its compression
+/// can hold; more than 65 536 consecutive empty gzip members; and, in a read of the whole array, more inflated bytes
+/// after the voxels than the larger of 256 MiB and the size of the voxels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
 pub struct Limits {
     pub(crate) output: Option<u64>,
     pub(crate) header: u64,
@@ -35,15 +38,15 @@ impl Limits {
         Self::default()
     }
 
-    /// Bytes of the largest array that is made for a whole read, a slice or a block of frames, on the host or on a
-    /// device; none by default. Buffers of the caller's are not counted.
+    /// Bytes of the largest array that is allocated for a whole read, a slice or a block of frames, on the host or on
+    /// a device. Unlimited by default. Buffers of the caller do not count.
     pub fn output(mut self, bytes: u64) -> Self {
         self.output = Some(bytes);
         self
     }
 
-    /// Bytes of a header, without extensions; 256 MiB by default. Formats whose headers are short have smaller
-    /// bounds of their own.
+    /// Bytes of a header without extensions; 256 MiB by default. Formats with short headers have smaller limits of
+    /// their own.
     pub fn header(mut self, bytes: u64) -> Self {
         self.header = bytes;
         self
@@ -55,27 +58,29 @@ impl Limits {
         self
     }
 
-    /// Members of a gzip file; 2^26 by default, which are 4 TiB of BGZF.
+    /// Members of a gzip file; 2^26 by default, enough for 4 TiB of BGZF.
     pub fn members(mut self, members: u64) -> Self {
         self.members = members;
         self
     }
 
-    /// Inflated bytes for each compressed one; by default no less than the compression can reach (deflate about
-    /// 1030, zstd 32 768).
+    /// Inflated bytes per compressed byte. By default the most that each compression can reach (deflate about 1030,
+    /// zstd 32 768).
     pub fn inflate_ratio(mut self, ratio: u64) -> Self {
         self.inflate_ratio = ratio;
         self
     }
 
-    /// The most that compressed bytes may inflate to, given what their compression can reach.
+    /// The most bytes that `compressed` bytes may inflate to, if their compression can reach `reach` to 1.
     pub(crate) fn inflated(&self, compressed: u64, reach: u64) -> u64 {
         compressed.saturating_mul(reach.min(self.inflate_ratio))
     }
 }
 
+/// Compares a size with a limit.
+///
 /// # Errors
-/// [`ErrorKind::Limit`] when more is needed than allowed.
+/// [`ErrorKind::Limit`] if `needed` is above `allowed`.
 pub(crate) fn check(what: &'static str, needed: u128, allowed: u64) -> Result<()> {
     match needed > u128::from(allowed) {
         true => Err(ErrorKind::Limit {

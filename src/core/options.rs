@@ -1,31 +1,35 @@
-//! How files are opened and kept.
+//! How files are opened, and how long they stay open.
 
 use std::path::PathBuf;
 
 use crate::core::format::Format;
 pub use crate::core::limits::Limits;
+use crate::core::threads::Threads;
 
 /// Whether plain files are mapped into memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Mmap {
     /// Mapped; zero-copy arrays can be edited without the file changing.
     #[default]
     CopyOnWrite,
     /// Mapped; editing a zero-copy array is an error.
     ReadOnly,
-    /// Never mapped: read by position. Nothing that others do to the file can do worse than an error.
+    /// Never mapped: read by position. Whatever others do to the file, the worst is an error.
     Off,
 }
 
-/// How long file handles are kept. A mapping itself holds none.
+/// How long file handles stay open. A mapping holds none.
 ///
 /// | | after load | after a read | after a slice | after drop |
 /// |---|---|---|---|---|
 /// | `Auto`, `No` | 0 | 0 | 0 | 0 |
 /// | `Yes` | 0 | 1 | 1 | 0 |
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum KeepFileOpen {
-    /// As `No`: a gzip stream remembers its place without a handle.
+    /// voxload decides, as nibabel does for `keep_file_open=None`. As nibabel's default this is [`Self::No`] for every file:
+    /// slices of a gzip file need no open handle, their seek index remembers the places in it.
     #[default]
     Auto,
     /// From the first read until the last image or proxy of the file is dropped.
@@ -36,6 +40,7 @@ pub enum KeepFileOpen {
 
 /// Which of the two scalings in a PAR header is used (PV is the number in the REC file).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum ParScaling {
     /// `dv`, the value on the console: `PV * RS + RI`.
     #[default]
@@ -46,6 +51,7 @@ pub enum ParScaling {
 
 /// Options of [`crate::DataobjImage::from_filename`] and its kin.
 #[derive(Debug, Clone, Default)]
+#[must_use]
 pub struct LoadOptions {
     pub(crate) mmap: Mmap,
     pub(crate) keep_file_open: KeepFileOpen,
@@ -57,10 +63,11 @@ pub struct LoadOptions {
     pub(crate) permit_truncated: bool,
     pub(crate) strict_sort: bool,
     pub(crate) limits: Limits,
+    pub(crate) threads: Threads,
 }
 
 impl LoadOptions {
-    /// The defaults: mapped, no handle kept.
+    /// The defaults: files are mapped, no handle stays open.
     pub fn new() -> Self {
         Self::default()
     }
@@ -71,14 +78,14 @@ impl LoadOptions {
         self
     }
 
-    /// How long file handles are kept.
+    /// How long file handles stay open.
     pub fn keep_file_open(mut self, keep_file_open: KeepFileOpen) -> Self {
         self.keep_file_open = keep_file_open;
         self
     }
 
-    /// Keeps the seek index of a gzip file in this file, or in a file of this folder: slices of the next process
-    /// need not inflate the file up to what they take, and are checked. One of indexed_gzip's (`GZIDX`) is taken
+    /// Stores the seek index of a gzip file in this file, or in a file of this folder: slices of the next process
+    /// need not inflate the file up to what they read, and are checked. An index of indexed_gzip (`GZIDX`) is used
     /// too, after it was checked against the file.
     ///
     /// An index that is damaged or belongs to another state of the file is ignored. The first slice without a
@@ -90,7 +97,7 @@ impl LoadOptions {
         self
     }
 
-    /// Bytes of inflated chunks, about 1 MiB each, that an image of a gzip file keeps for the next slice
+    /// Bytes of inflated chunks, about 1 MiB each, that an image of a gzip file caches for the next slice
     /// (default 32 MiB).
     pub fn gzip_cache(mut self, bytes: usize) -> Self {
         self.gzip_cache = Some(bytes);
@@ -98,7 +105,7 @@ impl LoadOptions {
     }
 
     /// Reads the file as this format, whatever its content: the way to [`Format::Analyze`] and
-    /// [`Format::Spm99Analyze`], whose headers are taken for [`Format::Spm2Analyze`].
+    /// [`Format::Spm99Analyze`], whose headers look like [`Format::Spm2Analyze`].
     pub fn format(mut self, format: Format) -> Self {
         self.format = Some(format);
         self
@@ -122,7 +129,7 @@ impl LoadOptions {
         self
     }
 
-    /// Bounds on what the file may make voxload take.
+    /// Bounds on the memory and time that the file may cost.
     ///
     /// ```
     /// use voxload::{Limits, LoadOptions};
@@ -130,6 +137,12 @@ impl LoadOptions {
     /// ```
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// The thread pool in which the image's reads do their work.
+    pub fn threads(mut self, threads: Threads) -> Self {
+        self.threads = threads;
         self
     }
 

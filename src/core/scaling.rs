@@ -1,14 +1,15 @@
-//! Scaling: the short list of steps that turns a stored number into the value it stands for.
+//! Scaling: the list of steps that turns a stored number into a value.
 //!
-//! The list, not the values in it, says what is skipped: a NIfTI slope of 1 makes no step, an AFNI factor of 1
-//! does. Arithmetic is in f64 and each step is rounded; doc/VALUES.md has the rules.
+//! The file format decides which steps are in the list: a NIfTI slope of 1 adds no step, an AFNI factor of 1 does. Even
+//! a step that changes no number matters: as in nibabel, any step changes the native output type, usually to f64.
+//! Arithmetic is in f64, and each step is rounded; doc/VALUES.md has the rules.
 
 use std::sync::Arc;
 
 use crate::core::dtype::DType;
 use crate::core::error::{Error, Result};
 
-/// One number for the whole volume, or a table of them over the slowest axes.
+/// One number for the whole image, or one for each block of voxels, such as a slice or a frame.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Factor {
     /// The same number for every voxel.
@@ -18,7 +19,17 @@ pub enum Factor {
 }
 
 impl Factor {
-    /// A factor for each block of `block` voxels; a single one where they are the same, so that a slope is a slope.
+    /// The number, unless it is a table.
+    fn single(&self) -> Option<f64> {
+        match self {
+            Self::One(value) => Some(*value),
+            Self::Table(_) => None,
+        }
+    }
+
+    /// One number for each block of `block` voxels. If all are equal they become a single number, so that
+    /// [`Scaling::slope`] and [`Scaling::inter`] can return it. An empty list
+    /// gives 0.
     pub(crate) fn over_blocks(values: Vec<f64>, block: u64) -> Self {
         match values.split_first() {
             Some((&first, rest)) if rest.iter().all(|value| value.to_bits() == first.to_bits()) => {
@@ -29,7 +40,7 @@ impl Factor {
         }
     }
 
-    /// The table, where there is one.
+    /// The table, if there is one.
     pub(crate) fn table(&self) -> Option<&Arc<[f64]>> {
         match self {
             Self::One(_) => None,
@@ -37,9 +48,10 @@ impl Factor {
         }
     }
 
-    /// The number for a block of voxels.
+    /// The factor for block number `entry`.
     ///
-    /// `entry` is below the table's length: [`Scaling::validate`] has compared the two.
+    /// `entry` must be less than the table's length; [`Scaling::validate`] has checked that the table covers the
+    /// volume.
     #[inline]
     pub(crate) fn at(&self, entry: usize) -> f64 {
         match self {
@@ -51,6 +63,7 @@ impl Factor {
 
 /// One step of scaling.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub enum Step {
     /// Limits the value to `lo..=hi`; a NaN stays.
     Clip {
@@ -63,12 +76,13 @@ pub enum Step {
     Multiply(Factor),
     /// Adds, rounding to f64.
     Add(Factor),
-    /// Rounds to f32 and goes on from there: what makes the f32 arithmetic of SPM99.
+    /// Rounds to f32; the next step uses the rounded value. nibabel computes SPM99 files, and ECAT 7 files with f32
+    /// voxels, in f32; this step gives the same bits.
     RoundToF32,
 }
 
 impl Step {
-    /// The step's table, where it has one.
+    /// The step's table, if it has one.
     pub(crate) fn table(&self) -> Option<&Arc<[f64]>> {
         match self {
             Self::Multiply(factor) | Self::Add(factor) => factor.table(),
@@ -76,7 +90,7 @@ impl Step {
         }
     }
 
-    /// The numbers of the step for a block of voxels: a factor, two limits, or none.
+    /// The numbers that the step uses for block number `entry`: one factor, two limits, or none.
     #[cfg(feature = "gpu")]
     pub(crate) fn numbers(&self, entry: usize) -> Vec<f64> {
         match self {
@@ -87,22 +101,24 @@ impl Step {
     }
 }
 
-/// The tables of steps, in the order of the steps.
+/// The tables in a list of steps, in order.
 pub(crate) fn tables(steps: &[Step]) -> impl Iterator<Item = &Arc<[f64]>> {
     steps.iter().filter_map(Step::table)
 }
 
-/// In which precision the steps are done.
+/// The precision in which the steps are computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Arithmetic {
     /// f64 for everything.
     #[default]
     F64,
-    /// SPM99: f32 for f32 and smaller types, unless f64 is asked for.
+    /// As for SPM99 files: f32 for floats of up to 32 bits and integers of up to 16 bits, unless f64 or a complex type
+    /// is requested. doc/VALUES.md, section 2, has the details.
     Spm99,
 }
 
-/// How stored numbers become values: a list of steps, empty when they are the values.
+/// How stored numbers become values: a list of steps. It is empty if the stored numbers are the values.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Scaling {
     steps: Vec<Step>,
@@ -111,7 +127,7 @@ pub struct Scaling {
 }
 
 impl Scaling {
-    /// Stored numbers are the values.
+    /// No scaling: the stored numbers are the values.
     pub const fn none() -> Self {
         Self {
             steps: Vec::new(),
@@ -120,7 +136,7 @@ impl Scaling {
         }
     }
 
-    /// `slope * stored + inter` as NIfTI means it: a slope of 1 is not multiplied, an inter of 0 not added.
+    /// `slope * stored + inter` as in NIfTI: no step for a slope of 1, none for an inter of 0.
     pub fn linear(slope: f64, inter: f64) -> Self {
         let mut steps = Vec::new();
         if slope != 1.0 {
@@ -135,7 +151,7 @@ impl Scaling {
         }
     }
 
-    /// A list of steps; a table in it has one number for each `block` voxels in stored order.
+    /// A list of steps. A table in it has one number for each `block` voxels, in stored order.
     pub fn new(steps: Vec<Step>, block: u64, arithmetic: Arithmetic) -> Self {
         Self {
             steps,
@@ -144,43 +160,47 @@ impl Scaling {
         }
     }
 
-    /// The steps, in the order they are done.
+    /// The steps, in the order in which they are done.
     pub fn steps(&self) -> &[Step] {
         &self.steps
     }
 
-    /// Voxels to an entry of the tables; 0 when there is no table.
+    /// Voxels per table entry; meaningless without a table ([`Self::has_table`]).
     pub fn block(&self) -> u64 {
         self.block
     }
 
-    /// Whether stored numbers are the values.
+    /// Whether the stored numbers are the values.
     pub fn is_none(&self) -> bool {
         self.steps.is_empty()
     }
 
-    /// Whether any step has a table.
+    /// Whether any step uses a table.
     pub fn has_table(&self) -> bool {
         tables(&self.steps).next().is_some()
     }
 
-    /// The slope, where one number is multiplied by; 1 where nothing is; `None` for a table.
+    /// The slope if it is a single number, 1 if nothing is multiplied, `None` if it is a table. Where a format multiplies
+    /// twice (ECAT 7) it is the product; values can differ from `slope * number` in the last bit.
     pub fn slope(&self) -> Option<f64> {
-        self.single(1.0, |step| match step {
+        let factors = self.steps.iter().filter_map(|step| match step {
             Step::Multiply(factor) => Some(factor),
             _ => None,
-        })
+        });
+        factors.map(Factor::single).product()
     }
 
-    /// The inter, where one number is added; 0 where nothing is; `None` for a table.
+    /// The intercept if it is a single number, 0 if nothing is added, `None` if it is a table.
     pub fn inter(&self) -> Option<f64> {
-        self.single(0.0, |step| match step {
-            Step::Add(factor) => Some(factor),
+        let mut terms = self.steps.iter().filter_map(|step| match step {
+            Step::Add(term) => Some(term),
             _ => None,
-        })
+        });
+        terms.next().map_or(Some(0.0), Factor::single)
     }
 
-    /// The steps as done for this stored type when `output` is asked for (`None`: `np.asarray`).
+    /// The steps for this stored type when `output` is requested. `None` requests the type that nibabel's
+    /// `np.asarray(img.dataobj)` has ([`Self::native_output`]).
     pub(crate) fn steps_for(&self, stored: DType, output: Option<DType>) -> Vec<Step> {
         let mut steps = self.steps.clone();
         let wide = matches!(output, Some(DType::F64 | DType::C64 | DType::C128));
@@ -190,7 +210,8 @@ impl Scaling {
         steps
     }
 
-    /// The type of `np.asarray(dataobj)`: the stored type, or f64 (c128) after arithmetic, or f32 for SPM99.
+    /// The type that nibabel's `np.asarray(img.dataobj)` has: the stored type if there is no scaling; f32 (or c64) if
+    /// SPM99 arithmetic is in f32; otherwise f64 (or c128).
     pub(crate) fn native_output(&self, stored: DType) -> DType {
         if self.is_none() {
             stored
@@ -205,7 +226,7 @@ impl Scaling {
         }
     }
 
-    /// Checks that tables have an entry for each of a volume's blocks.
+    /// Checks that each table has an entry for every block of the volume.
     pub(crate) fn validate(&self, voxels: u64) -> Result<()> {
         for table in tables(&self.steps) {
             let entries = table.len() as u64;
@@ -220,20 +241,8 @@ impl Scaling {
         Ok(())
     }
 
-    fn single<'a>(
-        &'a self,
-        absent: f64,
-        pick: impl Fn(&'a Step) -> Option<&'a Factor>,
-    ) -> Option<f64> {
-        match self.steps.iter().find_map(pick) {
-            None => Some(absent),
-            Some(Factor::One(value)) => Some(*value),
-            Some(Factor::Table(_)) => None,
-        }
-    }
-
-    /// Whether SPM99 computes this stored type in f32: floats up to f32, and integers up to 16 bits whose
-    /// extremes do not overflow f32.
+    /// Whether SPM99 computes this stored type in f32: f16, f32, and integers of up to 16 bits whose scaled extremes
+    /// are finite in f32.
     fn narrow_suffices(&self, stored: DType) -> bool {
         match stored {
             DType::F16 | DType::F32 => true,
@@ -247,5 +256,22 @@ impl Scaling {
             }
             _ => false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slope_and_inter_of_all_steps() {
+        let multiply = |value| Step::Multiply(Factor::One(value));
+        let twice = Scaling::new(vec![multiply(0.5), multiply(3.0)], 0, Arithmetic::F64);
+        assert_eq!((twice.slope(), twice.inter()), (Some(1.5), Some(0.0)));
+        let none = Scaling::none();
+        assert_eq!((none.slope(), none.inter()), (Some(1.0), Some(0.0)));
+        let table = Factor::Table([1.0, 2.0].into());
+        let mixed = Scaling::new(vec![multiply(2.0), Step::Add(table)], 1, Arithmetic::F64);
+        assert_eq!((mixed.slope(), mixed.inter()), (Some(2.0), None));
     }
 }

@@ -1,29 +1,34 @@
-//! Shapes: how many voxels, and where each stands.
+//! Voxel counts and strides of array shapes.
 
 use crate::core::error::{Error, ErrorKind, Result};
 
-/// Number of voxels of a shape, checked.
+/// Number of voxels of a shape.
+///
+/// # Errors
+/// [`ErrorKind::Header`] if it does not fit in an i64.
 pub(crate) fn voxels(shape: &[usize]) -> Result<u64> {
-    let product = of_axes_with_voxels(shape)
+    let product = nonzero_product(shape)
         .filter(|&n| i64::try_from(n).is_ok())
         .ok_or_else(|| overflow(shape))?;
-    // A zero anywhere makes it empty.
+    // An axis of length 0 makes the array empty.
     Ok(if shape.contains(&0) { 0 } else { product })
 }
 
-/// The product of the lengths that are not 0. In numpy and ndarray it must be a length even where an axis is empty.
-fn of_axes_with_voxels(shape: &[usize]) -> Option<u64> {
+/// The product of the nonzero lengths; `None` if it overflows. numpy and ndarray reject a shape for which this product
+/// is too large, even if another axis is empty.
+fn nonzero_product(shape: &[usize]) -> Option<u64> {
     let mut lengths = shape.iter().filter(|&&n| n != 0);
     lengths.try_fold(1u64, |product, &n| product.checked_mul(n as u64))
 }
 
-/// Number of elements of an array of this shape that is to be in memory.
+/// Number of elements of an array of this shape in memory.
 ///
 /// # Errors
-/// Those of [`voxels`], also for what exceeds a memory of 32 bits: [`ErrorKind::OutOfMemory`] if there are elements.
+/// As [`voxels`]; [`ErrorKind::OutOfMemory`] if there are more than `isize::MAX` elements. The allocation checks the
+/// number of bytes.
 pub(crate) fn elements<T>(shape: &[usize]) -> Result<usize> {
     let count = voxels(shape)?;
-    let fits = of_axes_with_voxels(shape).is_some_and(|n| isize::try_from(n).is_ok());
+    let fits = nonzero_product(shape).is_some_and(|n| isize::try_from(n).is_ok());
     match usize::try_from(count) {
         Ok(count) if fits => Ok(count),
         Ok(0) => Err(overflow(shape)),
@@ -43,7 +48,7 @@ pub(crate) fn overflow(shape: &[usize]) -> Error {
     .into()
 }
 
-/// Elements from one position of each axis to the next in a dense column-major array.
+/// The strides, in elements, of a dense column-major array.
 pub(crate) fn dense_strides(shape: &[usize]) -> Vec<i64> {
     let mut strides = Vec::with_capacity(shape.len());
     let mut stride = 1i64;

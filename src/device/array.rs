@@ -1,4 +1,4 @@
-//! [`DeviceArray`]: floats in a buffer of the device.
+//! [`DeviceArray`]: values in a buffer of the device.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -13,11 +13,13 @@ use crate::core::dtype::DType;
 #[cfg(doc)]
 use crate::core::error::ErrorKind;
 use crate::core::error::{Error, Result};
-use crate::core::float::Float;
+use crate::core::float::Value;
+#[cfg(not(target_family = "wasm"))]
+use crate::core::{scope, threads};
 
-/// An array of floats in device memory, column-major, without gaps. Cloning it is cheap: the clones are one array.
+/// An array of values in device memory, column-major, without gaps. Cloning it is cheap: the clones are one array.
 #[derive(Clone)]
-pub struct DeviceArray<T: Float>(Arc<Inner>, PhantomData<T>);
+pub struct DeviceArray<T: Value>(Arc<Inner>, PhantomData<T>);
 
 struct Inner {
     gpu: Gpu,
@@ -30,18 +32,18 @@ struct Inner {
     written: Arc<AtomicBool>,
 }
 
-impl<T: Float> DeviceArray<T> {
+impl<T: Value> DeviceArray<T> {
     /// Room for an array of this shape, for a shader's results; its elements are zero.
     ///
     /// # Errors
-    /// [`ErrorKind::LimitExceeded`] when it is above the largest buffer, [`ErrorKind::GpuOutOfMemory`],
+    /// [`ErrorKind::GpuLimit`] when it is above the largest buffer, [`ErrorKind::GpuOutOfMemory`],
     /// [`ErrorKind::DeviceLost`].
     #[cfg(not(target_family = "wasm"))]
     pub fn zeroed(gpu: &Gpu, shape: &[usize]) -> Result<Self> {
         gpu.context().block_on(Self::new(gpu, shape))
     }
 
-    /// [`DeviceArray::zeroed`], awaited.
+    /// The asynchronous form of [`DeviceArray::zeroed`].
     ///
     /// # Errors
     /// As [`DeviceArray::zeroed`].
@@ -49,12 +51,12 @@ impl<T: Float> DeviceArray<T> {
         gpu.context().drive(Self::new(gpu, shape)).await
     }
 
-    /// Room for an array, for a future that is driven.
+    /// Allocates an array; the future must be driven by the caller.
     ///
     /// # Errors
     /// As [`DeviceArray::zeroed`].
     pub(crate) async fn new(gpu: &Gpu, shape: &[usize]) -> Result<Self> {
-        // A length that does not fit is above every limit.
+        // A length that overflows exceeds every limit.
         let len = shape.iter().fold(1usize, |len, &n| len.saturating_mul(n));
         let bytes = (len as u64).saturating_mul(size_of::<T>() as u64);
         let context = gpu.context();
@@ -62,12 +64,12 @@ impl<T: Float> DeviceArray<T> {
         Ok(Self::over(gpu, buffer.await?, shape))
     }
 
-    /// The usage of an array's buffer.
+    /// The usages of an array's buffer.
     pub(crate) const USAGE: wgpu::BufferUsages = wgpu::BufferUsages::STORAGE
         .union(wgpu::BufferUsages::COPY_SRC)
         .union(wgpu::BufferUsages::COPY_DST);
 
-    /// What is at the start of a buffer of [`Self::USAGE`] with room for it.
+    /// An array at the start of a buffer of [`Self::USAGE`] that is large enough.
     pub(crate) fn over(gpu: &Gpu, buffer: wgpu::Buffer, shape: &[usize]) -> Self {
         let mut strides = Vec::with_capacity(shape.len());
         let mut len = 1usize;
@@ -87,17 +89,18 @@ impl<T: Float> DeviceArray<T> {
         Self(Arc::new(inner), PhantomData)
     }
 
-    /// Uploads `values`, column-major, as an array of this shape.
+    /// Uploads `values`, in column-major order, as an array of this shape.
     ///
     /// # Errors
-    /// [`ErrorKind::Shape`] when the number of values is not that of the shape, [`ErrorKind::LimitExceeded`],
+    /// [`ErrorKind::Shape`] when the number of values is not that of the shape, [`ErrorKind::GpuLimit`],
     /// [`ErrorKind::GpuOutOfMemory`], [`ErrorKind::DeviceLost`].
     #[cfg(not(target_family = "wasm"))]
     pub fn from_slice(gpu: &Gpu, shape: &[usize], values: &[T]) -> Result<Self> {
         gpu.context().block_on(Self::uploaded(gpu, shape, values))
     }
 
-    /// [`DeviceArray::from_slice`], awaited. The values are copied to staging memory in the polls of the future.
+    /// The asynchronous form of [`DeviceArray::from_slice`]. The values are copied to staging memory while the future
+    /// is polled.
     ///
     /// # Errors
     /// As [`DeviceArray::from_slice`].
@@ -106,7 +109,7 @@ impl<T: Float> DeviceArray<T> {
         gpu.context().drive(upload).await
     }
 
-    /// An array of these values, for a future that is driven.
+    /// Uploads an array; the future must be driven by the caller.
     ///
     /// # Errors
     /// As [`DeviceArray::from_slice`].
@@ -124,70 +127,71 @@ impl<T: Float> DeviceArray<T> {
         Ok(array)
     }
 
-    /// The buffer: usage `STORAGE | COPY_SRC | COPY_DST`, element `(i, j, ..)` at `i * strides[0] + j * strides[1] ..`.
+    /// The buffer, with usages `STORAGE | COPY_SRC | COPY_DST`. Element `(i, j, ..)` is at `i * strides[0] + j *
+    /// strides[1] ..`.
     ///
-    /// A shader that writes to it makes the array another one: say so with [`DeviceArray::mark_modified`].
+    /// After a shader has written to it, call [`DeviceArray::mark_modified`].
     pub fn buffer(&self) -> &wgpu::Buffer {
         &self.0.buffer
     }
 
-    /// Elements along each axis.
+    /// The number of elements along each axis.
     pub fn shape(&self) -> &[usize] {
         &self.0.shape
     }
 
-    /// Elements from one to the next along each axis.
+    /// The stride along each axis, in elements.
     pub fn strides(&self) -> &[usize] {
         &self.0.strides
     }
 
-    /// Elements in all.
+    /// The number of elements.
     pub fn len(&self) -> usize {
         self.0.len
     }
 
-    /// Whether there is no element.
+    /// Whether there are no elements.
     pub fn is_empty(&self) -> bool {
         self.0.len == 0
     }
 
-    /// Bytes of the buffer: those of the elements, padded to a multiple of 4.
+    /// The size of the buffer in bytes: that of the elements, padded to a multiple of 4.
     pub fn size_bytes(&self) -> u64 {
         self.0.buffer.size()
     }
 
-    /// The device that the array is on.
+    /// The device on which the array is.
     pub fn gpu(&self) -> &Gpu {
         &self.0.gpu
     }
 
-    /// Says that the buffer was written to: an image that caches this array will then take it for an edit.
+    /// To be called after the buffer was written to. An image that caches this array then treats it as edited.
     pub fn mark_modified(&self) {
         self.0.written.store(true, Ordering::Release);
         self.0.modified.store(true, Ordering::Release);
     }
 
-    /// Whether [`DeviceArray::mark_modified`] was called, on this handle or a clone of it.
+    /// Whether [`DeviceArray::mark_modified`] was called on this handle or a clone of it.
     pub fn is_modified(&self) -> bool {
         self.0.modified.load(Ordering::Acquire)
     }
 
-    /// Whether it was ever modified, downloaded since or not; true from then on.
+    /// A flag that is set once the array was modified, and stays set even if it was downloaded since.
     pub(crate) fn written(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.0.written)
     }
 
-    /// Whether there is another handle on it.
+    /// Whether there are other handles.
     pub(crate) fn is_shared(&self) -> bool {
         Arc::strong_count(&self.0) > 1
     }
 
-    /// Says that somebody holds a copy of what was written.
+    /// To be called when the modified values have been copied elsewhere.
     pub(crate) fn clear_modified(&self) {
         self.0.modified.store(false, Ordering::Release);
     }
 
-    /// The same without its type.
+    /// The same array without its static type.
     pub(crate) fn untyped(&self) -> UntypedArray {
         UntypedArray {
             dtype: T::DTYPE,
@@ -204,7 +208,7 @@ impl<T: Float> DeviceArray<T> {
         self.0.gpu.context().block_on(self.downloaded())
     }
 
-    /// [`Self::download`], awaited.
+    /// The asynchronous form of [`Self::download`].
     ///
     /// # Errors
     /// As [`Self::download`].
@@ -212,7 +216,7 @@ impl<T: Float> DeviceArray<T> {
         self.0.gpu.context().drive(self.downloaded()).await
     }
 
-    /// All elements, for a future that is driven, maybe on another device.
+    /// Downloads all elements; the future must be driven by the caller, possibly on another device.
     ///
     /// # Errors
     /// As [`Self::download`].
@@ -223,18 +227,17 @@ impl<T: Float> DeviceArray<T> {
         HostArray::from_buffer(self.shape(), buffer)
     }
 
-    /// Waits for the device and copies all elements, column-major, to `out`. Callbacks of other users of the device
-    /// may run on this thread meanwhile.
+    /// Waits for the device and copies all elements to `out` in column-major order. Other users' callbacks for this
+    /// device may run on this thread.
     ///
     /// # Errors
-    /// [`ErrorKind::Shape`] when `out` has another length, [`ErrorKind::DeviceLost`],
-    /// [`ErrorKind::GpuOutOfMemory`].
+    /// [`ErrorKind::Shape`] if `out` has another length, [`ErrorKind::DeviceLost`], [`ErrorKind::GpuOutOfMemory`].
     #[cfg(not(target_family = "wasm"))]
     pub fn download_into(&self, out: &mut [T]) -> Result<()> {
         self.0.gpu.context().block_on(self.copy_into(out))
     }
 
-    /// [`Self::download_into`], awaited.
+    /// The asynchronous form of [`Self::download_into`].
     ///
     /// # Errors
     /// As [`Self::download_into`].
@@ -254,7 +257,7 @@ impl<T: Float> DeviceArray<T> {
     }
 }
 
-/// A [`DeviceArray`] of a type that is known at run time.
+/// A [`DeviceArray`] whose type is known only at run time.
 #[derive(Debug, Clone)]
 pub(crate) struct UntypedArray {
     dtype: DType,
@@ -267,7 +270,7 @@ impl UntypedArray {
     }
 
     /// The array, when it is of this type.
-    pub fn typed<T: Float>(&self) -> Option<DeviceArray<T>> {
+    pub fn typed<T: Value>(&self) -> Option<DeviceArray<T>> {
         (self.dtype == T::DTYPE).then(|| DeviceArray(Arc::clone(&self.inner), PhantomData))
     }
 
@@ -275,9 +278,19 @@ impl UntypedArray {
         self.inner.modified.load(Ordering::Acquire)
     }
 
-    /// Bytes of the buffer.
+    /// The size of the buffer in bytes.
     pub fn size_bytes(&self) -> u64 {
         self.inner.buffer.size()
+    }
+}
+
+#[cfg(not(target_family = "wasm"))]
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // As large arrays on the host: the memory of a software adapter is slow to free.
+        if scope::is_cancelled() {
+            threads::free_aside(self.buffer.clone());
+        }
     }
 }
 
@@ -287,7 +300,7 @@ impl fmt::Debug for Inner {
     }
 }
 
-impl<T: Float> fmt::Debug for DeviceArray<T> {
+impl<T: Value> fmt::Debug for DeviceArray<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
@@ -299,7 +312,7 @@ impl<T: Float> fmt::Debug for DeviceArray<T> {
     }
 }
 
-/// The size of a buffer for so many bytes: none may be empty, and copies are of whole words.
+/// The size of a buffer for this many bytes: buffers must not be empty, and copies are of whole words.
 pub(crate) fn whole_words(bytes: u64) -> u64 {
     bytes.max(4).checked_next_multiple_of(4).unwrap_or(u64::MAX)
 }

@@ -1,4 +1,5 @@
-//! Which kernel a conversion takes: one that gives the right bits, the fastest where that was measured.
+//! Selection of the kernel for a conversion: only kernels that give the right bits, and the fastest one if speeds were
+//! measured.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,56 +14,60 @@ use crate::core::dtype::DType;
 use crate::core::error::{ErrorKind, Result};
 use crate::core::scaling::Step;
 
-/// A class of conversions that has been asked for this many voxels is worth a table and its self-test.
-const WORTH_A_TABLE: u64 = 16 << 20;
+/// Number of voxels after which a class of conversions gets a table and its self-test.
+const MIN_VOXELS_FOR_TABLE: u64 = 16 << 20;
 
-/// How much faster than integers another way has to be: less may be chance.
+/// How many times faster than integers another method must be. Smaller differences may be chance.
 const MIN_ADVANTAGE: f64 = 1.15;
 
-/// How the way of computing is chosen.
+/// How the method of the kernels is chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum KernelChoice {
-    /// The one that [`crate::Gpu::kernel_rates`] found to be the fastest for a class of conversions, where it was asked.
-    /// Else, for 8- and 16-bit stored types, a table once that many voxels were loaded that it pays, if it passes a
-    /// self-test on the device; and [`KernelMethod::Integers`] for the rest. No load measures anything.
+    /// The fastest method, if [`crate::Gpu::kernel_rates`] has measured this class of conversions. Otherwise, for 8-
+    /// and 16-bit stored types, a table once enough voxels were loaded to make it worth while, if it passes a self-test
+    /// on the device; for everything else [`KernelMethod::Integers`]. No load measures speeds.
     #[default]
     Fastest,
-    /// Always this one where it exists and passes the self-test, else [`KernelMethod::Integers`].
+    /// Always this method if it exists for the conversion and passes the self-test, otherwise
+    /// [`KernelMethod::Integers`].
     Only(KernelMethod),
 }
 
-/// How one way of computing did on a device.
+/// The speed of one method on a device.
 #[derive(Debug, Clone, Copy, PartialEq)]
+#[non_exhaustive]
 pub struct KernelRate {
-    /// The way.
+    /// The method.
     pub method: KernelMethod,
-    /// Voxels a second, of the kernel alone; `None` where it does not exist or fails the self-test.
+    /// Voxels per second of the kernel alone; `None` if the method does not exist here or fails the self-test.
     pub voxels_per_second: Option<f64>,
 }
 
-/// How the ways of computing did on a device, and which one is taken.
+/// The speeds of all methods on a device, and the method that will be used.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct KernelReport {
-    /// The one that loads take from now on, unless [`KernelChoice::Only`] says otherwise.
+    /// The method that loads will use, unless [`KernelChoice::Only`] was set.
     pub chosen: KernelMethod,
-    /// All of them, in the order of [`KernelMethod::ALL`].
+    /// All methods, in the order of [`KernelMethod::ALL`].
     pub rates: Vec<KernelRate>,
 }
 
-/// What is known of a class of conversions on a device.
+/// What is known about a class of conversions on a device.
 #[derive(Default, Clone)]
 struct Class {
-    /// Voxels asked for so far.
+    /// Voxels loaded so far.
     seen: u64,
-    /// Whether a way of computing passed its self-test, where it was tried.
+    /// Whether each method passed its self-test, if it was tested.
     passed: HashMap<KernelMethod, bool>,
-    /// The way that was measured to be the fastest.
+    /// The method that was measured to be the fastest.
     fastest: Option<KernelMethod>,
-    /// Whether the device had no room for a table or its test.
-    has_no_room: bool,
+    /// Whether the device lacked the memory for a table or its test.
+    is_out_of_memory: bool,
 }
 
-/// The kernels of a device, what it has found out about them, and what its user wants.
+/// The kernels of a device, what has been measured about them, and the user's choice.
 pub(crate) struct Kernels {
     context: Context,
     pipelines: Arc<Pipelines>,
@@ -94,7 +99,7 @@ impl Kernels {
         self.state().choice
     }
 
-    /// The kernel for a load of so many voxels, of boxes that are dense or not.
+    /// The kernel for a load of `voxels` voxels, of boxes that are dense or not.
     ///
     /// # Errors
     /// [`ErrorKind::DeviceLost`], [`ErrorKind::GpuOutOfMemory`], [`ErrorKind::Gpu`].
@@ -107,7 +112,7 @@ impl Kernels {
         self.by(conversion, dense, method).await
     }
 
-    /// The kernel that computes in this way.
+    /// The kernel that uses this method.
     ///
     /// # Errors
     /// As [`Self::get`].
@@ -125,7 +130,7 @@ impl Kernels {
         Kernel::new(context, pipelines, conversion, dense, method, table).await
     }
 
-    /// The kernel that also reports lost values.
+    /// The kernel that also reports texels that lost their value.
     ///
     /// # Errors
     /// As [`Self::get`].
@@ -133,16 +138,16 @@ impl Kernels {
         Kernel::watching(&self.context, &self.pipelines, conversion, dense).await
     }
 
-    /// The way that was measured to be the fastest; else a table where it pays, and else integers.
+    /// The measured fastest method, else a table if it is worth while, else integers.
     async fn by_rule(&self, conversion: &Conversion, voxels: u64) -> Result<KernelMethod> {
         let (fastest, pays) = self.class(conversion, |class| {
             class.seen = class.seen.saturating_add(voxels);
-            let pays = class.seen >= WORTH_A_TABLE && !class.has_no_room;
+            let pays = class.seen >= MIN_VOXELS_FOR_TABLE && !class.is_out_of_memory;
             (class.fastest, pays)
         });
         let small = table::patterns(conversion.stored).is_some_and(|n| voxels < n.into());
         match fastest {
-            // Making the table is more work than the load.
+            // Making the table would be more work than the load.
             Some(KernelMethod::Table) if small && !self.tables.has(conversion) => {
                 Ok(KernelMethod::Integers)
             }
@@ -152,16 +157,17 @@ impl Kernels {
                 Ok(true) => Ok(KernelMethod::Table),
                 Ok(false) => Ok(KernelMethod::Integers),
                 Err(error) if *error.kind() == ErrorKind::DeviceLost => Err(error),
-                // A device without room for a test has room for loads all the same.
+                Err(error) if error.is_cancelled() => Err(error),
+                // A device that lacks the memory for a test may still have enough for loads.
                 Err(_) => {
-                    self.class(conversion, |class| class.has_no_room = true);
+                    self.class(conversion, |class| class.is_out_of_memory = true);
                     Ok(KernelMethod::Integers)
                 }
             },
         }
     }
 
-    /// Whether a way of computing exists and gives the right bits; tried once for each class.
+    /// Whether a method exists and gives the right bits. Each class is tested once.
     async fn passes(&self, conversion: &Conversion, method: KernelMethod) -> Result<bool> {
         if method == KernelMethod::Integers || !self.exists(conversion, method) {
             return Ok(method == KernelMethod::Integers);
@@ -175,13 +181,13 @@ impl Kernels {
         Ok(passed)
     }
 
-    /// Whether a way of computing exists for a conversion on this device.
+    /// Whether a method exists for a conversion on this device.
     fn exists(&self, conversion: &Conversion, method: KernelMethod) -> bool {
         let context = &self.context;
         let float = matches!(conversion.output, DType::F16 | DType::F32 | DType::F64);
         match method {
             KernelMethod::Integers => true,
-            // Texels and copies are not what the self-test tests.
+            // The self-test covers neither texels nor copies.
             _ if !float || conversion.window.is_some() => false,
             KernelMethod::NativeF64 => {
                 let needed = wgpu::Features::SHADER_F64 | wgpu::Features::SHADER_INT64;
@@ -196,7 +202,7 @@ impl Kernels {
         }
     }
 
-    /// Measures all ways that pass, and remembers the fastest.
+    /// Measures all methods that pass, and stores the fastest.
     ///
     /// # Errors
     /// As [`Self::get`].
@@ -234,7 +240,7 @@ impl Kernels {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes what is known of a class. Never called while the device works: the lock is short.
+    /// Accesses what is known about a class. Never called while waiting for the device, so the lock is short.
     fn class<R>(&self, conversion: &Conversion, action: impl FnOnce(&mut Class) -> R) -> R {
         let class = Variant::of(conversion, false, KernelMethod::Integers);
         action(self.state().classes.entry(class).or_default())
@@ -243,7 +249,7 @@ impl Kernels {
 
 #[cfg(test)]
 impl Kernels {
-    /// How many classes of conversions have passed the self-test of this method, and how many have not.
+    /// The numbers of classes of conversions that have passed and that have failed the self-test of this method.
     pub fn self_tests(&self, method: KernelMethod) -> (usize, usize) {
         let state = self.state();
         let results = state

@@ -1,7 +1,7 @@
-//! The device as everything else sees it: handles, limits, faults that become typed errors, waiting.
+//! A device as the other modules see it: handles, limits, errors, waiting.
 //!
-//! Nothing here is a process global, and nothing is installed on a device that the caller made. Error scopes belong to
-//! the thread that pushes them: they are pushed and popped around each call, and only what they caught is awaited.
+//! There are no process globals, and nothing is installed on a device that the caller made. Error scopes belong to the
+//! thread that pushes them: they are pushed and popped around each call, and only their results are awaited.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -14,20 +14,21 @@ use web_time::Instant;
 #[cfg(not(target_family = "wasm"))]
 use super::ticker::{TICK, Ticker};
 use crate::core::error::{Error, ErrorKind, Result};
+use crate::core::scope;
 #[cfg(not(target_family = "wasm"))]
 use crate::read::wait;
 use crate::read::wait::{Mailbox, Site};
 
-/// How long the device may have work and finish none of it before we stop waiting for it.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// How long the device may have work without finishing any of it, before waiting ends with an error.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A future of the device's: `Send` where wgpu's types are.
+/// A future of the device, which is `Send` if wgpu's types are.
 #[cfg(not(target_family = "wasm"))]
 pub(crate) type DeviceFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 #[cfg(target_family = "wasm")]
 pub(crate) type DeviceFuture<T> = Pin<Box<dyn Future<Output = T>>>;
 
-/// A device and its queue. Clones are one device.
+/// A device and its queue. Clones share the same device.
 #[derive(Clone)]
 pub(crate) struct Context(Arc<Inner>);
 
@@ -44,7 +45,7 @@ struct Inner {
 }
 
 impl Context {
-    /// `lost` is set by the callback of a device's loss, where there is one.
+    /// `lost` is set by the callback for a device loss, if one is installed.
     pub fn new(device: wgpu::Device, queue: wgpu::Queue, lost: Arc<AtomicBool>) -> Self {
         Self(Arc::new(Inner {
             info: device.adapter_info(),
@@ -79,7 +80,7 @@ impl Context {
         self.0.features
     }
 
-    /// The largest part of a buffer that a shader can see at once, in bytes.
+    /// The largest part of a buffer that a shader can bind, in bytes.
     pub fn max_binding(&self) -> u64 {
         let limits = &self.0.limits;
         limits
@@ -87,24 +88,24 @@ impl Context {
             .min(limits.max_buffer_size)
     }
 
-    /// Whether the adapter computes on the CPU.
+    /// Whether the adapter is implemented on the CPU.
     pub fn is_software(&self) -> bool {
         self.0.info.device_type == wgpu::DeviceType::Cpu
     }
 
-    /// Whether one buffer can be both mapped and bound, and is as fast as two.
+    /// Whether a buffer can be both mapped and bound without being slower than two buffers.
     pub fn maps_primary(&self) -> bool {
         let near = self.is_software() || self.0.info.device_type == wgpu::DeviceType::IntegratedGpu;
         let mappable = wgpu::Features::MAPPABLE_PRIMARY_BUFFERS;
         near && self.0.features.contains(mappable)
     }
 
-    /// Whether bytes go up by `write_buffer` and not through mapped memory, and asynchronous work reads in the caller.
+    /// Whether uploads use `write_buffer` instead of mapped memory, and asynchronous calls read in the caller's thread.
     pub fn is_browser_like(&self) -> bool {
         self.0.is_browser_like.load(Ordering::Relaxed)
     }
 
-    /// Has everything work as it does in browsers, for tests.
+    /// Makes everything work as in browsers, for tests.
     pub fn set_browser_like(&self, is_browser_like: bool) {
         let of_target = cfg!(target_family = "wasm");
         let is_browser_like = is_browser_like || of_target;
@@ -113,7 +114,7 @@ impl Context {
             .store(is_browser_like, Ordering::Relaxed);
     }
 
-    /// Where asynchronous work reads.
+    /// Where asynchronous calls read.
     pub fn background(&self) -> Site {
         match self.is_browser_like() {
             true => Site::Caller,
@@ -121,12 +122,12 @@ impl Context {
         }
     }
 
-    /// Has loads that are running or yet to come fail with [`ErrorKind::DeviceLost`].
+    /// Makes present and future loads fail with [`ErrorKind::DeviceLost`].
     pub fn mark_lost(&self) {
         self.0.lost.store(true, Ordering::Release);
     }
 
-    /// An error when the device is known to be lost.
+    /// An error if the device is known to be lost.
     pub fn check_lost(&self) -> Result<()> {
         if self.0.lost.load(Ordering::Acquire) {
             return Err(ErrorKind::DeviceLost.into());
@@ -134,15 +135,15 @@ impl Context {
         Ok(())
     }
 
-    /// Lets callbacks of finished work run, on this thread, without waiting. Browsers do so by themselves.
+    /// Runs the callbacks of finished work on this thread, without waiting. Browsers do this by themselves.
     pub fn poll(&self) -> Result<()> {
         #[cfg(not(target_family = "wasm"))]
         {
             use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-            // `Device::poll` returns an error only for waits that time out. When the driver reports that the device is
-            // lost or out of memory, wgpu marks the device as invalid and panics (wgpu 30, `handle_error_fatal` in
-            // `CoreDevice::poll`); for us that is an answer. A panic on a device that is still valid comes from the
-            // callback of another user, and is passed on.
+            // `Device::poll` returns errors only for waits that time out. If the driver reports that the device is lost
+            // or out of memory, wgpu marks the device as invalid and panics (wgpu 30, `handle_error_fatal` in
+            // `CoreDevice::poll`); such a panic is turned into an error. A panic while the device is still valid comes
+            // from another user's callback and is passed on.
             let poll = || self.0.device.poll(wgpu::PollType::Poll);
             if let Err(panic) = catch_unwind(AssertUnwindSafe(poll)) {
                 if self.is_valid() {
@@ -154,15 +155,15 @@ impl Context {
         self.check_lost()
     }
 
-    /// Whether the device takes new work: one that is lost refuses to map a buffer, at once and without a poll.
+    /// Whether the device accepts new work: a lost one refuses to map a buffer, at once and without a poll.
     #[cfg(not(target_family = "wasm"))]
     fn is_valid(&self) -> bool {
         let (mapping, _scope) = self.scope(4, || self.map_new_buffer());
         mapping.try_take() != Some(false)
     }
 
-    /// Does something with the device. What the device has against it is known when the scope is awaited; `needed` are
-    /// the bytes of device memory that it takes.
+    /// Runs `action` in an error scope. The scope is awaited for errors. `needed` is the device memory in bytes that
+    /// the action allocates, for the error.
     pub fn scope<R>(&self, needed: u64, action: impl FnOnce() -> R) -> (R, Scope) {
         let device = &self.0.device;
         let validation = device.push_error_scope(wgpu::ErrorFilter::Validation);
@@ -185,7 +186,7 @@ impl Context {
         (result, Box::pin(outcome))
     }
 
-    /// Does something with the device and turns what the device has against it into an error.
+    /// Runs `action` in an error scope and waits for the scope's result.
     ///
     /// # Errors
     /// [`ErrorKind::GpuOutOfMemory`], [`ErrorKind::DeviceLost`], [`ErrorKind::Gpu`].
@@ -197,32 +198,37 @@ impl Context {
         }
     }
 
-    /// What an error of the device's really is. A lost device may complain of anything, so it is asked whether it still
-    /// maps a buffer: the only question that a lost device does not answer with success. The question is asked at once;
-    /// a device that was waited for in vain is not asked again.
+    /// Finds out the real reason for a device's error. A lost device may report any error, so it is tested whether a
+    /// buffer can be mapped: that is the only operation which does not seem to succeed on a lost device. The map is
+    /// requested at once. After a timeout nothing is tested.
     pub fn diagnose(&self, error: Error) -> DeviceFuture<Error> {
-        let is_doubted =
-            matches!(error.kind(), ErrorKind::Gpu(_)) && error.kind() != no_answer().kind();
-        let answer = is_doubted.then(|| self.ask());
+        let may_be_lost =
+            matches!(error.kind(), ErrorKind::Gpu(_)) && error.kind() != timed_out().kind();
+        let answer = may_be_lost.then(|| self.ask());
         let context = self.clone();
         Box::pin(async move {
             let Some(answer) = answer else {
                 return error;
             };
-            if answer.await.is_ok() {
-                return error;
+            match answer.await {
+                Ok(()) => return error,
+                Err(unanswered) if unanswered.is_cancelled() => return unanswered,
+                Err(_) => {}
             }
             context.mark_lost();
             ErrorKind::DeviceLost.into()
         })
     }
 
-    /// Waits until the device has done what it was given before.
+    /// Waits until the device has finished all earlier work.
     ///
     /// # Errors
     /// [`ErrorKind::DeviceLost`].
     pub async fn answer(&self) -> Result<()> {
-        self.ask().await.map_err(|_| {
+        self.ask().await.map_err(|error| {
+            if error.is_cancelled() {
+                return error;
+            }
             self.mark_lost();
             ErrorKind::DeviceLost.into()
         })
@@ -243,7 +249,7 @@ impl Context {
         map(&buffer, wgpu::MapMode::Read)
     }
 
-    /// Waits for a map that was asked for.
+    /// Waits for a map that was requested.
     pub fn mapping(&self, mapped: Arc<Mailbox<bool>>) -> Mapping {
         Mapping {
             context: self.clone(),
@@ -252,10 +258,10 @@ impl Context {
         }
     }
 
-    /// A buffer, with what is too large or not to be had as an error.
+    /// Creates a buffer; its errors are those of limits and of the device.
     ///
     /// # Errors
-    /// [`ErrorKind::LimitExceeded`], [`ErrorKind::GpuOutOfMemory`], [`ErrorKind::DeviceLost`], [`ErrorKind::Gpu`].
+    /// [`ErrorKind::GpuLimit`], [`ErrorKind::GpuOutOfMemory`], [`ErrorKind::DeviceLost`], [`ErrorKind::Gpu`].
     pub async fn buffer(
         &self,
         label: &str,
@@ -270,10 +276,10 @@ impl Context {
         }
     }
 
-    /// The same with the outcome to be awaited.
+    /// Creates a buffer; the error scope is to be awaited by the caller.
     ///
     /// # Errors
-    /// [`ErrorKind::LimitExceeded`], [`ErrorKind::DeviceLost`].
+    /// [`ErrorKind::GpuLimit`], [`ErrorKind::DeviceLost`].
     pub fn new_buffer(
         &self,
         label: &str,
@@ -284,7 +290,7 @@ impl Context {
         self.check_lost()?;
         let allowed = self.0.limits.max_buffer_size;
         if size > allowed {
-            return Err(ErrorKind::LimitExceeded {
+            return Err(ErrorKind::GpuLimit {
                 limit: "max_buffer_size",
                 needed: size,
                 allowed,
@@ -301,23 +307,23 @@ impl Context {
         }))
     }
 
-    /// The blocking driver: polls a future and the device in turn until the future is done. Never waits for the device
-    /// inside wgpu, where other users would wait too.
+    /// The blocking driver: polls a future and the device in turn until the future is ready. It never waits inside
+    /// wgpu, because other users of the device would wait too.
     #[cfg(not(target_family = "wasm"))]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         wait::block_on(future, TICK, || {
-            // A loss is remembered, and the future finds it.
+            // A loss is recorded, and the future will see it.
             let _ = self.poll();
         })
     }
 
-    /// The asynchronous driver: polls the device before the future, and on native has the executor poll again after a
-    /// tick. In browsers the callbacks of what the future waits for wake it.
+    /// The asynchronous driver: polls the device before each poll of the future. On native targets it requests the next
+    /// poll after a tick; in browsers, wgpu's callbacks wake the future.
     pub async fn drive<F: Future>(&self, future: F) -> F::Output {
         self.drive_with(future, true).await
     }
 
-    /// The same for a future inside another one that is driven: that one has the ticks.
+    /// The driver for a future inside another driven future, which provides the ticks.
     pub async fn drive_inner<F: Future>(&self, future: F) -> F::Output {
         self.drive_with(future, false).await
     }
@@ -325,7 +331,7 @@ impl Context {
     async fn drive_with<F: Future>(&self, future: F, ticks: bool) -> F::Output {
         let mut future = std::pin::pin!(future);
         std::future::poll_fn(|cx| {
-            // A loss is remembered, and the future finds it.
+            // A loss is recorded, and the future will see it.
             let _ = self.poll();
             let polled = future.as_mut().poll(cx);
             #[cfg(not(target_family = "wasm"))]
@@ -340,10 +346,10 @@ impl Context {
     }
 }
 
-/// What the device has against something that was done with it.
+/// The result of an error scope.
 pub(crate) type Scope = DeviceFuture<Result<()>>;
 
-/// What is known of a scope by now: always all of it on native.
+/// The result of a scope, if it is known. On native targets it always is.
 pub(crate) fn outcome(scope: &mut Scope, cx: &mut task::Context<'_>) -> Option<Result<()>> {
     match scope.as_mut().poll(cx) {
         Poll::Ready(outcome) => Some(outcome),
@@ -351,10 +357,10 @@ pub(crate) fn outcome(scope: &mut Scope, cx: &mut task::Context<'_>) -> Option<R
     }
 }
 
-/// Asks for a buffer to be mapped; the answer comes when the device is polled.
+/// Requests the mapping of a buffer. The result arrives when the device is polled.
 pub(crate) fn map(buffer: &wgpu::Buffer, mode: wgpu::MapMode) -> Arc<Mailbox<bool>> {
     let mapped = Arc::new(Mailbox::default());
-    // The buffer lives until the answer has come.
+    // The callback keeps the buffer alive.
     let (answer, kept) = (Arc::clone(&mapped), buffer.clone());
     buffer.map_async(mode, .., move |result| {
         answer.put(result.is_ok());
@@ -371,7 +377,7 @@ pub(crate) struct Mapping {
 }
 
 impl Future for Mapping {
-    /// An error when the device is lost, or has not answered within a minute.
+    /// An error if the device is lost or has not answered within a minute, or if the read was cancelled.
     type Output = Result<()>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Result<()>> {
@@ -380,27 +386,27 @@ impl Future for Mapping {
             Poll::Ready(_) => return Poll::Ready(Err(ErrorKind::DeviceLost.into())),
             Poll::Pending => {}
         }
-        if let Err(lost) = self.context.check_lost() {
-            return Poll::Ready(Err(lost));
+        if let Err(error) = self.context.check_lost().and_then(|()| scope::check()) {
+            return Poll::Ready(Err(error));
         }
-        if self.since.elapsed() > PATIENCE {
-            // The answer may wait for a poll, if this process was stopped for long.
+        if self.since.elapsed() > TIMEOUT {
+            // If this process was stopped for a long time, the answer may only need a poll.
             self.context.poll()?;
             return Poll::Ready(match self.mapped.try_take() {
                 Some(true) => Ok(()),
-                _ => Err(no_answer()),
+                _ => Err(timed_out()),
             });
         }
         Poll::Pending
     }
 }
 
-/// The error of a device that has finished nothing for longer than [`PATIENCE`].
-pub(crate) fn no_answer() -> Error {
+/// The error for a device that has finished nothing for longer than [`TIMEOUT`].
+pub(crate) fn timed_out() -> Error {
     ErrorKind::Gpu("no answer within a minute".to_owned()).into()
 }
 
-/// wgpu's errors are paragraphs; ours are lines.
+/// Shortens wgpu's errors, which have several lines, to one line.
 fn one_line(error: &wgpu::Error) -> String {
     let text = error.to_string();
     text.split_whitespace().collect::<Vec<_>>().join(" ")

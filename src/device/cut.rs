@@ -1,4 +1,4 @@
-//! How a load is cut into packets that fit the staging slots and the device, and whether the device can do it at all.
+//! Splits a load into packets that fit the staging slots and the device, and checks whether the device can run it.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -12,14 +12,14 @@ use crate::core::dtype::DType;
 use crate::core::error::{ErrorKind, Result};
 use crate::plan::{Plan, Tiles};
 
-/// The smallest binding that a load can be cut down to.
+/// The smallest binding size to which a load can be adapted.
 const MIN_BINDING: u64 = 4096;
 
-/// Checks that there is a kernel for this conversion and the device can run it.
+/// Checks that this conversion has a kernel and that the device can run it.
 ///
 /// # Errors
 /// [`ErrorKind::DType`] for stored types without a kernel, [`ErrorKind::GpuUnsupported`] for a device without compute
-/// shaders or with limits too small for any.
+/// shaders or with limits that are too small.
 pub(crate) fn check_convertible(context: &Context, conversion: &Conversion) -> Result<()> {
     let has_kernel = matches!(conversion.output, DType::F16 | DType::F32 | DType::F64)
         || conversion.window.is_some()
@@ -51,7 +51,7 @@ pub(crate) fn check_convertible(context: &Context, conversion: &Conversion) -> R
     Ok(())
 }
 
-/// The same for a kernel that reports lost values.
+/// The same check for a kernel that reports lost values.
 ///
 /// # Errors
 /// Those of [`check_convertible`].
@@ -63,10 +63,10 @@ pub(crate) fn check_watchable(context: &Context, conversion: &Conversion) -> Res
     }
 }
 
-/// Whether the device can run the kernel: `false` when it is too weak.
+/// Whether the device can run the kernel; `false` if it lacks a feature or its limits are too small.
 ///
 /// # Errors
-/// The other errors of a check: there is no kernel.
+/// Other errors of the check, which mean that there is no kernel.
 pub(crate) fn is_supported(checked: Result<()>) -> Result<bool> {
     match checked {
         Err(error) if matches!(error.kind(), ErrorKind::GpuUnsupported(_)) => Ok(false),
@@ -74,20 +74,20 @@ pub(crate) fn is_supported(checked: Result<()>) -> Result<bool> {
     }
 }
 
-/// How a load is cut into packets that fit the slots and the device.
+/// How a load is split into packets that fit the slots and the device.
 pub(crate) struct Cut {
     conversion: Conversion,
     plan: Plan,
     pub slot_bytes: u64,
-    /// Bytes of all packets, about.
+    /// Bytes of all packets, approximately.
     pub bytes: u64,
-    /// Voxels gathered for one packet.
+    /// Largest number of voxels gathered for one packet.
     gathered: u64,
-    /// Elements of the output that one packet reaches over.
+    /// Largest range of output elements that one packet writes to.
     out_span: u64,
-    /// Words for the tables of one packet.
+    /// Words for tables in one packet.
     table_words: u64,
-    /// Bindings begin at multiples of this many bytes.
+    /// Bindings must begin at multiples of this many bytes.
     align: u64,
     /// Whether each packet is written to the start of the output.
     is_rebased: bool,
@@ -99,7 +99,7 @@ pub(crate) struct CutPacket {
     pub range: Range<u64>,
 }
 
-/// Where bindings may begin: at multiples of this many bytes.
+/// The alignment of bindings in bytes.
 pub(crate) fn binding_align(context: &Context) -> u64 {
     u64::from(context.limits().min_storage_buffer_offset_alignment).max(8)
 }
@@ -118,14 +118,14 @@ impl Cut {
         let head = 4 * packet::head_words(plan.axes.len()) as u64;
         let tabled = conversion.block != 0;
         let bytes = plan.gather(stored).total.saturating_mul(stored);
-        // Room for the heads, and for tables a third of the slot.
+        // Leaves space for the heads, and up to half a slot for tables.
         let table_share = if tabled { bytes / 2 + 4096 } else { 0 };
         let wanted = head.saturating_add(bytes).saturating_add(table_share);
         let wanted_bytes = wanted.max(MIN_BINDING);
         let slot_bytes = staging::slot_bytes(context, Purpose::Bind, options, wanted_bytes);
         let table_bytes = if tabled { slot_bytes / 3 } else { 0 };
         let room = slot_bytes.saturating_sub(head + table_bytes);
-        // One dispatch is one grid, however few workgroups a side may have.
+        // One dispatch is one grid, which must not exceed the number of workgroups per dimension.
         let side = u64::from(limits.max_compute_workgroups_per_dimension);
         let grid = side
             .saturating_pow(3)
@@ -145,20 +145,19 @@ impl Cut {
         }
     }
 
-    /// Whether stored and output voxels follow each other alike: the parts of such a plan are then like it.
+    /// Whether the plan is contiguous and in the same order in the file and in the output. Then all its parts are too.
     pub fn is_dense(&self) -> bool {
         self.plan.is_dense()
     }
 
-    /// The same with at most this many voxels of the output in a packet, each of which is written to the start of the
-    /// output.
-    pub fn with_parts_of(mut self, most: u64) -> Self {
-        self.out_span = self.out_span.min(most);
+    /// Limits the output of a packet to this many voxels, and writes each packet to the start of the output.
+    pub fn with_max_part(mut self, max: u64) -> Self {
+        self.out_span = self.out_span.min(max);
         self.is_rebased = true;
         self
     }
 
-    /// The packets, ascending in the file.
+    /// The packets, in ascending order in the file.
     pub fn packets(self: Arc<Self>) -> CutPackets {
         let stored = self.conversion.stored.size_bytes() as u64;
         CutPackets {
@@ -179,7 +178,7 @@ impl Cut {
         }
     }
 
-    /// The tile, halved until the table entries of each part fit its head.
+    /// The tile, halved until the table entries of each part fit in its head.
     fn with_tables_that_fit(&self, tile: Plan) -> Vec<Plan> {
         let mut stack = vec![tile];
         let mut parts = Vec::new();
@@ -197,7 +196,7 @@ impl Cut {
     }
 }
 
-/// The packets of [`Cut::packets`], each made when it is asked for.
+/// Makes the packets of [`Cut::packets`] one by one.
 pub(crate) struct CutPackets {
     cut: Arc<Cut>,
     tiles: Tiles,

@@ -1,20 +1,21 @@
-//! The way down: two mapped buffers, one copied from while the other is filled.
+//! Downloads: two mapped buffers; the host reads one while the device writes to the other.
 
 use std::collections::VecDeque;
 use std::ops::Range;
 
 use super::context::{Context, Mapping, map};
 use crate::core::error::{ErrorKind, Result};
+use crate::core::scope;
 
 const SLOTS: usize = 2;
 const SLOT_BYTES: u64 = 8 << 20;
 
-/// Copies `out.len()` bytes of a buffer from `offset` on, a multiple of 4, where it has at least that many in whole
-/// words.
+/// Copies `out.len()` bytes from a buffer, starting at `offset` (a multiple of 4). The buffer must contain them in
+/// whole words.
 ///
 /// # Errors
-/// [`ErrorKind::DeviceLost`], [`ErrorKind::GpuOutOfMemory`], [`ErrorKind::Gpu`] when the device does not finish its
-/// work within a minute.
+/// [`ErrorKind::DeviceLost`], [`ErrorKind::GpuOutOfMemory`], [`ErrorKind::Gpu`] if the device does not finish its work
+/// within a minute.
 pub(crate) async fn copy_bytes(
     context: &Context,
     source: &wgpu::Buffer,
@@ -37,6 +38,7 @@ pub(crate) async fn copy_bytes(
     let mut next = 0;
     let mut pieces = out.chunks_mut(size as usize);
     while next < whole || !on_way.is_empty() {
+        scope::check()?;
         while next < whole
             && let Some(slot) = slots.pop_front()
         {
@@ -56,7 +58,7 @@ pub(crate) async fn copy_bytes(
 }
 
 fn copy_mapped(slot: &wgpu::Buffer, piece: &mut [u8]) -> Result<()> {
-    // It was mapped a moment ago: only the loss of the device undoes that.
+    // The buffer is mapped; only a loss of the device can have changed that.
     let view = slot.get_mapped_range(..);
     let view = view.map_err(|_| ErrorKind::DeviceLost)?;
     let bytes = view.get(..piece.len()).ok_or(ErrorKind::DeviceLost)?;
@@ -64,7 +66,7 @@ fn copy_mapped(slot: &wgpu::Buffer, piece: &mut [u8]) -> Result<()> {
     Ok(())
 }
 
-/// Has a part of the buffer copied to the slot and the slot mapped.
+/// Copies a part of the buffer to the slot and requests the slot's mapping.
 async fn request(
     context: &Context,
     source: &wgpu::Buffer,

@@ -1,6 +1,6 @@
-//! The engine under every upload: it submits filled slots, takes back what the device has finished, and finds out what
-//! went wrong. It is polled and never waits; three thin drivers stand on it: blocking calls ([`Context::block_on`]),
-//! futures ([`Context::drive`]), and `pump` of streams.
+//! The engine of every upload: it submits filled slots, returns them when the device has finished, and finds errors. It
+//! is polled and never waits. Three drivers use it: blocking calls ([`Context::block_on`]), futures
+//! ([`Context::drive`]), and `pump` of streams.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -8,40 +8,41 @@ use std::task::{self, Poll};
 
 use web_time::Instant;
 
-use super::context::{Context, PATIENCE, Scope, no_answer, outcome};
-use super::staging::{Ring, Slot, SlotMemory};
+use super::context::{Context, Scope, TIMEOUT, outcome, timed_out};
+use super::staging::{LeavingRing, Ring, Slot, SlotMemory, SpareRings};
 use super::timer::Timer;
 use crate::core::error::{ErrorKind, Result};
+use crate::core::scope;
 use crate::read::ahead::{Ahead, Event, Filled, Producer};
 use crate::read::trace::Tracer;
 use crate::read::wait::{Mailbox, MaybeSend};
 
-/// Submits work for the device and waits for it. `K` says what a piece of work belongs to.
+/// Submits work to the device and tracks its completion. A key of type `K` is attached to each piece of work.
 pub(crate) struct Engine<K> {
     context: Context,
     ring: Ring,
     timer: Option<Timer>,
     tracer: Option<Arc<Tracer>>,
-    returned: Arc<Mailbox<Returned<K>>>,
-    /// Pieces of work that the device has not finished.
+    completed: Arc<Mailbox<Completed<K>>>,
+    /// Number of pieces of work that the device has not finished.
     on_device: usize,
-    /// What the device may have against earlier calls.
+    /// Error scopes of earlier calls whose results are not known yet.
     scopes: Vec<Scope>,
     last_sign: Instant,
 }
 
-/// A piece of work that the device has finished, or lost.
-pub(crate) struct Returned<K> {
+/// A piece of work that the device has finished or lost.
+pub(crate) struct Completed<K> {
     pub key: K,
     /// The slot's memory, to be filled again.
     pub memory: Option<SlotMemory>,
-    /// A word that was asked for.
+    /// The word that was requested, if any.
     pub word: Option<u32>,
     is_mapped: bool,
 }
 
 impl<K: MaybeSend + 'static> Engine<K> {
-    /// Timestamps are taken for the tracer when `timed`, where the device has them.
+    /// If `timed` is set and the device supports it, timestamps are recorded for the tracer.
     ///
     /// # Errors
     /// As [`Timer::new`].
@@ -60,7 +61,7 @@ impl<K: MaybeSend + 'static> Engine<K> {
             ring,
             timer,
             tracer,
-            returned: Arc::default(),
+            completed: Arc::default(),
             on_device: 0,
             scopes: Vec::new(),
             last_sign: Instant::now(),
@@ -71,10 +72,10 @@ impl<K: MaybeSend + 'static> Engine<K> {
         &self.ring
     }
 
-    /// Makes one submission of what `record` records, of so many staged bytes.
+    /// Submits the commands that `record` records, which use `bytes` staged bytes.
     ///
     /// # Errors
-    /// What the device has against it, as far as that is known at once; those of `record`.
+    /// Errors of the device that are known at once; errors of `record`.
     pub fn submit(
         &mut self,
         bytes: u64,
@@ -110,39 +111,39 @@ impl<K: MaybeSend + 'static> Engine<K> {
         recorded
     }
 
-    /// Asks for the map that proves that a piece of work was done.
+    /// Requests the map that proves that a piece of work is finished.
     fn ask(&self, proof: Proof<K>) {
         let Proof {
             buffer,
             mode,
-            mut returned,
+            mut completed,
             has_word,
             timed,
         } = proof;
         if let (Some(slot), Some(timer)) = (timed, &self.timer) {
             timer.read(slot);
         }
-        let mailbox = Arc::clone(&self.returned);
+        let mailbox = Arc::clone(&self.completed);
         let Some(buffer) = buffer else {
-            // There was nothing to do.
-            returned.is_mapped = true;
-            return mailbox.put(returned);
+            // There was no work.
+            completed.is_mapped = true;
+            return mailbox.put(completed);
         };
         let with_word = has_word.then(|| buffer.clone());
         buffer.map_async(mode, .., move |result| {
-            returned.is_mapped = result.is_ok();
-            if let Some(buffer) = with_word.filter(|_| returned.is_mapped) {
-                returned.word = word(&buffer);
-                returned.is_mapped = returned.word.is_some();
+            completed.is_mapped = result.is_ok();
+            if let Some(buffer) = with_word.filter(|_| completed.is_mapped) {
+                completed.word = word(&buffer);
+                completed.is_mapped = completed.word.is_some();
             }
-            mailbox.put(returned);
+            mailbox.put(completed);
         });
     }
 
-    /// Looks at the outcome of a scope whenever the engine is polled; the first time at once.
+    /// Checks the result of a scope now, and then at each poll of the engine.
     ///
     /// # Errors
-    /// The outcome.
+    /// The scope's error.
     pub fn watch(&mut self, scope: Scope) -> Result<()> {
         self.scopes.push(scope);
         self.check_scopes(&mut task::Context::from_waker(task::Waker::noop()))
@@ -165,41 +166,74 @@ impl<K: MaybeSend + 'static> Engine<K> {
     /// The next piece of work that the device has finished.
     ///
     /// # Errors
-    /// [`ErrorKind::DeviceLost`]; what the device has against an earlier submission.
-    pub fn poll_returned(&mut self, cx: &mut task::Context<'_>) -> Poll<Result<Returned<K>>> {
+    /// [`ErrorKind::DeviceLost`]; errors of earlier submissions.
+    pub fn poll_completed(&mut self, cx: &mut task::Context<'_>) -> Poll<Result<Completed<K>>> {
         self.check_scopes(cx)?;
         self.context.check_lost()?;
-        match self.returned.poll_take(cx) {
-            Poll::Ready(Some(returned)) if returned.is_mapped => {
+        match self.completed.poll_take(cx) {
+            Poll::Ready(Some(completed)) if completed.is_mapped => {
                 self.last_sign = Instant::now();
                 self.on_device -= 1;
-                Poll::Ready(Ok(returned))
+                Poll::Ready(Ok(completed))
             }
             Poll::Ready(_) => Poll::Ready(Err(ErrorKind::DeviceLost.into())),
             Poll::Pending => Poll::Pending,
         }
     }
 
-    /// Whether the device has finished everything, without complaint.
+    /// Whether the device has finished everything without errors.
     pub fn is_idle(&self) -> bool {
         self.on_device == 0 && self.scopes.is_empty()
     }
 
-    /// An error when the device has work and has finished none of it for a minute. Nothing may be left to be taken by
-    /// [`Self::poll_returned`].
+    /// An error if the device has had work for a minute without finishing any. To be called when
+    /// [`Self::poll_completed`] has nothing more to return.
     ///
     /// # Errors
     /// [`ErrorKind::Gpu`], [`ErrorKind::DeviceLost`].
-    pub fn check_patience(&mut self) -> Result<()> {
-        if self.on_device > 0 && self.last_sign.elapsed() > PATIENCE {
-            // The sign may wait for a poll, if this process was stopped or its caller was elsewhere for long.
+    pub fn check_timeout(&mut self) -> Result<()> {
+        if self.on_device > 0 && self.last_sign.elapsed() > TIMEOUT {
+            // If this process was stopped or the caller was busy for a long time, the answer may only need a poll.
             self.context.poll()?;
-            if self.returned.is_empty() {
-                return Err(no_answer());
+            if self.completed.is_empty() {
+                return Err(timed_out());
             }
             self.last_sign = Instant::now();
         }
         Ok(())
+    }
+}
+
+/// A ring with slots that the device has not finished.
+struct Leaving<K> {
+    ring: Option<Ring>,
+    completed: Arc<Mailbox<Completed<K>>>,
+    on_device: usize,
+}
+
+impl<K: MaybeSend + 'static> Engine<K> {
+    /// What is left of an engine that submits nothing more.
+    fn into_leaving(self) -> Box<dyn LeavingRing> {
+        Box::new(Leaving {
+            ring: Some(self.ring),
+            completed: self.completed,
+            on_device: self.on_device,
+        })
+    }
+}
+
+impl<K: MaybeSend> LeavingRing for Leaving<K> {
+    fn poll(&mut self) -> Poll<Option<Ring>> {
+        while let Some(completed) = self.completed.try_take() {
+            if !completed.is_mapped {
+                return Poll::Ready(None);
+            }
+            self.on_device -= 1;
+        }
+        match self.on_device {
+            0 => Poll::Ready(self.ring.take()),
+            _ => Poll::Pending,
+        }
     }
 }
 
@@ -216,21 +250,21 @@ pub(crate) struct Recorder<'a, K> {
     proofs: Vec<Proof<K>>,
 }
 
-/// A map that proves that a piece of work was done.
+/// A map that proves that a piece of work is finished.
 struct Proof<K> {
     buffer: Option<wgpu::Buffer>,
     mode: wgpu::MapMode,
-    returned: Returned<K>,
+    completed: Completed<K>,
     has_word: bool,
     /// The slot whose timestamps are to be read.
     timed: Option<usize>,
 }
 
 impl<K> Recorder<'_, K> {
-    /// Records what the device does with a filled slot.
+    /// Records the work on a filled slot.
     ///
     /// # Errors
-    /// Those of `work`.
+    /// Errors of `work`.
     pub fn slot(
         &mut self,
         memory: SlotMemory,
@@ -251,11 +285,11 @@ impl<K> Recorder<'_, K> {
         Ok(())
     }
 
-    /// Records work within the device, of which a copy from `from` is a part. Where there is nothing to do, no work is
-    /// recorded. The slot's memory stays as it is.
+    /// Records work on the device that includes a copy from the buffer `from`; no work if it is `None`. The slot's
+    /// memory is not changed.
     ///
     /// # Errors
-    /// Those of `work`.
+    /// Errors of `work`.
     pub fn copies(
         &mut self,
         memory: SlotMemory,
@@ -275,7 +309,7 @@ impl<K> Recorder<'_, K> {
         Ok(())
     }
 
-    /// Has the word in a probe come back, that something was copied to.
+    /// Requests the word in a probe, to which something was copied.
     pub fn word(&mut self, probe: &wgpu::Buffer, key: K) {
         self.prove(Some((probe, wgpu::MapMode::Read)), None, key, None);
         if let Some(proof) = self.proofs.last_mut() {
@@ -309,7 +343,7 @@ impl<K> Recorder<'_, K> {
         self.proofs.push(Proof {
             buffer: proof.map(|(buffer, _)| buffer.clone()),
             mode: proof.map_or(wgpu::MapMode::Read, |(_, mode)| mode),
-            returned: Returned {
+            completed: Completed {
                 key,
                 memory,
                 word: None,
@@ -325,26 +359,31 @@ impl<K> Recorder<'_, K> {
 pub(crate) struct Part<'a, T> {
     pub block: usize,
     pub task: &'a T,
-    /// Whether it is the last of its block.
+    /// Whether it is the last part of its block.
     pub is_last: bool,
 }
 
-/// Uploads all that a producer has: each filled slot is one submission, in which `record` says what the device does with
-/// it. Done when the device has finished the last of them; gives the ring, for the next upload.
+/// Uploads everything that a producer has. Each filled slot is one submission, in which `record` records the work on
+/// the slot. Returns when the device has finished the last one. The ring is then kept for the next upload; that of a
+/// cancelled upload is kept once the device has finished what was submitted.
 ///
 /// # Errors
-/// The first error of the producer, of `record` or of the device; [`ErrorKind::Gpu`] when the device does not finish its
+/// The first error of the producer, of `record` or of the device; [`ErrorKind::Gpu`] if the device does not finish its
 /// work within a minute.
 pub(crate) async fn upload<P: Producer<Memory = SlotMemory>>(
     mut engine: Engine<()>,
     mut ahead: Ahead<P>,
+    spare: &SpareRings,
     mut record: impl FnMut(&Part<'_, P::Task>, &Slot, u64, &mut wgpu::CommandEncoder) -> Result<()>,
-) -> Result<Ring> {
+) -> Result<()> {
     let mut is_ended = false;
     loop {
         let filled = poll_fn(|cx| next_filled(&mut engine, &mut ahead, &mut is_ended, cx)).await;
         let submitted = match filled {
-            Ok(None) => return Ok(engine.ring),
+            Ok(None) => {
+                spare.keep(engine.ring);
+                return Ok(());
+            }
             Ok(Some(Filled {
                 block,
                 task,
@@ -365,9 +404,15 @@ pub(crate) async fn upload<P: Producer<Memory = SlotMemory>>(
             Err(error) => Err(error),
         };
         if let Err(error) = submitted {
+            if error.is_cancelled() {
+                // No thread may read on, and none write to the ring's memory.
+                ahead.stop().await;
+                spare.keep_when_free(engine.into_leaving());
+                return Err(error);
+            }
             return Err(engine.context.diagnose(error).await);
         }
-        // The device is polled, and an executor has its turn, between two submissions.
+        // Between two submissions the device is polled and the executor can run other tasks.
         yield_once().await;
     }
 }
@@ -379,8 +424,9 @@ fn next_filled<P: Producer<Memory = SlotMemory>>(
     is_ended: &mut bool,
     cx: &mut task::Context<'_>,
 ) -> Poll<Result<Option<Filled<P>>>> {
-    while let Poll::Ready(returned) = engine.poll_returned(cx)? {
-        if let Some(memory) = returned.memory {
+    scope::check()?;
+    while let Poll::Ready(completed) = engine.poll_completed(cx)? {
+        if let Some(memory) = completed.memory {
             ahead.pool().give(memory);
         }
     }
@@ -395,11 +441,11 @@ fn next_filled<P: Producer<Memory = SlotMemory>>(
     if *is_ended && engine.is_idle() {
         return Poll::Ready(Ok(None));
     }
-    engine.check_patience()?;
+    engine.check_timeout()?;
     Poll::Pending
 }
 
-/// Gives the driver a turn.
+/// Returns to the driver once.
 async fn yield_once() {
     let mut is_first = true;
     poll_fn(|cx| match std::mem::replace(&mut is_first, false) {

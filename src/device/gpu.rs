@@ -48,8 +48,9 @@ struct Shared {
     spare_rings: SpareRings,
 }
 
-/// What an adapter is, for people to choose by.
+/// A description of an adapter, to choose one by.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct AdapterDescription {
     /// Its number, for [`Gpu::with_adapter`].
     pub index: usize,
@@ -61,7 +62,7 @@ pub struct AdapterDescription {
     pub max_buffer_bytes: u64,
     /// The largest part of a buffer that a shader sees at once, in bytes.
     pub max_binding_bytes: u64,
-    /// Those of its optional features that voxload has a use for.
+    /// Those of its optional features that voxload uses.
     pub features: Vec<&'static str>,
 }
 
@@ -69,13 +70,13 @@ impl Gpu {
     /// Opens the best adapter there is: a discrete one first, a software one last.
     ///
     /// # Errors
-    /// [`ErrorKind::NoGpu`] without an adapter, or when none of them gives a device.
+    /// [`ErrorKind::NoGpu`] without an adapter, or if none of them can be opened.
     #[cfg(not(target_family = "wasm"))]
     pub fn new() -> Result<Self> {
         block_on(Self::request())
     }
 
-    /// Opens the best adapter there is, as [`Gpu::new`] does; in browsers the one that the page is given.
+    /// Opens the best adapter there is, as [`Gpu::new`] does; in browsers the one that the page gets.
     ///
     /// ```no_run
     /// # async fn example() -> voxload::Result<()> {
@@ -103,7 +104,7 @@ impl Gpu {
     /// Opens the adapter with this number in [`Gpu::adapters`].
     ///
     /// # Errors
-    /// [`ErrorKind::NoGpu`] when there is none of this number, or when it gives no device.
+    /// [`ErrorKind::NoGpu`] if there is none with this number, or if it cannot be opened.
     #[cfg(not(target_family = "wasm"))]
     pub fn with_adapter(index: usize) -> Result<Self> {
         block_on(Self::with_adapter_async(index))
@@ -147,7 +148,7 @@ impl Gpu {
         block_on(Self::adapters_async())
     }
 
-    /// [`Gpu::adapters`], awaited; in browsers the one that the page is given.
+    /// [`Gpu::adapters`], awaited; in browsers the one that the page gets.
     pub async fn adapters_async() -> Vec<AdapterDescription> {
         let describe = |(index, adapter): (usize, wgpu::Adapter)| {
             let (info, limits) = (adapter.get_info(), adapter.limits());
@@ -229,13 +230,12 @@ impl Gpu {
         self.context().limits()
     }
 
-    /// Tells voxload that the device was lost: loads that are running or yet to come fail with
-    /// [`ErrorKind::DeviceLost`].
+    /// Reports that the device was lost: running and later loads fail with [`ErrorKind::DeviceLost`].
     pub fn mark_lost(&self) {
         self.context().mark_lost();
     }
 
-    /// Gives back the staging memory that is kept from one load to the next (with default options at most 64 MiB of
+    /// Releases the staging memory that is reused from one load to the next (with default options at most 64 MiB of
     /// host memory each for loads and for uploads).
     pub fn release_staging(&self) {
         self.0.spare_rings.clear();

@@ -1,4 +1,4 @@
-//! Adapters, and arrays without a kernel.
+//! Tests of adapters, and of arrays without a kernel.
 
 use half::f16;
 
@@ -58,7 +58,7 @@ fn arrays_go_up_and_come_down() {
     let Some(gpu) = gpu_or_skip("arrays_go_up_and_come_down") else {
         return;
     };
-    // Small buffers, so that both ways are in many pieces.
+    // Small buffers, so that both transfers need many pieces.
     let small = plain_device("arrays_go_up_and_come_down", |limits| {
         limits.max_buffer_size = 1 << 20;
         limits.max_storage_buffer_binding_size = 1 << 16;

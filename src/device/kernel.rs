@@ -1,4 +1,4 @@
-//! The kernel's variants: one pipeline for each kind of conversion.
+//! Variants of the kernel: one pipeline for each kind of conversion.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,19 +9,20 @@ use crate::convert::Conversion;
 use crate::convert::wgsl::{self, Specialization};
 use crate::core::error::Result;
 
-/// How a kernel computes: all ways give the same bits.
+/// How a kernel computes values. All methods give the same bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum KernelMethod {
-    /// Doubles in integers: exact on every device, with no optional feature.
+    /// Doubles in integers: exact on every device, and without optional features.
     Integers,
-    /// The device's own doubles (features `SHADER_F64` and `SHADER_INT64`).
+    /// The device's native f64 (features `SHADER_F64` and `SHADER_INT64`).
     NativeF64,
-    /// A table of all results, for 8- and 16-bit stored types; made by the CPU.
+    /// A table of all results, for 8- and 16-bit stored types, computed on the CPU.
     Table,
 }
 
 impl KernelMethod {
-    /// All of them.
+    /// All methods.
     pub const ALL: [Self; 3] = [Self::Integers, Self::NativeF64, Self::Table];
 }
 
@@ -35,7 +36,7 @@ impl fmt::Display for KernelMethod {
     }
 }
 
-/// The shader of each way to compute: all share the packets, the places and the entry points.
+/// The shader of each method. All have the same packets and entry points.
 fn source(method: KernelMethod) -> fn() -> Cow<'static, str> {
     match method {
         KernelMethod::Integers => || wgsl::by_integers().into(),
@@ -44,7 +45,7 @@ fn source(method: KernelMethod) -> fn() -> Cow<'static, str> {
     }
 }
 
-/// What makes one variant of the kernel different from another: the shader, and what is fixed in it.
+/// What distinguishes the variants of the kernel: the shader and its constants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Variant {
     method: KernelMethod,
@@ -54,12 +55,12 @@ pub(super) struct Variant {
 impl Variant {
     pub fn of(conversion: &Conversion, dense: bool, method: KernelMethod) -> Self {
         let mut fixed = Specialization::of(conversion, dense);
-        // A table is made for the bytes as they lie.
+        // Tables are indexed by the bytes in file order.
         fixed.swapped &= method != KernelMethod::Table;
         Self { method, fixed }
     }
 
-    /// The same, reporting lost values.
+    /// The same variant, reporting lost values.
     fn watching(mut self) -> Self {
         self.fixed.watch = true;
         self
@@ -75,7 +76,7 @@ impl Variant {
 }
 
 impl Variant {
-    /// The program of this variant.
+    /// The program for this variant.
     fn program(&self, context: &Context) -> Program {
         let mut bindings = vec![(0, STORAGE_READ), (1, STORAGE)];
         if self.fixed.watch {
@@ -99,10 +100,10 @@ impl Variant {
     }
 }
 
-/// The name of the shader of native f64.
+/// The name of the shader with native f64.
 pub(super) const NATIVE: &str = "convert in native f64";
 
-/// A pipeline, and what else it needs.
+/// A pipeline and the table that it needs, if any.
 #[derive(Clone)]
 pub(crate) struct Kernel {
     pub pipeline: Pipeline,
@@ -110,8 +111,8 @@ pub(crate) struct Kernel {
 }
 
 impl Kernel {
-    /// The kernel that does a conversion in this way, of boxes that are dense or not. `table` is that of the conversion,
-    /// for the way that needs it.
+    /// The kernel for a conversion by this method, of boxes that are dense or not. `table` is the conversion's table,
+    /// for the method that needs one.
     ///
     /// # Errors
     /// As [`Pipelines::get`].
@@ -128,7 +129,7 @@ impl Kernel {
         Ok(Self { pipeline, table })
     }
 
-    /// The kernel that also reports lost values; it computes in integers.
+    /// The kernel that also reports lost values. It computes in integers.
     ///
     /// # Errors
     /// As [`Pipelines::get`].
@@ -146,7 +147,7 @@ impl Kernel {
         })
     }
 
-    /// Binds it to a packet, a window of the output, and where it is to report losses.
+    /// Binds a packet, a window of the output, and the buffer for lost values.
     pub fn bind(
         &self,
         context: &Context,
@@ -169,7 +170,7 @@ impl Kernel {
     }
 }
 
-/// Invocations of a workgroup.
+/// Number of invocations in a workgroup.
 pub(crate) fn workgroup(context: &Context) -> u32 {
     let limits = context.limits();
     64.min(limits.max_compute_workgroup_size_x)

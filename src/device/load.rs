@@ -1,4 +1,5 @@
-//! Loads: plans cut into packets, read into staging slots and converted on the device; and plain bytes that are copied.
+//! Loads: plans are split into packets, read into staging slots and converted on the device. Also uploads of plain
+//! bytes.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -14,18 +15,22 @@ use crate::convert::packet::Packet;
 #[cfg(doc)]
 use crate::core::error::ErrorKind;
 use crate::core::error::{Error, Result};
+use crate::core::scope;
 use crate::plan::Plan;
-use crate::read::ahead::{Ahead, Cancel, Producer};
+use crate::read::ahead::{Ahead, Epoch, Producer};
 use crate::read::tiles::TileReader;
 use crate::read::wait::{MaybeSend, Site};
 use crate::source::truncated;
 
-/// Where values go.
+/// Bytes copied from memory between two checks for cancellation.
+const PIECE_BYTES: usize = 1 << 20;
+
+/// Where values are written.
 #[derive(Debug, Clone)]
 pub(crate) struct Target {
-    /// A buffer that has room for all that the plans write; nothing else in it is changed.
+    /// A buffer that is large enough for everything that the plans write. Nothing else in it is changed.
     pub buffer: wgpu::Buffer,
-    /// A word that becomes 1 when a value was not to be represented exactly; 0 before.
+    /// A word, initially 0, that becomes 1 if a texel does not represent its value exactly.
     pub losses: Option<wgpu::Buffer>,
 }
 
@@ -38,7 +43,7 @@ impl From<&wgpu::Buffer> for Target {
     }
 }
 
-/// What reads a load's bytes, and where.
+/// The reader of a load's bytes, and where it runs.
 pub(crate) struct Feeder<R: TileReader> {
     reader: R,
     start: Start<R>,
@@ -47,7 +52,7 @@ pub(crate) struct Feeder<R: TileReader> {
 type Start<R> = fn(Packets<R>, Vec<SlotMemory>) -> Result<Ahead<Packets<R>>>;
 
 impl<R: TileReader> Feeder<R> {
-    /// A reader that works in the caller, and may borrow.
+    /// A reader that runs in the caller, and may borrow.
     #[cfg(test)]
     pub fn in_caller(reader: R) -> Self {
         Self {
@@ -56,7 +61,7 @@ impl<R: TileReader> Feeder<R> {
         }
     }
 
-    /// A reader that works there.
+    /// A reader that runs at this site.
     pub fn at(site: Site, reader: R) -> Self
     where
         R: MaybeSend + 'static,
@@ -72,28 +77,37 @@ impl<R: TileReader> Feeder<R> {
     }
 }
 
-/// A conversion of stored voxels on a device. Each plan is a block, all go to one target.
+/// A conversion of stored voxels on a device. Each plan is a block, and all have the same target.
 pub(crate) struct Load<'a> {
     pub gpu: &'a Gpu,
     pub conversion: &'a Conversion,
     pub plans: &'a [Plan],
     pub target: Target,
     pub options: &'a StagingOptions,
-    /// When set, no packet has more voxels, and each is written to the start of the target.
+    /// If set, no packet has more voxels than this, and each is written to the start of the target.
     pub max_part: Option<u64>,
 }
 
-/// A packet on the device: which plan it is of, and which range of that plan's output it has written.
+/// A packet on the device: the plan that it belongs to, and the range of that plan's output that it has written.
 pub(crate) type Converted<'a> = Part<'a, CutPacket>;
 
 impl Load<'_> {
-    /// Reads and converts all plans. `after` records what is to be done with a packet when it was converted.
+    /// Reads and converts all plans. `after` records what is to be done after a packet was converted.
     ///
     /// # Errors
-    /// Those of [`check_convertible`] and of the reader, [`ErrorKind::LimitExceeded`], [`ErrorKind::GpuOutOfMemory`],
+    /// Those of [`check_convertible`] and of the reader, [`ErrorKind::GpuLimit`], [`ErrorKind::GpuOutOfMemory`],
     /// [`ErrorKind::DeviceLost`], [`ErrorKind::Gpu`]; [`ErrorKind::Usage`] for a buffer without `STORAGE`,
     /// [`ErrorKind::Shape`] for one too small.
     pub async fn run<R: TileReader>(
+        self,
+        feeder: Feeder<R>,
+        after: impl FnMut(&Converted<'_>, &mut wgpu::CommandEncoder),
+    ) -> Result<()> {
+        let threads = feeder.reader.threads();
+        threads.run_async(self.run_here(feeder, after)).await
+    }
+
+    async fn run_here<R: TileReader>(
         self,
         feeder: Feeder<R>,
         mut after: impl FnMut(&Converted<'_>, &mut wgpu::CommandEncoder),
@@ -139,15 +153,13 @@ impl Load<'_> {
             after(part, encoder);
             Ok(())
         };
-        let ring = upload(engine, ahead, record).await?;
-        gpu.spare_rings().keep(ring);
-        Ok(())
+        upload(engine, ahead, gpu.spare_rings(), record).await
     }
 
     fn cut(&self, plan: &Plan) -> Arc<Cut> {
         let cut = Cut::new(self.gpu.context(), self.conversion, plan, self.options);
         Arc::new(match self.max_part {
-            Some(most) => cut.with_parts_of(most),
+            Some(max) => cut.with_max_part(max),
             None => cut,
         })
     }
@@ -168,10 +180,10 @@ impl Load<'_> {
         }
         let item = self.conversion.output.size_bytes() as u64;
         let ends = self.plans.iter().map(|plan| match self.max_part {
-            Some(most) => most.min(plan.len()),
+            Some(max) => max.min(plan.len()),
             None => plan.out_range().end,
         });
-        // Whole words are written, or read and merged.
+        // Kernels write whole words.
         let end = ends.max().unwrap_or(0);
         let needed = end.saturating_mul(item).saturating_add(3) & !3;
         if needed > target.size() {
@@ -203,17 +215,28 @@ impl<R: TileReader> Producer for Packets<R> {
         }
     }
 
-    fn fill(&mut self, task: &CutPacket, memory: &mut SlotMemory, cancel: &Cancel) -> Result<()> {
-        cancel.check()?;
+    fn fill(&mut self, task: &CutPacket, memory: &mut SlotMemory, epoch: &Epoch) -> Result<()> {
+        epoch.check()?;
         memory.fill(|writer| fill(&task.packet, &self.reader, self.workers, writer))
     }
 }
 
-/// Writes the head and the stored bytes, with at most so many threads.
+/// Writes the head and the stored bytes, with at most `workers` threads.
 ///
 /// # Errors
-/// Those of the reader, and [`ErrorKind::Truncated`] when it gives too little.
+/// Errors of the reader, and [`ErrorKind::Truncated`] if it returns too few bytes.
 pub(crate) fn fill(
+    packet: &Packet,
+    reader: &impl TileReader,
+    workers: usize,
+    writer: &mut Writer<'_>,
+) -> Result<()> {
+    reader
+        .threads()
+        .run(|| fill_here(packet, reader, workers, writer))
+}
+
+fn fill_here(
     packet: &Packet,
     reader: &impl TileReader,
     workers: usize,
@@ -221,8 +244,12 @@ pub(crate) fn fill(
 ) -> Result<()> {
     writer.push(bytemuck::cast_slice(&packet.head))?;
     let tile = &packet.tile;
-    let bytes = usize::try_from(packet.bytes)
-        .map_err(|_| Error::shape(packet.bytes, "bytes that memory has addresses for"))?;
+    let bytes = usize::try_from(packet.bytes).map_err(|_| {
+        Error::shape(
+            packet.bytes,
+            "a size that fits in this machine's address space",
+        )
+    })?;
     if !reader.is_random() {
         return read_into(writer, bytes, |sink| reader.read_tile(tile, sink));
     }
@@ -234,7 +261,7 @@ pub(crate) fn fill(
     })
 }
 
-/// Writes so many bytes that are read.
+/// Writes `need` bytes that are read from the reader.
 fn read_into(
     writer: &mut Writer<'_>,
     need: usize,
@@ -243,30 +270,32 @@ fn read_into(
     let start = writer.used();
     let mut outcome = Ok(());
     read(&mut |bytes| {
-        if outcome.is_ok() {
-            outcome = writer.push(bytes);
+        for piece in bytes.chunks(PIECE_BYTES) {
+            if outcome.is_ok() {
+                outcome = scope::check().and_then(|()| writer.push(piece));
+            }
         }
     })?;
     outcome?;
     match writer.used() - start {
         have if have == need => Ok(()),
-        // What an earlier packet left in the slot must not pass for voxels.
+        // The rest of the slot has bytes of an earlier packet, which must not be taken for voxels.
         have => Err(truncated("voxel data", have as u64, need as u64)),
     }
 }
 
-/// The kernel for one packet, or the copy that does as well.
+/// The dispatch of the kernel for one packet, or a copy that has the same effect.
 pub(crate) struct Dispatch<'a> {
     pub context: &'a Context,
     pub kernel: &'a Kernel,
     pub packet: &'a Packet,
     pub target: &'a Target,
-    /// Bytes by which the packet's window lies further on in the target; a binding may begin there.
+    /// Byte offset that is added to the packet's window in the target. A binding may begin there.
     pub shift: u64,
 }
 
 impl Dispatch<'_> {
-    /// Records it, with what makes the slot's bytes readable.
+    /// Records the dispatch, after the commands that make the slot's bytes readable.
     ///
     /// # Errors
     /// As [`Slot::bytes`].
@@ -276,7 +305,7 @@ impl Dispatch<'_> {
         if let Some(place) = &packet.copy
             && target.usage().contains(wgpu::BufferUsages::COPY_DST)
         {
-            // No kernel is as fast, and on a discrete device the bytes cross the bus to where they are wanted.
+            // A copy is faster than any kernel, and on a discrete device it moves the bytes directly over the bus.
             let data = 4 * packet.head.len() as u64;
             let (start, length) = (self.shift + place.start, place.end - place.start);
             encoder.copy_buffer_to_buffer(slot.bytes()?, data, target, start, length);
@@ -297,7 +326,7 @@ impl Dispatch<'_> {
     }
 }
 
-/// Copies `bytes` to the start of a buffer of at least that size in whole words.
+/// Copies `bytes` to the start of a buffer that is at least as large, in whole words.
 ///
 /// # Errors
 /// [`ErrorKind::GpuOutOfMemory`], [`ErrorKind::DeviceLost`], [`ErrorKind::Gpu`].
@@ -326,12 +355,10 @@ pub(crate) async fn copy_bytes(
         encoder.copy_buffer_to_buffer(slot.bytes()?, 0, target, *part.task as u64, used);
         Ok(())
     };
-    let ring = upload(engine, ahead, record).await?;
-    gpu.spare_rings().keep(ring);
-    Ok(())
+    upload(engine, ahead, gpu.spare_rings(), record).await
 }
 
-/// Bytes in memory, cut into pieces: each task is the start of one.
+/// Bytes in memory, split into pieces. Each task is the start of a piece.
 struct Pieces<'a> {
     bytes: &'a [u8],
     piece: usize,
@@ -348,7 +375,7 @@ impl Producer for Pieces<'_> {
         Ok((turn == 0).then_some((turn, starts)))
     }
 
-    fn fill(&mut self, &start: &usize, memory: &mut SlotMemory, _: &Cancel) -> Result<()> {
+    fn fill(&mut self, &start: &usize, memory: &mut SlotMemory, _: &Epoch) -> Result<()> {
         let end = self.bytes.len().min(start.saturating_add(self.piece));
         let bytes = self.bytes.get(start..end).unwrap_or_default();
         memory.fill(|writer| {
@@ -356,7 +383,7 @@ impl Producer for Pieces<'_> {
                 writer.push(bytes.get(range).unwrap_or_default())
             })?;
             let padding = bytes.len().next_multiple_of(4) - bytes.len();
-            // Copies are of whole words: the padding is zero.
+            // Copies are of whole words, so the bytes are padded with zeros.
             writer.push([0; 3].get(..padding).unwrap_or_default())
         })
     }

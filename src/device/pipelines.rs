@@ -1,4 +1,4 @@
-//! Compute pipelines, each made once for a device: of conversions and of reductions.
+//! Compute pipelines for conversions and reductions, each made once per device.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -7,18 +7,18 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::context::Context;
 use crate::core::error::Result;
 
-/// A shader, what it is bound to, and how it is specialised.
+/// A shader, its bindings and its constants.
 #[derive(Debug, Clone)]
 pub(crate) struct Program {
-    /// A name for messages, of wgpu and of tools that show its objects.
+    /// A label for error messages and for debugging tools.
     pub label: &'static str,
-    /// The shader's name: it says which source it is.
+    /// The shader's name, which identifies its source.
     pub shader: &'static str,
-    /// Asked for once.
+    /// Called once per pipeline.
     pub source: fn() -> Cow<'static, str>,
     pub entry_point: &'static str,
     pub constants: Vec<(&'static str, f64)>,
-    /// The number and kind of each binding of group 0.
+    /// The number and type of each binding of group 0.
     pub bindings: Vec<(u32, wgpu::BufferBindingType)>,
 }
 
@@ -27,12 +27,12 @@ pub(crate) const STORAGE: wgpu::BufferBindingType =
 pub(crate) const STORAGE_READ: wgpu::BufferBindingType =
     wgpu::BufferBindingType::Storage { read_only: true };
 
-/// What makes one pipeline different from another.
+/// What distinguishes one pipeline from another.
 #[derive(PartialEq, Eq, Hash)]
 struct Key {
     shader: &'static str,
     entry_point: &'static str,
-    /// Constants by their bits.
+    /// The constants, as bits.
     constants: Vec<(&'static str, u64)>,
 }
 
@@ -49,7 +49,7 @@ impl Program {
     }
 }
 
-/// A pipeline, and the layout that its bind group has.
+/// A pipeline and the layout of its bind group.
 #[derive(Debug, Clone)]
 pub(crate) struct Pipeline {
     pub pipeline: wgpu::ComputePipeline,
@@ -72,7 +72,7 @@ impl Pipeline {
         })
     }
 
-    /// Records at least so many workgroups of it.
+    /// Records a dispatch of at least `groups` workgroups.
     pub fn record(
         &self,
         context: &Context,
@@ -89,18 +89,18 @@ impl Pipeline {
     }
 }
 
-/// A grid of at least this many workgroups with no side above `side`.
+/// A grid of at least this many workgroups in which no dimension exceeds `side`.
 pub(crate) fn grid(groups: u32, side: u32) -> [u32; 3] {
     let x = groups.min(side);
     let y = groups.div_ceil(x).min(side);
     [x, y, groups.div_ceil(x).div_ceil(y)]
 }
 
-/// The pipelines that a device has made so far.
+/// The pipelines that were made on a device.
 #[derive(Default)]
 pub(crate) struct Pipelines {
     made: Mutex<Made>,
-    /// A text of the shader of this name to replace, for tests of the self-test.
+    /// A replacement in the source of the shader with this name, for tests of the self-test.
     #[cfg(test)]
     pub altered: Mutex<Option<(&'static str, &'static str, &'static str)>>,
 }
@@ -112,8 +112,8 @@ struct Made {
 }
 
 impl Pipelines {
-    /// The pipeline of a program. No lock is held while it is compiled: of two that are made at the same time the first
-    /// is kept.
+    /// The pipeline for a program. No lock is held while it is compiled; if two threads compile the same one, the first
+    /// result is kept.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Gpu`], [`crate::ErrorKind::DeviceLost`], [`crate::ErrorKind::GpuOutOfMemory`].
@@ -160,7 +160,7 @@ impl Pipelines {
     }
 
     fn made(&self) -> MutexGuard<'_, Made> {
-        // Only whole pipelines are ever put in.
+        // Only complete pipelines are inserted, so a poisoned lock is harmless.
         self.made.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -202,7 +202,7 @@ fn compiled(device: &wgpu::Device, program: &Program, module: &wgpu::ShaderModul
 
 #[cfg(test)]
 impl Pipelines {
-    /// How many pipelines there are.
+    /// Number of pipelines.
     pub fn count(&self) -> usize {
         self.made().pipelines.len()
     }

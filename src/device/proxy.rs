@@ -12,16 +12,22 @@ use super::load::{Converted, Feeder, Load, Target};
 use super::raw::{Code, RawVolume, check_stored};
 use super::staging::StagingOptions;
 use super::target::BufferTarget;
-use super::texture::{Slab, texture_shape, write_texels};
+use super::texture::{HostTexels, Slab, texture_shape, write_texels};
 use crate::convert::Conversion;
-use crate::convert::texel::Texels;
-use crate::core::dtype::DType;
+use crate::convert::texel::{Fidelity, Texels};
+use crate::core::array::HostArray;
+use crate::core::dtype::{ByteOrder, DType};
+#[cfg(doc)]
+use crate::core::error::ErrorKind;
 use crate::core::error::{Error, Result};
 use crate::core::float::Float;
+use crate::core::scaling::Scaling;
+use crate::core::scope;
+use crate::header::Layout;
 use crate::plan::Plan;
-use crate::plan::index::Index;
 use crate::plan::selection::{OutAxis, Selection};
 use crate::read::proxy::ArrayProxy;
+use crate::read::tiles::{ArrayReader, ProxyReader};
 use crate::read::trace::{Trace, Tracer};
 use crate::read::wait::Site;
 use crate::source::Access;
@@ -33,103 +39,62 @@ const STREAM_SLOT_BYTES: u64 = 1 << 20;
 /// Such slots, unless the options ask for more.
 const MAX_STREAM_SLOTS: u64 = 8;
 
+/// Bytes of a stream from which a blocking load starts a thread that inflates while the caller submits.
+const MIN_THREAD_BYTES: u64 = 1 << 20;
+
 /// Device memory for texels on their way, where slabs can be read one after the other.
 const SLAB_BYTES: u64 = 64 << 20;
 
+/// Values that are compared between two checks for cancellation.
+const PIECE: usize = 1 << 20;
+
 /// Values.
 impl ArrayProxy {
-    /// The values that an index takes, in device memory, reading only their bytes: the bits of [`Self::slice`].
+    /// The values in device memory, the first axis fastest: the bits of [`Self::read`], computed on the device from the
+    /// stored bytes. Values of an array in memory are computed on the CPU and uploaded, and so are those for a device that
+    /// cannot run the kernel.
+    ///
+    /// Blocks until the values have arrived; callbacks of other users of the device may run on this thread meanwhile.
     ///
     /// # Errors
-    /// As [`crate::DataobjImage::get_fdata_gpu`], and [`crate::ErrorKind::Index`] when the index does not fit the shape.
+    /// As [`Self::read`]; [`ErrorKind::DType`] for complex numbers and colours of a file, which have no kernel;
+    /// [`ErrorKind::GpuLimit`], [`ErrorKind::GpuOutOfMemory`], [`ErrorKind::DeviceLost`], [`ErrorKind::Gpu`].
     #[cfg(not(target_family = "wasm"))]
-    pub fn slice_gpu<T: Float>(&self, gpu: &Gpu, index: &Index) -> Result<DeviceArray<T>> {
-        let slice = self.slice_on(gpu, index, Site::Caller);
-        gpu.context().block_on(slice)
+    pub fn read_gpu<T: Float>(&self, gpu: &Gpu) -> Result<DeviceArray<T>> {
+        gpu.context().block_on(self.read_on(gpu, Site::Caller))
     }
 
-    /// [`Self::slice_gpu`], awaited.
+    /// [`Self::read_gpu`], awaited: nothing blocks the executor, and the file is read and inflated on a thread where there
+    /// are threads.
     ///
     /// # Errors
-    /// As [`Self::slice_gpu`].
-    pub async fn slice_gpu_async<T: Float>(
-        &self,
-        gpu: &Gpu,
-        index: &Index,
-    ) -> Result<DeviceArray<T>> {
-        let slice = self.slice_on(gpu, index, gpu.context().background());
-        gpu.context().drive(slice).await
-    }
-
-    /// [`Self::slice_gpu`] with staging memory as wanted, and what the stages of the load took. A load that the
-    /// device cannot do itself has no stages.
-    ///
-    /// # Errors
-    /// As [`Self::slice_gpu`].
-    #[cfg(not(target_family = "wasm"))]
-    pub fn slice_gpu_traced<T: Float>(
-        &self,
-        gpu: &Gpu,
-        index: &Index,
-        staging: &StagingOptions,
-    ) -> Result<(DeviceArray<T>, Trace)> {
-        let tracer = Arc::new(Tracer::default());
-        let slice = self.slice_with(gpu, index, staging, Some(&tracer), Site::Caller);
-        let array = gpu.context().block_on(slice)?;
-        Ok((array, tracer.trace()))
-    }
-
-    /// [`Self::slice_gpu_traced`], awaited.
-    ///
-    /// # Errors
-    /// As [`Self::slice_gpu`].
-    pub async fn slice_gpu_traced_async<T: Float>(
-        &self,
-        gpu: &Gpu,
-        index: &Index,
-        staging: &StagingOptions,
-    ) -> Result<(DeviceArray<T>, Trace)> {
-        let tracer = Arc::new(Tracer::default());
-        let slice = self.slice_with(
-            gpu,
-            index,
-            staging,
-            Some(&tracer),
-            gpu.context().background(),
-        );
-        let array = gpu.context().drive(slice).await?;
-        Ok((array, tracer.trace()))
+    /// As [`Self::read_gpu`].
+    pub async fn read_gpu_async<T: Float>(&self, gpu: &Gpu) -> Result<DeviceArray<T>> {
+        let read = self.read_on(gpu, gpu.context().background());
+        gpu.context().drive(read).await
     }
 
     /// The same for a future that is driven.
-    pub(crate) async fn slice_on<T: Float>(
-        &self,
-        gpu: &Gpu,
-        index: &Index,
-        site: Site,
-    ) -> Result<DeviceArray<T>> {
-        self.slice_with(gpu, index, &StagingOptions::default(), None, site)
+    pub(crate) async fn read_on<T: Float>(&self, gpu: &Gpu, site: Site) -> Result<DeviceArray<T>> {
+        self.read_with(gpu, &StagingOptions::default(), None, site)
             .await
     }
 
-    async fn slice_with<T: Float>(
+    async fn read_with<T: Float>(
         &self,
         gpu: &Gpu,
-        index: &Index,
         staging: &StagingOptions,
         tracer: Option<&Arc<Tracer>>,
         site: Site,
     ) -> Result<DeviceArray<T>> {
-        let conversion = self.conversion(T::DTYPE)?;
-        if !is_supported(check_convertible(gpu.context(), &conversion))? {
-            let (proxy, index) = (self.clone(), index.clone());
-            let values = site.run(move || proxy.slice::<T>(&index)).await??;
+        let Some(conversion) = self.device_conversion::<T>(gpu)? else {
+            let proxy = self.clone();
+            let values = site.run(move || proxy.read::<T>()).await??;
             return DeviceArray::uploaded(gpu, values.shape(), values.as_slice()).await;
-        }
-        let selection = self.select(index)?;
-        let plan = self.plan(&selection);
+        };
+        let plan = self.plan(&self.whole());
         self.check_output(&plan, size_of::<T>())?;
-        let array = DeviceArray::<T>::new(gpu, &selection.shape()).await?;
+        let array = DeviceArray::<T>::new(gpu, self.shape()).await?;
         let covered = plan.len();
         if covered != array.len() as u64 {
             return Err(Error::shape(
@@ -146,18 +111,28 @@ impl ArrayProxy {
             options: &self.staging(staging),
             max_part: None,
         };
-        load.run(Feeder::at(site, reader), |_, _| {}).await?;
+        let feeder = self.feeder(gpu, site, reader, load.plans);
+        load.run(feeder, |_, _| {}).await?;
         Ok(array)
     }
 
-    /// The values that an index takes, in a place of a buffer of the caller's, reading only their bytes: the bits of
-    /// [`Self::slice`]. Nothing else in the buffer is changed; after an error the place holds an unspecified part of
-    /// the values. Blocks as [`crate::DataobjImage::get_fdata_gpu`] does.
+    /// The conversion to `T` on this device; `None` where the CPU has to do it.
+    fn device_conversion<T: Float>(&self, gpu: &Gpu) -> Result<Option<Conversion>> {
+        if self.as_array().is_some() {
+            return Ok(None);
+        }
+        let conversion = self.conversion(T::DTYPE)?;
+        let supported = is_supported(check_convertible(gpu.context(), &conversion))?;
+        Ok(supported.then_some(conversion))
+    }
+
+    /// The values in a place of a buffer of the caller's: the bits of [`Self::read`]. Nothing else in the buffer is changed;
+    /// after an error the place holds an unspecified part of the values. Blocks as [`Self::read_gpu`] does.
     ///
     /// # Errors
-    /// As [`Self::slice_gpu`], and [`crate::ErrorKind::GpuUnsupported`] for a device that cannot run the kernel;
-    /// [`crate::ErrorKind::Shape`] when the buffer is too small, [`crate::ErrorKind::Usage`] when it lacks usage
-    /// `STORAGE` or voxels would share elements.
+    /// As [`Self::read_gpu`], and [`ErrorKind::GpuUnsupported`] for a device that cannot run the kernel;
+    /// [`ErrorKind::Shape`] when the buffer is too small, [`ErrorKind::Usage`] when it lacks usage `STORAGE` or voxels
+    /// would share elements.
     ///
     /// ```no_run
     /// # fn main() -> voxload::Result<()> {
@@ -167,46 +142,45 @@ impl ArrayProxy {
     /// # let buffer: wgpu::Buffer = unimplemented!();
     /// // The 30th slice, from the buffer's element 1024 on, in rows of 512 elements.
     /// let target = BufferTarget::new(&buffer).offset(1024).strides(&[1, 512]);
-    /// image.dataobj().slice_into_buffer::<f32>(&gpu, &"[:, :, 30, 0]".parse()?, &target)?;
+    /// let slice = image.dataobj().sliced("[:, :, 30, 0]")?;
+    /// slice.read_into_buffer::<f32>(&gpu, &target)?;
     /// # Ok(()) }
     /// ```
     #[cfg(not(target_family = "wasm"))]
-    pub fn slice_into_buffer<T: Float>(
-        &self,
-        gpu: &Gpu,
-        index: &Index,
-        target: &BufferTarget<'_>,
-    ) -> Result<()> {
-        let slice = self.slice_into_target::<T>(gpu, index, target, Site::Caller);
-        gpu.context().block_on(slice)
+    pub fn read_into_buffer<T: Float>(&self, gpu: &Gpu, target: &BufferTarget<'_>) -> Result<()> {
+        let read = self.read_into_target::<T>(gpu, target, Site::Caller);
+        gpu.context().block_on(read)
     }
 
-    /// [`Self::slice_into_buffer`], awaited.
+    /// [`Self::read_into_buffer`], awaited.
     ///
     /// # Errors
-    /// As [`Self::slice_into_buffer`].
-    pub async fn slice_into_buffer_async<T: Float>(
+    /// As [`Self::read_into_buffer`].
+    pub async fn read_into_buffer_async<T: Float>(
         &self,
         gpu: &Gpu,
-        index: &Index,
         target: &BufferTarget<'_>,
     ) -> Result<()> {
-        let slice = self.slice_into_target::<T>(gpu, index, target, gpu.context().background());
-        gpu.context().drive(slice).await
+        let read = self.read_into_target::<T>(gpu, target, gpu.context().background());
+        gpu.context().drive(read).await
     }
 
-    /// The same for a future that is driven.
-    pub(crate) async fn slice_into_target<T: Float>(
+    async fn read_into_target<T: Float>(
         &self,
         gpu: &Gpu,
-        index: &Index,
         target: &BufferTarget<'_>,
         site: Site,
     ) -> Result<()> {
+        if self.as_array().is_some() {
+            let proxy = self.clone();
+            let values = site.run(move || proxy.read::<T>()).await??;
+            let copy = array_into_buffer(gpu, values, target, site);
+            return self.threads().run_async(copy).await;
+        }
         let conversion = self.conversion(T::DTYPE)?;
         check_convertible(gpu.context(), &conversion)?;
-        let selection = self.select(index)?;
-        let strides = target.checked_strides(&selection.shape(), size_of::<T>() as u64)?;
+        let selection = self.whole();
+        let strides = target.checked_strides(self.shape(), size_of::<T>() as u64)?;
         let plan = self.plan_strided(&selection, target.offset, &strides);
         self.load_plan(gpu, &conversion, plan, target.buffer, site)
             .await
@@ -230,7 +204,8 @@ impl ArrayProxy {
             options: &self.staging(&StagingOptions::default()),
             max_part: None,
         };
-        load.run(Feeder::at(site, reader), |_, _| {}).await
+        let feeder = self.feeder(gpu, site, reader, load.plans);
+        load.run(feeder, |_, _| {}).await
     }
 
     /// How a selection is read and where it goes, for strides that have been checked.
@@ -240,6 +215,23 @@ impl ArrayProxy {
             return self.plan(selection);
         }
         selection.plan_into(&self.spec().shape, self.spec().layout, first, strides)
+    }
+
+    /// A feeder for some plans. A stream is inflated by one thread alone, which must not wait for the device.
+    fn feeder(
+        &self,
+        gpu: &Gpu,
+        site: Site,
+        reader: ProxyReader,
+        plans: &[Plan],
+    ) -> Feeder<ProxyReader> {
+        let voxels: u64 = plans.iter().map(Plan::stored_span).sum();
+        let bytes = voxels.saturating_mul(self.dtype().size_bytes() as u64);
+        let site = match self.source().access() {
+            Access::Sequential if bytes >= MIN_THREAD_BYTES => gpu.context().background(),
+            _ => site,
+        };
+        Feeder::at(site, reader)
     }
 
     /// Staging options that suit the source.
@@ -256,36 +248,119 @@ impl ArrayProxy {
     }
 }
 
+/// Copies an array to a place of a buffer of the caller's, by the kernel that also places voxels of files there.
+async fn array_into_buffer<T: Float>(
+    gpu: &Gpu,
+    values: HostArray<T>,
+    target: &BufferTarget<'_>,
+    site: Site,
+) -> Result<()> {
+    let shape = values.shape();
+    let copy = Conversion::new(T::DTYPE, ByteOrder::NATIVE, &Scaling::none(), T::DTYPE)?;
+    let strides = target.checked_strides(shape, size_of::<T>() as u64)?;
+    if values.is_empty() {
+        return gpu.context().check_lost();
+    }
+    let layout = Layout::FirstFastest;
+    let plan = Selection::whole(shape).plan_into(shape, layout, target.offset, &strides);
+    let load = Load {
+        gpu,
+        conversion: &copy,
+        plans: &[plan],
+        target: target.buffer.into(),
+        options: &StagingOptions::default(),
+        max_part: None,
+    };
+    let feeder = Feeder::at(site, ArrayReader(values));
+    load.run(feeder, |_, _| {}).await
+}
+
+/// What [`Gpu::traced_load`] loaded, and what it took.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct TracedLoad<T: Float> {
+    /// The values.
+    pub array: DeviceArray<T>,
+    /// The time of each stage. A load that the device cannot do itself has no stages.
+    pub trace: Trace,
+}
+
+impl Gpu {
+    /// [`ArrayProxy::read_gpu`] measured: with staging memory as wanted, and the time of each stage.
+    ///
+    /// # Errors
+    /// As [`ArrayProxy::read_gpu`].
+    #[cfg(not(target_family = "wasm"))]
+    pub fn traced_load<T: Float>(
+        &self,
+        voxels: &ArrayProxy,
+        staging: &StagingOptions,
+    ) -> Result<TracedLoad<T>> {
+        let load = voxels.read_traced(self, staging, Site::Caller);
+        self.context().block_on(load)
+    }
+
+    /// [`Self::traced_load`], awaited.
+    ///
+    /// # Errors
+    /// As [`ArrayProxy::read_gpu`].
+    pub async fn traced_load_async<T: Float>(
+        &self,
+        voxels: &ArrayProxy,
+        staging: &StagingOptions,
+    ) -> Result<TracedLoad<T>> {
+        let load = voxels.read_traced(self, staging, self.context().background());
+        self.context().drive(load).await
+    }
+}
+
+impl ArrayProxy {
+    async fn read_traced<T: Float>(
+        &self,
+        gpu: &Gpu,
+        staging: &StagingOptions,
+        site: Site,
+    ) -> Result<TracedLoad<T>> {
+        let tracer = Arc::new(Tracer::default());
+        let read = self.read_with(gpu, staging, Some(&tracer), site);
+        let array = read.await?;
+        let trace = tracer.trace();
+        Ok(TracedLoad { array, trace })
+    }
+}
+
 /// Stored voxels.
 impl ArrayProxy {
-    /// The stored voxels that an index takes, in device memory, with WGSL that makes values of them. Blocks as
-    /// [`crate::DataobjImage::get_fdata_gpu`] does.
+    /// The stored voxels in device memory, a half or a quarter of the size of their values, with WGSL that makes values of
+    /// them. Blocks as [`Self::read_gpu`] does.
     ///
     /// # Errors
-    /// As [`Self::slice_gpu`]; [`crate::ErrorKind::LimitExceeded`] for more than a shader can bind at once.
+    /// As [`Self::read_gpu`]; [`ErrorKind::GpuLimit`] for more than a shader can bind at once, [`ErrorKind::Usage`] for an
+    /// array in memory, which has no stored voxels.
     #[cfg(not(target_family = "wasm"))]
-    pub fn slice_raw_on_gpu(&self, gpu: &Gpu, index: &Index) -> Result<RawVolume> {
-        let slice = self.slice_raw_on(gpu, index, Site::Caller);
-        gpu.context().block_on(slice)
+    pub fn raw_on_gpu(&self, gpu: &Gpu) -> Result<RawVolume> {
+        gpu.context().block_on(self.raw_on(gpu, Site::Caller))
     }
 
-    /// [`Self::slice_raw_on_gpu`], awaited.
+    /// [`Self::raw_on_gpu`], awaited.
     ///
     /// # Errors
-    /// As [`Self::slice_raw_on_gpu`].
-    pub async fn slice_raw_on_gpu_async(&self, gpu: &Gpu, index: &Index) -> Result<RawVolume> {
-        let slice = self.slice_raw_on(gpu, index, gpu.context().background());
-        gpu.context().drive(slice).await
+    /// As [`Self::raw_on_gpu`].
+    pub async fn raw_on_gpu_async(&self, gpu: &Gpu) -> Result<RawVolume> {
+        let raw = self.raw_on(gpu, gpu.context().background());
+        gpu.context().drive(raw).await
     }
 
-    async fn slice_raw_on(&self, gpu: &Gpu, index: &Index, site: Site) -> Result<RawVolume> {
+    async fn raw_on(&self, gpu: &Gpu, site: Site) -> Result<RawVolume> {
+        if self.as_array().is_some() {
+            return Err(Error::usage("an array in memory has no stored voxels"));
+        }
         let context = gpu.context();
         let narrow = self.conversion(DType::F32)?;
         check_stored(&narrow)?;
         let copy = Conversion::raw(narrow.stored);
         check_convertible(context, &copy)?;
-        let selection = self.select(index)?;
-        let (shape, plan) = (selection.shape(), self.plan(&selection));
+        let (shape, plan) = (self.shape().to_vec(), self.plan(&self.whole()));
         self.check_output(&plan, self.dtype().size_bytes())?;
         let (buffer, tables) = RawVolume::room(context, &shape, &narrow, &plan).await?;
         RawVolume::write_tables(context, &buffer, tables, &narrow).await?;
@@ -307,8 +382,7 @@ impl ArrayProxy {
 
 /// Textures.
 impl ArrayProxy {
-    /// Loads a selection to a texture of its shape and format; tells whether nothing was lost. For a future that is
-    /// driven.
+    /// Loads a selection to a texture of its shape and format, for a future that is driven.
     ///
     /// # Errors
     /// As [`crate::DataobjImage::texture_into`].
@@ -319,14 +393,14 @@ impl ArrayProxy {
         texels: Texels,
         texture: &wgpu::Texture,
         site: Site,
-    ) -> Result<bool> {
+    ) -> Result<Fidelity> {
         let context = gpu.context();
         let Some(conversion) = self.texel_conversion(gpu, texels)? else {
             let (proxy, selection) = (self.clone(), selection.clone());
             let made = site.run(move || proxy.texels(&selection, texels));
-            let (bytes, exact) = made.await??;
-            write_texels(context, texture, &bytes, texels).await?;
-            return Ok(exact);
+            let made = made.await??;
+            write_texels(context, texture, &made.bytes, texels).await?;
+            return Ok(made.fidelity);
         };
         // A stream is not read twice: all of it at once if possible.
         let max_bytes = match self.source().access() {
@@ -354,15 +428,20 @@ impl ArrayProxy {
                 slab.record_copy(slices, texture, encoder);
             }
         };
-        load.run(Feeder::at(site, reader), copy).await?;
-        slab.is_exact(context).await
+        let feeder = self.feeder(gpu, site, reader, load.plans);
+        load.run(feeder, copy).await?;
+        slab.fidelity(context).await
     }
 
-    /// The conversion that makes texels; `None` for a device that cannot run it.
+    /// The conversion that makes texels; `None` where the CPU has to make them: for an array in memory, and for a device
+    /// that cannot run it.
     ///
     /// # Errors
     /// [`crate::ErrorKind::DType`] for stored types without a kernel.
     pub(crate) fn texel_conversion(&self, gpu: &Gpu, texels: Texels) -> Result<Option<Conversion>> {
+        if self.as_array().is_some() {
+            return Ok(None);
+        }
         let conversion = texels.conversion(self.conversion(texels.values())?);
         let supported = is_supported(check_watchable(gpu.context(), &conversion))?;
         Ok(supported.then_some(conversion))
@@ -388,12 +467,15 @@ impl ArrayProxy {
         self.plan_strided(&selection.compose(&inner), 0, strides)
     }
 
-    /// The texels of a selection, made by the CPU, first axis fastest and without gaps; and whether nothing was lost.
+    /// The texels of a selection, made by the CPU.
     ///
     /// # Errors
-    /// As [`ArrayProxy::slice`].
-    pub(crate) fn texels(&self, selection: &Selection, texels: Texels) -> Result<(Vec<u8>, bool)> {
+    /// As [`ArrayProxy::read`].
+    pub(crate) fn texels(&self, selection: &Selection, texels: Texels) -> Result<HostTexels> {
         let values = self.conversion(texels.values())?;
+        if self.rounds_once(values.output) {
+            return self.texels_rounded_once(selection);
+        }
         if values.is_copy() {
             match values.output {
                 DType::F16 => return self.copied::<f16>(&values, selection),
@@ -406,16 +488,35 @@ impl ArrayProxy {
             output: DType::F64,
             ..values
         };
-        Ok(texels.narrow(self.fetch::<f64>(&wide, selection)?.as_slice()))
+        let wide = self.fetch::<f64>(&wide, selection)?;
+        let (bytes, fidelity) = self.threads().run(|| texels.narrow(wide.as_slice()));
+        scope::check()?;
+        HostTexels::new(&selection.shape(), texels, bytes, fidelity)
     }
 
-    fn copied<T: Float>(
-        &self,
-        copy: &Conversion,
-        selection: &Selection,
-    ) -> Result<(Vec<u8>, bool)> {
+    fn copied<T: Float>(&self, copy: &Conversion, selection: &Selection) -> Result<HostTexels> {
         let values = self.fetch::<T>(copy, selection)?;
-        Ok((bytemuck::cast_slice(values.as_slice()).to_vec(), true))
+        let bytes = bytemuck::cast_slice(values.as_slice()).to_vec();
+        let texels = match T::DTYPE {
+            DType::F16 => Texels::R16Float,
+            _ => Texels::R32Float,
+        };
+        HostTexels::new(&selection.shape(), texels, bytes, Fidelity::Exact)
+    }
+
+    /// f32 texels of an array of 64-bit integers: its values, which are rounded once.
+    fn texels_rounded_once(&self, selection: &Selection) -> Result<HostTexels> {
+        let part = self.with_view(selection.clone())?;
+        let (wide, narrow) = (part.read::<f64>()?, part.read::<f32>()?);
+        let mut exact = true;
+        let wide = wide.as_slice().chunks(PIECE);
+        for (wide, narrow) in wide.zip(narrow.as_slice().chunks(PIECE)) {
+            scope::check()?;
+            let mut pairs = wide.iter().zip(narrow);
+            exact &= pairs.all(|(&wide, &narrow)| wide == f64::from(narrow));
+        }
+        let bytes = bytemuck::cast_slice(narrow.as_slice()).to_vec();
+        HostTexels::new(part.shape(), Texels::R32Float, bytes, Fidelity::of(exact))
     }
 }
 
@@ -436,7 +537,7 @@ impl ArrayProxy {
     /// is to be done with a part: its range of that output. For a future that is driven.
     ///
     /// # Errors
-    /// Those of [`Self::slice_gpu`].
+    /// Those of [`Self::read_gpu`].
     pub(crate) async fn convert_parts(
         &self,
         gpu: &Gpu,
@@ -452,7 +553,7 @@ impl ArrayProxy {
             options: &StagingOptions::default(),
             max_part: Some(parts.max_voxels),
         };
-        let feeder = Feeder::at(site, self.tile_reader(None));
+        let feeder = self.feeder(gpu, site, self.tile_reader(None), load.plans);
         load.run(feeder, |part, encoder| {
             then(part.task.range.clone(), encoder);
         })

@@ -1,4 +1,4 @@
-//! [`RawVolume`]: stored voxels in device memory, and the WGSL that makes values of them.
+//! [`RawVolume`]: stored voxels in device memory, and WGSL that converts them to values.
 
 use std::fmt;
 
@@ -12,12 +12,12 @@ use crate::core::dtype::DType;
 use crate::core::error::{Error, ErrorKind, Result};
 use crate::plan::Plan;
 
-/// A volume in device memory as it is stored, half or a quarter of the size of its floats, and WGSL functions that give
-/// its values, to the bit those of [`crate::DataobjImage::get_fdata`].
+/// A volume in device memory in its stored type, which needs half or a quarter of the memory of floats, and WGSL
+/// functions that return its values with the same bits as [`crate::DataobjImage::get_fdata`].
 ///
-/// Voxel `(i, j, ..)` of the image has the number `i + shape[0] * (j + shape[1] * (..))`. The buffer holds the voxels in
-/// this order, each in the bytes and the byte order of the file, padded to whole words; then, if there are any, the
-/// numbers of the scaling tables, eight bytes each.
+/// Voxel `(i, j, ..)` of the image has the number `i + shape[0] * (j + shape[1] * (..))`. The buffer has the voxels in
+/// this order, as stored in the file and in its byte order, padded to whole words. The numbers of the scaling tables
+/// follow, if there are any, as 8 bytes each.
 #[derive(Clone)]
 pub struct RawVolume {
     pub(crate) gpu: Gpu,
@@ -27,56 +27,58 @@ pub struct RawVolume {
 }
 
 impl RawVolume {
-    /// The buffer, usage `STORAGE | COPY_SRC | COPY_DST`: bind all of it.
+    /// The buffer, with usages `STORAGE | COPY_SRC | COPY_DST`. The whole buffer must be bound.
     pub fn buffer(&self) -> &wgpu::Buffer {
         &self.buffer
     }
 
-    /// Voxels along each axis.
+    /// The number of voxels along each axis.
     pub fn shape(&self) -> &[usize] {
         &self.shape
     }
 
-    /// Voxels in all.
+    /// The number of voxels.
     pub fn len(&self) -> usize {
         self.shape.iter().product()
     }
 
-    /// Whether there is no voxel.
+    /// Whether there are no voxels.
     pub fn is_empty(&self) -> bool {
         self.shape.contains(&0)
     }
 
-    /// The type that voxels are stored in.
+    /// The stored type of the voxels.
     pub fn dtype(&self) -> DType {
         self.code.narrow.stored
     }
 
-    /// Bytes of the buffer.
+    /// The size of the buffer in bytes.
     pub fn size_bytes(&self) -> u64 {
         self.buffer.size()
     }
 
-    /// The device that the volume is on.
+    /// The device on which the volume is.
     pub fn gpu(&self) -> &Gpu {
         &self.gpu
     }
 
-    /// WGSL to be put in front of a shader: the binding of the buffer, and, each name after the prefix of `names`,
+    /// WGSL to be put before a shader. It declares the buffer's binding and these functions, with the prefix of `names`
+    /// before each name:
     ///
-    /// - `fn load_voxel(i: u32) -> f32`: the value of voxel `i`; a device may take small numbers for 0 and need not know
-    ///   NaN,
-    /// - `fn load_voxel_bits(i: u32) -> u32`: its bits as f32, exact on every device,
-    /// - `fn load_voxel_bits64(i: u32) -> vec2<u32>`: its bits as f64, low word first, exact on every device.
+    /// - `fn load_voxel(i: u32) -> f32`: the value of voxel `i`; devices may flush subnormal numbers to 0 and need not
+    ///   support NaN,
+    /// - `fn load_voxel_bits(i: u32) -> u32`: the bits of the value as f32, exact on every device,
+    /// - `fn load_voxel_bits64(i: u32) -> vec2<u32>`: the bits of the value as f64, low word first, exact on every
+    ///   device.
     ///
-    /// `i` must be below [`Self::len`]. All other names begin with the prefix and `voxload_`.
+    /// `i` must be less than [`Self::len`]. All other declared names begin with the prefix and `voxload_`.
     ///
     /// ```no_run
     /// # fn main() -> voxload::Result<()> {
     /// use voxload::{Gpu, ShaderNames};
     /// let (gpu, image) = (Gpu::new()?, voxload::load("t1.nii.gz")?);
-    /// let raw = image.raw_on_gpu(&gpu)?;
-    /// let shader = raw.wgsl(&ShaderNames::default()) + "
+    /// let raw = image.dataobj().raw_on_gpu(&gpu)?;
+    /// let shader = raw.wgsl(&ShaderNames::new()) + "
     ///     @group(0) @binding(1) var<storage, read_write> out: array<f32>;
     ///     @compute @workgroup_size(64) fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     ///         out[id.x] = max(load_voxel(id.x), 0.0);
@@ -96,10 +98,10 @@ impl fmt::Debug for RawVolume {
 }
 
 impl RawVolume {
-    /// Room for stored voxels and tables, and the word at which the tables begin.
+    /// Allocates a buffer for stored voxels and tables; also returns the word at which the tables begin.
     ///
     /// # Errors
-    /// [`ErrorKind::LimitExceeded`] when it is above what a shader can bind or count, [`ErrorKind::GpuOutOfMemory`],
+    /// [`ErrorKind::GpuLimit`] when it is above what a shader can bind or count, [`ErrorKind::GpuOutOfMemory`],
     /// [`ErrorKind::DeviceLost`].
     pub(crate) async fn room(
         context: &Context,
@@ -113,7 +115,7 @@ impl RawVolume {
         let table_bytes = 4 * table_word_count(conversion);
         let needed = tables.saturating_mul(4).saturating_add(table_bytes);
         let allowed = context.limits().max_storage_buffer_binding_size;
-        // Shaders count voxels in u32, and with tables stored positions too.
+        // Shaders index voxels, and with tables also stored positions, by u32.
         let counted = match conversion.block {
             0 => voxels,
             _ => plan.stored_first + plan.stored_span(),
@@ -123,7 +125,7 @@ impl RawVolume {
             ("u32 voxel number", counted, u32::MAX.into()),
         ] {
             if needed > allowed {
-                return Err(ErrorKind::LimitExceeded {
+                return Err(ErrorKind::GpuLimit {
                     limit,
                     needed,
                     allowed,
@@ -138,7 +140,7 @@ impl RawVolume {
         Ok((buffer.await?, tables))
     }
 
-    /// Copies the tables of a conversion to where they belong in the buffer; visible to what is submitted later.
+    /// Writes a conversion's tables to the buffer. Later submissions see them.
     ///
     /// # Errors
     /// [`ErrorKind::GpuOutOfMemory`], [`ErrorKind::DeviceLost`], [`ErrorKind::Gpu`].
@@ -160,7 +162,7 @@ impl RawVolume {
     }
 }
 
-/// Checks that values can be made of the stored type in a shader.
+/// Checks that a shader can compute values from the stored type.
 ///
 /// # Errors
 /// [`ErrorKind::DType`] for complex numbers and colours.

@@ -1,33 +1,65 @@
-//! Staging: a ring of slots that the host fills and the device reads.
+//! Staging: a ring of memory slots that the host fills and the device reads.
 //!
-//! A slot is mapped memory: it is filled, unmapped, submitted, and free again when it is mapped once more, which is also
-//! the only proof that the device did the work (a lost one "completes" everything else). Where mapping cannot be waited
-//! for, as in browsers, it is host memory that goes up by `write_buffer`, and the map of a 4-byte probe is the proof.
+//! A slot is mapped memory. It is filled, unmapped and submitted, and it is free again when it can be mapped once more.
+//! That mapping is also the only proof that the device did the work: everything else seems to succeed on a lost device.
+//! Where mapping cannot be waited for, as in browsers, a slot is host memory that is uploaded by `write_buffer`, and
+//! the proof is the mapping of a 4-byte probe.
 
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 
 use rayon::prelude::*;
 
 use super::context::Context;
 use crate::core::error::{Error, ErrorKind, Result};
+use crate::core::threads;
+use crate::read::wait::MaybeSend;
 use crate::source::zeros;
 
 /// How much host memory an upload may use, and how many threads. A stream that is inflated as it comes takes, in the
 /// same memory, up to eight slots of at most 1 MiB, so that the device begins early.
+///
+/// ```
+/// let options = voxload::StagingOptions::new().slots(8).slot_bytes(1 << 20).workers(2);
+/// # let _ = options;
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
 pub struct StagingOptions {
+    pub(crate) slots: usize,
+    pub(crate) slot_bytes: u64,
+    pub(crate) workers: usize,
+}
+
+impl StagingOptions {
+    /// Four slots of 16 MiB, a thread for each processor up to four.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
     /// Slots of the ring; at least 1.
-    pub slots: usize,
+    pub fn slots(mut self, slots: usize) -> Self {
+        self.slots = slots;
+        self
+    }
+
     /// Bytes of a slot, at least 4096; fewer where the device's limits or the volume are smaller.
-    pub slot_bytes: u64,
+    pub fn slot_bytes(mut self, bytes: u64) -> Self {
+        self.slot_bytes = bytes;
+        self
+    }
+
     /// Threads that fill a slot at a time; 1 for none but the one that submits. What is inflated as it comes is read
     /// by one.
-    pub workers: usize,
+    pub fn workers(mut self, threads: usize) -> Self {
+        self.workers = threads;
+        self
+    }
 }
 
 impl Default for StagingOptions {
-    /// Four slots of 16 MiB, a thread for each processor up to four.
+    /// Four slots of 16 MiB; one thread per processor, up to four.
     fn default() -> Self {
         Self {
             slots: 4,
@@ -37,12 +69,12 @@ impl Default for StagingOptions {
     }
 }
 
-/// What slots are for.
+/// What a ring's slots are used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Purpose {
-    /// To be copied from.
+    /// They are copied from.
     Copy,
-    /// To be read by a kernel.
+    /// They are bound to kernels.
     Bind,
 }
 
@@ -51,22 +83,22 @@ pub(crate) struct Ring {
     slots: Vec<Slot>,
     slot_bytes: u64,
     purpose: Purpose,
-    /// Whether slots are host memory.
+    /// Whether slots are host memory that is uploaded by `write_buffer`.
     writes: bool,
 }
 
 /// The device's side of a slot.
 pub(crate) struct Slot {
-    /// What the host maps and fills, where it does.
+    /// The buffer that the host maps and fills, if it does.
     staging: Option<wgpu::Buffer>,
-    /// What a kernel reads or is copied from, where that cannot be the staging buffer itself.
+    /// The buffer that a kernel reads or that is copied from, if that cannot be the staging buffer.
     raw: Option<wgpu::Buffer>,
-    /// What proves by being mapped that the device did some work; mapped while it is not on the device.
+    /// A buffer whose mapping proves that work was done. It is mapped except while the device uses it.
     probe: Option<wgpu::Buffer>,
 }
 
 impl Slot {
-    /// Unmaps the slot's memory, or has its bytes written up. Nothing when there is nothing in it.
+    /// Unmaps the slot's memory, or uploads its bytes. Does nothing if nothing was written to it.
     pub(super) fn send(&self, memory: &SlotMemory, context: &Context) {
         match (&memory.bytes, &self.raw) {
             (Bytes::Mapped(staging), _) => staging.unmap(),
@@ -79,7 +111,7 @@ impl Slot {
         }
     }
 
-    /// What proves that what was sent has been done with: the memory itself, or the probe.
+    /// The buffer whose mapping proves that the work is done: the memory itself, or the probe.
     pub(super) fn proof(&self) -> Option<(&wgpu::Buffer, wgpu::MapMode)> {
         let staging = self.staging.as_ref().map(|b| (b, wgpu::MapMode::Write));
         staging.or_else(|| self.probe_proof())
@@ -92,7 +124,7 @@ impl Slot {
     /// Records a copy of four bytes to the probe.
     pub(super) fn record_probe(&self, from: &wgpu::Buffer, encoder: &mut wgpu::CommandEncoder) {
         if let Some(probe) = &self.probe {
-            // Only now: on a lost device the callback of its map must not.
+            // Not unmapped earlier, because on a lost device the map's callback must not run before.
             probe.unmap();
             encoder.copy_buffer_to_buffer(from, 0, probe, 0, 4);
         }
@@ -103,10 +135,10 @@ impl Slot {
         self.staging.is_none()
     }
 
-    /// The buffer that can be copied from.
+    /// The buffer to copy from.
     ///
     /// # Errors
-    /// [`ErrorKind::Usage`] for a slot without memory, which is not made.
+    /// [`ErrorKind::Usage`] for a slot without memory, which does not occur.
     pub fn bytes(&self) -> Result<&wgpu::Buffer> {
         self.staging
             .as_ref()
@@ -114,7 +146,7 @@ impl Slot {
             .ok_or_else(|| Error::usage("a staging slot without memory"))
     }
 
-    /// Records what makes `used` bytes readable for a kernel, and says in which buffer.
+    /// Records what is needed to make `used` bytes readable by a kernel. Returns their buffer.
     ///
     /// # Errors
     /// As [`Self::bytes`].
@@ -129,10 +161,10 @@ impl Slot {
     }
 }
 
-/// The host's side of a slot: memory to be filled.
+/// The host's side of a slot: the memory to fill.
 pub(crate) struct SlotMemory {
     pub slot: usize,
-    /// Bytes that were filled, in whole words.
+    /// Number of bytes that were written, in whole words.
     pub used: u64,
     bytes: Bytes,
 }
@@ -143,10 +175,10 @@ enum Bytes {
 }
 
 impl SlotMemory {
-    /// Fills the memory from its start on.
+    /// Fills the memory from its start.
     ///
     /// # Errors
-    /// Those of `write`, and [`ErrorKind::DeviceLost`].
+    /// Errors of `write`, and [`ErrorKind::DeviceLost`].
     pub fn fill(&mut self, write: impl FnOnce(&mut Writer<'_>) -> Result<()>) -> Result<()> {
         let written = |memory| {
             let mut writer = Writer::new(memory);
@@ -154,7 +186,7 @@ impl SlotMemory {
         };
         let used = match &mut self.bytes {
             Bytes::Mapped(staging) => {
-                // The buffer was mapped; that it is no more can only mean that the device is gone.
+                // The buffer was mapped. If it no longer is, the device is lost.
                 let view = staging.get_mapped_range_mut(..);
                 let mut view = view.map_err(|_| ErrorKind::DeviceLost)?;
                 written(view.slice(..))?
@@ -166,17 +198,17 @@ impl SlotMemory {
     }
 }
 
-/// Bytes of a piece of memory that a thread can be given.
+/// Size of the pieces that can be filled by different threads.
 const PIECE_BYTES: usize = 256 << 10;
-/// Bytes that are worth a thread of their own.
+/// Smallest number of bytes for which another thread is used.
 const MIN_SHARE: usize = 1 << 20;
 
 type Piece<'a> = wgpu::WriteOnly<'a, [u8; PIECE_BYTES]>;
 
-/// Writes memory from its start on. It may be write-combined: written in order, never read.
+/// Writes to memory from its start. The memory may be write-combined: it is written in order and never read.
 pub(crate) struct Writer<'a> {
     free: wgpu::WriteOnly<'a, [u8]>,
-    /// What follows, last first.
+    /// The following pieces, the last one first.
     more: Vec<Piece<'a>>,
     size: usize,
     used: usize,
@@ -202,15 +234,15 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Bytes written.
+    /// Number of bytes written.
     pub fn used(&self) -> usize {
         self.used
     }
 
-    /// Adds bytes.
+    /// Appends bytes.
     ///
     /// # Errors
-    /// [`ErrorKind::Shape`] when they do not fit: a task was cut too large.
+    /// [`ErrorKind::Shape`] if they do not fit, because a task was made too large.
     pub fn push(&mut self, mut bytes: &[u8]) -> Result<()> {
         let end = self.used.saturating_add(bytes.len());
         if end > self.size {
@@ -231,11 +263,11 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// Adds so many bytes, in about equal shares by at most so many threads: `write` is called with the range of a share
-    /// and what to write it to.
+    /// Appends `count` bytes in about equal shares, on up to `workers` threads. `write` is called with the range of a
+    /// share and the memory for it.
     ///
     /// # Errors
-    /// As [`Self::push`], and those of `write`.
+    /// As [`Self::push`], and errors of `write`.
     pub fn push_parallel(
         &mut self,
         count: usize,
@@ -258,9 +290,13 @@ impl<'a> Writer<'a> {
             let start = shares.len() * share * PIECE_BYTES;
             shares.push((start, std::mem::replace(&mut pieces, later)));
         }
-        shares.into_par_iter().try_for_each(|(start, pieces)| {
+        let write_share = |(start, pieces): (usize, Vec<Piece<'_>>)| {
             let mut writer = Writer::of_pieces(pieces);
             write(start..start + writer.size, &mut writer)
+        };
+        threads::parallel(|scope| {
+            let shares = shares.into_par_iter();
+            shares.try_for_each(|share| scope.enter(|| write_share(share)))
         })?;
         if !rest.is_empty() {
             let start = count - rest.len();
@@ -276,14 +312,48 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// Rings that have done their work, one for each purpose: making one costs more than filling it.
+/// A ring of an upload that was cancelled, until the device has finished what was submitted.
+pub(crate) trait LeavingRing: MaybeSend {
+    /// The ring once all its slots are free; `None` if the device is lost.
+    fn poll(&mut self) -> Poll<Option<Ring>>;
+}
+
+/// Rings for reuse, one for each purpose: making a ring takes longer than filling it.
 #[derive(Default)]
-pub(crate) struct SpareRings(Mutex<Vec<Ring>>);
+pub(crate) struct SpareRings(Mutex<Spare>);
+
+#[derive(Default)]
+struct Spare {
+    rings: Vec<Ring>,
+    leaving: Vec<Box<dyn LeavingRing>>,
+}
 
 impl SpareRings {
-    /// A spare ring like this one with so many slots, if there is one.
+    /// Keeps a ring once the device has finished with it.
+    pub fn keep_when_free(&self, ring: Box<dyn LeavingRing>) {
+        self.spare().leaving.push(ring);
+        self.collect();
+    }
+
+    /// Keeps the rings that have become free, as far as the device was polled.
+    fn collect(&self) {
+        let mut free = Vec::new();
+        self.spare().leaving.retain_mut(|ring| match ring.poll() {
+            Poll::Ready(ring) => {
+                free.extend(ring);
+                false
+            }
+            Poll::Pending => true,
+        });
+        for ring in free {
+            self.keep_one(ring);
+        }
+    }
+
+    /// A spare ring that can be used for `wanted` with `count` slots, if there is one.
     fn take(&self, wanted: &Ring, count: usize) -> Option<Ring> {
-        let mut rings = self.rings();
+        self.collect();
+        let rings = &mut self.spare().rings;
         let fits = |ring: &Ring| {
             ring.is_like(wanted)
                 && ring.slot_bytes >= wanted.slot_bytes
@@ -293,9 +363,14 @@ impl SpareRings {
         Some(rings.swap_remove(found))
     }
 
-    /// Keeps a ring of which no slot is on the device, unless there is a larger one.
+    /// Keeps a ring that the device no longer uses, unless a larger one is kept already.
     pub fn keep(&self, ring: Ring) {
-        let mut rings = self.rings();
+        self.collect();
+        self.keep_one(ring);
+    }
+
+    fn keep_one(&self, ring: Ring) {
+        let rings = &mut self.spare().rings;
         match rings.iter_mut().find(|kept| kept.is_like(&ring)) {
             Some(kept) if kept.bytes() >= ring.bytes() => {}
             Some(kept) => *kept = ring,
@@ -303,17 +378,17 @@ impl SpareRings {
         }
     }
 
-    /// Gives their memory back.
+    /// Frees the memory of the rings.
     pub fn clear(&self) {
-        self.rings().clear();
+        *self.spare() = Spare::default();
     }
 
-    fn rings(&self) -> MutexGuard<'_, Vec<Ring>> {
+    fn spare(&self) -> MutexGuard<'_, Spare> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The size of a slot for this many bytes in all: what the options say, unless limits or the upload are smaller.
+/// The slot size for an upload of this many bytes: that of the options, or less if limits or the upload are smaller.
 pub(crate) fn slot_bytes(
     context: &Context,
     purpose: Purpose,
@@ -325,7 +400,7 @@ pub(crate) fn slot_bytes(
         Purpose::Bind => context.max_binding(),
     };
     let wanted = bytes.saturating_add(3) & !3;
-    // Whole words; and positions in a slot are u32 in the kernels.
+    // A slot has whole words, and kernels index it by u32.
     options
         .slot_bytes
         .min(wanted)
@@ -335,8 +410,8 @@ pub(crate) fn slot_bytes(
 }
 
 impl Ring {
-    /// Slots of at least `slot_bytes`, as many as an upload of `bytes` has a use for; kept from an earlier upload
-    /// where possible.
+    /// A ring with slots of at least `slot_bytes`, and as many slots as an upload of `bytes` can use. One from an
+    /// earlier upload is reused if possible.
     ///
     /// # Errors
     /// [`ErrorKind::GpuOutOfMemory`], [`ErrorKind::DeviceLost`].
@@ -351,12 +426,16 @@ impl Ring {
         let useful = usize::try_from(bytes.div_ceil(slot_bytes)).unwrap_or(usize::MAX);
         let count = options.slots.min(useful).max(1);
         let wanted = Self::empty(context, purpose, slot_bytes);
+        // Slots of an upload that was cancelled may have come back.
+        context.poll()?;
         match spare.take(&wanted, count) {
             Some(ring) => Ok(ring),
             None => wanted.made(context, count).await,
         }
     }
 
+    /// Makes a ring.
+    ///
     /// # Errors
     /// As [`Self::take`].
     pub async fn new(
@@ -426,7 +505,7 @@ impl Ring {
         raw.await
     }
 
-    /// The same with a probe in each slot, for work that moves no staged bytes.
+    /// The same ring with a probe in each slot, for work that moves no staged bytes.
     ///
     /// # Errors
     /// As [`Self::take`].
@@ -439,7 +518,7 @@ impl Ring {
         Ok(self)
     }
 
-    /// The host's side of all slots.
+    /// The host's sides of all slots.
     ///
     /// # Errors
     /// [`ErrorKind::OutOfMemory`].
@@ -462,7 +541,7 @@ impl Ring {
         self.slot_bytes * self.slots.len() as u64
     }
 
-    /// Memory beside it that kernels read from, where they cannot read the mapped one.
+    /// Device memory of buffers that kernels read, if they cannot read the mapped ones.
     pub fn raw_bytes(&self) -> u64 {
         let raw = self.slots.iter().filter_map(|slot| slot.raw.as_ref());
         raw.map(wgpu::Buffer::size).sum()

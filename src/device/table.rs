@@ -1,4 +1,4 @@
-//! Tables of all answers for 8- and 16-bit stored types, made by the CPU's own kernel.
+//! Tables of all results for 8- and 16-bit stored types, computed by the CPU's kernel.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -11,10 +11,10 @@ use crate::core::error::Result;
 use crate::plan::{Axis, Plan};
 use crate::read::host as cpu;
 
-/// Tables that a device keeps: a series of volumes has one scaling, or a few.
+/// Number of tables kept on a device. A series of volumes usually has one scaling, or a few.
 const MAX_TABLES: usize = 4;
 
-/// Patterns of a stored type that has few enough for a table of them.
+/// The number of bit patterns of a stored type, if a table of them is small enough.
 pub(super) fn patterns(stored: DType) -> Option<u32> {
     match stored.size_bytes() {
         1 => Some(1 << 8),
@@ -23,18 +23,18 @@ pub(super) fn patterns(stored: DType) -> Option<u32> {
     }
 }
 
-/// Bytes of a conversion's table, where it can have one: one answer for each pattern, wherever the voxel is.
+/// Size of a conversion's table in bytes; `None` if results depend on more than the bit pattern.
 pub(super) fn table_bytes(conversion: &Conversion) -> Option<u64> {
     let wanted = !conversion.is_copy() && conversion.block == 0;
     let patterns = patterns(conversion.stored).filter(|_| wanted)?;
     Some(u64::from(patterns) * conversion.output.size_bytes() as u64)
 }
 
-/// The tables on a device, the one used last at the end.
+/// The tables on a device, the most recently used one last.
 #[derive(Default)]
 pub(crate) struct Tables(Mutex<Vec<(Key, wgpu::Buffer)>>);
 
-/// What a table depends on; numbers are compared by their bits, since -0 is not 0 here.
+/// What a table depends on. Numbers are compared by their bits, because -0 and 0 give different results.
 #[derive(PartialEq)]
 struct Key {
     stored: DType,
@@ -60,7 +60,7 @@ impl Tables {
         self.kept().iter().any(|(kept, _)| *kept == key)
     }
 
-    /// The table of a conversion, made and uploaded unless it is there.
+    /// The table of a conversion; it is computed and uploaded if it does not exist yet.
     ///
     /// # Errors
     /// As [`Context::buffer`].
@@ -75,7 +75,7 @@ impl Tables {
         }
         let buffer = upload(context, conversion).await?;
         let mut kept = self.kept();
-        // Another load may have been faster.
+        // Another load may have made it in the meantime.
         if let Some((_, first)) = kept.iter().find(|(kept, _)| *kept == key) {
             return Ok(first.clone());
         }
@@ -91,7 +91,7 @@ impl Tables {
     }
 }
 
-/// Makes a table and uploads it.
+/// Computes a table and uploads it.
 ///
 /// # Errors
 /// As [`Context::buffer`].
@@ -105,13 +105,13 @@ pub(super) async fn upload(context: &Context, conversion: &Conversion) -> Result
     let usage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;
     let buffer = context.buffer("voxload table", answers.len() as u64, usage, false);
     let buffer = buffer.await?;
-    // Small, and once: not worth a staging ring.
+    // It is small and done once, so a staging ring is not worth while.
     let write = context.guarded(0, || context.queue().write_buffer(&buffer, 0, &answers));
     write.await?;
     Ok(buffer)
 }
 
-/// What the CPU's kernel makes of so many stored voxels that stand together.
+/// The results of the CPU's kernel for `count` contiguous stored voxels.
 pub(super) fn converted(conversion: &Conversion, stored: &[u8], count: u64) -> Result<Vec<u8>> {
     fn typed<T: Element>(conversion: &Conversion, stored: &[u8], count: u64) -> Result<Vec<u8>> {
         let mut out = vec![T::zeroed(); count as usize];
@@ -121,7 +121,7 @@ pub(super) fn converted(conversion: &Conversion, stored: &[u8], count: u64) -> R
     crate::core::array::with_dtype!(conversion.output, T => typed::<T>(conversion, stored, count))
 }
 
-/// So many voxels that stand together, to as many places that stand together.
+/// A plan for `count` contiguous voxels and a contiguous output.
 pub(super) fn line(count: u64) -> Plan {
     let axis = Axis {
         count,

@@ -1,4 +1,4 @@
-//! [`BufferTarget`]: a place in a buffer of the caller's.
+//! [`BufferTarget`]: where to write in a buffer of the caller.
 
 use std::ops::Range;
 
@@ -7,19 +7,25 @@ use crate::core::shape::dense_strides;
 
 /// Where in a buffer of the caller's an array goes. Offset and strides are in elements of the array's type, so all are
 /// aligned; nothing but the array's elements is changed.
+///
+/// ```
+/// # fn example(buffer: &wgpu::Buffer) {
+/// // From the buffer's element 1024 on, in rows of 512 elements.
+/// let target = voxload::BufferTarget::new(buffer).offset(1024).strides(&[1, 512]);
+/// # let _ = target;
+/// # }
+/// ```
 #[derive(Debug, Clone)]
+#[must_use]
 pub struct BufferTarget<'a> {
-    /// The buffer: usage `STORAGE`, on the device that is asked, not mapped.
-    pub buffer: &'a wgpu::Buffer,
-    /// The element of the buffer that voxel `(0, 0, ..)` goes to.
-    pub offset: u64,
-    /// Elements from one voxel to the next along each axis, negative to go down; dense and column-major when absent.
-    /// Each axis must step over all that the axes of smaller strides reach, so that no two voxels share an element.
-    pub strides: Option<Vec<i64>>,
+    pub(crate) buffer: &'a wgpu::Buffer,
+    pub(crate) offset: u64,
+    strides: Option<Vec<i64>>,
 }
 
 impl<'a> BufferTarget<'a> {
-    /// The start of a buffer.
+    /// The start of a buffer, dense and column-major. The buffer has usage `STORAGE`, is on the device that is asked, and not
+    /// mapped.
     pub fn new(buffer: &'a wgpu::Buffer) -> Self {
         Self {
             buffer,
@@ -28,23 +34,24 @@ impl<'a> BufferTarget<'a> {
         }
     }
 
-    /// The same from this element on.
+    /// The element of the buffer that voxel `(0, 0, ..)` goes to.
     pub fn offset(mut self, elements: u64) -> Self {
         self.offset = elements;
         self
     }
 
-    /// The same with these strides, in elements.
+    /// Elements from one voxel to the next along each axis, negative to go down. Each axis must step over all that the axes
+    /// of smaller strides reach, so that no two voxels share an element.
     pub fn strides(mut self, strides: &[i64]) -> Self {
         self.strides = Some(strides.to_vec());
         self
     }
 
-    /// The strides for an array of this shape, of elements of `item` bytes, checked.
+    /// The strides for an array of this shape with elements of `item` bytes, after checking that it fits.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Shape`] for strides of another number of axes, and when the array reaches out of the buffer;
-    /// [`crate::ErrorKind::Usage`] when voxels would share elements.
+    /// [`crate::ErrorKind::Shape`] if the number of strides does not match or the array exceeds the buffer,
+    /// [`crate::ErrorKind::Usage`] if voxels would share elements.
     pub(crate) fn checked_strides(&self, shape: &[usize], item: u64) -> Result<Vec<i64>> {
         let strides = match &self.strides {
             Some(strides) => strides.clone(),
@@ -62,7 +69,7 @@ impl<'a> BufferTarget<'a> {
         let range = reach(shape, &strides)?;
         let start = i128::from(self.offset) + range.start;
         let end = i128::from(self.offset) + range.end;
-        // Shaders see whole words.
+        // Shaders can access only whole words.
         let have = self.buffer.size() & !3;
         if start < 0
             || end
@@ -78,7 +85,7 @@ impl<'a> BufferTarget<'a> {
     }
 }
 
-/// The range of elements that an array lies in, counted from its voxel `(0, 0, ..)`.
+/// The range of elements that an array occupies, relative to its voxel `(0, 0, ..)`.
 fn reach(shape: &[usize], strides: &[i64]) -> Result<Range<i128>> {
     let mut axes: Vec<(i128, i128)> = shape
         .iter()
@@ -94,7 +101,7 @@ fn reach(shape: &[usize], strides: &[i64]) -> Result<Range<i128>> {
                 "strides {strides:?} for {shape:?}: voxels would share elements"
             )));
         }
-        // At most 2^64 steps of at most 2^63: two axes of that kind still fit.
+        // At most 2^64 steps of at most 2^63: the sum for two such axes still fits.
         let reach = (count - 1).saturating_mul(stride);
         if reach < 0 {
             low = low.saturating_add(reach);
@@ -109,7 +116,7 @@ fn reach(shape: &[usize], strides: &[i64]) -> Result<Range<i128>> {
 mod tests {
     use super::*;
 
-    /// The elements that all voxels go to, one by one.
+    /// The elements of all voxels, one by one.
     fn elements(shape: &[usize], strides: &[i64]) -> Vec<i64> {
         let mut elements = vec![0];
         for (&count, &stride) in shape.iter().zip(strides) {

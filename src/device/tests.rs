@@ -1,4 +1,4 @@
-//! The kernel against a scalar model in native f64 arithmetic.
+//! Tests of the kernel against a scalar model in native f64 arithmetic.
 
 mod boxes;
 mod choice;

@@ -1,32 +1,38 @@
-//! [`Texture3d`]: a volume in a 3-D texture, for renderers.
+//! [`Texture3d`]: a volume in a 3-D texture, for rendering.
 //!
-//! Kernels cannot write these formats. They write texels to a buffer in rows of multiples of 256 bytes, which is then
-//! copied to the texture: in slabs of whole slices when it would be large.
+//! Kernels cannot write these texture formats. They write texels to a buffer, in rows of multiples of 256 bytes, which
+//! is then copied to the texture; a large volume is copied in slabs of whole slices.
 
 use super::context::Context;
 use super::download;
 use super::load::Target;
-use crate::convert::texel::Texels;
+use crate::convert::texel::{Fidelity, Texels};
 use crate::core::error::{Error, ErrorKind, Result};
 use crate::plan::index::Index;
 
-/// Rows of a copy to a texture are multiples of this many bytes.
+/// Rows of a copy to a texture must be multiples of this many bytes.
 const ROW_ALIGN: u64 = wgpu::COPY_BYTES_PER_ROW_ALIGNMENT as u64;
 
 /// Which voxels go to a texture, and as what.
+///
+/// ```
+/// # fn main() -> voxload::Result<()> {
+/// use voxload::{Texels, TextureOptions, Window};
+/// let soft_tissue = Texels::R8Unorm(Window::new(-160.0, 240.0)?);
+/// let options = TextureOptions::new(soft_tissue).index("[..., ::-1]")?;
+/// # let _ = options;
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone, Default)]
+#[must_use]
 pub struct TextureOptions {
-    /// What each texel is; f16 by default.
-    pub texels: Texels,
-    /// What to take of the image, at most three axes; when absent, the first frame: position 0 of every axis after the
-    /// third.
-    pub index: Option<Index>,
-    /// Usages of the texture besides `TEXTURE_BINDING`, `COPY_SRC` and `COPY_DST`.
-    pub usage: Option<wgpu::TextureUsages>,
+    pub(crate) texels: Texels,
+    index: Option<Index>,
+    usage: Option<wgpu::TextureUsages>,
 }
 
 impl TextureOptions {
-    /// The first frame as these texels.
+    /// The first frame (position 0 of every axis after the third) as these texels; f16 by default.
     pub fn new(texels: Texels) -> Self {
         Self {
             texels,
@@ -34,41 +40,82 @@ impl TextureOptions {
         }
     }
 
-    /// The same of what an index takes.
-    pub fn index(mut self, index: Index) -> Self {
-        self.index = Some(index);
+    /// What to take of the image in place of the first frame: at most three axes.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Index`] for text that cannot be parsed.
+    pub fn index(mut self, index: impl TryInto<Index, Error: Into<Error>>) -> Result<Self> {
+        self.index = Some(index.try_into().map_err(Into::into)?);
+        Ok(self)
+    }
+
+    /// Usages of a new texture besides `TEXTURE_BINDING`, `COPY_SRC` and `COPY_DST`.
+    pub fn usage(mut self, usage: wgpu::TextureUsages) -> Self {
+        self.usage = Some(usage);
         self
     }
 
-    /// The index, of an array of so many axes.
+    /// The index for an array with this many axes.
     pub(crate) fn index_of(&self, ndim: usize) -> Index {
         let first_frame = || (3..ndim).fold(Index::new().ellipsis(), |index, _| index.at(0));
         self.index.clone().unwrap_or_else(first_frame)
     }
 }
 
-/// A volume in a 3-D texture: voxel `(i, j, k)` is texel `(i, j, k)`.
-#[derive(Debug, Clone)]
-pub struct Texture3d {
-    /// The texture, with one mip level.
-    pub texture: wgpu::Texture,
-    /// All of it, as a 3-D view.
-    pub view: wgpu::TextureView,
+/// The texels of a volume in host memory, as a texture would hold them.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct HostTexels {
     /// Texels along each axis; 1 for axes that the image has not.
     pub shape: [usize; 3],
     /// What the texels are.
     pub texels: Texels,
-    /// wgpu's name of that.
+    /// The texels in native byte order, the first axis fastest, without gaps.
+    pub bytes: Vec<u8>,
+    /// Whether the texels give back the values that they were made of.
+    pub fidelity: Fidelity,
+}
+
+impl HostTexels {
+    /// # Errors
+    /// As [`texture_shape`].
+    pub(crate) fn new(
+        shape: &[usize],
+        texels: Texels,
+        bytes: Vec<u8>,
+        fidelity: Fidelity,
+    ) -> Result<Self> {
+        Ok(Self {
+            shape: texture_shape(shape)?,
+            texels,
+            bytes,
+            fidelity,
+        })
+    }
+}
+
+/// A volume in a 3-D texture: voxel `(i, j, k)` is texel `(i, j, k)`.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Texture3d {
+    /// The texture, with one mip level.
+    pub texture: wgpu::Texture,
+    /// A 3-D view of the whole texture.
+    pub view: wgpu::TextureView,
+    /// Texels along each axis; 1 for axes that the image does not have.
+    pub shape: [usize; 3],
+    /// The texel format.
+    pub texels: Texels,
+    /// The texture format in wgpu.
     pub format: wgpu::TextureFormat,
-    /// Whether nothing was lost: each texel gives back the value (in f64, after scaling) that it was made of. A unorm
-    /// texel `t` gives back `t * (hi - lo) / largest + lo`, computed in f64; a NaN is lost in these and only in these.
-    pub exact: bool,
+    /// Whether the texels give back the values that they were made of.
+    pub fidelity: Fidelity,
 }
 
 /// The shape of a texture for an array of this shape.
 ///
 /// # Errors
-/// [`ErrorKind::Shape`] for more than three axes, or an empty one.
+/// [`ErrorKind::Shape`] if there are more than three axes or an axis is empty.
 pub(crate) fn texture_shape(shape: &[usize]) -> Result<[usize; 3]> {
     if shape.len() > 3 || shape.contains(&0) {
         return Err(Error::shape(
@@ -84,10 +131,10 @@ pub(crate) fn texture_shape(shape: &[usize]) -> Result<[usize; 3]> {
 }
 
 impl Texture3d {
-    /// Makes an empty texture for a volume, or says why the device cannot have it.
+    /// Makes an empty texture for a volume.
     ///
     /// # Errors
-    /// [`ErrorKind::LimitExceeded`] for a side above `max_texture_dimension_3d`, [`ErrorKind::GpuUnsupported`] for
+    /// [`ErrorKind::GpuLimit`] for a side above `max_texture_dimension_3d`, [`ErrorKind::GpuUnsupported`] for
     /// 16-bit unorm texels without their feature, [`ErrorKind::GpuOutOfMemory`], [`ErrorKind::DeviceLost`],
     /// [`ErrorKind::Gpu`].
     pub(crate) async fn new(
@@ -124,7 +171,7 @@ impl Texture3d {
                 shape,
                 texels: options.texels,
                 format,
-                exact: true,
+                fidelity: Fidelity::Exact,
             }
         });
         make.await
@@ -133,7 +180,7 @@ impl Texture3d {
 
 fn texel_bytes(shape: [usize; 3], texels: Texels) -> u64 {
     let sides = shape.iter().map(|&side| side as u64);
-    // Sides are at most those of a texture: nothing overflows.
+    // Sides are limited by the texture's, so nothing overflows.
     sides.product::<u64>() * texels.size_bytes() as u64
 }
 
@@ -141,7 +188,7 @@ fn check_size(context: &Context, shape: [usize; 3], texels: Texels) -> Result<()
     let allowed = context.limits().max_texture_dimension_3d;
     for side in shape {
         if side > allowed as usize {
-            return Err(ErrorKind::LimitExceeded {
+            return Err(ErrorKind::GpuLimit {
                 limit: "max_texture_dimension_3d",
                 needed: side as u64,
                 allowed: allowed.into(),
@@ -157,7 +204,7 @@ fn check_size(context: &Context, shape: [usize; 3], texels: Texels) -> Result<()
     Ok(())
 }
 
-/// Writes all texels of a texture, first axis fastest and without gaps.
+/// Writes all texels of a texture, first axis fastest and contiguous.
 ///
 /// # Errors
 /// [`ErrorKind::GpuOutOfMemory`], [`ErrorKind::DeviceLost`], [`ErrorKind::Gpu`].
@@ -182,10 +229,11 @@ pub(crate) async fn write_texels(
     context.answer().await
 }
 
-/// Checks that a texture of the caller's can take a volume of this shape.
+/// Checks that a texture of the caller is suitable for a volume of this shape.
 ///
 /// # Errors
-/// [`ErrorKind::Shape`] for another size, [`ErrorKind::Usage`] for another format or dimension, or without `COPY_DST`.
+/// [`ErrorKind::Shape`] for another size, [`ErrorKind::Usage`] for another format or dimension, or if `COPY_DST` is
+/// missing.
 pub(crate) fn check_texture(
     texture: &wgpu::Texture,
     shape: [usize; 3],
@@ -214,8 +262,8 @@ pub(crate) fn check_texture(
     Ok(())
 }
 
-/// Texels on their way to a texture: a buffer for a slab of whole slices, and the word that tells of losses. It can be
-/// used for one slab after the other, and for one frame after the other.
+/// A buffer for a slab of whole slices on their way to a texture, and the word that reports lost values. It can be used
+/// again for further slabs and frames.
 #[derive(Debug, Clone)]
 pub(crate) struct Slab {
     shape: [usize; 3],
@@ -227,10 +275,10 @@ pub(crate) struct Slab {
 }
 
 impl Slab {
-    /// Room for as many slices of a texture as fit `max_bytes`, at least one, at most all.
+    /// Allocates a slab of as many slices as fit in `max_bytes`, at least one and at most all.
     ///
     /// # Errors
-    /// [`ErrorKind::LimitExceeded`] when a single slice is above the largest buffer, [`ErrorKind::GpuOutOfMemory`],
+    /// [`ErrorKind::GpuLimit`] when a single slice is above the largest buffer, [`ErrorKind::GpuOutOfMemory`],
     /// [`ErrorKind::DeviceLost`].
     pub async fn new(
         context: &Context,
@@ -240,7 +288,7 @@ impl Slab {
     ) -> Result<Self> {
         let item = texels.size_bytes() as u64;
         let bytes_per_row = (shape[0] as u64 * item).next_multiple_of(ROW_ALIGN);
-        // Sides are at most those of a texture: nothing overflows.
+        // Sides are limited by the texture's, so nothing overflows.
         let slice = bytes_per_row * shape[1] as u64;
         let max_bytes = max_bytes.min(context.limits().max_buffer_size);
         let slices = (max_bytes / slice).clamp(1, shape[2] as u64);
@@ -262,7 +310,7 @@ impl Slab {
         })
     }
 
-    /// The ranges of slices that fit, one after the other.
+    /// The ranges of slices that fit in the slab, in order.
     pub fn ranges(&self) -> impl Iterator<Item = std::ops::Range<usize>> + use<> {
         let (depth, slices) = (self.shape[2], self.slices);
         (0..depth)
@@ -270,27 +318,27 @@ impl Slab {
             .map(move |start| start..depth.min(start + slices))
     }
 
-    /// Texels from one to the next along each axis of the texture.
+    /// The strides along the axes of the texture, in texels.
     pub fn strides(&self) -> &[i64; 3] {
         &self.strides
     }
 
-    /// Bytes of all slices of the texture in padded rows.
+    /// Bytes of all slices of the texture, with padded rows.
     pub fn frame_bytes(&self) -> u64 {
         self.bytes_per_row * self.shape[1] as u64 * self.shape[2] as u64
     }
 
-    /// The word that becomes 1 when a value was lost.
+    /// The word that becomes 1 if a value was lost.
     pub fn losses(&self) -> &wgpu::Buffer {
         &self.losses
     }
 
-    /// What a load of the slab goes to.
+    /// The target of loads into the slab.
     pub fn target(&self) -> &Target {
         &self.target
     }
 
-    /// Records the copy of the slab to these slices of a texture.
+    /// Records a copy of the slab to these slices of a texture.
     pub fn record_copy(
         &self,
         slices: &std::ops::Range<usize>,
@@ -311,14 +359,14 @@ impl Slab {
         );
     }
 
-    /// Waits for all that was submitted, and tells whether nothing was lost since the last reset.
+    /// Waits for all that was submitted: whether anything was lost since the last reset.
     ///
     /// # Errors
     /// [`ErrorKind::DeviceLost`], [`ErrorKind::Gpu`].
-    pub async fn is_exact(&self, context: &Context) -> Result<bool> {
+    pub async fn fidelity(&self, context: &Context) -> Result<Fidelity> {
         let mut losses = [0; 4];
         download::copy_bytes(context, &self.losses, 0, &mut losses).await?;
-        Ok(losses == [0; 4])
+        Ok(Fidelity::of(losses == [0; 4]))
     }
 
     fn destination<'a>(

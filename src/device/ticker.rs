@@ -1,5 +1,5 @@
-//! Ticks for asynchronous work on native: wgpu tells of finished work only to those who poll the device, so a future
-//! that waits for it is woken now and then to do so.
+//! Ticks for asynchronous calls on native targets. wgpu reports finished work only when the device is polled, so a
+//! future that waits for work is woken regularly to do that.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use crate::read::wait;
 
-/// How often the device is asked what it has finished.
+/// The interval between polls of the device.
 pub(crate) const TICK: Duration = Duration::from_micros(200);
 
-/// Ticks without anyone to wake after which the thread ends.
+/// Number of ticks without futures to wake after which the thread ends.
 const MAX_IDLE_TICKS: u32 = 500;
 
-/// A thread that wakes futures, as long as there are some.
+/// A thread that wakes futures. It runs as long as there are any.
 #[derive(Default)]
 pub(super) struct Ticker(Arc<Mutex<State>>);
 
@@ -25,7 +25,7 @@ struct State {
 }
 
 impl Ticker {
-    /// Wakes a future after a tick.
+    /// Wakes a future after one tick.
     pub fn wake_soon(&self, waker: &Waker) {
         let mut state = locked(&self.0);
         state.wakers.push(waker.clone());
@@ -35,7 +35,7 @@ impl Ticker {
         let shared = Arc::clone(&self.0);
         state.is_running = wait::spawn("voxload ticker", move || run(&shared)).is_ok();
         if !state.is_running {
-            // Without a thread the executor has to spin.
+            // If no thread can be started, the future is woken at once.
             let wakers = std::mem::take(&mut state.wakers);
             drop(state);
             wakers.into_iter().for_each(Waker::wake);

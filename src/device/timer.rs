@@ -1,5 +1,5 @@
-//! Timestamps around what the device does with a slot. They are allowed on passes only, so an empty pass stands on
-//! either side.
+//! Timestamps around the device's work on a slot. Timestamps can be written only in passes, so there is an empty pass
+//! before and after the work.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +11,7 @@ use crate::read::trace::Tracer;
 /// Bytes of two timestamps.
 const PAIR_BYTES: u64 = 16;
 
-/// Two timestamps for each slot of a ring, and the way back for them.
+/// Two timestamps for each slot of a ring, and the buffers to read them back.
 pub(crate) struct Timer {
     set: wgpu::QuerySet,
     resolved: wgpu::Buffer,
@@ -22,12 +22,12 @@ pub(crate) struct Timer {
 
 struct Reading {
     buffer: wgpu::Buffer,
-    /// Whether it is on its way: nothing else may be written to it then.
+    /// Whether it is being read back. Until then nothing else may be written to it.
     under_way: Arc<AtomicBool>,
 }
 
 impl Timer {
-    /// A timer for so many slots, where the device has timestamps.
+    /// A timer for `slots` slots, if the device has timestamps.
     ///
     /// # Errors
     /// As [`Context::buffer`].
@@ -69,7 +69,8 @@ impl Timer {
         }))
     }
 
-    /// Records `work` on a slot between two timestamps, unless earlier ones are still on their way; says whether.
+    /// Records `work` on a slot between two timestamps, unless earlier ones are still being read back. Returns whether
+    /// it did.
     pub fn around(
         &self,
         slot: usize,
@@ -103,7 +104,8 @@ impl Timer {
         }));
     }
 
-    /// Asks for a slot's timestamps, after the submission in which [`Self::around`] recorded them. They are added up when they come.
+    /// Requests a slot's timestamps, after the submission with [`Self::around`]. Their difference is added when they
+    /// arrive.
     pub fn read(&self, slot: usize) {
         let Some(reading) = self.slots.get(slot) else {
             return;

@@ -1,4 +1,4 @@
-//! A kernel tried on bytes made up for it: are the bits right, and how fast do they come?
+//! Trials of a kernel on artificial bytes: whether the bits are right, and how fast it is.
 
 use half::f16;
 use web_time::Instant;
@@ -13,23 +13,23 @@ use crate::core::dtype::DType;
 use crate::core::error::{ErrorKind, Result};
 use crate::core::scaling::{Factor, Step};
 
-/// Voxels of a trial; fewer where bindings are smaller.
+/// Voxels of a trial; fewer if bindings are smaller.
 const VOXELS: u64 = 1 << 18;
 
-/// How long a turn of a measurement is at least, in seconds: long against the ticks of waiting.
-const LONG_ENOUGH: f64 = 0.004;
+/// Shortest duration of a measured run, in seconds, so that the interval of polls does not matter.
+const MIN_RUN_SECONDS: f64 = 0.004;
 
-/// Turns of a measurement.
-const TURNS: usize = 4;
+/// Number of runs in a measurement.
+const RUNS: usize = 4;
 
-/// Pairs of slope and inter, each of which shows what a device can get wrong.
-const DANGERS: [(f64, f64); 7] = [
-    // Rounded once instead of twice: the sum cancels what the product was rounded by.
+/// Pairs of slope and intercept, each of which shows something that devices may compute wrongly.
+const EDGE_CASES: [(f64, f64); 7] = [
+    // A fused multiply-add rounds once instead of twice: the sum cancels all but the rounding error of the product.
     (0.1, -0.1 * 1000.0),
     (-1.0 / 3.0, 333.333),
-    // Ties, and what lies just beside them.
+    // Ties, and numbers just beside them.
     (1.0 + f64::EPSILON, f64::EPSILON / 2.0),
-    // Subnormal operands, products and sums, which are flushed.
+    // Subnormal operands, products and sums, which devices may flush to zero.
     (5e-324, 1e-310),
     (1.0 / 8.988_465_674_311_58e307, 5e-324),
     // Infinities, and their differences.
@@ -38,7 +38,7 @@ const DANGERS: [(f64, f64); 7] = [
     (0.0, -0.0),
 ];
 
-/// Whether a method gives the CPU's bits for conversions of this class, whatever the numbers.
+/// Whether a method gives the CPU's bits for all conversions of this class.
 ///
 /// # Errors
 /// [`ErrorKind::DeviceLost`], [`ErrorKind::GpuOutOfMemory`].
@@ -48,7 +48,7 @@ pub(super) async fn passes(
     conversion: &Conversion,
     method: KernelMethod,
 ) -> Result<bool> {
-    for (slope, inter) in DANGERS {
+    for (slope, inter) in EDGE_CASES {
         match is_exact(
             context,
             pipelines,
@@ -59,20 +59,20 @@ pub(super) async fn passes(
         {
             Ok(true) => {}
             Ok(false) => return Ok(false),
-            // A driver that refuses a shader has not passed.
+            // A shader that the driver refuses has not passed.
             Err(error) if matches!(error.kind(), ErrorKind::Gpu(_)) => return Ok(false),
             Err(error) => return Err(error),
         }
         if method == KernelMethod::Table {
-            // There is no arithmetic to get wrong.
+            // There is no arithmetic to test.
             return Ok(true);
         }
     }
     Ok(true)
 }
 
-/// Voxels a second that the device converts in each of these ways. They take turns, and the best turn of each counts:
-/// what else goes on at the time then hits all of them alike.
+/// Voxels per second for each of these methods. They run alternately and the best run of each counts, so that other
+/// load on the machine affects all of them equally.
 ///
 /// # Errors
 /// [`ErrorKind::DeviceLost`], [`ErrorKind::GpuOutOfMemory`], [`ErrorKind::Gpu`].
@@ -87,13 +87,13 @@ pub(super) async fn rates(
     for &method in methods {
         let trial = Trial::new(context, pipelines, conversion.clone(), method).await?;
         let mut repeats = 1;
-        // This also makes everything warm.
-        while trial.run(repeats).await? < LONG_ENOUGH && repeats < 1 << 12 {
+        // This also warms everything up.
+        while trial.run(repeats).await? < MIN_RUN_SECONDS && repeats < 1 << 12 {
             repeats *= 4;
         }
         runners.push((trial, repeats, f64::INFINITY));
     }
-    for _ in 0..TURNS {
+    for _ in 0..RUNS {
         for (trial, repeats, best) in &mut runners {
             *best = best.min(trial.run(*repeats).await?);
         }
@@ -104,7 +104,7 @@ pub(super) async fn rates(
     Ok(runners.iter().map(rate).collect())
 }
 
-/// The same steps with these numbers in them; tables have one entry.
+/// The same steps with these numbers. Tables get one entry.
 fn with_numbers(conversion: &Conversion, slope: f64, inter: f64) -> Conversion {
     let replaced = |factor: &Factor, number: f64| match factor {
         Factor::One(_) => Factor::One(number),
@@ -189,7 +189,7 @@ impl<'a> Trial<'a> {
         })
     }
 
-    /// Runs it so often; returns the seconds until a word of the answer has come back.
+    /// Runs the kernel `repeats` times. Returns the seconds until a word of the result was read back.
     async fn run(&self, repeats: u32) -> Result<f64> {
         let start = Instant::now();
         let context = self.context;
@@ -223,7 +223,7 @@ impl<'a> Trial<'a> {
     }
 }
 
-/// Whether these are the bytes of a NaN of the float type of that size.
+/// Whether these bytes are a NaN of the float type of that size.
 fn is_nan(bytes: &[u8]) -> bool {
     match *bytes {
         [a, b] => f16::from_ne_bytes([a, b]).is_nan(),
@@ -233,8 +233,8 @@ fn is_nan(bytes: &[u8]) -> bool {
     }
 }
 
-/// Stored bytes: all patterns of small types; of others random ones, of which half have exponents (integers: lengths)
-/// near those at which something happens.
+/// Stored bytes: all patterns of small types; otherwise random ones, half of which have exponents (integers: lengths)
+/// near those at which the arithmetic changes.
 fn made_up(stored: DType, bytes: usize) -> Vec<u8> {
     let item = stored.size_bytes();
     let mut state = 0u64;

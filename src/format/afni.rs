@@ -1,4 +1,5 @@
-//! AFNI: attributes as text in `.HEAD` (AFNI's "README.attributes"), voxels in `.BRIK`.
+//! AFNI: text attributes in `.HEAD`, voxels in `.BRIK`
+//! (<https://afni.nimh.nih.gov/pub/dist/doc/program_help/README.attributes.html>).
 
 use super::parsed::Parsed;
 use super::text::{check_entries, exactly, number, numbers, quoted};
@@ -11,7 +12,7 @@ use crate::core::shape::voxels;
 use crate::header::fields::{Fields, TextHeader};
 use crate::header::{Header, Layout};
 
-/// nibabel's types: it takes AFNI's complex for two doubles.
+/// The types that nibabel reads. AFNI's complex type is two floats, but nibabel reads two doubles, and so does voxload.
 const TYPES: [(i64, DType); 4] = [
     (0, DType::U8),
     (1, DType::I16),
@@ -43,7 +44,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Parsed> {
     Ok(Parsed::new(header, Vec::new()))
 }
 
-/// The attributes: blocks separated by empty lines, of type, name, count and values.
+/// The attributes: blocks of type, name, count and values, separated by empty lines.
 fn attributes(text: &str) -> Result<TextHeader> {
     let text = text.replace("\r\n", "\n");
     let mut info = TextHeader::default();
@@ -89,7 +90,7 @@ fn attributes(text: &str) -> Result<TextHeader> {
     Ok(info)
 }
 
-/// Always four axes: three of space, and the sub-bricks.
+/// Always four axes: three in space, and the sub-bricks.
 fn shape(info: &TextHeader) -> Result<Vec<usize>> {
     let rank: Vec<i64> = numbers("DATASET_RANK", info.require("DATASET_RANK")?)?;
     let &[3, bricks, ..] = rank.as_slice() else {
@@ -125,8 +126,8 @@ fn dtype(info: &TextHeader) -> Result<DType> {
         .ok_or_else(|| refuse("0, 1, 3 or 5"))
 }
 
-/// A factor for each sub-brick. Without any but zeros nothing is multiplied; with one, everything is, by 1 where the
-/// factor is 0.
+/// One factor per sub-brick, with 1 in place of 0. If all are 0 or missing, nothing is multiplied; otherwise every
+/// sub-brick is, even by 1.
 fn scaling(info: &TextHeader, shape: &[usize]) -> Result<Scaling> {
     const FIELD: &str = "BRICK_FLOAT_FACS";
     let factors: Vec<f64> = match info.get(FIELD) {
@@ -152,7 +153,7 @@ fn scaling(info: &TextHeader, shape: &[usize]) -> Result<Scaling> {
     let table: Vec<f64> = table.collect();
     let factor = match table.as_slice() {
         [only] => Factor::One(*only),
-        // No voxel, so no block of them either.
+        // Without voxels there are no blocks.
         _ if volume == 0 => Factor::One(1.0),
         _ => Factor::Table(table.into()),
     };
@@ -160,7 +161,7 @@ fn scaling(info: &TextHeader, shape: &[usize]) -> Result<Scaling> {
     Ok(Scaling::new(steps, volume, Arithmetic::F64))
 }
 
-/// `IJK_TO_DICOM_REAL`, from AFNI's LPS to RAS: a zero gets a sign by it, as in nibabel.
+/// `IJK_TO_DICOM_REAL`, converted from AFNI's LPS to RAS. As in nibabel, a zero may become -0 by this.
 fn affine(info: &TextHeader) -> Result<Affine> {
     const FIELD: &str = "IJK_TO_DICOM_REAL";
     let values: [f64; 12] = exactly(FIELD, info.require(FIELD)?)?;
@@ -176,7 +177,7 @@ fn affine(info: &TextHeader) -> Result<Affine> {
     Ok(affine)
 }
 
-/// Sizes of voxels, and the step in time: 0 where there is none.
+/// Voxel sizes, and the time step; 0 if there is none.
 fn zooms(info: &TextHeader) -> Result<Vec<f64>> {
     let delta: [f64; 3] = exactly("DELTA", info.require("DELTA")?)?;
     let step = match info.get("TAXIS_FLOATS") {

@@ -1,15 +1,15 @@
-//! Analyze 7.5 in its three readings: Mayo's own, SPM99's and SPM2's. They share one layout ("ANALYZE 7.5 File Format",
-//! Mayo Foundation); what differs is the scaling, the origin and the `.mat` file with the affine, for which nibabel's
-//! `spm99analyze` and `spm2analyze` are the reference.
+//! Analyze 7.5 in three variants: Mayo's, SPM99's and SPM2's. All have the same layout ("ANALYZE 7.5 File Format", Mayo
+//! Foundation, <https://rportal.mayo.edu/bir/ANALYZE75.pdf>). They differ in the scaling, the origin and the `.mat`
+//! file with the affine; for these the reference is nibabel's `spm99analyze` and `spm2analyze`.
 //!
-//! NIfTI-1 is made after this header, so its parser uses the checks and the affine here.
+//! The layout of NIfTI-1 is derived from this one, so its parser uses the checks and the base affine of this module.
 
 pub use crate::header::fields::analyze::AnalyzeHeader;
 
 use std::fmt::Display;
 use std::ops::Neg;
 
-use super::file_map::MAT;
+use super::file_map::FileRole;
 use super::matfile::{self, Matrix};
 use super::parsed::{More, Parsed, Place, Sniff, check_length};
 use super::text::shape;
@@ -36,7 +36,7 @@ const TYPES: [(i16, DType); 7] = [
     (128, DType::Rgb24),
 ];
 
-/// Whether the first bytes are an Analyze header: of the right size, and not NIfTI's.
+/// Whether the first bytes are an Analyze header: the right header size, and no NIfTI magic.
 pub(super) fn sniff(prefix: &[u8]) -> Sniff {
     let sized = begins_with_size(prefix, HEADER_BYTES as u32);
     match prefix.get(344..348) {
@@ -46,14 +46,14 @@ pub(super) fn sniff(prefix: &[u8]) -> Sniff {
     }
 }
 
-/// Whether the first four bytes, or as many as there are, are this number in one of the byte orders.
+/// Whether the first four bytes (or as many as there are) are this number in either byte order.
 pub(super) fn begins_with_size(prefix: &[u8], size: u32) -> bool {
     let first = prefix.get(..4).unwrap_or(prefix);
     let orders = [size.to_le_bytes(), size.to_be_bytes()];
     orders.iter().any(|bytes| bytes.starts_with(first))
 }
 
-/// Parses the header as `format` reads it; SPM's `.mat` file is asked for.
+/// Parses the header as the variant `format` defines it; SPM's `.mat` file is requested.
 pub(super) fn parse(bytes: &[u8], format: Format) -> Result<Parsed> {
     check_length(bytes, HEADER_BYTES)?;
     let byte_order = byte_order(bytes, TABLE, HEADER_BYTES)?;
@@ -73,7 +73,7 @@ pub(super) fn parse(bytes: &[u8], format: Format) -> Result<Parsed> {
         .iter()
         .map(|&z| z.into())
         .collect();
-    // nibabel's shape of a header without axes.
+    // nibabel's shape for a header without axes.
     let none = lengths.is_empty();
     let header = Header {
         format,
@@ -102,7 +102,7 @@ pub(super) fn parse(bytes: &[u8], format: Format) -> Result<Parsed> {
     header.data_end()?;
     let mut parsed = Parsed::new(header, notes);
     parsed.more = spm.then(|| More {
-        place: Place::File(MAT),
+        place: Place::File(FileRole::Mat),
         apply: Box::new(|pieces, parsed| match pieces {
             [mat] if !mat.is_empty() => {
                 parsed.header.affine = Some(mat_affine(mat, &mut parsed.notes)?);
@@ -114,19 +114,19 @@ pub(super) fn parse(bytes: &[u8], format: Format) -> Result<Parsed> {
     Ok(parsed)
 }
 
-/// Of the seven entries after the first, those of the axes there are: all of them for a number out of range.
+/// The entries of the axes that exist, of the seven after the first; all seven if `ndim` is out of range.
 pub(super) fn axes<T>(ndim: i64, of: &[T; 8]) -> &[T] {
     let [_, entries @ ..] = of;
     let count = usize::try_from(ndim).unwrap_or(0);
     entries.get(..count).unwrap_or(entries)
 }
 
-/// The byte order of a header: the one in which `dim[0]` is a number of axes.
+/// The byte order of a header: the one in which `dim[0]` is a valid number of axes.
 ///
-/// No two bytes are a number from 1 to 7 in both orders. With no axes the header's size decides.
+/// No two bytes are a number from 1 to 7 in both byte orders. If there are no axes, the header's size decides.
 ///
 /// # Errors
-/// `dim` when neither order gives a number of axes.
+/// `dim` if neither byte order gives a valid number of axes.
 pub(super) fn byte_order(bytes: &[u8], table: &'static [Field], size: u64) -> Result<ByteOrder> {
     let read = |order| {
         let record = Record {
@@ -152,7 +152,7 @@ pub(super) fn byte_order(bytes: &[u8], table: &'static [Field], size: u64) -> Re
     }
 }
 
-/// nibabel's checks: repairs and notes what can be repaired; gives the voxel type.
+/// nibabel's checks: repairs what can be repaired, with a note. Returns the voxel type.
 fn check(analyze: &mut AnalyzeHeader, notes: &mut Vec<Note>) -> Result<DType> {
     let size = HEADER_BYTES as i32;
     repair("sizeof_hdr", &mut analyze.sizeof_hdr, size, "", notes);
@@ -168,7 +168,7 @@ fn check(analyze: &mut AnalyzeHeader, notes: &mut Vec<Note>) -> Result<DType> {
     Ok(dtype)
 }
 
-/// Sets a field to what it must be, with a note if it was something else.
+/// Sets a field to its required value, with a note if it had another.
 pub(super) fn repair<T: PartialEq + Display>(
     field: &'static str,
     value: &mut T,
@@ -183,7 +183,7 @@ pub(super) fn repair<T: PartialEq + Display>(
     }
 }
 
-/// Sets the first three voxel sizes to 1 where they are 0, and to their magnitude where they are negative; a NaN stays.
+/// Sets the first three voxel sizes to 1 if they are 0, and to their absolute values if they are negative. NaN stays.
 pub(super) fn repair_sizes<T>(pixdim: &mut [T; 8], notes: &mut Vec<Note>)
 where
     T: Copy + PartialOrd + Neg<Output = T> + From<i8> + Display,
@@ -209,7 +209,7 @@ where
 
 fn data_offset(analyze: &AnalyzeHeader) -> Result<u64> {
     let offset = f64::from(analyze.vox_offset).trunc();
-    // A NaN is in no range.
+    // NaN is in no range, so it is refused too.
     if !(0.0..i64::MAX as f64).contains(&offset) {
         return Err(Error::header(
             "vox_offset",
@@ -224,7 +224,7 @@ fn usable(slope: f32) -> bool {
     slope != 0.0 && slope.is_finite()
 }
 
-/// SPM99 multiplies by an f32, in f32 for types that f32 holds.
+/// SPM99 multiplies by an f32; for types that f32 can represent, in f32.
 fn spm99_scaling(analyze: &AnalyzeHeader) -> Scaling {
     if !usable(analyze.scl_slope) || analyze.scl_slope == 1.0 {
         return Scaling::none();
@@ -233,8 +233,8 @@ fn spm99_scaling(analyze: &AnalyzeHeader) -> Scaling {
     Scaling::new(vec![step], 0, Arithmetic::Spm99)
 }
 
-/// SPM2 scales by slope and intercept, and without a slope by the two ranges (`glmin` to `glmax` are stored,
-/// `cal_min` to `cal_max` meant), where there are any.
+/// SPM2 scales by slope and intercept. Without a valid slope it maps the range `glmin` to `glmax` of stored numbers to
+/// the range `cal_min` to `cal_max` of values, if both ranges are valid.
 fn spm2_scaling(analyze: &AnalyzeHeader) -> Result<Scaling> {
     if usable(analyze.scl_slope) {
         let inter = analyze.scl_inter;
@@ -260,7 +260,7 @@ fn spm2_scaling(analyze: &AnalyzeHeader) -> Result<Scaling> {
     Ok(Scaling::linear(slope, inter))
 }
 
-/// Voxel sizes alone, x flipped, and the origin in the middle of the volume.
+/// Voxel sizes on the diagonal, x flipped, and the origin in the middle of the volume.
 pub(super) fn base_affine(lengths: &[i64], zooms: &[f64]) -> Affine {
     let axis = |k: usize| {
         let length = lengths.get(k).copied().unwrap_or(1);
@@ -277,18 +277,18 @@ pub(super) fn base_affine(lengths: &[i64], zooms: &[f64]) -> Affine {
     )
 }
 
-/// The origin in use, from 0: the header's where it is set and near the volume.
+/// The origin, counted from 0: the one in the header, if it is set and near the volume.
 fn origin(analyze: &AnalyzeHeader) -> Option<[i16; 3]> {
     let [ox, oy, oz, ..] = analyze.origin;
     let [_, nx, ny, nz, ..] = analyze.dim;
     let origin = [ox, oy, oz];
-    // In i16, as nibabel computes.
+    // In i16, with wrapping, as nibabel computes it.
     let near = |(o, n): (i16, i16)| o > n.wrapping_neg() && o < n.wrapping_mul(2);
     let all_near = origin.into_iter().zip([nx, ny, nz]).all(near);
     (origin != [0; 3] && all_near).then(|| origin.map(|o| o.wrapping_sub(1)))
 }
 
-/// Voxel sizes, x flipped, about the origin (in f32, as nibabel computes) or the middle of the volume.
+/// Voxel sizes with x flipped, around the origin (in f32, as nibabel computes it) or the middle of the volume.
 fn spm_affine(analyze: &AnalyzeHeader) -> Affine {
     let [_, dx, dy, dz, ..] = analyze.pixdim;
     let [_, nx, ny, nz, ..] = analyze.dim;
@@ -300,7 +300,7 @@ fn spm_affine(analyze: &AnalyzeHeader) -> Affine {
                 (zooms[k].into(), moved.into())
             }))
         }
-        // In i16, too.
+        // In i16, as above.
         None => base_affine(
             &[nx, ny, nz].map(|n| i64::from(n.wrapping_sub(1)) + 1),
             &[dx, dy, dz].map(f64::from),
@@ -317,7 +317,7 @@ fn diagonal([x, y, z]: [(f64, f64); 3]) -> Affine {
     ]
 }
 
-/// The affine of a `.mat` file: `mat` as it is, else `M` with x flipped, both counting voxels from 1.
+/// The affine in a `.mat` file: `mat` unchanged, or `M` with x flipped. Both count voxels from 1.
 fn mat_affine(bytes: &[u8], notes: &mut Vec<Note>) -> Result<Affine> {
     const FLIP_X: Affine = [
         [-1.0, 0.0, 0.0, 0.0],
@@ -356,7 +356,7 @@ fn four_by_four(field: &'static str, matrix: &Matrix) -> Result<Affine> {
     let first = matrix.values.get(..16);
     match (matrix.dims.as_slice(), first) {
         ([4, 4, ..], Some(values)) => Ok(std::array::from_fn(|row| {
-            // Columns follow each other.
+            // The file stores one column after the other.
             std::array::from_fn(|column| values[4 * column + row])
         })),
         _ => Err(not_affine(field, matrix)),

@@ -1,5 +1,5 @@
-//! CIFTI-2 as its dense array: a NIfTI-2 file whose four first axes have a length of 1, and whose meaning is in an
-//! extension of XML ("CIFTI-2 Connectivity File Format"), which is kept as it is.
+//! CIFTI-2 as its dense array: a NIfTI-2 file whose first four axes have length 1. An XML extension has the meaning of
+//! the other axes and is kept unchanged ("CIFTI-2 Connectivity File Format", <https://www.nitrc.org/projects/cifti/>).
 
 use super::nifti::{self, Container, Version};
 use super::parsed::{Parsed, Sniff};
@@ -10,7 +10,7 @@ use crate::header::fields::Fields;
 use crate::header::fields::binary::Record;
 use crate::header::fields::nifti::CIFTI;
 
-/// Whether the first bytes are a NIfTI-2 header with an intent of CIFTI's.
+/// Whether the first bytes are a NIfTI-2 header with an intent code of CIFTI.
 pub(super) fn claims(prefix: &[u8]) -> bool {
     let version = Version::Two;
     nifti::sniff(prefix, version) == Sniff::Yes
@@ -27,7 +27,7 @@ pub(super) fn claims(prefix: &[u8]) -> bool {
             })
 }
 
-/// Parses the NIfTI-2 header, and drops the four first axes.
+/// Parses the NIfTI-2 header and drops the first four axes.
 pub(super) fn parse(bytes: &[u8]) -> Result<Parsed> {
     let mut parsed = nifti::parse(bytes, Version::Two, Container::Single)?;
     let header = &mut parsed.header;

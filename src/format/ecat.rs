@@ -1,5 +1,6 @@
-//! ECAT 7, as nibabel's `ecat` module reads it: blocks of 512 bytes. The first is the main header; the matrix list, from
-//! the second on, says where each frame's subheader is, and the frame's voxels are after it.
+//! ECAT 7, as nibabel's `ecat` module reads it. A file consists of blocks of 512 bytes. The first block is the main
+//! header. From the second on, the matrix list has the position of each frame's subheader, which is followed by the
+//! frame's voxels.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -22,7 +23,7 @@ const BLOCK: u64 = 512;
 /// The main header and the first block of the matrix list.
 pub(super) const NEED: Need = Need::Bytes(2 * BLOCK);
 
-/// Frames that a block of the matrix list has room for.
+/// Frames per block of the matrix list.
 const ROWS: i32 = 31;
 
 const TYPES: [(u16, DType); 7] = [
@@ -35,19 +36,19 @@ const TYPES: [(u16, DType); 7] = [
     (7, DType::I32),
 ];
 
-/// Whether the first bytes are an ECAT 7 file's.
+/// Whether the first bytes are an ECAT 7 file.
 pub(super) fn claims(prefix: &[u8]) -> bool {
     prefix.starts_with(b"MATRIX7")
 }
 
-/// Parses the main header; the rest of the matrix list and the subheaders are asked for.
+/// Parses the main header; the rest of the matrix list and the subheaders are requested.
 pub(super) fn parse(bytes: &[u8]) -> Result<Parsed> {
     let (main, list) = bytes
         .split_at_checked(BLOCK as usize)
         .unwrap_or((bytes, &[]));
     let list = list.get(..BLOCK as usize).unwrap_or(list);
     complete("header", main)?;
-    // As nibabel does: by the version of the software.
+    // As in nibabel, the software version decides the byte order.
     let order = match main.get(46..48) {
         Some([74, 0]) => ByteOrder::Little,
         _ => ByteOrder::Big,
@@ -58,7 +59,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Parsed> {
         rows: Vec::new(),
         seen: HashSet::from([2]),
     };
-    // What the frames say is filled in later.
+    // What depends on the frames is filled in later.
     let header = Header {
         format: Format::Ecat,
         shape: Vec::new(),
@@ -76,12 +77,12 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Parsed> {
     Ok(parsed)
 }
 
-/// What has been read.
+/// What has been read so far.
 struct File {
     main: Main,
     order: ByteOrder,
     rows: Vec<Row>,
-    /// Blocks of the matrix list so far.
+    /// Numbers of the blocks of the matrix list that have been read.
     seen: HashSet<i32>,
 }
 
@@ -89,16 +90,16 @@ struct File {
 #[derive(Clone, Copy)]
 struct Row {
     id: i32,
-    /// The block of the subheader; the first of the file is 1.
+    /// The block of the subheader. Blocks are counted from 1.
     block: i32,
 }
 
 impl File {
-    /// Takes over a block of the matrix list and asks for the next, or for the subheaders.
+    /// Adds a block of the matrix list, and requests the next one or the subheaders.
     fn list(mut self, block: &[u8]) -> Result<More> {
         const FIELD: &str = "matrix list";
         complete(FIELD, block)?;
-        // Rows of four numbers. The first is about the list itself.
+        // Rows of four numbers. The first row describes the list itself.
         let mut rows = block
             .chunks_exact(16)
             .map(|row| numbers(Stored::I32, row, self.order));
@@ -111,16 +112,16 @@ impl File {
             .zip(0..used)
             .map(|([id, block, ..], _)| Row { id, block });
         self.rows.extend(rows);
-        let most = usize::from(self.main.num_frames);
-        if self.rows.len() > most {
+        let frames = usize::from(self.main.num_frames);
+        if self.rows.len() > frames {
             let found = format!("{} entries", self.rows.len());
-            return Err(Error::header(FIELD, found, format!("{most} frames")));
+            return Err(Error::header(FIELD, found, format!("{frames} frames")));
         }
         if next <= 2 {
             return self.subheaders();
         }
-        if !self.seen.insert(next) || self.seen.len() > most + 1 {
-            let found = format!("block {next} behind {} others", self.seen.len());
+        if !self.seen.insert(next) || self.seen.len() > frames + 1 {
+            let found = format!("block {next} after {} others", self.seen.len());
             return Err(Error::header(FIELD, found, "a list that ends"));
         }
         Ok(More {
@@ -132,9 +133,9 @@ impl File {
         })
     }
 
-    /// Asks for the subheader of the first entry, which has the shape, and for those of the frames.
+    /// Requests the subheader of the first entry, which has the shape, and those of the frames.
     fn subheaders(self) -> Result<More> {
-        // Subheaders end with the first entry that has none.
+        // The list of subheaders ends at the first empty entry.
         let rows = self.rows.split(|row| row.block == 0).next();
         let rows = rows.unwrap_or_default();
         let Some(&first) = rows.first() else {
@@ -173,7 +174,7 @@ impl File {
     }
 }
 
-/// The bytes of a block, which the matrix list counts from 1.
+/// The byte range of a block; the matrix list counts blocks from 1.
 fn block_range(block: i32) -> Result<Range<u64>> {
     match u64::try_from(block) {
         Ok(block) if block > 0 => Ok((block - 1) * BLOCK..block * BLOCK),
@@ -181,7 +182,7 @@ fn block_range(block: i32) -> Result<Range<u64>> {
     }
 }
 
-/// What is used of the main header, and all of it as text.
+/// The fields of the main header that are used, and all of it as text.
 struct Main {
     num_frames: u16,
     patient_orientation: u16,
@@ -205,12 +206,12 @@ impl Main {
     }
 }
 
-/// What is used of a subheader, and all of it as text.
+/// The fields of a subheader that are used, and all of it as text.
 struct Frame {
     data_type: u16,
     /// Voxels along x, y and z.
     dimensions: [u16; 3],
-    /// Added to the last column of the affine, as they are.
+    /// Added to the last column of the affine, without any conversion.
     offsets: [f32; 3],
     scale_factor: f32,
     /// Millimetres.
@@ -238,7 +239,7 @@ impl Frame {
     }
 }
 
-/// Fills in the header from the subheaders: of the first entry, and of each frame.
+/// Completes the header from the subheaders of the first entry and of each frame.
 fn finish(
     main: &Main,
     first: &Frame,
@@ -276,7 +277,7 @@ fn finish(
     parsed.voxels.blocks = (block > 0).then(|| Blocks {
         bytes: block * dtype.size_bytes() as u64,
         starts: frames.iter().map(|row| row.block as u64 * BLOCK).collect(),
-        // Head first: all three axes run backwards. Feet first: the second and the third do.
+        // Head first: all three axes are reversed. Feet first: the second and the third.
         reversed: match main.patient_orientation {
             1 | 3 | 5 | 7 => dtype.size_bytes() as u64,
             0 | 2 | 4 | 6 => row_bytes,
@@ -293,8 +294,10 @@ fn note(field: &'static str, message: &str) -> Note {
     }
 }
 
+/// Checks that a block is complete.
+///
 /// # Errors
-/// [`ErrorKind::Truncated`] for less than a block.
+/// [`ErrorKind::Truncated`] if it is shorter than a block.
 fn complete(what: &'static str, block: &[u8]) -> Result<()> {
     match block.len() as u64 {
         BLOCK => Ok(()),
@@ -314,7 +317,7 @@ fn dtype(code: u16) -> Result<DType> {
         .ok_or_else(|| Error::header("data_type", code, "1 to 7"))
 }
 
-/// Voxel sizes about the middle, and the offsets.
+/// Voxel sizes around the middle of the volume, plus the offsets.
 fn affine(frame: &Frame) -> Affine {
     let mut affine = [[0.0, 0.0, 0.0, 1.0]; 4];
     for (k, size) in frame.sizes.into_iter().enumerate() {
@@ -326,13 +329,13 @@ fn affine(frame: &Frame) -> Affine {
     affine
 }
 
-/// `np.allclose`.
+/// As numpy's `allclose`.
 fn close(a: &Affine, b: &Affine) -> bool {
     let mut pairs = a.as_flattened().iter().zip(b.as_flattened());
     pairs.all(|(a, b)| a == b || (a - b).abs() <= 1e-8 + 1e-5 * b.abs())
 }
 
-/// Two multiplications: by the file's calibration and by the frame's scale, in f32 where the voxels are.
+/// Two multiplications, by the file's calibration and by the frame's scale; in f32 if the voxels are f32.
 fn scaling(main: &Main, frames: &[Frame], dtype: DType, block: u64) -> Scaling {
     let scales = frames.iter().map(|frame| f64::from(frame.scale_factor));
     let mut steps = vec![
@@ -424,7 +427,7 @@ pub(super) static MAIN: &[Field] = &[
     field(500, "fill", Text, 12),
 ];
 
-/// The subheader, the block before the voxels of a frame.
+/// The subheader, one block before the voxels of a frame.
 pub(super) static FRAME: &[Field] = &[
     field(0, "data_type", U16, 1),
     field(2, "num_dimensions", U16, 1),

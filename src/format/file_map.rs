@@ -1,24 +1,27 @@
-//! The files of an image, by what they hold, as nibabel's `file_map`.
+//! The files of an image, by their role, as in nibabel's `file_map`.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::source::ByteSource;
 
-/// One file of an image: a name, or bytes of the caller's, and where in them the file begins.
+/// One file of an image: a name or bytes of the caller, and where in them the file begins.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+#[must_use]
 pub struct FileHolder {
-    /// The file's path, where it has one.
+    /// The file's path, if it has one.
     pub filename: Option<PathBuf>,
-    /// Bytes to read instead of opening the file.
+    /// Bytes to read instead of the file at the path.
     pub source: Option<Arc<dyn ByteSource>>,
-    /// Byte at which the file begins; counts for the header and for the voxels.
+    /// Byte at which the file begins; all offsets in the header are relative to it.
     pub pos: u64,
 }
 
 impl FileHolder {
-    /// A file by its name.
+    /// A file with a name.
     pub fn from_filename(filename: impl Into<PathBuf>) -> Self {
         Self {
             filename: Some(filename.into()),
@@ -26,12 +29,18 @@ impl FileHolder {
         }
     }
 
-    /// Bytes of the caller's.
+    /// Bytes of the caller.
     pub fn from_source(source: Arc<dyn ByteSource>) -> Self {
         Self {
             source: Some(source),
             ..Self::default()
         }
+    }
+
+    /// The same under this name, which says what the bytes are (by its ending) and is in errors.
+    pub fn named(mut self, filename: impl Into<PathBuf>) -> Self {
+        self.filename = Some(filename.into());
+        self
     }
 
     /// The same, beginning at this byte.
@@ -41,12 +50,35 @@ impl FileHolder {
     }
 }
 
-/// The key of the file that holds the voxels (and the header, where they are in one file).
-pub const IMAGE: &str = "image";
-/// The key of the header file of a pair.
-pub const HEADER: &str = "header";
-/// The key of the `.mat` file that gives SPM's Analyze images their affine.
-pub const MAT: &str = "mat";
+/// What a file of an image holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum FileRole {
+    /// The voxels, and the header where they are in one file.
+    Image,
+    /// The header of a pair.
+    Header,
+    /// The `.mat` file that gives SPM's Analyze images their affine.
+    Mat,
+}
 
-/// The files of an image: [`IMAGE`] alone, or [`IMAGE`] and [`HEADER`], and for SPM perhaps [`MAT`].
-pub type FileMap = BTreeMap<&'static str, FileHolder>;
+impl FileRole {
+    /// nibabel's key of the file: `image`, `header`, `mat`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Image => "image",
+            Self::Header => "header",
+            Self::Mat => "mat",
+        }
+    }
+}
+
+impl fmt::Display for FileRole {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// The files of an image: [`FileRole::Image`] alone, or also [`FileRole::Header`], and for SPM perhaps [`FileRole::Mat`].
+pub type FileMap = BTreeMap<FileRole, FileHolder>;

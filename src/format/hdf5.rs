@@ -1,4 +1,4 @@
-//! HDF5 files, by the crate `hdf5-reader`: datasets, their attributes, and their values as a source of bytes.
+//! HDF5 files, read with the crate `hdf5-reader`: datasets, their attributes, and their values as a byte source.
 
 use std::fmt;
 use std::ops::Range;
@@ -13,10 +13,10 @@ use crate::core::dtype::DType;
 use crate::core::error::{Error, ErrorKind, Result};
 use crate::source::{ByteSource, Source, truncated, zeros};
 
-/// Bytes of what is read in one piece; more is refused before memory is taken.
+/// Largest number of bytes to read at once. More is refused before memory is allocated.
 const MAX_BYTES: u64 = 8 << 30;
 
-/// Bytes of decoded chunks that are kept for the next read.
+/// Bytes of decoded chunks that are cached for the next read.
 const CACHE_BYTES: usize = 16 << 20;
 
 /// An open file.
@@ -25,15 +25,15 @@ pub(super) struct File {
     bytes: u64,
 }
 
-/// A dataset; its values are read when they are asked for.
+/// A dataset. Its values are read when needed.
 pub(super) struct Data {
     name: String,
     dataset: Dataset,
-    /// The slab that was read last, for the next reads of it.
+    /// The slab that was read last: the next read is often in the same one.
     last: Mutex<Option<Arc<Slab>>>,
 }
 
-/// The bytes at an index of the slowest axis.
+/// The bytes at one index of the slowest axis.
 struct Slab {
     row: u64,
     bytes: Vec<u8>,
@@ -44,7 +44,7 @@ struct Slab {
 pub(super) enum Value {
     Text(String),
     Numbers(Vec<f64>),
-    /// Something that no volume needs.
+    /// A type that no volume uses.
     Other,
 }
 
@@ -61,7 +61,7 @@ impl fmt::Display for Value {
     }
 }
 
-/// The bytes of a source, as the crate wants them.
+/// Adapts a source to the crate's storage trait.
 struct Stored {
     source: Source,
     bytes: u64,
@@ -88,15 +88,17 @@ impl Storage for Stored {
             session.end()?;
             Ok(bytes)
         };
-        // `translated` takes our own error out again.
+        // `translated` recovers our own error from this one.
         let bytes = read().map_err(|error: Error| std::io::Error::other(error))?;
         Ok(StorageBuffer::from_vec(bytes))
     }
 }
 
 impl File {
+    /// Opens a file.
+    ///
     /// # Errors
-    /// [`ErrorKind::Unsupported`] for a compressed file, and what is wrong with the file.
+    /// [`ErrorKind::Unsupported`] for a compressed file, and errors in the file's structure.
     pub fn open(source: &Source) -> Result<Self> {
         let bytes = source
             .len()?
@@ -115,15 +117,15 @@ impl File {
         })
     }
 
-    /// Bytes of the file.
+    /// Number of bytes of the file.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// A dataset of a group.
+    /// A dataset in a group.
     ///
     /// # Errors
-    /// [`ErrorKind::Header`] when it is not there, and what is wrong with the file.
+    /// [`ErrorKind::Header`] if it does not exist, and errors in the file's structure.
     pub fn dataset(&self, name: &str, group: &'static str) -> Result<Data> {
         let found = self.file.group(group).and_then(|group| group.dataset(name));
         let dataset = found.map_err(|error| match innermost(&error) {
@@ -151,8 +153,10 @@ impl Data {
         self.dataset.shape()
     }
 
+    /// The voxel type of the values.
+    ///
     /// # Errors
-    /// [`ErrorKind::Unsupported`] when the values are not numbers that voxels can be.
+    /// [`ErrorKind::Unsupported`] if the values are not of a voxel type.
     pub fn dtype(&self) -> Result<DType> {
         let known = match *self.dataset.dtype() {
             Datatype::FixedPoint { size, signed, .. } => match (size, signed) {
@@ -176,7 +180,7 @@ impl Data {
         })
     }
 
-    /// The value of an attribute; `None` where there is no such.
+    /// The value of an attribute; `None` if it does not exist.
     pub fn attribute(&self, name: &str) -> Option<Value> {
         self.dataset.attribute(name).ok().as_ref().map(value)
     }
@@ -189,12 +193,12 @@ impl Data {
     }
 }
 
-/// The values: in C order, in this machine's byte order, by slabs of the slowest axis.
+/// The values in C order and native byte order, read by slabs of the slowest axis.
 impl Data {
-    /// All values as f64, where there are as many as wanted.
+    /// All values as f64; there must be `count` of them.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Header`] when there are more or fewer, and what is wrong with the file.
+    /// [`crate::ErrorKind::Header`] if there are more or fewer, and errors in the file's structure.
     pub fn numbers(&self, count: u64) -> Result<Vec<f64>> {
         let have = self.dataset.num_elements().map_err(translated)?;
         if have != count {
@@ -217,7 +221,7 @@ impl Data {
         })
     }
 
-    /// Bytes of all voxels, and of those of one index of the slowest axis.
+    /// Number of bytes of all voxels, and of one slab (one index of the slowest axis).
     fn sizes(&self) -> Result<(u64, u64)> {
         let element = self.dtype()?.size_bytes() as u64;
         let product = |lengths: &[u64]| {
@@ -233,7 +237,7 @@ impl Data {
         ))
     }
 
-    /// The values at an index of the slowest axis: kept, for they are often read in several pieces.
+    /// The slab at an index of the slowest axis. The last one is kept, because slabs are often read in several pieces.
     fn row(&self, row: u64) -> Result<Arc<Slab>> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(slab) = last.as_ref().filter(|slab| slab.row == row) {
@@ -244,7 +248,7 @@ impl Data {
         Ok(Arc::clone(last.insert(Arc::new(Slab { row, bytes }))))
     }
 
-    /// Reads some indices of the slowest axis.
+    /// Reads a range of indices of the slowest axis.
     fn read_rows(&self, rows: &Range<u64>) -> Result<Vec<u8>> {
         let mut selection = SliceInfo::all(self.lengths().len());
         if let Some(first) = selection.selections.first_mut() {
@@ -337,7 +341,7 @@ fn innermost(error: &hdf5_reader::error::Error) -> &hdf5_reader::error::Error {
     }
 }
 
-/// The crate's error in our words.
+/// Converts the crate's error to voxload's.
 fn translated(error: hdf5_reader::error::Error) -> Error {
     use hdf5_reader::error::Error as E;
     let kind = match innermost(&error) {

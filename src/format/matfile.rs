@@ -1,5 +1,6 @@
-//! Numeric matrices of MATLAB files of level 4 and 5 ("MAT-File Format", The MathWorks, chapters 1 and 2): what SPM keeps
-//! affines in. Everything else in such a file is skipped.
+//! Numeric matrices in MATLAB files of level 4 and 5 ("MAT-File Format", The MathWorks, chapters 1 and 2,
+//! <https://www.mathworks.com/help/pdf_doc/matlab/matfile_format.pdf>), in which SPM stores affines. Everything else in
+//! such a file is skipped.
 
 use std::io::Read;
 
@@ -9,7 +10,7 @@ use crate::core::dtype::ByteOrder;
 use crate::core::error::{Error, ErrorKind, Result};
 use crate::header::fields::binary::{Field, Number, Record, Stored, field, latin1, numbers, size};
 
-/// A matrix: its values column after column.
+/// A matrix; its values column by column.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Matrix {
     pub name: String,
@@ -17,16 +18,16 @@ pub(super) struct Matrix {
     pub values: Vec<f64>,
 }
 
-/// A file of affines is small; so is what it inflates to.
+/// Largest size of a file, and of what is inflated from it: files of affines are small.
 const MAX_BYTES: u64 = 16 << 20;
 
-/// All numeric matrices of a file, without their imaginary parts.
+/// All numeric matrices in a file, without imaginary parts.
 ///
 /// # Errors
-/// `mat` when the file is no MATLAB file of level 4 or 5, [`ErrorKind::Truncated`] when it is cut.
+/// `mat` if this is not a MATLAB file of level 4 or 5, [`ErrorKind::Truncated`] if it is incomplete.
 pub(super) fn read(bytes: &[u8]) -> Result<Vec<Matrix>> {
     match bytes {
-        // Level 5 begins with a text, level 4 with a number below 2^24 in one of the two orders.
+        // Level 5 begins with text, level 4 with a number below 2^24 in either byte order.
         [a, b, c, d, ..] if [a, b, c, d].iter().all(|&&byte| byte != 0) => level5(bytes),
         _ => level4(bytes),
     }
@@ -36,7 +37,7 @@ fn faulty(found: impl std::fmt::Display) -> Error {
     Error::header("mat", found, "a MATLAB file of level 4 or 5")
 }
 
-/// Takes `length` bytes off the front.
+/// Splits `length` bytes off the front.
 fn take<'a>(rest: &mut &'a [u8], length: usize) -> Result<&'a [u8]> {
     let (front, after) = rest.split_at_checked(length).ok_or(ErrorKind::Truncated {
         what: "MATLAB file",
@@ -79,7 +80,8 @@ fn level4(mut rest: &[u8]) -> Result<Vec<Matrix>> {
         if !(0..5000).contains(&mopt) {
             return Err(faulty(format!("a matrix of type {mopt}")));
         }
-        // Millions of what the number says are the machine, tens the stored type, ones the kind of matrix.
+        // The decimal digits of the number are codes: thousands the machine, tens the stored type, ones the kind of
+        // matrix.
         let stored = match mopt / 10 % 10 {
             0 => Stored::F64,
             1 => Stored::F32,
@@ -116,7 +118,7 @@ fn reals(stored: Stored, bytes: &[u8], order: ByteOrder) -> Vec<f64> {
 const MI_MATRIX: i32 = 14;
 const MI_COMPRESSED: i32 = 15;
 
-/// Classes of arrays that hold numbers: double to uint64.
+/// Classes of numeric arrays: double to uint64.
 const NUMERIC: std::ops::RangeInclusive<u8> = 6..=15;
 
 fn level5(bytes: &[u8]) -> Result<Vec<Matrix>> {
@@ -164,7 +166,8 @@ fn inflate(bytes: &[u8]) -> Result<Vec<u8>> {
     Ok(inflated)
 }
 
-/// Takes an element off the front: its type and content. A small one has both lengths in four bytes.
+/// Splits an element off the front: its type and its content. A small element has its type, length and content in eight
+/// bytes.
 fn element<'a>(rest: &mut &'a [u8], order: ByteOrder) -> Result<(i32, &'a [u8])> {
     let tag = take(rest, 8)?;
     let [kind, length]: [i32; 2] = numbers(Stored::I32, tag, order);
@@ -185,7 +188,7 @@ fn element<'a>(rest: &mut &'a [u8], order: ByteOrder) -> Result<(i32, &'a [u8])>
     Ok((kind, content))
 }
 
-/// A matrix element's parts: flags, dimensions, name, numbers. `None` when it holds none.
+/// The parts of a matrix element: flags, dimensions, name, numbers. `None` if it is not numeric.
 fn matrix(mut rest: &[u8], order: ByteOrder) -> Result<Option<Matrix>> {
     let (_, flags) = element(&mut rest, order)?;
     let [flags]: [i32; 1] = numbers(Stored::I32, flags, order);

@@ -1,9 +1,9 @@
-//! MetaImage (ITK's MetaIO): a text header, then the voxels (`.mha`), or a text header that names the files they are in
-//! (`.mhd`).
+//! MetaImage, the format of ITK's MetaIO library (<https://itk.org/Wiki/ITK/MetaIO/Documentation>): a text header,
+//! then the voxels (`.mha`), or a text header with the names of the files that have them (`.mhd`).
 //!
-//! Axes are those of the file, fastest first; the components of a voxel (`ElementNumberOfChannels`) are an axis before
-//! them. The affine takes the index of the first three of `DimSize` to RAS+ (MetaIO's LPS with x and y turned round);
-//! images of two dimensions have none. `ElementToIntensityFunction` is not applied, as in ITK.
+//! The axes are those of the file, fastest first. The components of a voxel (`ElementNumberOfChannels`) are an axis
+//! before them. The affine maps the index along the first three of `DimSize` to RAS+ (MetaIO's LPS with x and y
+//! negated); two-dimensional images have none. `ElementToIntensityFunction` is ignored, as in ITK.
 
 use super::parsed::{Encoding, Need, Parsed, Voxels};
 use super::text::{number, numbered, numbers, quoted, shape};
@@ -17,16 +17,16 @@ use crate::header::fields::{Fields, TextHeader};
 use crate::header::{Header, Layout};
 use crate::source::text::Notation;
 
-/// A header is text; more than this is something else.
+/// Largest size of a header.
 const MAX_BYTES: u64 = 16 << 20;
 
-/// More files than any volume is spread over.
+/// Largest number of files that a volume may be spread over.
 const MAX_FILES: i64 = 1 << 20;
 
 /// The key that ends the header.
 const DATA_FILE: &str = "ElementDataFile";
 
-/// Whether the first bytes are a MetaImage header's: it begins with one of these keys.
+/// Whether the first bytes are a MetaImage header, which begins with one of these keys.
 pub(super) fn claims(prefix: &[u8]) -> bool {
     let first: Vec<u8> = prefix
         .iter()
@@ -45,7 +45,7 @@ pub(super) fn claims(prefix: &[u8]) -> bool {
     prefix.get(first.len()) == Some(&b'=') && keys.contains(&first.trim_ascii())
 }
 
-/// Up to the line with the data file; all of a file that lists more of them.
+/// The header ends with the line of the data file, or, for a list of data files, with the file.
 pub(super) fn need(prefix: &[u8]) -> Result<Need> {
     let have = prefix.len() as u64;
     match header_end(prefix) {
@@ -60,7 +60,7 @@ pub(super) fn need(prefix: &[u8]) -> Result<Need> {
     }
 }
 
-/// The byte after the line with the data file, and whether names of files follow it.
+/// The byte after the line of the data file, and whether a list of file names follows it.
 fn header_end(bytes: &[u8]) -> Option<(usize, bool)> {
     let mut at = 0;
     for line in bytes.split_inclusive(|&byte| byte == b'\n') {
@@ -77,7 +77,7 @@ fn header_end(bytes: &[u8]) -> Option<(usize, bool)> {
     None
 }
 
-/// Parses the header; what comes after it is not looked at.
+/// Parses the header and ignores what follows it.
 pub(super) fn parse(bytes: &[u8]) -> Result<Parsed> {
     let (end, list) = header_end(bytes).unwrap_or((bytes.len(), false));
     let text_end = if list { bytes.len() } else { end };
@@ -166,7 +166,7 @@ fn optional<T: std::str::FromStr>(meta: &TextHeader, key: &'static str) -> Resul
     meta.get(key).map(|text| number(key, text)).transpose()
 }
 
-/// True where the first of the keys that is there begins with T, t or 1.
+/// The flag under the first of the keys that exists: true if its value begins with T, t or 1.
 fn flag(meta: &TextHeader, keys: &[&'static str]) -> Result<bool> {
     let found = keys.iter().find_map(|key| Some((*key, meta.get(key)?)));
     match found {
@@ -179,7 +179,7 @@ fn flag(meta: &TextHeader, keys: &[&'static str]) -> Result<bool> {
     }
 }
 
-/// A number for each axis, under the first of the keys that is there.
+/// One number per axis, under the first of the keys that exists.
 fn per_axis(meta: &TextHeader, keys: &[&'static str], count: usize) -> Result<Option<Vec<f64>>> {
     let Some((key, text)) = keys.iter().find_map(|key| Some((*key, meta.get(key)?))) else {
         return Ok(None);
@@ -193,7 +193,7 @@ fn per_axis(meta: &TextHeader, keys: &[&'static str], count: usize) -> Result<Op
 }
 
 fn dtype(name: &str) -> Result<DType> {
-    // An array of a type is that type with channels.
+    // An array of a type is the type with several channels.
     Ok(match name.trim_end_matches("_ARRAY") {
         "MET_CHAR" => DType::I8,
         "MET_UCHAR" | "MET_ASCII_CHAR" => DType::U8,
@@ -215,7 +215,7 @@ fn dtype(name: &str) -> Result<DType> {
     })
 }
 
-/// Where the voxels are, and the bytes to skip there. `end` is where the header ends.
+/// Where the voxels are, and the bytes to skip there. The header ends at byte `end`.
 fn data(meta: &TextHeader, end: u64, shape: &[usize], dtype: DType) -> Result<(Voxels, u64)> {
     let compressed = flag(meta, &["CompressedData"])?;
     let name = meta.require(DATA_FILE)?;
@@ -278,7 +278,7 @@ fn data(meta: &TextHeader, end: u64, shape: &[usize], dtype: DType) -> Result<(V
     Ok((voxels, u64::try_from(skip).unwrap_or(0)))
 }
 
-/// A row of the matrix is the direction of an axis; LPS to RAS+.
+/// Each row of the matrix is the direction of an axis. Converted from LPS to RAS+.
 fn affine(meta: &TextHeader, ndims: usize, spacing: &[f64]) -> Result<Option<Affine>> {
     let matrix = per_axis(
         meta,
@@ -295,7 +295,7 @@ fn affine(meta: &TextHeader, ndims: usize, spacing: &[f64]) -> Result<Option<Aff
     };
     let mut affine = [[0.0, 0.0, 0.0, 1.0]; 4];
     for (k, (row, sign)) in affine.iter_mut().zip([-1.0, -1.0, 1.0]).enumerate() {
-        // Adding 0 takes the sign from a zero.
+        // Adding 0 turns -0 into 0.
         for (axis, (entry, size)) in row.iter_mut().zip(spacing).take(3).enumerate() {
             *entry = direction(axis, k) * size * sign + 0.0;
         }

@@ -1,5 +1,5 @@
-//! FreeSurfer's MGH and, gzipped, MGZ (FreeSurfer's wiki, "MghFormat"): a header, the voxels, and perhaps a footer after
-//! them.
+//! FreeSurfer's MGH and its gzipped form MGZ (<https://surfer.nmr.mgh.harvard.edu/fswiki/FsTutorial/MghFormat>): a
+//! header, the voxels, and an optional footer.
 
 pub use crate::header::fields::mgh::MghHeader;
 
@@ -19,7 +19,7 @@ use crate::header::{Header, Layout};
 /// Byte at which the voxels begin.
 const DATA_OFFSET: u64 = 284;
 
-/// Bytes of the footer that have a fixed place: five floats.
+/// Bytes of the footer with a fixed layout: five floats.
 const FOOTER_BYTES: u64 = 20;
 
 const TYPES: [(i32, DType); 5] = [
@@ -30,7 +30,7 @@ const TYPES: [(i32, DType); 5] = [
     (10, DType::U16),
 ];
 
-/// Whether bytes without a name are an MGH header: it has no signature but this.
+/// Whether bytes without a file name are an MGH header. It has no magic number, so several fields are tested.
 pub(super) fn claims(prefix: &[u8]) -> bool {
     if (prefix.len() as u64) < HEADER_BYTES {
         return false;
@@ -46,7 +46,7 @@ fn dtype(code: i32) -> Result<DType> {
         .ok_or_else(|| Error::header("type", code, "0, 1, 3, 4 or 10"))
 }
 
-/// Parses the header; the footer is asked for.
+/// Parses the header; the footer is requested.
 pub(super) fn parse(bytes: &[u8]) -> Result<Parsed> {
     check_length(bytes, HEADER_BYTES)?;
     let mut mgh = MghHeader::from_bytes(bytes);
@@ -83,7 +83,8 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Parsed> {
     let end = header.data_end()?;
     let footer = end..end.saturating_add(FOOTER_BYTES);
     let place = match header.shape.len() {
-        // The repetition time is the fourth zoom: worth inflating the voxels for.
+        // The repetition time is the fourth zoom, so the footer is needed even if the voxels must be inflated to reach
+        // it.
         4 => Place::Ranges(Vec::from([footer])),
         _ => Place::CheapRanges(Vec::from([footer])),
     };
@@ -101,7 +102,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Parsed> {
     Ok(parsed)
 }
 
-/// Takes over the footer; what is missing of it is 0.
+/// Reads the footer; missing bytes count as 0.
 fn read_footer(bytes: &[u8], header: &mut Header) {
     let footer = numbers(Stored::F32, bytes, ByteOrder::Big);
     if let Fields::Mgh(mgh) = &mut header.fields {
@@ -112,7 +113,8 @@ fn read_footer(bytes: &[u8], header: &mut Header) {
     }
 }
 
-/// Voxel sizes. An affine with a NaN is equal to none, so nibabel sets its header from it: to the lengths of its columns.
+/// Voxel sizes. nibabel updates its header when the affine is not equal to the header's. An affine with a NaN never is,
+/// so there the sizes are the lengths of the affine's columns.
 fn zooms(mgh: &MghHeader, affine: &Affine) -> [f64; 3] {
     if !affine.as_flattened().iter().any(|value| value.is_nan()) {
         return mgh.delta.map(f64::from);
@@ -123,7 +125,8 @@ fn zooms(mgh: &MghHeader, affine: &Affine) -> [f64; 3] {
     })
 }
 
-/// Direction cosines times voxel sizes, about the middle: in f32, but for the sum that finds the middle.
+/// Direction cosines times voxel sizes, around the middle of the volume. In f32, except for the sum that gives the
+/// middle.
 fn affine(mgh: &MghHeader) -> Affine {
     let mut affine = [[0.0, 0.0, 0.0, 1.0]; 4];
     for (i, (row, &centre)) in affine.iter_mut().zip(&mgh.pxyz_c).enumerate() {

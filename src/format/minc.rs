@@ -1,6 +1,8 @@
-//! MINC1: a netCDF-3 file with the voxels in the variable `image`, in C order, and the range of real values that stored
-//! numbers stand for in `image-min` and `image-max`, for all voxels or over the slowest axes ("MINC 1.0 programmers
-//! guide"; nibabel's `minc1` module). What MINC2 has in common with it is here, too: axes, ranges, and the scaling.
+//! MINC1 (MINC Programmer's Reference Manual,
+//! <https://en.wikibooks.org/wiki/MINC/Reference/MINC1-programmers-reference>; nibabel's `minc1` module): a netCDF-3
+//! file. The voxels are in the variable `image`, in C order. `image-min` and `image-max` have the range of values that
+//! the stored numbers represent, for all voxels or for each index of the slowest axes. This module also has what MINC2
+//! shares with MINC1: axes, ranges and the scaling.
 
 use super::netcdf::{Kind, NetCdf, Pieces, Value, Variable};
 use super::parsed::{Blocks, More, Need, Parsed, Place};
@@ -14,15 +16,15 @@ use crate::core::shape::voxels;
 use crate::header::fields::{Fields, TextHeader};
 use crate::header::{Header, Layout};
 
-/// A header without voxels; more than this is something else.
+/// Largest size of a header without voxels.
 const MAX_BYTES: u64 = 64 << 20;
 
-/// Whether the first bytes are a netCDF-3 file's.
+/// Whether the first bytes are a netCDF-3 file.
 pub(super) fn claims(prefix: &[u8]) -> bool {
     prefix.starts_with(b"CDF\x01")
 }
 
-/// As much as the header takes, which is known once it is parsed.
+/// The size of the header is known only once it can be parsed.
 pub(super) fn need(prefix: &[u8]) -> Result<Need> {
     let have = prefix.len() as u64;
     match NetCdf::parse(prefix) {
@@ -34,14 +36,14 @@ pub(super) fn need(prefix: &[u8]) -> Result<Need> {
             }
             .into()),
             ErrorKind::Truncated { need, .. } => Ok(Need::Bytes(need.max(2 * have))),
-            // A faulty header is the parser's to report.
+            // The parser will report what is wrong.
             _ => Ok(Need::Bytes(have)),
         },
         Ok(_) => Ok(Need::Bytes(have)),
     }
 }
 
-/// Parses the header; the ranges of real values are asked for.
+/// Parses the header; the ranges of values are requested.
 pub(super) fn parse(bytes: &[u8]) -> Result<Parsed> {
     let file = NetCdf::parse(bytes)?;
     let image = variable(&file, "image")?;
@@ -84,7 +86,7 @@ fn variable<'a>(file: &'a NetCdf, name: &'static str) -> Result<&'a Variable> {
     found.ok_or_else(|| Error::header(name, "nothing", "the variable"))
 }
 
-/// The image's axes, each described by a variable.
+/// The image's axes. Each is described by a variable of the same name.
 fn axes(file: &NetCdf, image: &Variable) -> Result<Vec<Axis>> {
     let axis = |(name, _): &(String, u64)| {
         let found = file.variable(name);
@@ -128,7 +130,7 @@ fn dtype(image: &Variable) -> Result<DType> {
     dtype.ok_or_else(|| Error::header("image", "characters", "numbers"))
 }
 
-/// An attribute of one number.
+/// An attribute with one number.
 fn one(axis: &Variable, name: &'static str, absent: f64) -> Result<f64> {
     match axis.attribute(name) {
         None => Ok(absent),
@@ -137,7 +139,7 @@ fn one(axis: &Variable, name: &'static str, absent: f64) -> Result<f64> {
     }
 }
 
-/// The range that stored numbers are limited to, where the file has one.
+/// The valid range of stored numbers, if the file has one.
 fn valid_range(image: &Variable) -> Result<Option<[f64; 2]>> {
     const FIELD: &str = "valid_range";
     let single = |name| match image.attribute(name) {
@@ -154,7 +156,7 @@ fn valid_range(image: &Variable) -> Result<Option<[f64; 2]>> {
     })
 }
 
-/// Asks for the ranges of real values, to make the scaling of them.
+/// Requests the ranges of values, from which the scaling is made.
 fn ranges(
     file: &NetCdf,
     image: &Variable,
@@ -198,7 +200,7 @@ fn ranges(
             };
             let (max, min) = pieces.split_at(of_max.min(pieces.len()));
             let (max, min) = (numbers(max, kinds[0])?, numbers(min, kinds[1])?);
-            // Two arrays of f32 are subtracted as such; single numbers are f64 to nibabel.
+            // As in nibabel, two f32 arrays are subtracted in f32, single numbers in f64.
             let narrow = kinds == [Kind::Float; 2] && ranges.axes > 0;
             parsed.header.scaling = ranges.scaling(&max, &min, narrow);
             Ok(())
@@ -206,7 +208,7 @@ fn ranges(
     })
 }
 
-/// All attributes: the file's own, then those of the variables as `variable:attribute`.
+/// All attributes: the file's own, then those of each variable as `variable:attribute`.
 fn listing(file: &NetCdf) -> TextHeader {
     let mut listing = TextHeader::default();
     let text = |value: &Value| match value {
@@ -234,14 +236,14 @@ pub(super) struct Axis {
     pub name: String,
     pub step: f64,
     pub start: f64,
-    /// Where it points; by its name where nothing is said.
+    /// Its direction in space; if the file has none, the name decides.
     pub cosines: Option<[f64; 3]>,
 }
 
-/// Direction cosines times steps, the axes in the order of the file, and the starts along them.
+/// Direction cosines times steps, with the axes in the order of the file, and the starts along the axes.
 ///
 /// # Errors
-/// The field, when there are not three axes in space or one points nowhere.
+/// The field, if there are not three spatial axes or one has no direction.
 pub(super) fn affine(axes: &[Axis]) -> Result<Affine> {
     let spatial: Vec<_> = axes
         .iter()
@@ -271,35 +273,35 @@ pub(super) fn affine(axes: &[Axis]) -> Result<Affine> {
         }
     }
     for (row, turn) in affine.iter_mut().zip(rotation) {
-        // The order and the fused steps of OpenBLAS, so that the sum has numpy's bits.
+        // In the order of OpenBLAS and with its fused operations, so that the sum has numpy's bits.
         let first_two = turn[0].mul_add(starts[0], turn[1] * starts[1]);
         row[3] = turn[2].mul_add(starts[2], first_two);
     }
     Ok(affine)
 }
 
-/// An axis by its name, with its length.
+/// The name and the length of an axis.
 pub(super) type Named = (String, u64);
 
-/// How stored numbers become values, but for the values at the ends of the range.
+/// How stored numbers become values, except for the range of values itself.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Ranges {
-    /// What stored numbers are limited to.
+    /// The valid range of stored numbers.
     limits: [f64; 2],
-    /// Axes, the slowest, for whose indices there is a range of values each.
+    /// Number of axes, the slowest ones, for each of whose indices there is a range of values.
     pub axes: usize,
-    /// How many ranges that are.
+    /// Number of these ranges.
     pub entries: u64,
-    /// Voxels for each.
+    /// Voxels per range.
     block: u64,
 }
 
 impl Ranges {
-    /// From the range of stored numbers, where the file has one, and the axes of the image, of `image-max` and of
+    /// From the valid range of stored numbers, if the file has one, and the axes of the image, of `image-max` and of
     /// `image-min`.
     ///
     /// # Errors
-    /// The field, when the range does not fit the type or the axes do not fit each other.
+    /// The field, if the range does not fit the type or the axes do not match.
     pub fn new(
         dtype: DType,
         valid_range: Option<[f64; 2]>,
@@ -344,7 +346,7 @@ impl Ranges {
         })
     }
 
-    /// The scaling, from the values at the ends of each range; `narrow` where they are subtracted in f32.
+    /// The scaling, given the ends of each range of values; they are subtracted in f32 if `narrow` is set.
     pub fn scaling(&self, max: &[f64], min: &[f64], narrow: bool) -> Scaling {
         let [low, high] = self.limits;
         let slopes = max.iter().zip(min).map(|(max, min)| {

@@ -1,5 +1,6 @@
-//! MINC2: MINC1's contents in an HDF5 file, with the voxels in the dataset `image` ("MINC 2.0 File Format Reference";
-//! nibabel's `minc2` module).
+//! MINC2 ("MINC 2.0 File Format Reference",
+//! <https://en.wikibooks.org/wiki/MINC/Reference/MINC2.0_File_Format_Reference>; nibabel's `minc2` module): the
+//! contents of MINC1 in an HDF5 file, with the voxels in the dataset `image`.
 
 use std::sync::Arc;
 
@@ -15,19 +16,19 @@ use crate::header::fields::{Fields, TextHeader};
 use crate::header::{Header, Layout, Note};
 use crate::source::Source;
 
-/// Where the image at full resolution is.
+/// The HDF5 group of the image at full resolution.
 const IMAGE: &str = "minc-2.0/image/0";
 const DIMENSIONS: &str = "minc-2.0/dimensions";
 
-/// More than deflate can make of a byte: what needs more is not in the file.
+/// Larger than deflate's ratio: a dataset that needs more cannot be in the file.
 const MAX_INFLATION: u64 = 1100;
 
-/// Whether the first bytes are an HDF5 file's.
+/// Whether the first bytes are an HDF5 file.
 pub(super) fn claims(prefix: &[u8]) -> bool {
     prefix.starts_with(b"\x89HDF")
 }
 
-/// The bytes alone say nothing: the file is asked.
+/// An HDF5 file cannot be parsed from its first bytes, so [`read`] reads the file itself.
 pub(super) fn parse(_: &[u8]) -> Result<Parsed> {
     let header = Header {
         format: Format::Minc2,
@@ -46,7 +47,7 @@ pub(super) fn parse(_: &[u8]) -> Result<Parsed> {
     Ok(parsed)
 }
 
-/// Fills in the header from the file.
+/// Completes the header from the file.
 fn read(source: &Source, parsed: &mut Parsed) -> Result<()> {
     let file = File::open(source)?;
     let image = file.dataset("image", IMAGE)?;
@@ -95,7 +96,7 @@ fn read(source: &Source, parsed: &mut Parsed) -> Result<()> {
     Ok(())
 }
 
-/// The names of a dataset's axes: as many as it has; more may be listed.
+/// The names of a dataset's axes. More may be listed than the dataset has.
 fn dimensions(data: &Data) -> Result<Vec<Named>> {
     const FIELD: &str = "dimorder";
     let names = match data.attribute(FIELD) {
@@ -126,7 +127,7 @@ fn axis(name: &str, data: &Data, notes: &mut Vec<Note>) -> Result<Axis> {
         }
         Some(other) => notes.push(Note {
             field: FIELD,
-            message: format!("{other} of {name} is taken for regular__"),
+            message: format!("{other} of {name} is treated as regular__"),
         }),
     }
     let cosines = match data.attribute("direction_cosines") {
@@ -147,7 +148,7 @@ fn axis(name: &str, data: &Data, notes: &mut Vec<Note>) -> Result<Axis> {
     })
 }
 
-/// An attribute of one number.
+/// An attribute with one number.
 fn one(data: &Data, name: &'static str, absent: f64) -> Result<f64> {
     match data.attribute(name) {
         None => Ok(absent),

@@ -1,4 +1,4 @@
-//! The names of image files: root, ending, compression suffix, and the name of the other half of a pair.
+//! The names of image files: root, ending, compression suffix, and the name of the other file of a pair.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// Compression suffixes, lower case.
 const COMPRESSIONS: [&str; 3] = [".gz", ".bz2", ".zst"];
 
-/// A file name taken apart: `/d/foo` + `.nii` + `.gz`.
+/// A file name in its parts: `/d/foo` + `.nii` + `.gz`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FileName {
     path: PathBuf,
@@ -41,18 +41,18 @@ impl FileName {
         &self.path
     }
 
-    /// The ending with its dot, as written; empty when there is none.
+    /// The ending with its dot, as written; empty if there is none.
     pub fn ending(&self) -> &str {
         &self.ending
     }
 
-    /// The compression suffix with its dot, as written; empty when there is none.
+    /// The compression suffix with its dot, as written; empty if there is none.
     pub fn compression(&self) -> &str {
         &self.compression
     }
 
-    /// The same name with another ending (lower case), by nibabel's rule: upper case if this one's is, with the same
-    /// compression suffix.
+    /// The same name with another ending (given in lower case) and the same compression suffix. As in nibabel, the
+    /// ending becomes upper case if this one's is.
     pub fn companion(&self, ending: &str) -> PathBuf {
         let upper = !self.ending.is_empty() && self.ending == self.ending.to_uppercase();
         let mut name = self.root.clone();
@@ -66,7 +66,7 @@ impl FileName {
     }
 }
 
-/// Splits a path before the last dot of its file name; the ending is empty when there is none or it is no text.
+/// Splits a path at the last dot of its file name. The ending is empty if there is no dot or it is not valid Unicode.
 fn split(path: &OsStr) -> (OsString, String) {
     let as_path = Path::new(path);
     let unsplit = || (path.to_owned(), String::new());
@@ -82,7 +82,7 @@ fn split(path: &OsStr) -> (OsString, String) {
             None => unsplit(),
         };
     }
-    // std takes a name that begins with its only dot to have no extension, nibabel takes it to be one.
+    // For a name that begins with its only dot, std has no extension; nibabel treats the whole name as one.
     match name.to_str() {
         Some(hidden) if hidden.starts_with('.') => (
             as_path.with_file_name("").into_os_string(),

@@ -1,5 +1,6 @@
-//! The header of a netCDF-3 file ("NetCDF Classic Format Specification"): dimensions, attributes, and where the variables
-//! are. Numbers are big-endian.
+//! The header of a netCDF-3 file ("NetCDF Classic Format Specification",
+//! <https://docs.unidata.ucar.edu/netcdf-c/current/file_format_specifications.html>): dimensions, attributes, and where
+//! the variables are. Numbers are big-endian.
 
 use super::text::check_entries;
 use crate::core::dtype::{ByteOrder, DType};
@@ -15,16 +16,16 @@ const ATTRIBUTES: i32 = 12;
 pub(super) struct NetCdf {
     pub attributes: Vec<Attribute>,
     pub variables: Vec<Variable>,
-    /// Bytes from a record to the next; 0 where no variable lies in records.
+    /// Bytes from one record to the next; 0 if no variable is in records.
     record_bytes: u64,
 }
 
-/// Where the values of a variable are: in one piece, or in one for each record.
+/// Where the values of a variable are: in one piece, or in one piece per record.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Pieces {
     /// Bytes of a piece.
     pub bytes: u64,
-    /// Where each begins, counted from the variable's begin.
+    /// Where each piece begins, relative to the variable's `begin`.
     pub starts: Vec<u64>,
 }
 
@@ -51,7 +52,7 @@ pub(super) struct Variable {
     pub kind: Kind,
     /// Byte of the file at which it begins.
     pub begin: u64,
-    /// Whether it lies in records, among those of other variables.
+    /// Whether its values are in records, between those of other variables.
     pub in_records: bool,
 }
 
@@ -81,7 +82,7 @@ impl Kind {
         }
     }
 
-    /// The voxel type, signed or not where the type may be either.
+    /// The voxel type. `signed` decides for types that can be either.
     pub fn dtype(self, signed: bool) -> Option<DType> {
         Some(match (self, signed) {
             (Self::Byte, true) => DType::I8,
@@ -96,7 +97,7 @@ impl Kind {
         })
     }
 
-    /// All whole numbers in these bytes.
+    /// All complete numbers in these bytes.
     pub fn numbers(self, bytes: &[u8]) -> Vec<f64> {
         let numbers = self.stored().numbers(bytes, ByteOrder::Big);
         numbers.map(Number::real).collect()
@@ -104,7 +105,7 @@ impl Kind {
 }
 
 impl Variable {
-    /// Bytes of its values, of a record where it lies in records; too many to count is the greatest number.
+    /// Bytes of its values, or of those in one record; `u64::MAX` if the product overflows.
     fn piece_bytes(&self) -> u64 {
         let lengths = &self.dimensions[usize::from(self.in_records)..];
         let bytes = self.kind.bytes() as u64;
@@ -131,8 +132,7 @@ impl NetCdf {
     /// Parses a header.
     ///
     /// # Errors
-    /// [`ErrorKind::Truncated`] when the bytes end before the header does, [`ErrorKind::Header`] when they are no
-    /// header.
+    /// [`ErrorKind::Truncated`] if the header is not complete, [`ErrorKind::Header`] if it is not valid.
     pub fn parse(bytes: &[u8]) -> Result<Self> {
         let mut reader = Reader { bytes, at: 0 };
         reader.take(4)?;
@@ -151,7 +151,7 @@ impl NetCdf {
     /// Where the values of a variable are.
     ///
     /// # Errors
-    /// [`ErrorKind::Limit`] for too many records.
+    /// [`ErrorKind::Limit`] if there are too many records.
     pub fn pieces(&self, variable: &Variable) -> Result<Pieces> {
         let bytes = variable.piece_bytes();
         let starts = match variable.dimensions.first() {
@@ -166,7 +166,7 @@ impl NetCdf {
     }
 }
 
-/// Bytes of a record: the parts of the variables in it, each padded to a multiple of four unless it is the only one.
+/// Bytes of a record: the values of all its variables, each padded to a multiple of four unless there is only one.
 fn record_bytes(variables: &[Variable]) -> u64 {
     let parts: Vec<u64> = variables
         .iter()
@@ -189,7 +189,7 @@ struct Reader<'a> {
 impl<'a> Reader<'a> {
     fn take(&mut self, length: u64) -> Result<&'a [u8]> {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
-        // More than memory can hold is more than there are.
+        // A length that does not fit in memory is longer than the file.
         let taken = usize::try_from(length)
             .ok()
             .and_then(|length| rest.get(..length));
@@ -213,7 +213,7 @@ impl<'a> Reader<'a> {
             .map_err(|_| Error::header("netCDF", length, "a length that is not negative"))
     }
 
-    /// Bytes and what pads them to a multiple of four.
+    /// Bytes, followed by padding to a multiple of four.
     fn padded(&mut self, length: u64) -> Result<&'a [u8]> {
         let taken = self.take(length)?;
         self.take(length.next_multiple_of(4) - length)?;
@@ -225,7 +225,7 @@ impl<'a> Reader<'a> {
         Ok(latin1(self.padded(length)?))
     }
 
-    /// A list with its tag and its length; an absent one has a tag of 0.
+    /// A list with its tag and length. The tag of an empty list may be 0.
     fn list<T>(
         &mut self,
         tag: i32,
@@ -236,7 +236,7 @@ impl<'a> Reader<'a> {
             return Err(Error::header("netCDF", format!("tag {found}"), tag));
         }
         let count = self.length()?;
-        // Grows as items are found: the count is the file's word alone.
+        // Not allocated in advance, because the count in the file may be wrong.
         let mut items = Vec::new();
         for _ in 0..count {
             items.push(item(self)?);
@@ -279,14 +279,14 @@ impl<'a> Reader<'a> {
                 Error::header("dimid", id, format!("below {}", dimensions.len()))
             })?);
         }
-        // A length of 0 stands for the number of records.
+        // A length of 0 means the number of records.
         let in_records = own.first().is_some_and(|(_, length)| *length == 0);
         if let Some((_, length)) = own.first_mut().filter(|_| in_records) {
             *length = records;
         }
         let attributes = self.list(ATTRIBUTES, Self::attribute)?;
         let kind = self.kind()?;
-        self.int()?; // The size, which follows from the lengths.
+        self.int()?; // The size is redundant: it follows from the lengths.
         Ok(Variable {
             name,
             dimensions: own,

@@ -1,8 +1,8 @@
-//! NIfTI-1 and NIfTI-2, in a single file (`.nii`) or a pair (`.hdr` and `.img`): `nifti1.h` and `nifti2.h`, read as
-//! nibabel reads them.
+//! NIfTI-1 and NIfTI-2, single files (`.nii`) and pairs (`.hdr` and `.img`), read as nibabel reads them. The formats
+//! are defined by `nifti1.h` and `nifti2.h` (<https://nifti.nimh.nih.gov>).
 //!
-//! Here: from bytes to a checked header. `fields/nifti.rs` has the fields and where they are, `nifti/scaling.rs` what
-//! `scl_slope` and `scl_inter` do, `nifti/affine.rs` the affines, `nifti/writing.rs` headers for writing.
+//! This file turns bytes into a checked header. `fields/nifti.rs` has the fields and their layout, `nifti/scaling.rs`
+//! the meaning of `scl_slope` and `scl_inter`, `nifti/affine.rs` the affines, `nifti/writing.rs` headers for writing.
 
 mod affine;
 mod scaling;
@@ -29,13 +29,13 @@ use crate::header::fields::binary::{Record, Stored, numbers};
 use crate::header::fields::nifti::{DATATYPES, EOL};
 use crate::header::{Header, Layout, Note};
 
-/// Whether the first bytes of a file are a NIfTI header, by nibabel's tests: the magic of NIfTI-1 alone, the size of
-/// NIfTI-2 alone.
+/// Whether the first bytes of a file are a NIfTI header, by nibabel's tests: for NIfTI-1 only the magic, for NIfTI-2
+/// only the header size.
 pub(crate) fn sniff(prefix: &[u8], version: Version) -> Sniff {
     let need = version.header_bytes();
     let sized = begins_with_size(prefix, need as u32);
     match version {
-        // A header that was cut has no magic; the size that it begins with must do.
+        // A truncated header may lack the magic, so the size at its beginning decides.
         _ if prefix.len() < need && sized => Sniff::Cut(need as u64),
         _ if prefix.len() < need => Sniff::No,
         Version::One => Sniff::from(
@@ -47,7 +47,7 @@ pub(crate) fn sniff(prefix: &[u8], version: Version) -> Sniff {
     }
 }
 
-/// Whether the magic is that of this container, which decides for bytes without a name.
+/// Whether the magic is that of this container. It decides for bytes without a file name.
 pub(crate) fn claims(prefix: &[u8], version: Version, container: Container) -> bool {
     let [single, pair] = version.magics();
     let magic = version.magic_at(prefix);
@@ -58,7 +58,7 @@ pub(crate) fn claims(prefix: &[u8], version: Version, container: Container) -> b
     magic.starts_with(own.as_bytes())
 }
 
-/// How much of the header file the parser needs: up to the voxels where there are extensions.
+/// How much of the header file the parser needs: if there are extensions, everything before the voxels.
 pub(crate) fn need(prefix: &[u8], version: Version, container: Container) -> Result<Need> {
     let header = version.header_bytes();
     let after = prefix.get(header..).unwrap_or_default();
@@ -69,7 +69,7 @@ pub(crate) fn need(prefix: &[u8], version: Version, container: Container) -> Res
     if !extensions_follow(after) {
         return Ok(Need::Bytes(header + 4));
     }
-    // A faulty header is the parser's to report.
+    // The parser will report what is wrong.
     let Ok(order) = byte_order(prefix, version.table(), header) else {
         return Ok(Need::Bytes(header + 4));
     };
@@ -88,7 +88,7 @@ pub(crate) fn need(prefix: &[u8], version: Version, container: Container) -> Res
 /// Parses a header and its extensions from the start of the header file.
 ///
 /// # Errors
-/// [`crate::ErrorKind::Truncated`] when the header is cut, [`crate::ErrorKind::Header`] when a field cannot be used.
+/// [`crate::ErrorKind::Truncated`] if the header is incomplete, [`crate::ErrorKind::Header`] if a field is not valid.
 pub(crate) fn parse(bytes: &[u8], version: Version, container: Container) -> Result<Parsed> {
     let size = version.header_bytes();
     check_length(bytes, size as u64)?;
@@ -124,19 +124,20 @@ pub(crate) fn parse(bytes: &[u8], version: Version, container: Container) -> Res
         zooms: zooms(&nifti),
         fields: Fields::Nifti(Box::new(nifti)),
     };
-    // A size that no file can have is found here, not when memory is asked for.
+    // Sizes that no file can have are refused here, before memory is allocated.
     header.data_end()?;
     Ok(Parsed::new(header, notes))
 }
 
-/// Codes that mean a type, but none that voxels can be read from: none, binary, all, float128, complex256.
+/// Codes of types in which voxels cannot be stored or that voxload does not read: none, binary, all, float128,
+/// complex256.
 const UNSUPPORTED: [i64; 5] = [0, 1, 255, 1536, 2048];
 
-/// The largest code of a transform.
+/// The largest transform code.
 const LAST_XFORM: i64 = 5;
 
-/// Checks the header in nibabel's order and gives the type of its voxels: faults below nibabel's level 40 are repaired
-/// and noted, from there on they are errors.
+/// Checks the header in nibabel's order and returns the type of its voxels. Faults below nibabel's level 40 are
+/// repaired and noted; the others are errors.
 fn check(header: &mut NiftiHeader, notes: &mut Vec<Note>) -> Result<DType> {
     let size = header.version.header_bytes() as i64;
     repair("sizeof_hdr", &mut header.sizeof_hdr, size, "", notes);
@@ -206,7 +207,7 @@ fn check_magic(header: &NiftiHeader) -> Result<()> {
     ))
 }
 
-/// What is wrong with `vox_offset` whatever the files are: [`data_offset`] has the rest.
+/// Checks `vox_offset` without regard to the files; [`data_offset`] checks the rest.
 fn check_offset(header: &NiftiHeader, note: &mut impl FnMut(&'static str, String)) -> Result<()> {
     let [single, _] = header.version.magics();
     let smallest = header.version.single_offset();
@@ -230,14 +231,14 @@ fn check_offset(header: &NiftiHeader, note: &mut impl FnMut(&'static str, String
     Ok(())
 }
 
-/// Voxels along each axis, with FreeSurfer's ways of storing a long first axis in NIfTI-1.
+/// Voxels along each axis, including FreeSurfer's two ways of storing a long first axis in NIfTI-1.
 ///
 /// # Errors
-/// `dim` for a negative length, `glmin` where that is FreeSurfer's length and is not positive.
+/// `dim` for a negative length; `glmin` if FreeSurfer stores the length there and it is not positive.
 fn shape(header: &NiftiHeader) -> Result<Vec<usize>> {
     let mut dims = axes(header.dim[0], &header.dim).to_vec();
     if dims.is_empty() {
-        // nibabel's shape of a header without axes.
+        // nibabel's shape for a header without axes.
         return Ok(vec![0]);
     }
     let mut field = "dim";
@@ -269,12 +270,13 @@ fn zooms(header: &NiftiHeader) -> Vec<f64> {
     }
 }
 
-/// Byte at which the voxels begin in their file: `vox_offset` without its fraction.
+/// Byte at which the voxels begin in their file: `vox_offset`, rounded down to an integer.
 ///
-/// In a single file a `vox_offset` of 0 means the smallest legal one (nibabel reads the header as voxels).
+/// In a single file, a `vox_offset` of 0 is treated as the smallest valid one (nibabel would read the header as
+/// voxels).
 ///
 /// # Errors
-/// `vox_offset` when it is no number, negative, infinite, or inside the header of a single file.
+/// `vox_offset` if it is NaN, negative, infinite, or inside the header of a single file.
 fn data_offset(header: &NiftiHeader, container: Container, notes: &mut Vec<Note>) -> Result<u64> {
     let offset = header.vox_offset.trunc();
     let smallest = match container {
@@ -288,23 +290,23 @@ fn data_offset(header: &NiftiHeader, container: Container, notes: &mut Vec<Note>
         });
         return Ok(smallest);
     }
-    // Offsets above 2^63 are no file's; a NaN is in no range.
+    // No file reaches offsets above 2^63. NaN is in no range, so it is refused too.
     if !(smallest as f64..i64::MAX as f64).contains(&offset) {
-        let expected = format!("a byte of a file from {smallest} on");
+        let expected = format!("a byte of a file, {smallest} or more");
         return Err(Error::header("vox_offset", header.vox_offset, expected));
     }
     Ok(offset as u64)
 }
 
-/// Whether the four bytes after the header announce extensions: nibabel looks at the first alone.
+/// Whether the four bytes after the header announce extensions. As in nibabel, only the first byte counts.
 fn extensions_follow(after_header: &[u8]) -> bool {
     matches!(after_header, [flag, _, _, _, ..] if *flag != 0)
 }
 
-/// Reads the extensions that fill `region`, and stops with a note at the first that does not fit.
+/// Reads the extensions in `region`. Stops with a note at the first one that does not fit.
 ///
-/// nibabel would go on reading into the voxels, or fail; no extension is needed to read voxels. In a single file
-/// fewer than 16 bytes before the voxels are padding.
+/// There nibabel would continue into the voxels, or fail; but extensions are not needed to read voxels. In a single
+/// file, fewer than 16 bytes before the voxels are padding.
 fn read_extensions(
     mut region: &[u8],
     container: Container,

@@ -1,9 +1,9 @@
-//! NRRD (teem's "Definition of NRRD File Format"): a text header, then the voxels (`.nrrd`), or a text header that names
-//! the files they are in (`.nhdr`).
+//! NRRD ("Definition of NRRD File Format", <https://teem.sourceforge.net/nrrd/format.html>): a text header, then the
+//! voxels (`.nrrd`), or a text header with the names of the files that have them (`.nhdr`).
 //!
-//! Axes are those of the file, fastest first: an axis of vector or colour components stays where it is, mostly the first.
-//! The affine is that of the spatial axes, in their order; it is RAS+ where the header names a space, and there is none
-//! without one.
+//! The axes are those of the file, fastest first. An axis of vector or colour components keeps its position, usually
+//! the first. The affine is for the spatial axes, in their order, and maps to RAS+. It exists only if the header names
+//! a space.
 
 use super::parsed::{Encoding, Need, Parsed, Voxels};
 use super::text::{number, numbered, numbers, quoted, shape};
@@ -16,18 +16,18 @@ use crate::header::fields::{Fields, TextHeader};
 use crate::header::{Header, Layout, Note};
 use crate::source::text::Notation;
 
-/// A header is text; more than this is something else.
+/// Largest size of a header.
 const MAX_BYTES: u64 = 16 << 20;
 
-/// More files than any volume is spread over.
+/// Largest number of files that a volume may be spread over.
 const MAX_FILES: i64 = 1 << 20;
 
-/// Whether the first bytes are a NRRD file's.
+/// Whether the first bytes are a NRRD file.
 pub(super) fn claims(prefix: &[u8]) -> bool {
     prefix.starts_with(b"NRRD000")
 }
 
-/// Up to the empty line after the header, or all of a file that has none.
+/// The header ends with an empty line, or with the file if there is none.
 pub(super) fn need(prefix: &[u8]) -> Result<Need> {
     let have = prefix.len() as u64;
     match header_end(prefix) {
@@ -56,7 +56,7 @@ fn header_end(bytes: &[u8]) -> Option<usize> {
     None
 }
 
-/// Parses the header; what comes after it is not looked at.
+/// Parses the header and ignores what follows it.
 pub(super) fn parse(bytes: &[u8]) -> Result<Parsed> {
     let end = header_end(bytes);
     let text = String::from_utf8_lossy(bytes.get(..end.unwrap_or(bytes.len())).unwrap_or(bytes));
@@ -119,7 +119,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Parsed> {
     Ok(parsed)
 }
 
-/// Fields under their names in lower case and without spaces, and key/value pairs under theirs.
+/// Fields, with their names in lower case and without spaces; key/value pairs, with their keys unchanged.
 fn fields(text: &str) -> Result<TextHeader> {
     let mut lines = text.lines();
     let magic = lines.next().unwrap_or_default();
@@ -158,7 +158,7 @@ fn fields(text: &str) -> Result<TextHeader> {
         let list = name == "datafile" && value.split_whitespace().next() == Some("LIST");
         nrrd.push(name, value);
         if list {
-            // The names are all lines that are left.
+            // The file names are all remaining lines.
             for file in lines
                 .by_ref()
                 .map(str::trim)
@@ -242,7 +242,7 @@ fn byte_order(nrrd: &TextHeader, dtype: DType) -> Result<ByteOrder> {
     }
 }
 
-/// The files that hold the voxels: one, a list, or `pattern min max step`; none for those after the header.
+/// The files with the voxels: one, a list, or `pattern min max step`; none if the voxels follow the header.
 fn data_files(nrrd: &TextHeader) -> Result<Vec<String>> {
     const FIELD: &str = "datafile";
     let Some(value) = nrrd.get(FIELD) else {
@@ -266,7 +266,7 @@ fn data_files(nrrd: &TextHeader) -> Result<Vec<String>> {
     Ok(files)
 }
 
-/// Where each axis points; `None` for one that is not in space.
+/// The direction of each axis; `None` for an axis that is not in space.
 fn directions(nrrd: &TextHeader, axes: usize) -> Result<Vec<Option<Vec<f64>>>> {
     const FIELD: &str = "spacedirections";
     let Some(text) = nrrd.get(FIELD) else {
@@ -291,7 +291,7 @@ fn directions(nrrd: &TextHeader, axes: usize) -> Result<Vec<Option<Vec<f64>>>> {
     Ok(directions)
 }
 
-/// A vector `(x,y,z)` at the start of a text, and what follows it.
+/// A vector `(x,y,z)` at the start of a text, and the rest of the text.
 fn vector<'a>(field: &'static str, text: &'a str) -> Result<(Vec<f64>, &'a str)> {
     let refuse = || Error::header(field, quoted(text), "vectors (x,y,z)");
     let inside = text.trim_start().strip_prefix('(').ok_or_else(refuse)?;
@@ -300,7 +300,7 @@ fn vector<'a>(field: &'static str, text: &'a str) -> Result<(Vec<f64>, &'a str)>
     Ok((values.collect::<Result<_>>()?, after.trim_start()))
 }
 
-/// Lengths of the directions; where there are none, the spacings; else 1.
+/// The lengths of the directions; without directions the spacings; otherwise 1.
 fn zooms(nrrd: &TextHeader, directions: &[Option<Vec<f64>>]) -> Result<Vec<f64>> {
     let spacings: Vec<f64> = match nrrd.get("spacings") {
         Some(text) => numbers("spacings", text)?,
@@ -316,8 +316,8 @@ fn zooms(nrrd: &TextHeader, directions: &[Option<Vec<f64>>]) -> Result<Vec<f64>>
     Ok(directions.iter().enumerate().map(zoom).collect())
 }
 
-/// The affine of the three axes in space; none when the header has no space of three dimensions, or other than three
-/// axes lie in it.
+/// The affine of the three spatial axes; `None` if the space does not have three dimensions or there are not exactly
+/// three spatial axes.
 fn affine(
     nrrd: &TextHeader,
     directions: &[Option<Vec<f64>>],
@@ -326,7 +326,7 @@ fn affine(
     let Some(signs) = to_ras(nrrd, notes)? else {
         return Ok(None);
     };
-    // In a space with time, an axis of time is no axis of the affine.
+    // In a space with time, the axis of time is not part of the affine.
     let spatial: Vec<&Vec<f64>> = directions
         .iter()
         .flatten()
@@ -344,25 +344,25 @@ fn affine(
         return Err(Error::header(
             "spacedirections",
             "short vectors",
-            "one number a dimension",
+            "one number per dimension",
         ));
     }
     let mut affine = [[0.0, 0.0, 0.0, 1.0]; 4];
     for (row, (k, sign)) in affine.iter_mut().zip(signs.into_iter().enumerate()) {
         for (entry, column) in row.iter_mut().zip(columns) {
-            // Adding 0 takes the sign from a zero.
+            // Adding 0 turns -0 into 0.
             *entry = column.get(k).copied().unwrap_or(0.0) * sign + 0.0;
         }
     }
     Ok(Some(affine))
 }
 
-/// The signs that turn the axes of the header's space into RAS+; `None` without a space of three dimensions.
+/// The signs that convert the axes of the header's space to RAS+; `None` unless the space has three dimensions.
 fn to_ras(nrrd: &TextHeader, notes: &mut Vec<Note>) -> Result<Option<[f64; 3]>> {
     let mut unknown = |name: &str| {
         notes.push(Note {
             field: "space",
-            message: format!("{name} says nothing of the patient: taken for LPS, as ITK does"),
+            message: format!("{name} does not say how the patient lies: treated as LPS, as in ITK"),
         });
         Ok(Some([-1.0, -1.0, 1.0]))
     };

@@ -1,5 +1,6 @@
-//! Philips PAR/REC: a text that describes every slice (`.par`), and the slices (`.rec`) in the order of their description.
-//! The format has no public document: nibabel's `parrec` module, which knows versions 4 to 4.2, is the reference.
+//! Philips PAR/REC: a text that describes every slice (`.par`), and the slices (`.rec`) in the order of their
+//! descriptions. There is no public specification: the reference is nibabel's `parrec` module, which reads versions 4
+//! to 4.2.
 
 mod par;
 
@@ -63,10 +64,10 @@ pub(super) fn parse(bytes: &[u8], options: &LoadOptions) -> Result<Parsed> {
     Ok(parsed)
 }
 
-/// Compares what the general information announces with what there is.
+/// Compares the counts in the general information with the slices that are there.
 ///
 /// # Errors
-/// The field whose number differs, unless `permit` is set: then it is noted.
+/// The field whose count differs. If `permit` is set, it is noted instead.
 fn check_complete(par: &Par, permit: bool, notes: &mut Vec<Note>) -> Result<()> {
     let mut differ = |field, have: usize, expected: i64| {
         if have as i64 == expected {
@@ -105,14 +106,15 @@ fn check_complete(par: &Par, permit: bool, notes: &mut Vec<Note>) -> Result<()> 
         };
         let mut values: Vec<i64> = Vec::with_capacity(par.slices.len());
         for slice in &par.slices {
-            let missing = || Error::header(field, "nothing", "the field, since its most is given");
+            let missing =
+                || Error::header(field, "nothing", "the field, because its maximum is given");
             values.push(of(slice).ok_or_else(missing)?);
         }
         values.sort_unstable();
         values.dedup();
         differ(field, values.len(), expected)?;
     }
-    let full = full(&par.slices, par.most_slices()?)?;
+    let full = full(&par.slices, par.max_slice_number()?)?;
     let partial = full.iter().filter(|&&full| !full).count();
     if partial == 0 {
         return Ok(());
@@ -128,7 +130,7 @@ fn check_complete(par: &Par, permit: bool, notes: &mut Vec<Note>) -> Result<()> 
     Ok(())
 }
 
-/// Sizes of voxels; the repetition time in seconds where time goes by between volumes, else 1.
+/// Voxel sizes; for volumes that differ in time also the repetition time in seconds, otherwise 1.
 fn zooms(par: &Par, axes: usize, notes: &mut Vec<Note>) -> Result<Vec<f64>> {
     let gap = par.same("slice gap", |slice| slice.gap)?;
     let [x, y] = par.same("pixel spacing", |slice| slice.spacing)?;
@@ -172,7 +174,7 @@ fn repetition_time(par: &Par, notes: &mut Vec<Note>) -> Result<f64> {
     Ok(first / 1000.0)
 }
 
-/// Slope and intercept of every slice, in the order of the volume; both are always done.
+/// Slope and intercept of every slice, in the order of the volume. Both steps are always done.
 fn scaling(par: &Par, order: &[usize], block: u64, method: ParScaling) -> Result<Scaling> {
     let pair = |slice: &Slice| match method {
         ParScaling::Dv => (slice.rescale_slope, slice.rescale_intercept),
@@ -193,7 +195,7 @@ fn scaling(par: &Par, order: &[usize], block: u64, method: ParScaling) -> Result
     Ok(Scaling::new(steps, block, Arithmetic::F64))
 }
 
-/// For each slice, how often its number has come before: the volume it belongs to.
+/// For each slice, how often its number has occurred before: the number of its volume.
 fn volumes(slices: &[Slice]) -> Vec<usize> {
     let mut seen = BTreeMap::new();
     slices
@@ -206,34 +208,34 @@ fn volumes(slices: &[Slice]) -> Vec<usize> {
         .collect()
 }
 
-/// For each slice, whether its volume has all numbers from 1 to `most`.
+/// For each slice, whether its volume has all slice numbers from 1 to `max`.
 ///
 /// # Errors
-/// `slice number` when one is not in that range.
-fn full(slices: &[Slice], most: i64) -> Result<Vec<bool>> {
-    if let Some(beyond) = slices.iter().find(|s| !(1..=most).contains(&s.number)) {
+/// `slice number` if one is outside this range.
+fn full(slices: &[Slice], max: i64) -> Result<Vec<bool>> {
+    if let Some(beyond) = slices.iter().find(|s| !(1..=max).contains(&s.number)) {
         return Err(Error::header(
             "slice number",
             beyond.number,
-            format!("1 to {most}"),
+            format!("1 to {max}"),
         ));
     }
     let volumes = volumes(slices);
-    // A number comes once in a volume, so counting is enough.
+    // Each number occurs once per volume, so counting is enough.
     let mut counts = vec![0i64; slices.len()];
     for &volume in &volumes {
         if let Some(count) = counts.get_mut(volume) {
             *count += 1;
         }
     }
-    let is_full = |volume: &usize| counts.get(*volume) == Some(&most);
+    let is_full = |volume: &usize| counts.get(*volume) == Some(&max);
     Ok(volumes.iter().map(is_full).collect())
 }
 
-/// How many slices a volume has, and how many complete volumes there are.
+/// Number of slices per volume, and number of complete volumes.
 fn slices_and_volumes(par: &Par) -> Result<(usize, usize)> {
     let numbers: BTreeSet<i64> = par.slices.iter().map(|slice| slice.number).collect();
-    let full = full(&par.slices, par.most_slices()?)?;
+    let full = full(&par.slices, par.max_slice_number()?)?;
     let complete: BTreeSet<usize> = volumes(&par.slices)
         .into_iter()
         .zip(full)
@@ -242,16 +244,16 @@ fn slices_and_volumes(par: &Par) -> Result<(usize, usize)> {
     Ok((numbers.len(), complete.len()))
 }
 
-/// The slices of the REC file in the order of the volume, without those of incomplete volumes.
+/// The order of the REC file's slices in the volume. Incomplete volumes are left out.
 ///
 /// # Errors
-/// `slice number` when there are fewer than `count`.
+/// `slice number` if there are fewer than `count`.
 fn order(par: &Par, strict: bool, count: usize) -> Result<Vec<usize>> {
-    let most = par.most_slices()?;
+    let max = par.max_slice_number()?;
     let mut order = if strict {
-        by_all_keys(par, most)?
+        by_all_keys(par, max)?
     } else {
-        by_number(&par.slices, most)?
+        by_number(&par.slices, max)?
     };
     if order.len() < count {
         let found = format!("{} slices", order.len());
@@ -261,9 +263,9 @@ fn order(par: &Par, strict: bool, count: usize) -> Result<Vec<usize>> {
     Ok(order)
 }
 
-/// By volume and number, incomplete volumes last.
-fn by_number(slices: &[Slice], most: i64) -> Result<Vec<usize>> {
-    let (full, volumes) = (full(slices, most)?, volumes(slices));
+/// By volume and slice number, incomplete volumes last.
+fn by_number(slices: &[Slice], max: i64) -> Result<Vec<usize>> {
+    let (full, volumes) = (full(slices, max)?, volumes(slices));
     let mut keys: Vec<_> = full
         .into_iter()
         .zip(volumes)
@@ -275,8 +277,8 @@ fn by_number(slices: &[Slice], most: i64) -> Result<Vec<usize>> {
     Ok(keys.into_iter().map(|(_, k)| k).collect())
 }
 
-/// By all that distinguishes volumes, then by volume; incomplete volumes come first, as nibabel sorts them.
-fn by_all_keys(par: &Par, most: i64) -> Result<Vec<usize>> {
+/// By everything that distinguishes volumes, then by volume. Incomplete volumes come first, as nibabel sorts them.
+fn by_all_keys(par: &Par, max: i64) -> Result<Vec<usize>> {
     let diffusion = par.integer("Diffusion         <0=no 1=yes> ?")?;
     let diffusion = diffusion.ok_or_else(|| Error::header("Diffusion", "nothing", "0 or 1"))? != 0;
     let key = |slice: &Slice| {
@@ -296,13 +298,13 @@ fn by_all_keys(par: &Par, most: i64) -> Result<Vec<usize>> {
         .iter()
         .filter_map(|&k| par.slices.get(k).copied())
         .collect();
-    let (full, volumes) = (full(&sorted, most)?, volumes(&sorted));
+    let (full, volumes) = (full(&sorted, max)?, volumes(&sorted));
     let mut keys: Vec<_> = full.into_iter().zip(volumes).zip(first).collect();
     keys.sort_by_key(|&(key, _)| key);
     Ok(keys.into_iter().map(|(_, k)| k).collect())
 }
 
-/// A number that orders as the real does, NaN last.
+/// An integer with the same order as the real number; NaN last.
 fn ordered(value: f64) -> i64 {
     let bits = (value + 0.0).to_bits() as i64;
     bits ^ (((bits >> 63) as u64) >> 1) as i64
@@ -343,7 +345,7 @@ const IDENTITY: Affine = [
     [0.0, 0.0, 0.0, 1.0],
 ];
 
-/// Voxels about the middle, to Philips' PSL axes, turned, moved, to RAS.
+/// Voxels around the middle of the volume, to Philips' PSL axes, rotated, shifted, to RAS.
 fn affine(par: &Par, lengths: &[i64], zooms: &[f64]) -> Result<Affine> {
     let permutation = match par.same("slice orientation", |slice| slice.orientation)? {
         1 => TRANSVERSE_TO_PSL,
@@ -365,7 +367,7 @@ fn affine(par: &Par, lengths: &[i64], zooms: &[f64]) -> Result<Affine> {
     Ok(multiply(&PSL_TO_RAS, &psl))
 }
 
-/// The rotations about the three axes, in the order that nibabel found by trial.
+/// The rotations around the three axes, in the order that nibabel found by trial.
 fn rotation(par: &Par) -> Result<Affine> {
     const RADIANS: f64 = std::f64::consts::PI / 180.0;
     let [x, y, z] =

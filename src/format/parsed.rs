@@ -1,32 +1,33 @@
-//! What a parser asks for and what it gives: how much of the header it needs, the header, and where the voxels are. The
-//! image layer reads what is asked for.
+//! The interface of the parsers: how much of the header they need, what they return (a header and where the voxels
+//! are), and what else they ask for. The image layer does the reading.
 
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::file_map::FileRole;
 use crate::core::error::{ErrorKind, Result};
 use crate::core::limits::{self, Limits};
 use crate::header::{Header, Note};
 use crate::source::text::Notation;
 use crate::source::{ByteSource, Source};
 
-/// How much of the header file a parser needs to see.
+/// How much of the header file a parser needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Need {
-    /// This many bytes from the start; fewer are handed over when the file is shorter.
+    /// This many bytes from the start, or the whole file if it is shorter.
     Bytes(u64),
-    /// The same up to `end`, where the bytes after `header` are extensions.
+    /// The bytes up to `end`; those after `header` are extensions.
     Extensions { header: u64, end: u64 },
     /// The whole file.
     All,
 }
 
 impl Need {
-    /// Bytes to read from the start of the header file.
+    /// Number of bytes to read from the start of the header file.
     ///
     /// # Errors
-    /// [`ErrorKind::Limit`] for more than the limits allow.
+    /// [`ErrorKind::Limit`] if the limits do not allow it.
     pub fn bytes(self, limits: &Limits) -> Result<u64> {
         match self {
             Self::Bytes(bytes) => {
@@ -38,20 +39,20 @@ impl Need {
                 limits::check("extension bytes", extensions.into(), limits.extensions)?;
                 Ok(end)
             }
-            // One more, so that too many are noticed.
+            // One more than allowed, so that a file that is too long is noticed.
             Self::All => Ok(limits.header.saturating_add(1)),
         }
     }
 }
 
-/// What the first bytes of a header file say about a format.
+/// What the first bytes of a header file show about a format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sniff {
-    /// They belong to it.
+    /// They belong to the format.
     Yes,
-    /// They belong to something else.
+    /// They do not.
     No,
-    /// They would belong to it, but its header has this many bytes.
+    /// They would belong to the format, but its header is longer: this many bytes.
     Cut(u64),
 }
 
@@ -61,8 +62,10 @@ impl From<bool> for Sniff {
     }
 }
 
+/// Checks the length of a header.
+///
 /// # Errors
-/// [`ErrorKind::Truncated`] when a header has fewer bytes than it needs.
+/// [`ErrorKind::Truncated`] if it is shorter than needed.
 pub(super) fn check_length(header: &[u8], need: u64) -> Result<()> {
     let have = header.len() as u64;
     if have < need {
@@ -72,25 +75,25 @@ pub(super) fn check_length(header: &[u8], need: u64) -> Result<()> {
     Ok(())
 }
 
-/// Reads a header out of a file that is a container, and sets [`Voxels::source`].
+/// Reads the header of a file that is itself a container (HDF5), and sets [`Voxels::source`].
 pub(crate) type Container = fn(&Source, &mut Parsed) -> Result<()>;
 
-/// What a header's parser found.
+/// The result of parsing a header.
 #[derive(Debug)]
 pub(crate) struct Parsed {
     pub header: Header,
-    /// Repaired faults.
+    /// Faults that were repaired.
     pub notes: Vec<Note>,
-    /// Where the voxels are and how they are stored there.
+    /// Where the voxels are and how they are stored.
     pub voxels: Voxels,
-    /// What else of the header is to be read.
+    /// Other parts of the header that have to be read.
     pub more: Option<More>,
-    /// Reads all of the header where that takes the whole file, which is a container of its own.
+    /// Reads the header if that requires access to the whole file.
     pub container: Option<Container>,
 }
 
 impl Parsed {
-    /// A header that is complete, of voxels stored raw in the format's image file.
+    /// A complete header; the voxels are stored uncompressed in the format's image file.
     pub fn new(header: Header, notes: Vec<Note>) -> Self {
         Self {
             header,
@@ -102,28 +105,28 @@ impl Parsed {
     }
 }
 
-/// Where the voxels are and how they are stored there.
+/// Where the voxels are and how they are stored.
 #[derive(Debug, Default)]
 pub(crate) struct Voxels {
-    /// The voxels alone, where the format has read the file itself; the rest is then of no account.
+    /// The voxels, if the format reads the file itself. The other fields are then not used.
     pub source: Option<Arc<dyn ByteSource>>,
-    /// Files that the header names, in the order of their voxels, each with an equal share of them; none: the
-    /// format's image file.
+    /// Files named by the header, in the order of their voxels. Each has an equal share of them. If empty, the voxels
+    /// are in the format's image file.
     pub files: Vec<String>,
-    /// Byte of the image file at which the stored voxels begin; [`crate::Header::data_offset`] counts from here
-    /// (once decoded).
+    /// Byte of the image file at which the stored voxels begin. [`crate::Header::data_offset`] is relative to it, after
+    /// decoding.
     pub base: u64,
     /// Lines to skip after `base`.
     pub lines: u64,
-    /// The voxels are the last bytes of their file, whatever the header says of their offset.
+    /// The voxels are the last bytes of their file; the header's offset is not used.
     pub at_end: bool,
-    /// How the bytes after `base` and `lines` are to be decoded.
+    /// How the bytes after `base` and `lines` are encoded.
     pub encoding: Encoding,
-    /// How blocks of voxels are ordered in the file.
+    /// The order of blocks of voxels in the file.
     pub blocks: Option<Blocks>,
 }
 
-/// The compression of stored voxels inside their file.
+/// How the voxels are encoded inside their file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Encoding {
     #[default]
@@ -131,39 +134,39 @@ pub(crate) enum Encoding {
     Gzip,
     Zlib,
     Bzip2,
-    /// The offset counts characters of the text.
+    /// Text. The offset then counts characters.
     Text(Notation),
 }
 
-/// Blocks of equal size that the file holds apart, or in another order than the volume.
+/// Blocks of equal size that are separate in the file, or in another order than in the volume.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Blocks {
     /// Bytes of a block.
     pub bytes: u64,
-    /// For each block of the volume, the byte at which it begins, counted from the first voxel's.
+    /// For each block of the volume, the byte at which it begins, relative to the first voxel.
     pub starts: Vec<u64>,
-    /// Bytes of the units (voxels, rows) that a block holds in reverse order; 0 where it is in order.
+    /// Bytes of the units (voxels, rows) that a block stores in reverse order; 0 if nothing is reversed.
     pub reversed: u64,
 }
 
-/// A part of the header that lies elsewhere, and what to do with it.
+/// Another part of the header, and what to do with it.
 pub(crate) struct More {
     pub place: Place,
     pub apply: Apply,
 }
 
-/// What to do with the pieces that were read; they are shorter where the file is.
+/// Completes the header from the pieces that were read. A piece is shorter if the file is.
 pub(crate) type Apply = Box<dyn FnOnce(&[Vec<u8>], &mut Parsed) -> Result<()>>;
 
-/// Where a part of the header lies.
+/// Where another part of the header is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Place {
-    /// Ranges of the header's own file, after or among the voxels.
+    /// Ranges of the header's own file, after or between the voxels.
     Ranges(Vec<Range<u64>>),
-    /// The same where they can be read without inflating all that comes before them; else there is nothing.
+    /// The same, but only if they can be read without inflating everything before them; otherwise nothing is read.
     CheapRanges(Vec<Range<u64>>),
     /// All of the file with this key in the file map, if it is there.
-    File(&'static str),
+    File(FileRole),
 }
 
 impl fmt::Debug for More {

@@ -1,8 +1,8 @@
-//! The table of formats: how each is recognised, which files it has, and who parses its header.
+//! The table of formats: how each is recognised, which files it has, and which function parses its header.
 
 use std::path::PathBuf;
 
-use super::file_map::MAT;
+use super::file_map::FileRole;
 #[cfg(feature = "minc2")]
 use super::minc2;
 use super::names::FileName;
@@ -13,29 +13,29 @@ use crate::core::format::Format;
 use crate::core::options::LoadOptions;
 use crate::header::fields::nifti::{Container, Version};
 
-/// One row of the table.
+/// A row of the table.
 pub(crate) struct FormatEntry {
     pub format: Format,
-    /// The name in messages and in the README's table.
+    /// The name, as in messages and in README's table.
     pub name: &'static str,
-    /// Endings of the header file, lower case, without compression suffix.
+    /// Endings of the header file, in lower case and without compression suffix.
     pub header_endings: &'static [&'static str],
-    /// Endings of the voxel file where it is another one; empty when both are in one file.
+    /// Endings of the voxel file if there is a separate one; otherwise empty.
     pub image_endings: &'static [&'static str],
     /// Endings of files that may be there beside them, by their key in the file map.
-    pub beside: &'static [(&'static str, &'static str)],
+    pub optional_files: &'static [(FileRole, &'static str)],
     /// Whether the first bytes of the header file belong to the format (`None`: by ending only).
     pub sniff: Option<fn(&[u8]) -> Sniff>,
-    /// Whether bytes that [`Self::sniff`] accepts are of this format when there is no name to go by.
+    /// Whether bytes that [`Self::sniff`] accepts are of this format if there is no file name.
     pub claims: fn(&[u8]) -> bool,
-    /// How much the parser needs, by the bytes there are; asked again while that is more than there are.
+    /// How much the parser needs, given the bytes read so far. Called again until it does not need more.
     pub need: fn(&[u8]) -> Result<Need>,
-    /// Parses the header: the bytes asked for, or the whole file when it is shorter.
+    /// Parses the header from the requested bytes, or from the whole file if that is shorter.
     pub parse: fn(&[u8], &LoadOptions) -> Result<Parsed>,
 }
 
 impl Format {
-    /// The name, as in messages and in the README's table.
+    /// The name, as in messages and in README's table.
     pub fn name(self) -> &'static str {
         FORMATS
             .iter()
@@ -44,17 +44,17 @@ impl Format {
     }
 }
 
-/// A format and the files it has.
+/// A format and its file endings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FormatInfo {
     /// The format.
     pub format: Format,
-    /// Its name, as in messages and in the README's table.
+    /// Its name, as in messages and in README's table.
     pub name: &'static str,
-    /// Endings of the header file, lower case, without compression suffix.
+    /// Endings of the header file, in lower case and without compression suffix.
     pub header_endings: &'static [&'static str],
-    /// Endings of the voxel file where it is another one; empty when both are in one file.
+    /// Endings of the voxel file if there is a separate one; otherwise empty.
     pub image_endings: &'static [&'static str],
 }
 
@@ -69,13 +69,13 @@ pub fn formats() -> impl Iterator<Item = FormatInfo> {
 }
 
 impl FormatEntry {
-    /// Whether files of the format can have this ending, in any case.
+    /// Whether files of the format can have this ending, in upper or lower case.
     pub fn has_ending(&self, ending: &str) -> bool {
         let mut endings = self.header_endings.iter().chain(self.image_endings);
         endings.any(|known| known.eq_ignore_ascii_case(ending))
     }
 
-    /// The header file and the voxel file that go with a name; `None` when its ending is not the format's.
+    /// The header file and the voxel file for a file name; `None` if its ending is not one of the format's.
     pub fn files(&self, name: &FileName) -> Option<Files> {
         let among = |endings: &[&str]| {
             endings
@@ -83,15 +83,15 @@ impl FormatEntry {
                 .any(|known| known.eq_ignore_ascii_case(name.ending()))
         };
         let given = || name.path().to_owned();
-        let beside = |endings: &[&str]| endings.first().map(|ending| name.companion(ending));
+        let companion = |endings: &[&str]| endings.first().map(|ending| name.companion(ending));
         if among(self.header_endings) {
             Some(Files {
                 header: given(),
-                image: beside(self.image_endings).unwrap_or_else(given),
+                image: companion(self.image_endings).unwrap_or_else(given),
             })
         } else if among(self.image_endings) {
             Some(Files {
-                header: beside(self.header_endings).unwrap_or_else(given),
+                header: companion(self.header_endings).unwrap_or_else(given),
                 image: given(),
             })
         } else {
@@ -100,23 +100,23 @@ impl FormatEntry {
     }
 }
 
-/// Where the two parts of an image are; the same file twice when they are in one.
+/// The paths of the header and the voxels; the same path if both are in one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Files {
     pub header: PathBuf,
     pub image: PathBuf,
 }
 
-/// Finds the format of a header file by its first bytes, decompressed, and the ending of its name
-/// ([`FileName::ending`]); by content alone where there is no name.
+/// Finds the format of a header file from its first bytes, decompressed, and the ending of its name
+/// ([`FileName::ending`]); from the bytes alone if there is no name.
 ///
-/// As in nibabel, a format must have both: its ending (in any case) and its content.
+/// As in nibabel, both the ending (in upper or lower case) and the content must belong to the format.
 ///
 /// # Errors
-/// - [`ErrorKind::Empty`] for no bytes
+/// - [`ErrorKind::Empty`] if there are no bytes
 /// - [`ErrorKind::Truncated`] for the beginning of a header
-/// - [`ErrorKind::Unsupported`] for HDF5
-/// - [`ErrorKind::UnknownFormat`] for all else
+/// - [`ErrorKind::Unsupported`] for HDF5 without the feature `minc2`
+/// - [`ErrorKind::UnknownFormat`] otherwise
 pub(crate) fn detect(prefix: &[u8], ending: Option<&str>) -> Result<&'static FormatEntry> {
     if prefix.is_empty() {
         return Err(ErrorKind::Empty.into());
@@ -139,7 +139,7 @@ pub(crate) fn detect(prefix: &[u8], ending: Option<&str>) -> Result<&'static For
     }
     if prefix.starts_with(b"\x89HDF") {
         return Err(Error::unsupported(
-            "HDF5 files but MINC2, which needs the feature minc2",
+            "HDF5 files except MINC2, which needs the feature minc2",
         ));
     }
     Err(match cut {
@@ -153,24 +153,24 @@ pub(crate) fn detect(prefix: &[u8], ending: Option<&str>) -> Result<&'static For
     .into())
 }
 
-/// What to say of a file that is of no format: perhaps its content is known, but not under its name.
+/// The message for a file of unknown format. Its content may be known, but not under its ending.
 fn unknown(prefix: &[u8], ending: Option<&str>) -> String {
     let Some(ending) = ending else {
-        return "the content is of no known format".to_owned();
+        return "the content is not of a known format".to_owned();
     };
     let by_content = FORMATS.iter().find(|entry| {
         entry.sniff.is_some_and(|sniff| sniff(prefix) == Sniff::Yes) && (entry.claims)(prefix)
     });
     match by_content {
         Some(entry) => format!(
-            "the content is {}, the name must end in {} and not in {ending:?}",
+            "the content is {}, so the name must end in {} and not in {ending:?}",
             entry.name,
             entry.header_endings.join(" or ")
         ),
         None if FORMATS.iter().any(|entry| entry.has_ending(ending)) => {
-            format!("the content is of no format whose files end in {ending:?}")
+            format!("the content is not of a format whose files end in {ending:?}")
         }
-        None => format!("no known format's files end in {ending:?}"),
+        None => format!("files of no known format end in {ending:?}"),
     }
 }
 
@@ -181,7 +181,7 @@ pub(crate) static FORMATS: &[FormatEntry] = &[
         name: "NIfTI-1 pair",
         header_endings: &[".hdr"],
         image_endings: &[".img"],
-        beside: &[],
+        optional_files: &[],
         sniff: Some(|prefix| nifti::sniff(prefix, Version::One)),
         claims: |prefix| nifti::claims(prefix, Version::One, Container::Pair),
         need: |prefix| nifti::need(prefix, Version::One, Container::Pair),
@@ -192,7 +192,7 @@ pub(crate) static FORMATS: &[FormatEntry] = &[
         name: "NIfTI-1",
         header_endings: &[".nii"],
         image_endings: &[],
-        beside: &[],
+        optional_files: &[],
         sniff: Some(|prefix| nifti::sniff(prefix, Version::One)),
         claims: |prefix| nifti::claims(prefix, Version::One, Container::Single),
         need: |prefix| nifti::need(prefix, Version::One, Container::Single),
@@ -203,7 +203,7 @@ pub(crate) static FORMATS: &[FormatEntry] = &[
         name: "NIfTI-2 pair",
         header_endings: &[".hdr"],
         image_endings: &[".img"],
-        beside: &[],
+        optional_files: &[],
         sniff: Some(|prefix| nifti::sniff(prefix, Version::Two)),
         claims: |prefix| nifti::claims(prefix, Version::Two, Container::Pair),
         need: |prefix| nifti::need(prefix, Version::Two, Container::Pair),
@@ -214,7 +214,7 @@ pub(crate) static FORMATS: &[FormatEntry] = &[
         name: "CIFTI-2",
         header_endings: &[".nii"],
         image_endings: &[],
-        beside: &[],
+        optional_files: &[],
         sniff: Some(|prefix| Sniff::from(cifti::claims(prefix))),
         claims: cifti::claims,
         need: |prefix| nifti::need(prefix, Version::Two, Container::Single),
@@ -225,7 +225,7 @@ pub(crate) static FORMATS: &[FormatEntry] = &[
         name: "NIfTI-2",
         header_endings: &[".nii"],
         image_endings: &[],
-        beside: &[],
+        optional_files: &[],
         sniff: Some(|prefix| nifti::sniff(prefix, Version::Two)),
         claims: |prefix| nifti::claims(prefix, Version::Two, Container::Single),
         need: |prefix| nifti::need(prefix, Version::Two, Container::Single),
@@ -236,19 +236,19 @@ pub(crate) static FORMATS: &[FormatEntry] = &[
         name: "SPM2 Analyze",
         header_endings: &[".hdr"],
         image_endings: &[".img"],
-        beside: &[(MAT, ".mat")],
+        optional_files: &[(FileRole::Mat, ".mat")],
         sniff: Some(analyze::sniff),
         claims: |_| false,
         need: |_| Ok(Need::Bytes(analyze::HEADER_BYTES)),
         parse: |bytes, _| analyze::parse(bytes, Format::Spm2Analyze),
     },
-    // The next two are never reached by detection, as in nibabel: their headers are SPM2's too.
+    // As in nibabel, detection never reaches the next two: their headers are also valid SPM2 headers.
     FormatEntry {
         format: Format::Spm99Analyze,
         name: "SPM99 Analyze",
         header_endings: &[".hdr"],
         image_endings: &[".img"],
-        beside: &[(MAT, ".mat")],
+        optional_files: &[(FileRole::Mat, ".mat")],
         sniff: Some(analyze::sniff),
         claims: |_| false,
         need: |_| Ok(Need::Bytes(analyze::HEADER_BYTES)),
@@ -259,7 +259,7 @@ pub(crate) static FORMATS: &[FormatEntry] = &[
         name: "Analyze 7.5",
         header_endings: &[".hdr"],
         image_endings: &[".img"],
-        beside: &[],
+        optional_files: &[],
         sniff: Some(analyze::sniff),
         claims: |_| false,
         need: |_| Ok(Need::Bytes(analyze::HEADER_BYTES)),
@@ -270,7 +270,7 @@ pub(crate) static FORMATS: &[FormatEntry] = &[
         name: "MINC1",
         header_endings: &[".mnc"],
         image_endings: &[],
-        beside: &[],
+        optional_files: &[],
         sniff: Some(|prefix| Sniff::from(minc::claims(prefix))),
         claims: minc::claims,
         need: minc::need,
@@ -282,7 +282,7 @@ pub(crate) static FORMATS: &[FormatEntry] = &[
         name: "MINC2",
         header_endings: &[".mnc"],
         image_endings: &[],
-        beside: &[],
+        optional_files: &[],
         sniff: Some(|prefix| Sniff::from(minc2::claims(prefix))),
         claims: minc2::claims,
         need: |prefix| Ok(Need::Bytes(prefix.len() as u64)),
@@ -293,7 +293,7 @@ pub(crate) static FORMATS: &[FormatEntry] = &[
         name: "MGH",
         header_endings: &[".mgh", ".mgz"],
         image_endings: &[],
-        beside: &[],
+        optional_files: &[],
         sniff: None,
         claims: mgh::claims,
         need: |_| Ok(Need::Bytes(mgh::HEADER_BYTES)),
@@ -304,7 +304,7 @@ pub(crate) static FORMATS: &[FormatEntry] = &[
         name: "PAR/REC",
         header_endings: &[".par"],
         image_endings: &[".rec"],
-        beside: &[],
+        optional_files: &[],
         sniff: None,
         claims: |_| false,
         need: |_| Ok(Need::All),
@@ -315,19 +315,19 @@ pub(crate) static FORMATS: &[FormatEntry] = &[
         name: "AFNI",
         header_endings: &[".head"],
         image_endings: &[".brik"],
-        beside: &[],
+        optional_files: &[],
         sniff: None,
         claims: |_| false,
         need: |_| Ok(Need::All),
         parse: |bytes, _| afni::parse(bytes),
     },
-    // nibabel loads these only when asked for ECAT.
+    // nibabel reads these only if ECAT is named.
     FormatEntry {
         format: Format::Ecat,
         name: "ECAT 7",
         header_endings: &[".v"],
         image_endings: &[],
-        beside: &[],
+        optional_files: &[],
         sniff: Some(|prefix| Sniff::from(ecat::claims(prefix))),
         claims: ecat::claims,
         need: |_| Ok(ecat::NEED),
@@ -338,7 +338,7 @@ pub(crate) static FORMATS: &[FormatEntry] = &[
         name: "NRRD",
         header_endings: &[".nrrd", ".nhdr"],
         image_endings: &[],
-        beside: &[],
+        optional_files: &[],
         sniff: Some(|prefix| Sniff::from(nrrd::claims(prefix))),
         claims: nrrd::claims,
         need: nrrd::need,
@@ -349,7 +349,7 @@ pub(crate) static FORMATS: &[FormatEntry] = &[
         name: "MetaImage",
         header_endings: &[".mha", ".mhd"],
         image_endings: &[],
-        beside: &[],
+        optional_files: &[],
         sniff: Some(|prefix| Sniff::from(metaimage::claims(prefix))),
         claims: metaimage::claims,
         need: metaimage::need,

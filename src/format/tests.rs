@@ -79,7 +79,7 @@ fn a_cut_header_is_truncated_at_every_length() {
                     panic!("{have}: {found:?}");
                 };
                 assert_eq!(reported, have as u64);
-                // Before its second byte a header might be of either version.
+                // With one byte, a header may be of either version.
                 assert!(need == whole.len() as u64 || have < 2, "{have}: {need}");
             }
         }
@@ -127,7 +127,7 @@ fn files_of_pairs_and_singles() {
     assert_eq!(files(Format::Nifti1Single, "a.hdr"), None);
 }
 
-/// The rows of a table follow each other, and have the names of its struct; gives the end of the last.
+/// Checks that the rows of a table follow each other and have the names of its struct. Returns the end of the last one.
 fn end_of(table: &[Field], names: &[&str]) -> usize {
     let own: Vec<&str> = table.iter().map(|field| field.name).collect();
     let names = names.iter().map(|name| name.trim_start_matches("r#"));

@@ -1,21 +1,21 @@
-//! Headers that are text: what their parsers share.
+//! What the parsers of text headers share.
 
 use crate::core::error::{Error, ErrorKind, Result};
 
 /// Numbers separated by white space.
 ///
 /// # Errors
-/// The field, when a word is no number of this type.
+/// The field, if a word is not a number of this type.
 pub(super) fn numbers<T: std::str::FromStr>(field: &'static str, text: &str) -> Result<Vec<T>> {
     text.split_whitespace()
         .map(|word| number(field, word))
         .collect()
 }
 
-/// As many numbers as wanted.
+/// Exactly `N` numbers separated by white space.
 ///
 /// # Errors
-/// The field, when there are more or fewer, or a word is no number of this type.
+/// The field, if there are more or fewer, or a word is not a number of this type.
 pub(super) fn exactly<const N: usize, T: std::str::FromStr>(
     field: &'static str,
     text: &str,
@@ -28,14 +28,14 @@ pub(super) fn exactly<const N: usize, T: std::str::FromStr>(
 /// One number.
 ///
 /// # Errors
-/// The field, when the text is no number of this type.
+/// The field, if the text is not a number of this type.
 pub(super) fn number<T: std::str::FromStr>(field: &'static str, text: &str) -> Result<T> {
     let text = text.trim();
     text.parse()
         .map_err(|_| Error::header(field, quoted(text), "a number"))
 }
 
-/// A text for a message: in quotes and not too long.
+/// A text for a message: quoted and shortened.
 pub(super) fn quoted(text: &str) -> String {
     let mut short: String = text.chars().take(40).collect();
     if short.len() < text.len() {
@@ -44,10 +44,10 @@ pub(super) fn quoted(text: &str) -> String {
     format!("{short:?}")
 }
 
-/// Axis lengths, from numbers that must not be negative.
+/// Axis lengths, from numbers in a header.
 ///
 /// # Errors
-/// The field, when one is, or is larger than this machine's memory can be.
+/// The field, if a length is negative or does not fit in this machine's address space.
 pub(super) fn shape(field: &'static str, lengths: &[i64]) -> Result<Vec<usize>> {
     let checked = lengths.iter().map(|&length| usize::try_from(length));
     checked.collect::<Result<_, _>>().map_err(|_| {
@@ -59,8 +59,10 @@ pub(super) fn shape(field: &'static str, lengths: &[i64]) -> Result<Vec<usize>> 
     })
 }
 
+/// Checks the number of entries of a scaling table.
+///
 /// # Errors
-/// [`ErrorKind::Limit`] when a table of scaling has more entries than any recording.
+/// [`ErrorKind::Limit`] if there are more than any recording needs.
 pub(super) fn check_entries(entries: u64) -> Result<()> {
     const MAX: u64 = 1 << 24;
     if entries > MAX {
@@ -74,15 +76,15 @@ pub(super) fn check_entries(entries: u64) -> Result<()> {
     Ok(())
 }
 
-/// Names of files from a C pattern (`slice%03d.raw`) and the first, the last and the step of their numbers.
+/// File names from a C pattern (`slice%03d.raw`) and the first, the last and the step of their numbers.
 ///
 /// # Errors
-/// The field, for another pattern or more than `most` files.
+/// The field, for a pattern without exactly one `%d`, or more than `max` files.
 pub(super) fn numbered(
     field: &'static str,
     pattern: &str,
     [first, last, step]: [i64; 3],
-    most: i64,
+    max: i64,
 ) -> Result<Vec<String>> {
     let refuse = |expected: &str| Error::header(field, quoted(pattern), expected);
     let (before, rest) = pattern.split_once('%').unwrap_or((pattern, ""));
@@ -93,7 +95,7 @@ pub(super) fn numbered(
     let after = rest
         .strip_prefix('d')
         .filter(|after| !after.contains('%'))
-        .ok_or_else(|| refuse("a single %d in the name"))?;
+        .ok_or_else(|| refuse("one %d in the name"))?;
     let zeros = width.starts_with('0');
     let width: usize = match width {
         "" => 0,
@@ -105,7 +107,7 @@ pub(super) fn numbered(
     };
     let span = last.checked_sub(first).filter(|_| step != 0);
     let count = span.and_then(|span| span.checked_div(step)).unwrap_or(-1);
-    if !(0..most).contains(&count) {
+    if !(0..max).contains(&count) {
         return Err(refuse("numbers that lead from the first to the last"));
     }
     let name = |k: i64| match (first + k * step, zeros) {

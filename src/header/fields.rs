@@ -1,4 +1,4 @@
-//! The formats' own fields, true to the file: data that knows nothing of parsing.
+//! The formats' own fields, as stored in the file. Nothing here depends on the parsers.
 
 pub(crate) mod analyze;
 pub(crate) mod binary;
@@ -17,14 +17,13 @@ use crate::core::error::{Error, Result};
 pub enum Fields {
     /// All fields of a NIfTI-1 or NIfTI-2 header, and its extensions.
     Nifti(Box<NiftiHeader>),
-    /// All fields of an Analyze 7.5 header in any of its three readings.
+    /// All fields of an Analyze 7.5 header, in any of its three variants.
     Analyze(Box<AnalyzeHeader>),
     /// The header and the footer of an MGH file.
     Mgh(Box<MghHeader>),
-    /// The keys and values of a format whose header is text, or nearly so: AFNI, PAR/REC, ECAT, NRRD, MetaImage,
-    /// MINC.
+    /// The keys and values of a header that is text, or is treated as text: AFNI, PAR/REC, ECAT, NRRD, MetaImage, MINC.
     Text(TextHeader),
-    /// An array image has none.
+    /// No fields: the image was made from an array.
     None,
 }
 
@@ -46,7 +45,7 @@ impl Fields {
     }
 }
 
-/// Keys and values, in the order of the file; a key may come more than once.
+/// Keys and values, in the order of the file. A key may occur more than once.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TextHeader(Vec<(String, String)>);
 
@@ -66,10 +65,10 @@ impl TextHeader {
         self.0.push((key.into(), value.into()));
     }
 
-    /// The value of a key that must be there.
+    /// The value of a required key.
     ///
     /// # Errors
-    /// The field, when there is no such key.
+    /// The field, if the key does not exist.
     pub(crate) fn require(&self, key: &'static str) -> Result<&str> {
         self.get(key)
             .ok_or_else(|| Error::header(key, "nothing", "the field"))

@@ -1,35 +1,26 @@
 //! `get_fdata_gpu`: scaled values in device memory, and the device side of the caches.
 
 use super::{Caching, DataobjImage};
-use crate::convert::Conversion;
 use crate::core::array::HostArray;
-use crate::core::dtype::ByteOrder;
-use crate::core::error::{Error, Result};
-use crate::core::float::Float;
-use crate::core::scaling::Scaling;
-use crate::device::load::{Feeder, Load};
-use crate::device::{BufferTarget, DeviceArray, Gpu, RawVolume, StagingOptions};
-use crate::header::Layout;
-use crate::image::dataobj::Dataobj;
+#[cfg(target_family = "wasm")]
+use crate::core::error::Error;
+use crate::core::error::Result;
+use crate::core::float::{Float, Value};
+use crate::device::{DeviceArray, Gpu};
 use crate::image::fdata::AtHand;
-use crate::plan::index::Index;
-use crate::plan::selection::Selection;
-use crate::read::proxy::ArrayProxy;
-use crate::read::tiles::ArrayReader;
 use crate::read::wait::Site;
 
 impl DataobjImage {
     /// The scaled values as an array in device memory, the first axis fastest: the bits of
     /// [`DataobjImage::get_fdata`], computed on the device from the stored bytes.
     ///
-    /// The kept array when there is one of this type on this device; else a host array of this type that is kept
-    /// (with its edits) is uploaded; else the file is read. Blocks until the values have arrived; callbacks of other
-    /// users of the device may run on this thread meanwhile. A device that cannot run the kernel is given values
-    /// computed on the CPU.
+    /// Returns the cached array if it is of this type and on this device; otherwise a cached host array of this type (with its
+    /// edits) is uploaded; otherwise the file is read. Blocks until the values have arrived; callbacks of other users of the
+    /// device may run on this thread meanwhile. If the device cannot run the kernel, the CPU computes the values.
     ///
     /// # Errors
     /// As [`crate::ArrayProxy::read`]; [`crate::ErrorKind::DType`] for complex numbers and colours, which have no
-    /// kernel; [`crate::ErrorKind::LimitExceeded`], [`crate::ErrorKind::GpuOutOfMemory`],
+    /// kernel; [`crate::ErrorKind::GpuLimit`], [`crate::ErrorKind::GpuOutOfMemory`],
     /// [`crate::ErrorKind::DeviceLost`], [`crate::ErrorKind::Gpu`].
     #[cfg(not(target_family = "wasm"))]
     pub fn get_fdata_gpu<T: Float>(&self, gpu: &Gpu, caching: Caching) -> Result<DeviceArray<T>> {
@@ -70,7 +61,7 @@ impl DataobjImage {
             Some(host) => DeviceArray::uploaded(gpu, host.shape(), host.as_slice()).await?,
             None => {
                 self.cache().budget().miss();
-                self.dataobj.slice_on(gpu, &Index::new(), site).await?
+                self.dataobj.read_on(gpu, site).await?
             }
         };
         if caching == Caching::Fill {
@@ -84,7 +75,7 @@ impl DataobjImage {
     ///
     /// # Errors
     /// As [`Self::get_fdata`].
-    pub async fn get_fdata_async<T: Float>(&self, caching: Caching) -> Result<HostArray<T>> {
+    pub async fn get_fdata_async<T: Value>(&self, caching: Caching) -> Result<HostArray<T>> {
         let newer = self.cache().newer_on_device::<T>();
         if let Some(device) = newer {
             let download = self.downloaded(&device, caching);
@@ -99,39 +90,14 @@ impl DataobjImage {
         Ok(self.keep_host(caching, computed))
     }
 
-    /// The stored voxels of the file in device memory, a half or a quarter of the size of their values, with WGSL that
-    /// makes values of them. Blocks as [`Self::get_fdata_gpu`] does.
-    ///
-    /// # Errors
-    /// As [`Self::get_fdata_gpu`]; [`crate::ErrorKind::LimitExceeded`] for more than a shader can bind at once,
-    /// [`crate::ErrorKind::Usage`] for an image of an array, which has no stored voxels.
-    #[cfg(not(target_family = "wasm"))]
-    pub fn raw_on_gpu(&self, gpu: &Gpu) -> Result<RawVolume> {
-        self.stored()?.slice_raw_on_gpu(gpu, &Index::new())
-    }
-
-    /// [`Self::raw_on_gpu`], awaited.
-    ///
-    /// # Errors
-    /// As [`Self::raw_on_gpu`].
-    pub async fn raw_on_gpu_async(&self, gpu: &Gpu) -> Result<RawVolume> {
-        let proxy = self.stored()?;
-        proxy.slice_raw_on_gpu_async(gpu, &Index::new()).await
-    }
-
-    fn stored(&self) -> Result<&ArrayProxy> {
-        self.proxy()
-            .ok_or_else(|| Error::usage("an image of an array has no stored voxels"))
-    }
-
-    /// Whether values are kept in device memory.
+    /// Whether values are cached in device memory.
     pub fn on_device(&self) -> bool {
         self.cache().has_device()
     }
 
     /// What a device array of this type holds, when that is newer than anything on the host.
     #[cfg(not(target_family = "wasm"))]
-    pub(super) fn download_newer<T: Float>(
+    pub(super) fn download_newer<T: Value>(
         &self,
         caching: Caching,
     ) -> Result<Option<HostArray<T>>> {
@@ -145,7 +111,7 @@ impl DataobjImage {
 
     /// The same where a device cannot be waited for.
     #[cfg(target_family = "wasm")]
-    pub(super) fn download_newer<T: Float>(&self, _: Caching) -> Result<Option<HostArray<T>>> {
+    pub(super) fn download_newer<T: Value>(&self, _: Caching) -> Result<Option<HostArray<T>>> {
         match self.cache().newer_on_device::<T>() {
             Some(_) => Err(Error::usage(
                 "the values were edited on a device: await `get_fdata_async`",
@@ -155,7 +121,7 @@ impl DataobjImage {
     }
 
     /// The same for a future that is driven.
-    async fn newer_on_device<T: Float>(&self, caching: Caching) -> Result<Option<HostArray<T>>> {
+    async fn newer_on_device<T: Value>(&self, caching: Caching) -> Result<Option<HostArray<T>>> {
         let newer = self.cache().newer_on_device::<T>();
         match newer {
             Some(device) => self.downloaded(&device, caching).await.map(Some),
@@ -163,7 +129,7 @@ impl DataobjImage {
         }
     }
 
-    async fn downloaded<T: Float>(
+    async fn downloaded<T: Value>(
         &self,
         device: &DeviceArray<T>,
         caching: Caching,
@@ -185,136 +151,12 @@ impl DataobjImage {
         if let Some(there) = self.array_in_memory() {
             return Ok(AtHand::Values(there));
         }
-        match &self.dataobj {
-            Dataobj::Proxy(proxy) => Ok(AtHand::File(proxy.clone())),
-            Dataobj::Array(_) => {
-                self.cache().budget().miss();
-                let dataobj = self.dataobj.clone();
-                let values = site.run(move || dataobj.read::<T>()).await??;
-                Ok(AtHand::Values(values))
-            }
+        let dataobj = self.dataobj.clone();
+        if dataobj.as_array().is_none() {
+            return Ok(AtHand::File(dataobj));
         }
+        self.cache().budget().miss();
+        let values = site.run(move || dataobj.read::<T>()).await??;
+        Ok(AtHand::Values(values))
     }
-}
-
-impl Dataobj {
-    /// The values that an index takes, in device memory, reading only their bytes.
-    ///
-    /// # Errors
-    /// As [`DataobjImage::get_fdata_gpu`], and [`crate::ErrorKind::Index`] when the index does not fit the shape.
-    #[cfg(not(target_family = "wasm"))]
-    pub fn slice_gpu<T: Float>(&self, gpu: &Gpu, index: &Index) -> Result<DeviceArray<T>> {
-        let slice = self.slice_on(gpu, index, Site::Caller);
-        gpu.context().block_on(slice)
-    }
-
-    /// [`Self::slice_gpu`], awaited.
-    ///
-    /// # Errors
-    /// As [`Self::slice_gpu`].
-    pub async fn slice_gpu_async<T: Float>(
-        &self,
-        gpu: &Gpu,
-        index: &Index,
-    ) -> Result<DeviceArray<T>> {
-        let slice = self.slice_on(gpu, index, gpu.context().background());
-        gpu.context().drive(slice).await
-    }
-
-    async fn slice_on<T: Float>(
-        &self,
-        gpu: &Gpu,
-        index: &Index,
-        site: Site,
-    ) -> Result<DeviceArray<T>> {
-        match self {
-            Self::Proxy(proxy) => proxy.slice_on(gpu, index, site).await,
-            Self::Array(_) => {
-                let values = self.values_of::<T>(index, site).await?;
-                DeviceArray::uploaded(gpu, values.shape(), values.as_slice()).await
-            }
-        }
-    }
-
-    /// The values that an index takes, on the host.
-    async fn values_of<T: Float>(&self, index: &Index, site: Site) -> Result<HostArray<T>> {
-        let (dataobj, index) = (self.clone(), index.clone());
-        site.run(move || dataobj.slice::<T>(&index)).await?
-    }
-
-    /// The values that an index takes, in a place of a buffer of the caller's: [`ArrayProxy::slice_into_buffer`].
-    ///
-    /// # Errors
-    /// As [`ArrayProxy::slice_into_buffer`].
-    #[cfg(not(target_family = "wasm"))]
-    pub fn slice_into_buffer<T: Float>(
-        &self,
-        gpu: &Gpu,
-        index: &Index,
-        target: &BufferTarget<'_>,
-    ) -> Result<()> {
-        let slice = self.slice_into_target::<T>(gpu, index, target, Site::Caller);
-        gpu.context().block_on(slice)
-    }
-
-    /// [`Self::slice_into_buffer`], awaited.
-    ///
-    /// # Errors
-    /// As [`Self::slice_into_buffer`].
-    pub async fn slice_into_buffer_async<T: Float>(
-        &self,
-        gpu: &Gpu,
-        index: &Index,
-        target: &BufferTarget<'_>,
-    ) -> Result<()> {
-        let site = gpu.context().background();
-        let slice = self.slice_into_target::<T>(gpu, index, target, site);
-        gpu.context().drive(slice).await
-    }
-
-    async fn slice_into_target<T: Float>(
-        &self,
-        gpu: &Gpu,
-        index: &Index,
-        target: &BufferTarget<'_>,
-        site: Site,
-    ) -> Result<()> {
-        match self {
-            Self::Proxy(proxy) => {
-                let slice = proxy.slice_into_target::<T>(gpu, index, target, site);
-                slice.await
-            }
-            Self::Array(_) => {
-                let values = self.values_of::<T>(index, site).await?;
-                array_into_buffer(gpu, values, target, site).await
-            }
-        }
-    }
-}
-
-/// Copies an array to a place of a buffer of the caller's, by the kernel that also places voxels of files there.
-async fn array_into_buffer<T: Float>(
-    gpu: &Gpu,
-    values: HostArray<T>,
-    target: &BufferTarget<'_>,
-    site: Site,
-) -> Result<()> {
-    let shape = values.shape();
-    let copy = Conversion::new(T::DTYPE, ByteOrder::NATIVE, &Scaling::none(), T::DTYPE)?;
-    let strides = target.checked_strides(shape, size_of::<T>() as u64)?;
-    if values.is_empty() {
-        return gpu.context().check_lost();
-    }
-    let layout = Layout::FirstFastest;
-    let plan = Selection::whole(shape).plan_into(shape, layout, target.offset, &strides);
-    let load = Load {
-        gpu,
-        conversion: &copy,
-        plans: &[plan],
-        target: target.buffer.into(),
-        options: &StagingOptions::default(),
-        max_part: None,
-    };
-    let feeder = Feeder::at(site, ArrayReader(values));
-    load.run(feeder, |_, _| {}).await
 }

@@ -1,64 +1,60 @@
 //! `get_fdata` and the caches, as in nibabel.
 //!
-//! An image keeps one array of values. A kept array of the type asked for is given out itself; else the values are computed
-//! anew from the file, never from a kept array of another type. With [`Caching::Fill`] they then replace what was kept, with
-//! [`Caching::Unchanged`] nothing changes. An image of an array gives out that array for its own type and keeps at most one
-//! converted copy beside it.
+//! An image caches one array of values. If the cached array has the requested type it is returned itself; otherwise the values
+//! are computed from the file, never from a cached array of another type. With [`Caching::Fill`] they then replace the cached
+//! array, with [`Caching::Unchanged`] the cache stays as it is. An image of an array returns that array for its own type and
+//! caches at most one converted copy.
 
 use std::sync::PoisonError;
 
 use ndarray::ArrayViewMutD;
 
 use super::{Caching, DataobjImage};
-use crate::core::array::{Element, HostArray};
+use crate::core::array::{Element, HostArray, StoredArray};
 use crate::core::error::{Error, Result};
-use crate::core::float::{ComplexFloat, Float};
-use crate::image::dataobj::Dataobj;
+use crate::core::float::Value;
 use crate::read::proxy::ArrayProxy;
 
-/// Where an image's values are to be had.
+/// Where an image's values are.
 pub(crate) enum AtHand<T> {
-    /// In memory: kept, edited, or the image's own.
+    /// In memory: cached, edited, or the image's own array.
     Values(HostArray<T>),
     /// In a file.
     File(ArrayProxy),
 }
 
 impl DataobjImage {
-    /// The scaled values as an array of `T`, the first axis fastest.
+    /// The scaled values as an array of `T` (f16, f32, f64, c64 or c128), the first axis fastest.
     ///
-    /// The kept array when there is one of this type; else computed afresh from the file, and kept when
-    /// `caching` says so. An array image gives its own array when that is of this type. A kept device array of this
-    /// type that was marked as modified is downloaded.
+    /// Returns the cached array if it is of this type; otherwise computes the values from the file and caches them as
+    /// `caching` says. An image of an array returns that array for its own type. A cached device array of this type that was
+    /// marked as modified is downloaded.
     ///
     /// # Errors
     /// As [`crate::ArrayProxy::read`].
-    pub fn get_fdata<T: Float>(&self, caching: Caching) -> Result<HostArray<T>> {
+    pub fn get_fdata<T: Value>(&self, caching: Caching) -> Result<HostArray<T>> {
         #[cfg(feature = "gpu")]
         if let Some(newer) = self.download_newer(caching)? {
             return Ok(newer);
         }
-        self.cached(caching, Dataobj::read)
+        if let Some(there) = self.array_in_memory() {
+            return Ok(there);
+        }
+        // Not under the lock: reading uses all threads, and one of them may call this image.
+        self.cache().budget().miss();
+        Ok(self.keep_host(caching, self.dataobj.read()?))
     }
 
-    /// The scaled values as complex numbers; the cache is that of [`Self::get_fdata`].
+    /// The cached array of `T` for editing; computed and cached first if there is none.
     ///
-    /// # Errors
-    /// As [`crate::ArrayProxy::read`].
-    pub fn get_complex<T: ComplexFloat>(&self, caching: Caching) -> Result<HostArray<T>> {
-        self.cached(caching, Dataobj::read_complex)
-    }
-
-    /// The kept array of `T` for editing; computed and kept first when there is none.
-    ///
-    /// The edit belongs to this image and to `T`: [`Self::get_fdata`] of `T` sees it until [`Self::uncache`],
-    /// nothing else does. Arrays given out before keep their values.
+    /// The edit belongs to this image and to `T`: [`Self::get_fdata`] of `T` returns it until [`Self::uncache`],
+    /// nothing else does. Arrays that were returned before do not change.
     ///
     /// # Errors
     /// As [`crate::ArrayProxy::read`], and [`crate::ErrorKind::Usage`] for a zero-copy array loaded with
     /// [`crate::Mmap::ReadOnly`].
-    pub fn fdata_mut<T: Float>(&mut self) -> Result<ArrayViewMutD<'_, T>> {
-        if matches!(&self.dataobj, Dataobj::Array(array) if array.get::<T>().is_some()) {
+    pub fn fdata_mut<T: Value>(&mut self) -> Result<ArrayViewMutD<'_, T>> {
+        if self.own_array::<T>().is_some() {
             let cache = self.cache.get_mut().unwrap_or_else(PoisonError::into_inner);
             if cache.begin_own_edit::<T>() {
                 return self.own_array_mut();
@@ -69,65 +65,51 @@ impl DataobjImage {
         cache.unwrap_or_else(PoisonError::into_inner).edit(array)
     }
 
-    /// Whether values are in host memory: an array image's own, or a kept array.
+    /// Whether values are in host memory: the image is of an array, or an array is cached.
     pub fn in_memory(&self) -> bool {
-        !self.dataobj.is_proxy() || self.cache().has_host()
+        self.dataobj.as_array().is_some() || self.cache().has_host()
     }
 
-    /// Drops what is kept on the host and on the device, edits included. Arrays given out live on.
+    /// Drops the cache on the host and on the device, edits included. Arrays that were returned stay valid.
     pub fn uncache(&self) {
         self.cache().clear();
     }
 
-    /// The values of `T`, if they are in memory: kept (with their edits) or the image's own; else the file.
-    pub(crate) fn values_at_hand<T: Float>(&self) -> Result<AtHand<T>> {
+    /// The values of `T` if they are in memory: cached (with their edits) or the image's own array; else the file.
+    pub(crate) fn values_at_hand<T: Value>(&self) -> Result<AtHand<T>> {
         #[cfg(feature = "gpu")]
         if let Some(newer) = self.download_newer(Caching::Unchanged)? {
             return Ok(AtHand::Values(newer));
         }
         let kept = self.cache().host::<T>();
-        Ok(match (kept, &self.dataobj) {
-            (Some(kept), Dataobj::Proxy(_)) => AtHand::Values(kept),
-            (None, Dataobj::Proxy(proxy)) => AtHand::File(proxy.clone()),
-            (_, Dataobj::Array(_)) => AtHand::Values(self.get_fdata(Caching::Unchanged)?),
+        Ok(match (kept, self.dataobj.as_array()) {
+            (Some(kept), None) => AtHand::Values(kept),
+            (None, None) => AtHand::File(self.dataobj.clone()),
+            (_, Some(_)) => AtHand::Values(self.get_fdata(Caching::Unchanged)?),
         })
     }
 
-    fn own_array_mut<T: Float>(&mut self) -> Result<ArrayViewMutD<'_, T>> {
-        match &mut self.dataobj {
-            Dataobj::Array(array) => array.get_mut::<T>(),
-            Dataobj::Proxy(_) => None,
-        }
-        .ok_or_else(|| Error::usage("the image has no array of its own"))?
-        .make_mut()
+    /// The image's own array, when it is one of `T`.
+    fn own_array<T: Element>(&self) -> Option<&HostArray<T>> {
+        self.dataobj.as_array()?.get()
     }
 
-    fn cached<T: Element>(
-        &self,
-        caching: Caching,
-        compute: impl FnOnce(&Dataobj) -> Result<HostArray<T>>,
-    ) -> Result<HostArray<T>> {
-        if let Some(there) = self.array_in_memory() {
-            return Ok(there);
-        }
-        // Not under the lock: reading uses all threads, and one of them may ask this image for something.
-        self.cache().budget().miss();
-        Ok(self.keep_host(caching, compute(&self.dataobj)?))
+    fn own_array_mut<T: Value>(&mut self) -> Result<ArrayViewMutD<'_, T>> {
+        let own = self.dataobj.as_array_mut().and_then(StoredArray::get_mut);
+        own.ok_or_else(|| Error::usage("the image has no array of its own"))?
+            .make_mut()
     }
 
-    /// The array of `T` that is kept, or the image's own.
+    /// The array of `T` that is cached, or the image's own.
     pub(super) fn array_in_memory<T: Element>(&self) -> Option<HostArray<T>> {
-        // An array image's own type is only kept here when it was edited on a device.
+        // An array image's own type is cached only if it was edited on a device.
         if let Some(kept) = self.cache().host::<T>() {
             return Some(kept);
         }
-        match &self.dataobj {
-            Dataobj::Array(array) => array.get::<T>().cloned(),
-            Dataobj::Proxy(_) => None,
-        }
+        self.own_array().cloned()
     }
 
-    /// Keeps what was computed, when `caching` says so; gives the array that is kept from then on.
+    /// Caches what was computed, if `caching` says so; returns the array that is cached from then on.
     pub(super) fn keep_host<T: Element>(
         &self,
         caching: Caching,
@@ -137,7 +119,7 @@ impl DataobjImage {
             return computed;
         }
         let mut cache = self.cache();
-        // Another thread may have filled it meanwhile; there is one kept array.
+        // Another thread may have filled it meanwhile; there is one cached array.
         if let Some(kept) = cache.host::<T>() {
             return kept;
         }

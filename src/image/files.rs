@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::core::error::{Error, ErrorKind, Result};
 use crate::core::options::{KeepFileOpen, LoadOptions, Mmap};
-use crate::format::file_map::{FileHolder, FileMap, HEADER, IMAGE};
+use crate::format::file_map::{FileHolder, FileMap, FileRole};
 use crate::format::{FORMATS, FileName, Files, Format, FormatEntry};
 use crate::source::Source;
 use crate::source::file::{FileSource, Identity};
@@ -38,11 +38,11 @@ pub(super) fn file_map(path: &Path, options: &LoadOptions) -> Result<FileMap> {
                 Format::Afni => afni(files),
                 _ => files,
             };
-            file_map.insert(HEADER, FileHolder::from_filename(files.header));
-            file_map.insert(IMAGE, FileHolder::from_filename(files.image));
+            file_map.insert(FileRole::Header, FileHolder::from_filename(files.header));
+            file_map.insert(FileRole::Image, FileHolder::from_filename(files.image));
         }
         _ => {
-            file_map.insert(IMAGE, FileHolder::from_filename(path));
+            file_map.insert(FileRole::Image, FileHolder::from_filename(path));
         }
     }
     // A file beside the others is the same for all formats that may turn out to be this one.
@@ -50,8 +50,8 @@ pub(super) fn file_map(path: &Path, options: &LoadOptions) -> Result<FileMap> {
         .iter()
         .filter(|entry| entry.files(&name).is_some())
     {
-        for (key, ending) in entry.beside {
-            file_map.insert(key, FileHolder::from_filename(name.companion(ending)));
+        for (key, ending) in entry.optional_files {
+            file_map.insert(*key, FileHolder::from_filename(name.companion(ending)));
         }
     }
     Ok(file_map)
@@ -122,6 +122,9 @@ pub(super) fn stored(path: &Path, identity: Identity, options: &LoadOptions) -> 
 pub(super) fn from_byte(source: Source, pos: u64) -> Source {
     match pos {
         0 => source,
-        _ => Source::Custom(Arc::new(OffsetSource { inner: source, pos })),
+        _ => {
+            let inner = source.without_pieces();
+            Source::custom(Arc::new(OffsetSource { inner, pos }))
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! NIfTI files written frame by frame: the header first, then the voxels in order, so that a file may be larger than
 //! memory.
 
+use std::fmt;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +11,7 @@ use crate::core::array::{Element, HostArray, StoredArray};
 use crate::core::dtype::{ByteOrder, DType};
 use crate::core::error::{Error, ErrorKind, Result};
 use crate::core::scaling::Scaling;
+use crate::core::scope;
 use crate::core::shape::voxels;
 use crate::format::nifti::{Container, NiftiHeader, Target, Version};
 use crate::format::{Fields, FileName};
@@ -19,8 +21,12 @@ use crate::source::whole_file::WholeFile;
 /// Values of a caller's that are copied at a time.
 const PIECE: usize = 1 << 18;
 
+/// Bytes that are written between two looks at whether the save was cancelled.
+const PIECE_BYTES: usize = 1 << 20;
+
 /// How an image is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
 pub struct SaveOptions {
     pub(crate) dtype: Option<DType>,
     pub(crate) keep_scaling: bool,
@@ -112,7 +118,7 @@ impl Paths {
 /// let bold = voxload::load("bold.nii.gz")?;
 /// let mut writer = NiftiWriter::create("twice.nii.gz", bold.header(), &SaveOptions::new().dtype(DType::F32))?;
 /// for t in 0..bold.shape()[3] {
-///     let frame = bold.dataobj().slice::<f32>(&Index::new().ellipsis().at(t as i64))?;
+///     let frame = bold.dataobj().slice::<f32>(Index::new().ellipsis().at(t as i64))?;
 ///     let twice: Vec<f32> = frame.as_slice().iter().map(|value| 2.0 * value).collect();
 ///     writer.write_values(&twice)?;
 /// }
@@ -173,9 +179,8 @@ impl NiftiWriter {
         let leading = nifti.leading_bytes();
         if writer.paths.container == Container::Pair {
             let mut file = Output::new(WholeFile::create(&writer.paths.header)?, gzip);
-            file.write_all(&leading)
-                .map_err(|error| writer.io(&error))?;
-            writer.header = Some(file.finish().map_err(|error| writer.io(&error))?);
+            file.write_all(&leading).map_err(|error| writer.io(error))?;
+            writer.header = Some(file.finish().map_err(|error| writer.io(error))?);
         } else {
             writer.write_bytes(&leading)?;
         }
@@ -262,8 +267,9 @@ impl NiftiWriter {
             let missing = format!("{} more values", self.left);
             return Err(Error::shape("a file that ends early", missing).at(&image_path));
         }
+        scope::check().map_err(|error| error.at(&image_path))?;
         let image = self.image.finish();
-        let image = image.map_err(|error| Error::io(&error, 0).at(&image_path))?;
+        let image = image.map_err(|error| Error::io(error, 0).at(&image_path))?;
         // The voxels first: a header is never there without them.
         image.finish(&image_path)?;
         match self.header {
@@ -273,12 +279,26 @@ impl NiftiWriter {
     }
 
     fn write_bytes(&mut self, bytes: &[u8]) -> Result<()> {
-        let written = self.image.write_all(bytes);
-        written.map_err(|error| self.io(&error))
+        for piece in bytes.chunks(PIECE_BYTES) {
+            scope::check().map_err(|error| error.at(&self.paths.image))?;
+            let written = self.image.write_all(piece);
+            written.map_err(|error| self.io(error))?;
+        }
+        Ok(())
     }
 
-    fn io(&self, error: &std::io::Error) -> Error {
+    fn io(&self, error: std::io::Error) -> Error {
         Error::io(error, 0).at(&self.paths.image)
+    }
+}
+
+impl fmt::Debug for NiftiWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NiftiWriter")
+            .field("image", &self.paths.image)
+            .field("dtype", &self.dtype)
+            .field("values_left", &self.left)
+            .finish_non_exhaustive()
     }
 }
 

@@ -8,9 +8,8 @@ use super::{DataobjImage, Extra, voxels};
 use crate::core::error::{Error, ErrorKind, Result};
 use crate::core::limits;
 use crate::core::options::LoadOptions;
-use crate::format::file_map::{FileHolder, FileMap, HEADER, IMAGE};
+use crate::format::file_map::{FileHolder, FileMap, FileRole};
 use crate::format::{FileName, Format, FormatEntry, Need, Parsed, Place, detect};
-use crate::image::dataobj::Dataobj;
 use crate::read::proxy::{ArrayProxy, ProxySpec};
 use crate::source::codec::{self, ForwardCodec};
 use crate::source::file::Identity;
@@ -41,9 +40,9 @@ pub(super) fn from_bytes(bytes: MemorySource) -> Result<DataobjImage> {
 
 pub(super) fn from_file_map(file_map: FileMap, options: &LoadOptions) -> Result<DataobjImage> {
     let image = file_map
-        .get(IMAGE)
+        .get(&FileRole::Image)
         .ok_or_else(|| Error::usage("the file map has no \"image\""))?;
-    let header = file_map.get(HEADER).unwrap_or(image);
+    let header = file_map.get(&FileRole::Header).unwrap_or(image);
     let header_path = header.filename.clone();
     let of_header = |error: Error| error.at_maybe(header_path.as_deref());
     let header_source = open_holder(header, options)?;
@@ -77,16 +76,16 @@ fn assemble(
     options: &LoadOptions,
 ) -> Result<DataobjImage> {
     let proxy = ArrayProxy::from_source(source, ProxySpec::from(&parsed.header))?
-        .with_limits(options.limits);
-    let mut image =
-        DataobjImage::new(Dataobj::Proxy(proxy), parsed.header, Extra::new(), file_map)?;
+        .with_limits(options.limits)
+        .with_threads(options.threads.clone());
+    let mut image = DataobjImage::new(proxy, parsed.header, Extra::new(), file_map)?;
     image.notes = parsed.notes;
     Ok(image)
 }
 
 fn open_holder(holder: &FileHolder, options: &LoadOptions) -> Result<Source> {
     let source = match (&holder.source, &holder.filename) {
-        (Some(source), _) => Source::Custom(Arc::clone(source)),
+        (Some(source), _) => Source::custom(Arc::clone(source)),
         (None, Some(path)) => return open_file(path, holder.pos, options),
         (None, None) => {
             return Err(Error::usage("a file holder has neither a name nor bytes"));
@@ -99,7 +98,7 @@ fn open_holder(holder: &FileHolder, options: &LoadOptions) -> Result<Source> {
     )
 }
 
-fn open_file(path: &Path, pos: u64, options: &LoadOptions) -> Result<Source> {
+pub(super) fn open_file(path: &Path, pos: u64, options: &LoadOptions) -> Result<Source> {
     let identity = Identity::of_path(path)?;
     if pos == 0 && FileName::new(path).compression().is_empty() {
         let source = stored(path, identity, options);
@@ -244,7 +243,7 @@ fn pieces(
             .map(|range| voxels::piece(source, range))
             .collect::<Result<_>>()?,
         Place::File(key) => {
-            let Some(holder) = file_map.get(key) else {
+            let Some(holder) = file_map.get(&key) else {
                 return Ok(None);
             };
             let opened = open_holder(holder, options);

@@ -1,4 +1,4 @@
-//! Images sliced and reoriented: the voxels are still read on demand, the affine follows what is taken.
+//! Slicing and reorienting images: the voxels are still read on demand, the affine follows.
 
 use super::{DataobjImage, zooms};
 use crate::core::affine::{Affine, AxisDirection, Orientation, multiply};
@@ -7,16 +7,17 @@ use crate::plan::index::Index;
 use crate::plan::selection::{OutAxis, Selection};
 
 impl DataobjImage {
-    /// The image that an index takes; its affine follows. nibabel's `img.slicer[...]`, but lazy: voxels are read
+    /// The image of what an index selects; its affine follows. nibabel's `img.slicer[...]`, but lazy: voxels are read
     /// when they are asked for, and only those.
     ///
-    /// The first three axes must stay: no integer or new axis is allowed there. Where nibabel takes a negative
-    /// start or step literally, the affine here is that of the voxels taken.
+    /// The first three axes must stay: no integer or new axis is allowed there. nibabel uses a negative start or step as it
+    /// is written; the affine here is always that of the voxels that are selected.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Index`] for an index that does not fit the shape, drops or adds a spatial axis, or takes
-    /// nothing.
-    pub fn slicer(&self, index: &Index) -> Result<Self> {
+    /// [`crate::ErrorKind::Index`] for an index that does not fit the shape, drops or adds a spatial axis, or selects
+    /// no voxels.
+    pub fn slicer(&self, index: impl TryInto<Index, Error: Into<Error>>) -> Result<Self> {
+        let index = index.try_into().map_err(Into::into)?;
         let own = index.select(self.shape())?;
         let spatial = self.ndim().min(3);
         for axis in 0..spatial {
@@ -35,10 +36,11 @@ impl DataobjImage {
             }
         }
         if own.shape().contains(&0) {
-            return Err(Error::index("the index takes nothing"));
+            return Err(Error::index("the index selects no voxels"));
         }
-        let affine = self.affine.map(|affine| multiply(&affine, &sliced(&own)));
-        self.with_view(index, |selection| selection, affine)
+        let affine = self.header.affine;
+        let affine = affine.map(|affine| multiply(&affine, &sliced(&own)));
+        self.with_view(&index, |selection| selection, affine)
     }
 
     /// The image with its voxel axes in the order and direction closest to right, anterior, superior; lazy as
@@ -49,6 +51,7 @@ impl DataobjImage {
     /// with one that is not finite, [`crate::ErrorKind::Shape`] with fewer than three axes.
     pub fn as_closest_canonical(&self) -> Result<Self> {
         let affine = self
+            .header
             .affine
             .ok_or_else(|| Error::usage("the image has no affine to orient it by"))?;
         let orientation = Orientation::of(&affine)?;
@@ -77,6 +80,7 @@ impl DataobjImage {
             )));
         }
         let affine = self
+            .header
             .affine
             .map(|affine| multiply(&affine, &reordered(sources, self.shape())));
         self.with_view(
@@ -104,7 +108,7 @@ impl DataobjImage {
             OutAxis::New(_) => 1.0,
         };
         header.zooms = own.out.iter().map(kept).collect();
-        if affine != self.affine {
+        if affine != self.header.affine {
             let spatial = zooms(own.out.len().min(3), affine.as_ref());
             header.zooms.splice(..spatial.len(), spatial);
         }
@@ -114,7 +118,7 @@ impl DataobjImage {
     }
 }
 
-/// Takes an index of what was taken to one of the whole.
+/// Maps an index of the selection to one of the whole.
 fn sliced(selection: &Selection) -> Affine {
     let mut affine = identity();
     for (axis, positions) in selection.axes.iter().take(3).enumerate() {
@@ -124,7 +128,7 @@ fn sliced(selection: &Selection) -> Affine {
     affine
 }
 
-/// Takes an index of the reordered axes to one of the axes as they were.
+/// Maps an index of the reordered axes to one of the original axes.
 fn reordered(sources: &[AxisDirection], shape: &[usize]) -> Affine {
     let mut affine = identity();
     for row in affine.iter_mut().take(sources.len().min(3)) {

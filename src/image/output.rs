@@ -8,6 +8,8 @@ use crc32fast::Hasher;
 use flate2::{Compress, Compression, FlushCompress};
 use rayon::prelude::*;
 
+use crate::core::{scope, threads};
+
 /// Where stored bytes are written: plainly, or gzipped on the way.
 pub(crate) enum Output<W: Write> {
     Plain(W),
@@ -64,7 +66,7 @@ pub(crate) struct GzWriter<W: Write> {
 
 impl<W: Write> GzWriter<W> {
     pub fn new(writer: W, level: u32) -> Self {
-        let batch = CHUNK * 2 * rayon::current_num_threads();
+        let batch = CHUNK * 2 * threads::count();
         Self {
             writer,
             level: Compression::new(level.min(9)),
@@ -95,15 +97,17 @@ impl<W: Write> GzWriter<W> {
             self.started = true;
         }
         let level = self.level;
-        let deflated: Vec<_> = self
-            .pending
-            .par_chunks(CHUNK)
-            .map(|chunk| {
-                let mut crc = Hasher::new();
-                crc.update(chunk);
-                Ok((deflate(chunk, level)?, crc))
-            })
-            .collect::<std::io::Result<_>>()?;
+        let deflated = |chunk: &[u8]| {
+            scope::check().map_err(Error::other)?;
+            let mut crc = Hasher::new();
+            crc.update(chunk);
+            Ok((deflate(chunk, level)?, crc))
+        };
+        let deflated: Vec<_> = threads::parallel(|scope| {
+            let chunks = self.pending.par_chunks(CHUNK);
+            let deflated = chunks.map(|chunk| scope.enter(|| deflated(chunk)));
+            deflated.collect::<std::io::Result<_>>()
+        })?;
         for (bytes, crc) in deflated {
             self.writer.write_all(&bytes)?;
             self.crc.combine(&crc);

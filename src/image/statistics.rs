@@ -12,6 +12,7 @@ pub use temporal::{TemporalAccumulator, TemporalStatistics};
 use crate::core::array::Buffer;
 use crate::core::error::{Error, ErrorKind, Result};
 use crate::core::float::Float;
+use crate::core::scope;
 use crate::core::shape::elements;
 use crate::image::DataobjImage;
 use crate::image::fdata::AtHand;
@@ -23,8 +24,12 @@ use temporal::Series;
 /// Values after which blocks begin anew: what a device keeps of a run is fetched at its end.
 pub(crate) const RUN: u64 = 1 << 26;
 
-/// What is to be found out.
+/// Values in memory between two checks for cancellation.
+const SLAB: usize = 1 << 20;
+
+/// Which statistics are computed.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[must_use]
 pub struct StatisticsOptions {
     bins: Option<usize>,
     window: Option<(f64, f64)>,
@@ -36,7 +41,7 @@ impl StatisticsOptions {
         Self::default()
     }
 
-    /// A histogram of so many bins as well; from the smallest to the largest value, which takes a second pass over the
+    /// A histogram of so many bins as well; from the smallest to the largest value, which needs a second pass over the
     /// file, unless [`Self::window`] says otherwise.
     pub fn histogram(mut self, bins: usize) -> Self {
         self.bins = Some(bins);
@@ -50,12 +55,13 @@ impl StatisticsOptions {
     }
 }
 
-/// What all values of an image are like.
+/// Statistics of all values of an image.
 ///
 /// NaN and infinities are counted and otherwise left out. Extremes and counts are exact. Mean and standard deviation
 /// are summed in f64 from differences within blocks of 16384 values: the relative error is below 1e-10 of the spread
 /// for any number of values below 2^40. The CPU and every GPU add in the same order, so all give the same bits.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Statistics {
     /// Finite values.
     pub count: u64,
@@ -144,6 +150,7 @@ impl<'a, T: Float> Pass<'a, T> {
 
     /// Takes what a proxy shows, in stored order.
     fn read(mut self, proxy: &ArrayProxy) -> Result<Moments> {
+        let _one_read = proxy.source().hold();
         for run in proxy.in_stored_order(RUN)? {
             proxy.for_each_slab(&run, |values| self.take(values))?;
             self.collector.end_block();
@@ -152,17 +159,20 @@ impl<'a, T: Float> Pass<'a, T> {
         Ok(self.collector.moments())
     }
 
-    fn all(mut self, values: &[T]) -> Moments {
+    fn all(mut self, values: &[T]) -> Result<Moments> {
         for run in values.chunks(RUN as usize) {
-            self.take(run);
+            for slab in run.chunks(SLAB) {
+                scope::check()?;
+                self.take(slab);
+            }
             self.collector.end_block();
         }
-        self.collector.moments()
+        Ok(self.collector.moments())
     }
 }
 
 impl DataobjImage {
-    /// Statistics of the values of [`Self::get_fdata`] as `T` (kept and edited ones where there are any), on the CPU.
+    /// Statistics of the values of [`Self::get_fdata`] as `T` (with its edits, if they are cached), on the CPU.
     ///
     /// Reads the file once, or twice for a histogram without a window, in pieces of a few MiB.
     ///
@@ -170,7 +180,8 @@ impl DataobjImage {
     /// As [`crate::ArrayProxy::read`]; [`crate::ErrorKind::Usage`] for a histogram of no bins or too many, or over a
     /// window that is not finite.
     pub fn statistics<T: Float>(&self, options: &StatisticsOptions) -> Result<Statistics> {
-        self.values_at_hand::<T>()?.statistics(options)
+        let statistics = || self.values_at_hand::<T>()?.statistics(options);
+        self.threads().run(statistics)
     }
 
     /// Mean, standard deviation and temporal signal-to-noise ratio of each voxel over the last axis, on the CPU; of the
@@ -181,14 +192,15 @@ impl DataobjImage {
     /// # Errors
     /// As [`crate::ArrayProxy::read`]; [`crate::ErrorKind::Usage`] for fewer than two axes.
     pub fn temporal_statistics<T: Float>(&self) -> Result<TemporalStatistics<T>> {
-        self.values_at_hand::<T>()?.over_time(self.shape())
+        let over_time = || self.values_at_hand::<T>()?.over_time(self.shape());
+        self.threads().run(over_time)
     }
 }
 
 impl<T: Float> AtHand<T> {
     fn statistics(&self, options: &StatisticsOptions) -> Result<Statistics> {
         passes::<T>(options, |histogram| match self {
-            Self::Values(values) => Ok(Pass::new(histogram).all(values.as_slice())),
+            Self::Values(values) => Pass::new(histogram).all(values.as_slice()),
             Self::File(proxy) => Pass::<T>::new(histogram).read(proxy),
         })
     }
@@ -204,10 +216,12 @@ impl<T: Float> AtHand<T> {
                 }
             }
             Self::File(proxy) => {
+                let _one_read = proxy.source().hold();
                 let mut values = Buffer::<T>::zeroed(voxels)?;
                 for t in 0..frames {
                     let frame = values.as_mut_slice()?;
-                    proxy.slice_into(&Index::new().ellipsis().at(t as i64), frame)?;
+                    let index = Index::new().ellipsis().at(t as i64);
+                    proxy.sliced(index)?.read_into(frame)?;
                     over_time.take(frame)?;
                 }
                 proxy.check_end_if_whole()?;

@@ -1,17 +1,14 @@
 //! Streams over an image's frames.
 
 use super::DataobjImage;
-use crate::core::array::StoredArray;
-use crate::core::dtype::DType;
 #[cfg(feature = "gpu")]
 use crate::core::error::ErrorKind;
 use crate::core::error::Result;
 use crate::core::float::Float;
 #[cfg(feature = "gpu")]
 use crate::device::Gpu;
-use crate::image::dataobj::Dataobj;
 use crate::read::proxy::ArrayProxy;
-use crate::stream::feed::{Feed, proxy_of};
+use crate::stream::feed::Feed;
 use crate::stream::order::FrameOrder;
 use crate::stream::{FrameOptions, Frames};
 #[cfg(feature = "gpu")]
@@ -21,8 +18,8 @@ impl DataobjImage {
     /// The frames of a series one after the other in host memory, computed ahead on a thread in a fixed number of
     /// bytes: the bits of [`Self::get_fdata`] of the whole.
     ///
-    /// A kept host array of this type that was not edited is copied from; else the file is read, never an edited
-    /// copy. A gzip file is inflated forwards once for each pass, and checked to its end when a pass in ascending
+    /// Frames are copied from a cached host array of this type, if it was not edited; otherwise the file is read, never an
+    /// edited copy. A gzip file is inflated forwards once for each pass, and checked to its end when a pass in ascending
     /// order comes there: the error is then the last item. Backwards, each block of a gzip file may inflate it anew.
     ///
     /// ```no_run
@@ -48,8 +45,8 @@ impl DataobjImage {
     /// bytes: the bits of [`Self::get_fdata`] of the whole, computed on the device; by the CPU for a device too weak
     /// for the kernel.
     ///
-    /// A kept array of this type that was not edited is copied from: on this device, or on the host; else the file is
-    /// read as [`Self::frames`] says, never an edited copy.
+    /// Frames are copied from a cached array of this type, on this device or on the host, if it was not edited; otherwise the
+    /// file is read as [`Self::frames`] says, never an edited copy.
     ///
     /// Batch work waits for each frame:
     /// ```no_run
@@ -89,13 +86,14 @@ impl DataobjImage {
     /// # Errors
     /// As [`Self::frames`]; [`crate::ErrorKind::DType`] for complex numbers, which have no kernel,
     /// [`crate::ErrorKind::GpuUnsupported`] for a device that cannot run it where the CPU's values cannot be copied
-    /// either (a texture, or a range without usage `COPY_DST` or of half words), [`crate::ErrorKind::LimitExceeded`] for
+    /// either (a texture, or a range without usage `COPY_DST` or of half words), [`crate::ErrorKind::GpuLimit`] for
     /// a frame (or its rows padded for a texture) above the device's largest buffer, [`crate::ErrorKind::GpuOutOfMemory`],
     /// [`crate::ErrorKind::DeviceLost`], [`crate::ErrorKind::Gpu`]; [`crate::ErrorKind::Usage`] and
     /// [`crate::ErrorKind::Shape`] for a target that does not serve.
     #[cfg(all(feature = "gpu", not(target_family = "wasm")))]
     pub fn stream<T: Float>(&self, gpu: &Gpu, options: StreamOptions) -> Result<FrameStream<T>> {
-        gpu.context().block_on(self.new_stream(gpu, &options))
+        let stream = self.new_stream(gpu, &options);
+        gpu.context().block_on(self.threads().run_async(stream))
     }
 
     /// [`Self::stream`], awaited. Later items are awaited by [`FrameStream::next_async`].
@@ -108,7 +106,9 @@ impl DataobjImage {
         gpu: &Gpu,
         options: StreamOptions,
     ) -> Result<FrameStream<T>> {
-        gpu.context().drive(self.new_stream(gpu, &options)).await
+        let stream = self.new_stream(gpu, &options);
+        let stream = self.threads().run_async(stream);
+        gpu.context().drive(stream).await
     }
 
     #[cfg(feature = "gpu")]
@@ -117,15 +117,12 @@ impl DataobjImage {
         gpu: &Gpu,
         options: &StreamOptions,
     ) -> Result<FrameStream<T>> {
-        if let (Dataobj::Proxy(proxy), true) = (&self.dataobj, options.makes_texels()) {
+        if self.dataobj.as_array().is_none() && options.makes_texels() {
             let order = FrameOrder::new(self.shape(), options.frame_options())?;
-            let feed = Feed::new(proxy, order, size_of::<T>())?;
+            let feed = Feed::new(&self.dataobj, order, size_of::<T>())?;
             return FrameStream::new(gpu, feed, None, options).await;
         }
-        if let Dataobj::Array(array) = &self.dataobj
-            && options.makes_texels()
-            && is_cast(array, T::DTYPE)
-        {
+        if options.makes_texels() && self.dataobj.rounds_once(T::DTYPE) {
             // The kernel rounds these twice.
             let what = "f32 texels of an array of 64-bit integers in a stream".to_owned();
             return Err(ErrorKind::GpuUnsupported(what).into());
@@ -141,21 +138,14 @@ impl DataobjImage {
         Feed::new(&self.unedited::<T>()?, order, size_of::<T>())
     }
 
-    /// The voxels as the file has them: a clean kept array of `T`, or the file.
+    /// The voxels as the file has them: a cached array of `T` without edits, or the file.
     fn unedited<T: Float>(&self) -> Result<ArrayProxy> {
         let kept = self.cache().clean_host::<T>();
-        match (&self.dataobj, kept) {
-            (Dataobj::Proxy(_), Some(kept)) => proxy_of(T::wrap(kept)),
-            (Dataobj::Proxy(proxy), None) => Ok(proxy.clone()),
-            (Dataobj::Array(array), _) if is_cast(array, T::DTYPE) => {
-                proxy_of(T::wrap(self.dataobj.read::<T>()?))
-            }
-            (Dataobj::Array(array), _) => proxy_of(array.clone()),
-        }
+        let values = match kept.filter(|_| self.dataobj.as_array().is_none()) {
+            Some(kept) => kept,
+            None if self.dataobj.rounds_once(T::DTYPE) => self.dataobj.read::<T>()?,
+            None => return Ok(self.dataobj.clone()),
+        };
+        Ok(ArrayProxy::from(values).with_threads(self.threads().clone()))
     }
-}
-
-/// Whether an array image rounds these only once, where a file's voxels go through f64.
-fn is_cast(array: &StoredArray, output: DType) -> bool {
-    matches!(array.dtype(), DType::I64 | DType::U64) && output == DType::F32
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::files::{from_byte, open_stored, or_missing};
 use crate::core::error::{Error, ErrorKind, Result};
 use crate::core::options::LoadOptions;
+use crate::core::scope;
 use crate::format::{Encoding, Parsed, Voxels};
 use crate::source::blocks::BlockSource;
 use crate::source::codec::ForwardCodec;
@@ -69,7 +70,7 @@ pub(super) fn source(
                 starts: blocks.starts,
                 reversed: blocks.reversed,
             };
-            (Source::Custom(Arc::new(reordered)), 0)
+            (Source::custom(Arc::new(reordered)), 0)
         }
     };
     parsed.header.data_offset = offset;
@@ -82,7 +83,7 @@ fn joined(mut parts: Vec<(Source, u64)>, bytes: u64) -> (Source, u64) {
         last => {
             parts.extend(last);
             let bytes = bytes.max(1);
-            (Source::Custom(Arc::new(JoinedSource { parts, bytes })), 0)
+            (Source::custom(Arc::new(JoinedSource { parts, bytes })), 0)
         }
     }
 }
@@ -151,6 +152,7 @@ fn skip_lines(source: &Source, start: u64, lines: u64) -> Result<u64> {
     let (mut at, mut left) = (start, lines);
     let mut after_return = false;
     while left > 0 || after_return {
+        scope::check()?;
         let bytes = piece(source, at..at.saturating_add(LINE_BYTES))?;
         if bytes.is_empty() && left > 0 {
             return Err(truncated("skipped lines", at, at.saturating_add(left)));

@@ -1,32 +1,33 @@
-//! Gathering: the byte runs that hold a box of voxels, and reading them.
+//! Gathering: finding and reading the byte runs that hold a box of voxels.
 
+use std::iter::Peekable;
 use std::ops::Range;
 
 use crate::core::error::Result;
 use crate::plan::Plan;
 use crate::source::{resize, truncated};
 
-/// Gaps up to this many bytes are read and thrown away: skipping them costs more.
+/// Gaps up to this many bytes are read and discarded, because skipping them is slower.
 const GAP_BYTES: u64 = 256;
 
-/// Bytes that are read at a time where they have to be read.
+/// Bytes per read.
 pub(crate) const READ_BYTES: u64 = 1 << 20;
 
-/// The runs that hold a box, ascending, and how the box lies in them once they stand end to end.
+/// The runs that hold a box, in ascending order, and the layout of the box when they are put end to end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Gather {
-    /// Stored voxels of one run (with the gaps inside it).
+    /// Stored voxels in one run, including the gaps inside it.
     pub run: u64,
-    /// The axes along which runs repeat, fastest first: how many, and stored voxels between them.
+    /// The axes along which runs repeat, fastest first: the count, and the stride in stored voxels.
     pub outer: Vec<(u64, u64)>,
-    /// For each axis of the plan, gathered voxels from one to the next.
+    /// For each axis of the plan, the stride in gathered voxels.
     pub strides: Vec<u64>,
-    /// Voxels gathered in all.
+    /// Number of gathered voxels.
     pub total: u64,
 }
 
 impl Plan {
-    /// The runs to read for this box, for voxels of `item` bytes.
+    /// The runs to read for this box, if a voxel has `item` bytes.
     pub fn gather(&self, item: u64) -> Gather {
         let mut run = 1;
         let mut strides = Vec::with_capacity(self.axes.len());
@@ -53,7 +54,7 @@ impl Plan {
 }
 
 impl Gather {
-    /// Stored positions (in voxels from the box's first) at which the runs begin, ascending.
+    /// Stored positions at which the runs begin, in voxels relative to the first voxel of the box, in ascending order.
     pub fn run_starts(&self) -> impl Iterator<Item = u64> + '_ {
         let mut index = vec![0; self.outer.len()];
         let mut next = (self.total > 0).then_some(0);
@@ -75,7 +76,7 @@ impl Gather {
     }
 }
 
-/// Bytes that are in memory, or a way to read them by position.
+/// Bytes in memory, or a session from which to read bytes by position.
 #[derive(Clone, Copy)]
 pub(crate) enum Bytes<'a> {
     #[cfg(feature = "gpu")]
@@ -83,7 +84,7 @@ pub(crate) enum Bytes<'a> {
     Read(&'a dyn Fn(u64, &mut [u8]) -> Result<()>),
 }
 
-/// Where stored voxels are.
+/// Where the stored voxels are.
 #[derive(Clone, Copy)]
 pub(crate) struct StoredBytes<'a> {
     pub bytes: Bytes<'a>,
@@ -91,10 +92,59 @@ pub(crate) struct StoredBytes<'a> {
     pub offset: u64,
     /// Bytes of a voxel.
     pub item: u64,
+    /// Runs that are at most so many bytes apart are read together; 0 for none.
+    pub merge_gap: u64,
+}
+
+/// Bytes that runs which are read together span at most.
+const MERGED_BYTES: u64 = 8 << 20;
+
+/// Runs that are read together at most.
+const MERGED_RUNS: usize = 1 << 16;
+
+/// The runs to read together: `first` and those after it that are close enough.
+fn merged(
+    first: Range<u64>,
+    runs: &mut Peekable<impl Iterator<Item = Range<u64>>>,
+    merge_gap: u64,
+) -> Vec<Range<u64>> {
+    let (start, mut end) = (first.start, first.end);
+    let mut together = vec![first];
+    while merge_gap > 0
+        && together.len() < MERGED_RUNS
+        && let Some(run) = runs.next_if(|run| {
+            run.start.saturating_sub(end) <= merge_gap && run.end - start <= MERGED_BYTES
+        })
+    {
+        end = run.end;
+        together.push(run);
+    }
+    together
+}
+
+/// Reads runs by one request, and hands each to `each`.
+fn read_together(
+    runs: &[Range<u64>],
+    read: &dyn Fn(u64, &mut [u8]) -> Result<()>,
+    buffer: &mut Vec<u8>,
+    mut each: impl FnMut(&[u8]) -> Result<()>,
+) -> Result<()> {
+    let (Some(first), Some(last)) = (runs.first(), runs.last()) else {
+        return Ok(());
+    };
+    resize(buffer, last.end - first.start)?;
+    read(first.start, buffer)?;
+    for run in runs {
+        each(part(
+            buffer,
+            &(run.start - first.start..run.end - first.start),
+        )?)?;
+    }
+    Ok(())
 }
 
 impl StoredBytes<'_> {
-    /// The bytes of the runs that hold a box.
+    /// The byte ranges of the runs that hold a box.
     fn runs<'g>(&self, tile: &Plan, gather: &'g Gather) -> impl Iterator<Item = Range<u64>> + 'g {
         let (first, item) = (self.offset + tile.stored_first * self.item, self.item);
         let length = gather.run * item;
@@ -104,11 +154,11 @@ impl StoredBytes<'_> {
         })
     }
 
-    /// Hands those of a box's gathered bytes to `each` that are in `wanted`, counted from the first: in order, runs in
-    /// memory as they are, others in pieces of at most [`READ_BYTES`], read into `buffer`.
+    /// Passes the gathered bytes of a box to `each`, in order; only those in the range `wanted`. Runs in memory are
+    /// passed whole, others in pieces of at most [`READ_BYTES`], which are read into `buffer`.
     ///
     /// # Errors
-    /// What reading and `each` give; [`crate::ErrorKind::Truncated`] where the memory ends before a run does.
+    /// Errors of reading and of `each`; [`crate::ErrorKind::Truncated`] if the memory ends before a run does.
     #[cfg(feature = "gpu")]
     pub fn for_each_piece(
         &self,
@@ -120,18 +170,25 @@ impl StoredBytes<'_> {
         let gather = tile.gather(self.item);
         let length = gather.run * self.item;
         let first = wanted.start / length;
-        // How far the wanted bytes reach from the beginning of the first run that has some.
+        // The distance from the start of the first run with wanted bytes, and the number of wanted bytes.
         let (mut skipped, mut left) = (wanted.start % length, wanted.end - first * length);
         let runs = self.runs(tile, &gather);
-        for run in runs.skip(usize::try_from(first).unwrap_or(usize::MAX)) {
+        let runs = runs.skip(usize::try_from(first).unwrap_or(usize::MAX));
+        let wanted = |run: Range<u64>| {
             let run = run.start + skipped..run.start + length.min(left);
             (skipped, left) = (0, left.saturating_sub(length));
-            if run.is_empty() {
-                break;
-            }
+            (!run.is_empty()).then_some(run)
+        };
+        let mut runs = runs.map_while(wanted).peekable();
+        while let Some(run) = runs.next() {
             match self.bytes {
                 Bytes::Memory(bytes) => each(part(bytes, &run)?)?,
                 Bytes::Read(read) => {
+                    let together = merged(run.clone(), &mut runs, self.merge_gap);
+                    if together.len() > 1 {
+                        read_together(&together, read, buffer, &mut each)?;
+                        continue;
+                    }
                     let mut at = run.start;
                     while at < run.end {
                         resize(buffer, (run.end - at).min(READ_BYTES))?;
@@ -145,17 +202,32 @@ impl StoredBytes<'_> {
         Ok(())
     }
 
-    /// Puts the gathered bytes of a box into `buffer`, whatever it held, and says how the box lies in them.
+    /// Replaces the contents of `buffer` by the gathered bytes of a box, and returns their layout.
     ///
     /// # Errors
-    /// As [`Self::for_each_piece`]; [`crate::ErrorKind::OutOfMemory`] for a box that does not fit in memory.
+    /// As [`Self::for_each_piece`], and [`crate::ErrorKind::OutOfMemory`] if the box does not fit in memory.
     pub fn read_into(&self, tile: &Plan, buffer: &mut Vec<u8>) -> Result<Gather> {
         let gather = tile.gather(self.item);
         resize(buffer, gather.total.saturating_mul(self.item))?;
         let mut rest = buffer.as_mut_slice();
-        for run in self.runs(tile, &gather) {
-            // The buffer has room for all runs, so their lengths are lengths of memory.
-            let (place, after) = rest.split_at_mut((run.end - run.start) as usize);
+        let mut runs = self.runs(tile, &gather).peekable();
+        let mut scratch = Vec::new();
+        while let Some(run) = runs.next() {
+            let together = merged(run.clone(), &mut runs, self.merge_gap);
+            if let Bytes::Read(read) = self.bytes
+                && together.len() > 1
+            {
+                read_together(&together, read, &mut scratch, |bytes| {
+                    let (place, after) = std::mem::take(&mut rest).split_at_mut(bytes.len());
+                    place.copy_from_slice(bytes);
+                    rest = after;
+                    Ok(())
+                })?;
+                continue;
+            }
+            // The buffer holds all runs, so their lengths fit in a usize.
+            let length = (run.end - run.start) as usize;
+            let (place, after) = std::mem::take(&mut rest).split_at_mut(length);
             match self.bytes {
                 #[cfg(feature = "gpu")]
                 Bytes::Memory(bytes) => place.copy_from_slice(part(bytes, &run)?),
@@ -163,6 +235,7 @@ impl StoredBytes<'_> {
             }
             rest = after;
         }
+        drop(runs);
         Ok(gather)
     }
 }
@@ -170,7 +243,7 @@ impl StoredBytes<'_> {
 /// A range of bytes in memory.
 ///
 /// # Errors
-/// [`crate::ErrorKind::Truncated`] where they end before it.
+/// [`crate::ErrorKind::Truncated`] if `bytes` ends before the range does.
 pub(crate) fn part<'b>(bytes: &'b [u8], range: &Range<u64>) -> Result<&'b [u8]> {
     let in_memory = |at: u64| usize::try_from(at).ok();
     in_memory(range.start)
@@ -189,7 +262,7 @@ mod tests {
     const OFFSET: u64 = 3;
     const ALL: Range<u64> = 0..u64::MAX;
 
-    /// Every third of eight voxels, in four rows 1000 apart: runs with gaps inside.
+    /// Every third of eight voxels, in four rows that are 1000 apart: runs with gaps inside.
     fn rows() -> Plan {
         let axis = |count, stored| Axis {
             count,
@@ -212,7 +285,7 @@ mod tests {
             .collect()
     }
 
-    /// The voxels of a box out of its gathered bytes.
+    /// The voxels of a box, taken from its gathered bytes one by one.
     fn picked(plan: &Plan, gather: &Gather, bytes: &[u8]) -> Vec<u8> {
         let [inner, outer] = plan.axes[..] else {
             panic!("two axes")
@@ -239,6 +312,7 @@ mod tests {
                 bytes,
                 offset: OFFSET,
                 item: ITEM,
+                merge_gap: 0,
             };
             let (mut whole, mut pieces) = (vec![7; 3], Vec::new());
             let gather = stored.read_into(&plan, &mut whole).unwrap();
@@ -279,6 +353,7 @@ mod tests {
                 bytes,
                 offset: OFFSET,
                 item: ITEM,
+                merge_gap: 0,
             };
             let mut lengths = Vec::new();
             let take = |piece: &[u8]| {
@@ -299,6 +374,7 @@ mod tests {
             bytes: Bytes::Memory(&file),
             offset: OFFSET,
             item: ITEM,
+            merge_gap: 0,
         };
         let mut whole = Vec::new();
         stored.read_into(&plan, &mut whole).unwrap();
@@ -326,6 +402,7 @@ mod tests {
             bytes: Bytes::Memory(&file),
             offset: OFFSET,
             item: ITEM,
+            merge_gap: 0,
         };
         let outcomes = [
             stored.for_each_piece(&rows(), ALL, &mut Vec::new(), |_| Ok(())),
@@ -356,6 +433,7 @@ mod tests {
             bytes: Bytes::Memory(&[]),
             offset: 0,
             item: ITEM,
+            merge_gap: 0,
         };
         let mut buffer = vec![1];
         stored.read_into(&plan, &mut buffer).unwrap();

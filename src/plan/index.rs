@@ -1,4 +1,4 @@
-//! Numpy-style selection: from its notation to the voxels it takes.
+//! Numpy-style selection: from its notation to the voxels that it selects.
 
 use std::num::IntErrorKind;
 use std::str::FromStr;
@@ -32,15 +32,28 @@ pub enum IndexItem {
 ///
 /// Out-of-range slice bounds clamp, an out-of-range integer is an error, axes that are not named are whole.
 ///
+/// Methods with an index accept anything that can become one (`impl TryInto<Index>`): numpy's notation as text, an `Index`,
+/// ndarray's `s![..]`, an integer or a range for the first axis, and tuples of these for the first axes.
+///
 /// ```
 /// # fn main() -> voxload::Result<()> {
-/// use voxload::Index;
-/// let written: Index = "[..., 30, ::-1]".parse()?;
-/// let built = Index::new().ellipsis().at(30).slice(None, None, Some(-1));
+/// use ndarray::s;
+/// use voxload::{DataobjImage, HostArray, Index};
+///
+/// let written: Index = "[1:3, ..., ::-1]".parse()?;
+/// let built = Index::new().range(1..3).ellipsis().slice(None, None, Some(-1));
 /// assert_eq!(written, built);
+///
+/// let array = HostArray::from_vec(&[4, 3, 2], (0..24i16).collect())?;
+/// let image = DataobjImage::from_array(array, None)?;
+/// let row = image.dataobj().slice::<f32>("[1:3, 0, 1]")?;
+/// assert_eq!(row, image.dataobj().slice(s![1..3, 0, 1])?);
+/// assert_eq!(row, image.dataobj().slice((1..3, 0, 1))?);
+/// assert_eq!(row, image.dataobj().slice(Index::new().range(1..3).at(0).at(1))?);
 /// # Ok(()) }
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[must_use]
 pub struct Index {
     items: Vec<IndexItem>,
     /// ndarray slices first and reverses afterwards; numpy walks backwards from the start.
@@ -87,12 +100,19 @@ impl Index {
         self
     }
 
+    fn of(items: impl Into<Vec<IndexItem>>) -> Self {
+        Self {
+            items: items.into(),
+            ndarray: false,
+        }
+    }
+
     /// The items.
     pub fn items(&self) -> &[IndexItem] {
         &self.items
     }
 
-    /// What the index takes from an array of this shape.
+    /// What the index selects of an array of this shape.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Index`] for too many items, two ellipses, a step of 0, an integer out of range.
@@ -145,7 +165,7 @@ impl Index {
     }
 }
 
-/// The positions of `start:stop:step`, as Python's `slice.indices` gives them.
+/// The positions of `start:stop:step`: Python's `slice.indices`.
 fn numpy_slice(length: u64, start: Option<i64>, stop: Option<i64>, step: i64) -> Result<Positions> {
     if step == 0 {
         return Err(Error::index("a step of 0"));
@@ -239,10 +259,7 @@ impl FromStr for Index {
                     .ok_or_else(|| Error::index(format!("cannot read {part:?} in {text:?}")))?,
             );
         }
-        Ok(Self {
-            items,
-            ndarray: false,
-        })
+        Ok(Self::of(items))
     }
 }
 
@@ -285,10 +302,133 @@ fn parse_integer(text: &str) -> Option<i64> {
     }
 }
 
+impl TryFrom<&str> for Index {
+    type Error = Error;
+
+    fn try_from(text: &str) -> Result<Self> {
+        text.parse()
+    }
+}
+
+impl TryFrom<String> for Index {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        text.parse()
+    }
+}
+
+impl TryFrom<&String> for Index {
+    type Error = Error;
+
+    fn try_from(text: &String) -> Result<Self> {
+        text.parse()
+    }
+}
+
+impl From<&Self> for Index {
+    fn from(index: &Self) -> Self {
+        index.clone()
+    }
+}
+
+impl From<std::ops::RangeFull> for IndexItem {
+    fn from(_: std::ops::RangeFull) -> Self {
+        Self::Slice {
+            start: None,
+            stop: None,
+            step: None,
+        }
+    }
+}
+
+/// Positions and ranges of integers of these types as items. No axis is longer than `i64::MAX`: what is above is out of
+/// range there too.
+macro_rules! items_of_integers {
+    ($($integer:ty),*) => {$(
+        impl From<$integer> for IndexItem {
+            fn from(position: $integer) -> Self {
+                Self::At(i64::try_from(position).unwrap_or(i64::MAX))
+            }
+        }
+
+        impl From<std::ops::Range<$integer>> for IndexItem {
+            fn from(range: std::ops::Range<$integer>) -> Self {
+                Self::Slice {
+                    start: Some(i64::try_from(range.start).unwrap_or(i64::MAX)),
+                    stop: Some(i64::try_from(range.end).unwrap_or(i64::MAX)),
+                    step: None,
+                }
+            }
+        }
+
+        impl From<std::ops::RangeFrom<$integer>> for IndexItem {
+            fn from(range: std::ops::RangeFrom<$integer>) -> Self {
+                Self::Slice {
+                    start: Some(i64::try_from(range.start).unwrap_or(i64::MAX)),
+                    stop: None,
+                    step: None,
+                }
+            }
+        }
+
+        impl From<std::ops::RangeTo<$integer>> for IndexItem {
+            fn from(range: std::ops::RangeTo<$integer>) -> Self {
+                Self::Slice {
+                    start: None,
+                    stop: Some(i64::try_from(range.end).unwrap_or(i64::MAX)),
+                    step: None,
+                }
+            }
+        }
+
+        indices_of_items!(
+            $integer,
+            std::ops::Range<$integer>,
+            std::ops::RangeFrom<$integer>,
+            std::ops::RangeTo<$integer>
+        );
+    )*};
+}
+
+/// An index of one such item.
+macro_rules! indices_of_items {
+    ($($item:ty),*) => {$(
+        impl From<$item> for Index {
+            fn from(item: $item) -> Self {
+                Self::of([item.into()])
+            }
+        }
+    )*};
+}
+
+/// An index of as many items as a tuple has.
+macro_rules! indices_of_tuples {
+    ($(($($item:ident $value:ident),+)),* $(,)?) => {$(
+        impl<$($item: Into<IndexItem>),+> From<($($item,)+)> for Index {
+            fn from(($($value,)+): ($($item,)+)) -> Self {
+                Self::of([$($value.into()),+])
+            }
+        }
+    )*};
+}
+
+items_of_integers!(i32, i64, isize, usize);
+indices_of_items!(IndexItem, std::ops::RangeFull);
+indices_of_tuples!(
+    (A a),
+    (A a, B b),
+    (A a, B b, C c),
+    (A a, B b, C c, D d),
+    (A a, B b, C c, D d, E e),
+    (A a, B b, C c, D d, E e, F f),
+    (A a, B b, C c, D d, E e, F f, G g),
+);
+
 impl<T: AsRef<[SliceInfoElem]>, Din: Dimension, Dout: Dimension> From<SliceInfo<T, Din, Dout>>
     for Index
 {
-    /// ndarray's meaning: a negative step takes the range first and reverses it.
+    /// ndarray's meaning: with a negative step the range is sliced first and then reversed.
     fn from(info: SliceInfo<T, Din, Dout>) -> Self {
         Self::from(&info)
     }
@@ -297,7 +437,7 @@ impl<T: AsRef<[SliceInfoElem]>, Din: Dimension, Dout: Dimension> From<SliceInfo<
 impl<T: AsRef<[SliceInfoElem]>, Din: Dimension, Dout: Dimension> From<&SliceInfo<T, Din, Dout>>
     for Index
 {
-    /// ndarray's meaning: a negative step takes the range first and reverses it.
+    /// ndarray's meaning: with a negative step the range is sliced first and then reversed.
     fn from(info: &SliceInfo<T, Din, Dout>) -> Self {
         let elements: &[SliceInfoElem] = info.as_ref();
         let items = elements

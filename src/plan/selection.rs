@@ -1,4 +1,4 @@
-//! What an index takes of an array: positions of each stored axis, and the axes of the result.
+//! The result of an index: positions along each stored axis, and the axes of the result.
 
 use crate::core::affine::AxisDirection;
 use crate::core::error::{Error, Result};
@@ -6,7 +6,7 @@ use crate::core::shape::dense_strides;
 use crate::header::Layout;
 use crate::plan::{Axis, Plan};
 
-/// The positions taken of one stored axis: `start`, `start + step`, ...
+/// The selected positions along one stored axis: `start`, `start + step`, ...
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Positions {
     pub start: u64,
@@ -15,7 +15,7 @@ pub(crate) struct Positions {
 }
 
 impl Positions {
-    /// What `inner`, positions of these, takes.
+    /// The positions that `inner` selects among these.
     fn take(&self, inner: &Self) -> Self {
         let from_first = inner.start as i64 * self.step;
         Self {
@@ -35,16 +35,16 @@ impl Positions {
     }
 }
 
-/// An axis of what a selection gives.
+/// An axis of a selection's result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OutAxis {
     /// A stored axis.
     Axis(usize),
-    /// An axis that is not stored: of length 1, or of length 0 after slicing it away.
+    /// An axis that is not stored, of length 1; or 0 if it was sliced away.
     New(u64),
 }
 
-/// An [`Index`] applied to a shape: what is taken of each stored axis, and the axes of the result.
+/// An [`crate::Index`] applied to a shape: the selected positions along each stored axis, and the axes of the result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Selection {
     pub axes: Vec<Positions>,
@@ -52,7 +52,7 @@ pub(crate) struct Selection {
 }
 
 impl Selection {
-    /// Everything of an array of this shape.
+    /// Selects everything in an array of this shape.
     pub fn whole(shape: &[usize]) -> Self {
         let mut selection = Self {
             axes: Vec::new(),
@@ -73,21 +73,21 @@ impl Selection {
             .collect()
     }
 
-    /// The plan that puts the selected voxels into a dense column-major output.
+    /// The plan that writes the selected voxels to a dense column-major output.
     ///
-    /// `shape` is the stored shape, whose number of voxels has been checked to fit.
+    /// `shape` is the stored shape; its number of voxels has been checked.
     pub fn plan(&self, shape: &[usize], layout: Layout) -> Plan {
         self.plan_into(shape, layout, 0, &dense_strides(&self.shape()))
     }
 
-    /// The plan that puts the selected voxels into an output with an element `strides[k]` elements on for each step
-    /// along axis `k` of the result, voxel `(0, 0, ..)` at element `first`.
+    /// The plan that writes the selected voxels to an output with these strides, in elements, along the axes of the
+    /// result. Voxel `(0, 0, ..)` goes to element `first`.
     ///
-    /// All elements have been checked to be in range.
+    /// The caller has checked that all elements are in range.
     pub fn plan_into(&self, shape: &[usize], layout: Layout, first: u64, strides: &[i64]) -> Plan {
         let sliced_away = self.out.contains(&OutAxis::New(0));
         if sliced_away || self.axes.iter().any(|axis| axis.count == 0) {
-            // Strides of a shape without voxels may not fit in any number.
+            // The strides of an empty shape may overflow.
             return Plan {
                 axes: Vec::new(),
                 stored_first: 0,
@@ -108,7 +108,8 @@ impl Selection {
             let Positions { start, step, count } = *positions;
             let reach = count.saturating_sub(1);
             let step_size = step.unsigned_abs();
-            // Stored voxels are walked upwards; a negative step turns the output around instead.
+            // Stored voxels are visited in ascending order. For a negative step the output is visited backwards
+            // instead.
             let (first, out) = if step < 0 && count > 0 {
                 out_first = out_first.wrapping_add_signed(reach as i64 * out);
                 (start - reach * step_size, -out)
@@ -125,7 +126,7 @@ impl Selection {
         Plan::new(axes, stored_first, out_first)
     }
 
-    /// What `inner`, a selection of this one's result, takes of the stored voxels.
+    /// The stored voxels that `inner`, a selection of this one's result, selects.
     pub fn compose(&self, inner: &Self) -> Self {
         let mut axes = self.axes.clone();
         let mut made = Vec::with_capacity(self.out.len());
@@ -149,8 +150,8 @@ impl Selection {
         Self { axes, out }
     }
 
-    /// The same voxels with the result's axes in another order, each from the one it names, backwards if flipped;
-    /// axes that are not named follow unchanged.
+    /// Selects the same voxels with the result's axes reordered: each axis is taken from the one that `sources` names,
+    /// reversed if flipped. Axes that are not named follow unchanged.
     pub fn reordered(&self, sources: &[AxisDirection]) -> Self {
         let mut axes = self.axes.clone();
         let mut out = self.out.clone();
@@ -207,7 +208,7 @@ impl Selection {
     }
 }
 
-/// Stored voxels from one position of each axis to the next.
+/// The strides, in stored voxels, along each axis.
 pub(crate) fn stored_strides(shape: &[usize], layout: Layout) -> Vec<u64> {
     let mut strides = vec![0; shape.len()];
     let mut stride = 1u64;

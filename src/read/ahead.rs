@@ -11,6 +11,8 @@ use std::thread::JoinHandle;
 
 use crate::core::error::{Error, Result};
 #[cfg(not(target_family = "wasm"))]
+use crate::core::scope::Scope;
+#[cfg(not(target_family = "wasm"))]
 use crate::read::wait::{self, Closer, Mailbox};
 use crate::read::wait::{MaybeSend, Site};
 
@@ -26,21 +28,20 @@ pub(crate) trait Producer {
     /// The block of a turn, and its parts; `None` after the last turn.
     fn begin(&mut self, turn: usize) -> Result<Option<(usize, Self::Tasks)>>;
 
-    /// Does one of the parts. What may take long asks now and then whether it was cancelled.
-    fn fill(&mut self, task: &Self::Task, memory: &mut Self::Memory, cancel: &Cancel)
-    -> Result<()>;
+    /// Does one of the parts. What may take long asks now and then whether the epoch is over.
+    fn fill(&mut self, task: &Self::Task, memory: &mut Self::Memory, epoch: &Epoch) -> Result<()>;
 }
 
-/// Tells a producer whether the reader has gone elsewhere.
-pub(crate) struct Cancel {
+/// The seek that a producer works for: whether there was a later one.
+pub(crate) struct Epoch {
     current: Arc<AtomicU64>,
-    epoch: u64,
+    number: u64,
 }
 
-impl Cancel {
+impl Epoch {
     /// An error once what is being read is no longer wanted. It is not shown to anyone.
     pub fn check(&self) -> Result<()> {
-        if self.current.load(Ordering::Acquire) == self.epoch {
+        if self.current.load(Ordering::Acquire) == self.number {
             Ok(())
         } else {
             Err(Error::usage("the stream went elsewhere"))
@@ -145,7 +146,9 @@ impl<P: Producer> Ahead<P> {
                 let (pool, current, worker) = Worker::new(producer, memory);
                 let events = Arc::new(Mailbox::default());
                 let closer = Closer(Arc::clone(&events));
-                let thread = wait::spawn("voxload stream", move || worker.run(&closer.0))?;
+                let scope = Scope::current();
+                let work = move || scope.enter(|| worker.run(&closer.0));
+                let thread = wait::spawn("voxload stream", work)?;
                 Ok(Self {
                     pool,
                     current,
@@ -218,6 +221,21 @@ impl<P: Producer> Ahead<P> {
         }
     }
 
+    /// Stops the producer and waits for its thread to end: at most for the step it is in.
+    #[cfg(feature = "gpu")]
+    pub async fn stop(self) {
+        self.current.store(u64::MAX, Ordering::Release);
+        #[cfg(not(target_family = "wasm"))]
+        if let Side::Thread { events, .. } = &self.side {
+            let _ = self.pool.0.send(Command::Stop);
+            // The thread closes the mailbox when it ends.
+            while std::future::poll_fn(|cx| events.poll_take(cx))
+                .await
+                .is_some()
+            {}
+        }
+    }
+
     /// Whether asking for an event makes the caller read.
     #[cfg(feature = "gpu")]
     pub fn is_in_caller(&self) -> bool {
@@ -247,7 +265,7 @@ struct Worker<P: Producer> {
     producer: P,
     commands: Receiver<Command<P::Memory>>,
     memory: Vec<P::Memory>,
-    cancel: Cancel,
+    epoch: Epoch,
     /// The next turn to begin; `None` when there is nothing to do until a seek.
     turn: Option<usize>,
     /// The block that the tasks are of.
@@ -275,9 +293,9 @@ impl<P: Producer> Worker<P> {
             producer,
             commands,
             memory: memory.into_iter().collect(),
-            cancel: Cancel {
+            epoch: Epoch {
                 current: Arc::clone(&current),
-                epoch: 0,
+                number: 0,
             },
             turn: Some(0),
             block: 0,
@@ -294,7 +312,7 @@ impl<P: Producer> Worker<P> {
                 Err(mpsc::TryRecvError::Disconnected) => return,
                 Err(mpsc::TryRecvError::Empty) => match self.step() {
                     Step::Event(event) => {
-                        events.put((self.cancel.epoch, event));
+                        events.put((self.epoch.number, event));
                         continue;
                     }
                     Step::Done => continue,
@@ -328,7 +346,7 @@ impl<P: Producer> Worker<P> {
         match command {
             Command::Memory(memory) => self.memory.push(memory),
             Command::Seek { epoch, turn } => {
-                self.cancel.epoch = epoch;
+                self.epoch.number = epoch;
                 self.turn = Some(turn);
                 self.tasks = None;
             }
@@ -356,7 +374,7 @@ impl<P: Producer> Worker<P> {
             let Some(task) = tasks.next() else {
                 return Ok(Step::Done);
             };
-            if let Err(error) = self.producer.fill(&task, &mut memory, &self.cancel) {
+            if let Err(error) = self.producer.fill(&task, &mut memory, &self.epoch) {
                 self.memory.push(memory);
                 return Err(error);
             }

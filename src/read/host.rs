@@ -9,6 +9,7 @@ use crate::convert::kernels::Kernel;
 use crate::convert::{Conversion, place};
 use crate::core::array::Element;
 use crate::core::error::Result;
+use crate::core::{scope, threads};
 use crate::plan::Plan;
 use crate::plan::gather::{Bytes, READ_BYTES, StoredBytes, part};
 use crate::read::inflated::{PIECE_BYTES, WholeRead};
@@ -19,6 +20,9 @@ const MIN_PIECE_BYTES: u64 = 128 << 10;
 
 /// Pieces for each thread of an output of few pieces, so that none waits long for the last.
 const SHARES: u64 = 2;
+
+/// Voxels that a read that can be cancelled converts at a time: pieces of unusual orders may be far larger.
+const CANCELLABLE_VOXELS: u64 = 1 << 20;
 
 /// Voxels along the axis closest in the file that a piece should have.
 const CLOSEST: u64 = 32;
@@ -49,6 +53,7 @@ pub(crate) fn convert_into<O: Element>(
     extent: Extent,
     out: &mut [O],
 ) -> Result<()> {
+    scope::check()?;
     let kernel = Kernel::<O>::new(conversion)?;
     let plan = plan.coalesced(conversion.block);
     let job = Job {
@@ -67,6 +72,7 @@ pub(crate) fn convert_into<O: Element>(
         };
         return whole.run(out);
     }
+    let _one_read = stored.source.hold();
     let session = stored.source.begin()?;
     if let Some(bytes) = session.bytes() {
         job.in_memory(bytes, &plan, out)?;
@@ -85,6 +91,7 @@ pub(crate) fn convert_into<O: Element>(
 ///
 /// # Errors
 /// [`crate::ErrorKind::DType`] and [`crate::ErrorKind::Truncated`].
+#[cfg(feature = "gpu")]
 pub(crate) fn convert_bytes<O: Element>(
     conversion: &Conversion,
     bytes: &[u8],
@@ -110,7 +117,8 @@ impl<O: Element> Job<'_, O> {
     /// From bytes in memory, straight to their places.
     fn in_memory(&self, bytes: &[u8], plan: &Plan, out: &mut [O]) -> Result<()> {
         let strides: Vec<u64> = plan.axes.iter().map(|axis| axis.stored).collect();
-        for_pieces(plan, out, shared_piece_bytes::<O>(plan), |piece, out| {
+        let place = |piece: &Plan, out: &mut [O]| {
+            scope::check()?;
             let bytes = part(bytes, &self.byte_range(piece))?;
             let strides = if piece.axes.len() == strides.len() {
                 strides.clone()
@@ -119,6 +127,13 @@ impl<O: Element> Job<'_, O> {
             };
             place::place(self.kernel, bytes, &strides, piece, out);
             Ok(())
+        };
+        for_pieces(plan, out, shared_piece_bytes::<O>(plan), |piece, out| {
+            if piece.len() <= CANCELLABLE_VOXELS || !scope::is_cancellable() {
+                return place(piece, out);
+            }
+            let mut tiles = piece.tiles(self.item, CANCELLABLE_VOXELS, u64::MAX);
+            tiles.try_for_each(|tile| place(&tile, out))
         })
     }
 
@@ -139,10 +154,15 @@ impl<O: Element> Job<'_, O> {
         base: u64,
         out: &mut [O],
     ) -> Result<()> {
+        let read = |at: u64, buffer: &mut [u8]| {
+            scope::check()?;
+            session.read_at(at, buffer)
+        };
         let stored = StoredBytes {
-            bytes: Bytes::Read(&|at, buffer| session.read_at(at, buffer)),
+            bytes: Bytes::Read(&read),
             offset: self.offset,
             item: self.item,
+            merge_gap: session.merge_gap(),
         };
         let mut buffer = Vec::new();
         for mut tile in plan.tiles(self.item, READ_BYTES / self.item, u64::MAX) {
@@ -183,21 +203,22 @@ fn for_pieces<O: Element>(
     }
     let work = |(piece, place): (Plan, &mut [O])| work(&piece, place);
     // Threads that take pieces by turns meet in the same huge pages; where there are many pieces each has a part for itself.
-    match places.len() as u64 > SHARES * rayon::current_num_threads() as u64 {
-        true => places.into_par_iter().try_for_each(work),
+    match places.len() as u64 > SHARES * threads::count() as u64 {
+        true => threads::parallel(|scope| {
+            let work = |place| scope.enter(|| work(place));
+            places.into_par_iter().try_for_each(work)
+        }),
         false => share_out(places, work),
     }
 }
 
 /// Runs `work` on all items: this thread begins at once, others take what is left as they wake up.
 fn share_out<I: Send>(items: Vec<I>, work: impl Fn(I) -> Result<()> + Sync) -> Result<()> {
-    let helpers = rayon::current_num_threads()
-        .min(items.len())
-        .saturating_sub(1);
+    let helpers = threads::count().min(items.len()).saturating_sub(1);
     let left = Mutex::new(items.into_iter());
     let next = || left.lock().unwrap_or_else(PoisonError::into_inner).next();
     let failed = OnceLock::new();
-    let take = || {
+    threads::together(helpers, || {
         while failed.get().is_none()
             && let Some(item) = next()
         {
@@ -206,19 +227,13 @@ fn share_out<I: Send>(items: Vec<I>, work: impl Fn(I) -> Result<()> + Sync) -> R
                 let _ = failed.set(error);
             }
         }
-    };
-    rayon::in_place_scope(|scope| {
-        for _ in 0..helpers {
-            scope.spawn(|_| take());
-        }
-        take();
     });
     failed.into_inner().map_or(Ok(()), Err)
 }
 
 /// Output bytes of a piece where nothing but the threads' time depends on it.
 fn shared_piece_bytes<O>(plan: &Plan) -> u64 {
-    let shares = SHARES * rayon::current_num_threads() as u64;
+    let shares = SHARES * threads::count() as u64;
     (plan.len() * size_of::<O>() as u64 / shares).clamp(MIN_PIECE_BYTES, PIECE_BYTES)
 }
 

@@ -12,6 +12,8 @@ use crate::convert::kernels::Kernel;
 use crate::core::array::Element;
 use crate::core::dtype::DType;
 use crate::core::error::{Error, ErrorKind, Result};
+use crate::core::scope::{self, Scope};
+use crate::core::threads;
 use crate::source::gzip::{Chunks, GzipSource};
 
 /// Output bytes that one thread takes at a time, at most: they stay in its cache.
@@ -87,12 +89,18 @@ impl<O: Element> WholeRead<'_, O> {
     }
 
     /// The same on all threads.
-    fn convert_shared(&self, bytes: &[u8], out: &mut [O], first: u64) {
+    fn convert_shared(&self, bytes: &[u8], out: &mut [O], first: u64) -> Result<()> {
         let piece = PIECE_BYTES as usize / size_of::<O>();
-        out.par_chunks_mut(piece)
-            .zip(bytes.par_chunks(piece * self.item()))
-            .enumerate()
-            .for_each(|(i, (out, bytes))| self.convert(bytes, out, first + (i * piece) as u64));
+        threads::parallel(|scope| {
+            out.par_chunks_mut(piece)
+                .zip(bytes.par_chunks(piece * self.item()))
+                .enumerate()
+                .try_for_each(|(i, (out, bytes))| {
+                    scope.enter(scope::check)?;
+                    self.convert(bytes, out, first + (i * piece) as u64);
+                    Ok(())
+                })
+        })
     }
 
     /// Inflates to the end of the output and converts from its start on.
@@ -111,13 +119,13 @@ impl<O: Element> WholeRead<'_, O> {
         if start + out.len() * self.item() + MAX_TAIL_BYTES < bytes_out {
             return Ok(false);
         }
-        self.unfold(start, out);
+        self.unfold(start, out)?;
         Ok(true)
     }
 
     /// Converts the stored voxels that stand in `out` itself from byte `start` on. Each round takes the voxels
     /// whose places end before the first unread one: with voxels of half the size, half of what is left.
-    fn unfold(&self, start: usize, out: &mut [O]) {
+    fn unfold(&self, start: usize, out: &mut [O]) -> Result<()> {
         let item = self.item();
         if start == 0 && item == size_of::<O>() {
             return self.replace(out);
@@ -136,7 +144,7 @@ impl<O: Element> WholeRead<'_, O> {
             let stored = after
                 .get(from..from + places.len() * item)
                 .unwrap_or_default();
-            self.convert_shared(stored, places, done as u64);
+            self.convert_shared(stored, places, done as u64)?;
             done = free;
         }
         let bytes: &[u8] = bytemuck::cast_slice(out);
@@ -147,18 +155,23 @@ impl<O: Element> WholeRead<'_, O> {
             .to_vec();
         let places = out.get_mut(done..).unwrap_or_default();
         self.convert(&rest, places, done as u64);
+        Ok(())
     }
 
     /// Converts stored voxels that stand at their places already.
-    fn replace(&self, out: &mut [O]) {
+    fn replace(&self, out: &mut [O]) -> Result<()> {
         let piece = PIECE_BYTES as usize / size_of::<O>();
-        out.par_chunks_mut(piece)
-            .enumerate()
-            .for_each_init(Vec::new, |stored, (i, out)| {
-                stored.clear();
-                stored.extend_from_slice(bytemuck::cast_slice(out));
-                self.convert(stored, out, (i * piece) as u64);
-            });
+        threads::parallel(|scope| {
+            out.par_chunks_mut(piece)
+                .enumerate()
+                .try_for_each_init(Vec::new, |stored, (i, out)| {
+                    scope.enter(scope::check)?;
+                    stored.clear();
+                    stored.extend_from_slice(bytemuck::cast_slice(out));
+                    self.convert(stored, out, (i * piece) as u64);
+                    Ok(())
+                })
+        })
     }
 
     /// Inflates on one thread and converts on another, or on one where there is no other.
@@ -166,8 +179,9 @@ impl<O: Element> WholeRead<'_, O> {
         let (full, arriving) = sync_channel::<Vec<u8>>(PIECES);
         let (empty, returned) = sync_channel::<Vec<u8>>(PIECES);
         let end = self.end(out);
+        let on_way = Scope::current();
         thread::scope(|scope| {
-            let inflate = move || self.inflate_pieces(end, &full, &returned);
+            let inflate = move || on_way.enter(|| self.inflate_pieces(end, &full, &returned));
             // A browser has no threads to give, and a system may have no more.
             let Ok(inflating) = thread::Builder::new().spawn_scoped(scope, inflate) else {
                 return self.on_one_thread(out);

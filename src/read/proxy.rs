@@ -1,18 +1,21 @@
-//! The array proxy: a frozen description of stored voxels and the source they are read from, on demand.
+//! The array proxy: a frozen description of stored voxels and the source they are read from, on demand; or an array in
+//! memory with the same calls.
 
 use std::ops::Range;
 use std::sync::Arc;
 
+use rayon::prelude::*;
+
 use crate::convert::Conversion;
 use crate::core::array::{Buffer, Element, HostArray, StoredArray, with_dtype};
 use crate::core::dtype::{ByteOrder, DType};
-#[cfg(doc)]
-use crate::core::error::ErrorKind;
-use crate::core::error::{Error, Result};
-use crate::core::float::{ComplexFloat, Float};
+use crate::core::error::{Error, ErrorKind, Result};
+use crate::core::float::Value;
 use crate::core::limits::{self, Limits};
 use crate::core::scaling::Scaling;
+use crate::core::scope;
 use crate::core::shape::{elements, voxels};
+use crate::core::threads::{self, Threads};
 use crate::header::{Header, Layout};
 use crate::plan::Plan;
 use crate::plan::index::Index;
@@ -23,8 +26,22 @@ use crate::source::{ByteSource, Source, truncated};
 /// Voxels of a slab of [`ArrayProxy::for_each_slab`].
 const SLAB: u64 = 1 << 20;
 
+/// Values of an array that one thread casts at a time.
+const PIECE: usize = 1 << 16;
+
 /// What a proxy needs to know of stored voxels; later edits of a header do not reach it.
+///
+/// ```
+/// use voxload::{ByteOrder, DType, ProxySpec, Scaling};
+/// let spec = ProxySpec::new(&[64, 64, 30], DType::I16)
+///     .offset(352)
+///     .byte_order(ByteOrder::Big)
+///     .scaling(Scaling::linear(0.5, -10.0));
+/// assert_eq!(spec.shape, [64, 64, 30]);
+/// ```
 #[derive(Debug, Clone, PartialEq)]
+#[must_use]
+#[non_exhaustive]
 pub struct ProxySpec {
     /// Voxels along each axis.
     pub shape: Vec<usize>,
@@ -40,6 +57,45 @@ pub struct ProxySpec {
     pub scaling: Scaling,
 }
 
+impl ProxySpec {
+    /// Voxels of this type along each axis: unscaled, in the machine's byte order, the first axis fastest, from the first
+    /// byte on.
+    pub fn new(shape: &[usize], dtype: DType) -> Self {
+        Self {
+            shape: shape.to_vec(),
+            dtype,
+            byte_order: ByteOrder::NATIVE,
+            layout: Layout::FirstFastest,
+            offset: 0,
+            scaling: Scaling::none(),
+        }
+    }
+
+    /// The same in this byte order.
+    pub fn byte_order(mut self, byte_order: ByteOrder) -> Self {
+        self.byte_order = byte_order;
+        self
+    }
+
+    /// The same with this axis stored fastest.
+    pub fn layout(mut self, layout: Layout) -> Self {
+        self.layout = layout;
+        self
+    }
+
+    /// The same from this byte of the source on.
+    pub fn offset(mut self, bytes: u64) -> Self {
+        self.offset = bytes;
+        self
+    }
+
+    /// The same, scaled like this.
+    pub fn scaling(mut self, scaling: Scaling) -> Self {
+        self.scaling = scaling;
+        self
+    }
+}
+
 impl From<&Header> for ProxySpec {
     fn from(header: &Header) -> Self {
         Self {
@@ -53,17 +109,37 @@ impl From<&Header> for ProxySpec {
     }
 }
 
-/// Voxels that are read, sliced and scaled on demand. Clones share the source.
+/// Voxels that are read, sliced and scaled on demand: those of a file, of the caller's own source, or of an array in
+/// memory. nibabel's `img.dataobj`. Clones share the source.
 ///
-/// Every read gives values: scaled by the header's rules, in the type asked for. [`Self::unscaled`] gives the
-/// stored numbers. Nothing is kept: the caches belong to [`crate::DataobjImage`].
+/// [`Self::read`] gives values: scaled by the header's rules, in the type asked for. [`Self::native`] gives them in the type
+/// of `np.asarray(dataobj)`, [`Self::unscaled`] gives the stored numbers. [`Self::sliced`] makes a proxy of a part, for all of
+/// these. Nothing is cached here: the caches belong to [`crate::DataobjImage`].
+///
+/// ```no_run
+/// # fn main() -> voxload::Result<()> {
+/// use voxload::{ArrayProxy, DType, HostArray};
+/// let image = voxload::load("bold.nii.gz")?;
+/// let frame = image.dataobj().sliced("[..., 30]")?;               // nothing is read yet
+/// println!("{:?} of {}", frame.shape(), frame.native_dtype());
+/// let mut values = vec![0f32; frame.shape().iter().product()];
+/// frame.read_into(&mut values)?;                                  // reads this frame's bytes
+/// let stored = frame.unscaled()?;
+///
+/// let array = ArrayProxy::from(HostArray::from_vec(&[2, 3], vec![1i16; 6])?);
+/// assert_eq!(array.dtype(), DType::I16);
+/// # let _ = stored;
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone)]
 pub struct ArrayProxy {
     spec: Arc<ProxySpec>,
     source: Source,
-    /// What the proxy shows of the stored voxels; all of them, as they are, when absent.
+    /// What the proxy shows of the stored voxels; all of them, as they are, when absent. An array has none: what is taken of
+    /// it is copied.
     view: Option<Arc<View>>,
     limits: Limits,
+    threads: Threads,
 }
 
 #[derive(Debug)]
@@ -79,7 +155,9 @@ impl ArrayProxy {
     /// [`ErrorKind::Header`] when the shape's bytes do not fit in 63 bits or a scaling table does not fit the
     /// shape.
     pub fn new(source: Arc<dyn ByteSource>, spec: ProxySpec) -> Result<Self> {
-        Self::from_source(Source::Custom(source), spec)
+        let source = Source::custom(source);
+        source.release();
+        Self::from_source(source, spec)
     }
 
     pub(crate) fn from_source(source: Source, spec: ProxySpec) -> Result<Self> {
@@ -101,6 +179,7 @@ impl ArrayProxy {
             source,
             view: None,
             limits: Limits::default(),
+            threads: Threads::default(),
         })
     }
 
@@ -110,7 +189,46 @@ impl ArrayProxy {
         self
     }
 
+    /// The same proxy, with the limits and the threads of another.
+    fn with_settings_of(self, other: &Self) -> Self {
+        self.with_limits(other.limits)
+            .with_threads(other.threads.clone())
+    }
+
+    /// The array, when these are the voxels of an array in memory: nothing is read, and nothing is ever scaled.
+    #[must_use]
+    pub fn as_array(&self) -> Option<&StoredArray> {
+        match &self.source {
+            Source::Array(array) => Some(array),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn as_array_mut(&mut self) -> Option<&mut StoredArray> {
+        match &mut self.source {
+            Source::Array(array) => Some(array),
+            _ => None,
+        }
+    }
+
+    /// What is known of the stored voxels: type, byte order, offset, scaling, and the shape of all of them.
+    pub fn spec(&self) -> &ProxySpec {
+        &self.spec
+    }
+
+    /// The same proxy, whose reads do their work in this pool.
+    #[must_use]
+    pub fn with_threads(mut self, threads: Threads) -> Self {
+        self.threads = threads;
+        self
+    }
+
+    pub(crate) fn threads(&self) -> &Threads {
+        &self.threads
+    }
+
     /// Voxels along each axis.
+    #[must_use]
     pub fn shape(&self) -> &[usize] {
         match &self.view {
             Some(view) => &view.shape,
@@ -118,60 +236,33 @@ impl ArrayProxy {
         }
     }
 
-    /// Number of axes.
-    pub fn ndim(&self) -> usize {
-        self.shape().len()
-    }
-
-    /// Number of voxels.
-    pub fn len(&self) -> usize {
-        usize::try_from(self.voxels()).unwrap_or(usize::MAX)
-    }
-
-    /// The same, of volumes too that have more than memory has addresses.
-    fn voxels(&self) -> u64 {
+    /// Number of voxels, of volumes too that have more than memory has addresses.
+    pub(crate) fn voxels(&self) -> u64 {
         // Checked when the proxy was made.
         voxels(self.shape()).unwrap_or_default()
     }
 
-    /// Whether there are no voxels.
-    pub fn is_empty(&self) -> bool {
-        self.shape().contains(&0)
-    }
-
     /// The stored voxel type.
+    #[must_use]
     pub fn dtype(&self) -> DType {
         self.spec.dtype
     }
 
-    /// The byte order of stored voxels.
-    pub fn byte_order(&self) -> ByteOrder {
-        self.spec.byte_order
-    }
-
-    /// Byte of the source at which the first voxel begins.
-    pub fn offset(&self) -> u64 {
-        self.spec.offset
-    }
-
-    /// How stored numbers become values.
-    pub fn scaling(&self) -> &Scaling {
-        &self.spec.scaling
-    }
-
-    /// The slope: 1 when nothing is multiplied, `None` when it differs over the volume.
-    pub fn slope(&self) -> Option<f64> {
-        self.spec.scaling.slope()
-    }
-
-    /// The inter: 0 when nothing is added, `None` when it differs over the volume.
-    pub fn inter(&self) -> Option<f64> {
-        self.spec.scaling.inter()
-    }
-
     /// The type of [`Self::native`]: the stored type, or f64 (complex: c128) when it is scaled.
+    #[must_use]
     pub fn native_dtype(&self) -> DType {
         self.spec.scaling.native_output(self.spec.dtype)
+    }
+
+    /// The voxels that an index selects, as a proxy: its shape is known now, its voxels are read when they are asked for,
+    /// and only those. The part of an array is copied.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Index`] when the index does not fit the shape or cannot be parsed; [`ErrorKind::OutOfMemory`] for an
+    /// array.
+    pub fn sliced(&self, index: impl TryInto<Index, Error: Into<Error>>) -> Result<Self> {
+        let index = index.try_into().map_err(Into::into)?;
+        self.with_view(self.select(&index)?)
     }
 
     /// The same voxels under another shape (column-major); one axis may be -1: as long as it must be.
@@ -185,29 +276,35 @@ impl ArrayProxy {
                 "a sliced or reoriented proxy cannot be reshaped",
             ));
         }
-        let shape = resolve_shape(shape, self.len())?;
+        let count = usize::try_from(self.voxels()).unwrap_or(usize::MAX);
+        let shape = resolve_shape(shape, count)?;
+        if let Some(array) = self.as_array() {
+            return Ok(Self::from(array.clone().reshape(&shape)?).with_settings_of(self));
+        }
         let spec = ProxySpec {
             shape,
             ..ProxySpec::clone(&self.spec)
         };
-        Ok(Self::from_source(self.source.clone(), spec)?.with_limits(self.limits))
+        Ok(Self::from_source(self.source.clone(), spec)?.with_settings_of(self))
     }
 
-    /// All values, scaled.
+    /// All values, scaled, in a new array. An array in memory of this very type is shared, not copied.
     ///
     /// # Errors
     /// [`ErrorKind::DType`] for colours, [`ErrorKind::Truncated`] and [`ErrorKind::Integrity`] for damaged
     /// files, [`ErrorKind::Changed`] for files changed since they were loaded, [`ErrorKind::OutOfMemory`].
-    pub fn read<T: Float>(&self) -> Result<HostArray<T>> {
-        self.fetch(&self.conversion(T::DTYPE)?, &self.select(&Index::new())?)
-    }
-
-    /// All values, scaled, as complex numbers.
-    ///
-    /// # Errors
-    /// As [`Self::read`].
-    pub fn read_complex<T: ComplexFloat>(&self) -> Result<HostArray<T>> {
-        self.fetch(&self.conversion(T::DTYPE)?, &self.select(&Index::new())?)
+    pub fn read<T: Value>(&self) -> Result<HostArray<T>> {
+        if let Some(array) = self.as_array() {
+            if let Some(same) = array.get::<T>() {
+                return Ok(same.clone());
+            }
+            if self.rounds_once(T::DTYPE) {
+                let mut buffer = Buffer::zeroed(array.len())?;
+                self.round_once(array, buffer.as_mut_slice()?)?;
+                return HostArray::from_buffer(array.shape(), buffer);
+            }
+        }
+        self.fetch(&self.conversion(T::DTYPE)?, &self.whole())
     }
 
     /// All values, scaled, into the caller's buffer, the first axis fastest. A buffer used before saves half
@@ -216,73 +313,65 @@ impl ArrayProxy {
     /// # Errors
     /// As [`Self::read`], and [`ErrorKind::Shape`] when the buffer's length is not the number of voxels. After
     /// an error the buffer holds an unspecified part of the values.
-    pub fn read_into<T: Float>(&self, out: &mut [T]) -> Result<()> {
-        self.slice_into(&Index::new(), out)
-    }
-
-    /// The values that an index takes, reading only their bytes.
-    ///
-    /// # Errors
-    /// As [`Self::read`], and [`ErrorKind::Index`] when the index does not fit the shape.
-    pub fn slice<T: Float>(&self, index: &Index) -> Result<HostArray<T>> {
-        self.fetch(&self.conversion(T::DTYPE)?, &self.select(index)?)
-    }
-
-    /// The values that an index takes, as complex numbers.
-    ///
-    /// # Errors
-    /// As [`Self::slice`].
-    pub fn slice_complex<T: ComplexFloat>(&self, index: &Index) -> Result<HostArray<T>> {
-        self.fetch(&self.conversion(T::DTYPE)?, &self.select(index)?)
-    }
-
-    /// The values that an index takes, into the caller's buffer, the first axis fastest.
-    ///
-    /// # Errors
-    /// As [`Self::slice`], and [`ErrorKind::Shape`] when the buffer's length is not the number of values.
-    pub fn slice_into<T: Float>(&self, index: &Index, out: &mut [T]) -> Result<()> {
-        let selection = self.select(index)?;
-        let shape = selection.shape();
-        if voxels(&shape)? != out.len() as u64 {
-            return Err(Error::shape(&shape, format!("{} elements", out.len())));
+    pub fn read_into<T: Value>(&self, out: &mut [T]) -> Result<()> {
+        if let Some(array) = self.as_array()
+            && self.rounds_once(T::DTYPE)
+        {
+            self.check_room(out.len())?;
+            return self.round_once(array, out);
         }
-        self.fetch_into(&self.conversion(T::DTYPE)?, &selection, out)
+        self.fill(&self.conversion(T::DTYPE)?, out)
     }
 
-    /// All values as `np.asarray(dataobj)` gives them: stored numbers when nothing is scaled, else f64.
+    /// The values that an index selects, scaled, in a new array; only their bytes are read. Short for [`Self::sliced`] and
+    /// [`Self::read`].
+    ///
+    /// # Errors
+    /// As [`Self::sliced`] and [`Self::read`].
+    pub fn slice<T: Value>(
+        &self,
+        index: impl TryInto<Index, Error: Into<Error>>,
+    ) -> Result<HostArray<T>> {
+        let selection = self.select(&index.try_into().map_err(Into::into)?)?;
+        match self.as_array() {
+            Some(_) => self.with_view(selection)?.read(),
+            None => self.fetch(&self.conversion(T::DTYPE)?, &selection),
+        }
+    }
+
+    /// All values as `np.asarray(dataobj)` gives them: stored numbers when nothing is scaled, else f64. Of type
+    /// [`Self::native_dtype`].
     ///
     /// # Errors
     /// As [`Self::read`].
     pub fn native(&self) -> Result<StoredArray> {
-        self.slice_native(&Index::new())
+        self.fetch_native(&self.spec.scaling)
     }
 
-    /// The values that an index takes, typed as [`Self::native`].
+    /// The values of [`Self::native`] into the caller's buffer, the first axis fastest.
     ///
     /// # Errors
-    /// As [`Self::slice`].
-    pub fn slice_native(&self, index: &Index) -> Result<StoredArray> {
-        let spec = &*self.spec;
-        let conversion = Conversion::native(spec.dtype, spec.byte_order, &spec.scaling)?;
-        self.fetch_stored(&conversion, &self.select(index)?)
+    /// As [`Self::read_into`], and [`ErrorKind::DType`] when `T` is not of [`Self::native_dtype`].
+    pub fn native_into<T: Element>(&self, out: &mut [T]) -> Result<()> {
+        self.check_type::<T>("native values", self.native_dtype())?;
+        self.fill(&self.native_conversion(&self.spec.scaling)?, out)
     }
 
-    /// All stored numbers, in native byte order.
+    /// All stored numbers, in native byte order. Of type [`Self::dtype`].
     ///
     /// # Errors
     /// As [`Self::read`].
     pub fn unscaled(&self) -> Result<StoredArray> {
-        self.slice_unscaled(&Index::new())
+        self.fetch_native(&Scaling::none())
     }
 
-    /// The stored numbers that an index takes, in native byte order.
+    /// The numbers of [`Self::unscaled`] into the caller's buffer, the first axis fastest.
     ///
     /// # Errors
-    /// As [`Self::slice`].
-    pub fn slice_unscaled(&self, index: &Index) -> Result<StoredArray> {
-        let spec = &*self.spec;
-        let conversion = Conversion::native(spec.dtype, spec.byte_order, &Scaling::none())?;
-        self.fetch_stored(&conversion, &self.select(index)?)
+    /// As [`Self::read_into`], and [`ErrorKind::DType`] when `T` is not of [`Self::dtype`].
+    pub fn unscaled_into<T: Element>(&self, out: &mut [T]) -> Result<()> {
+        self.check_type::<T>("stored numbers", self.dtype())?;
+        self.fill(&self.native_conversion(&Scaling::none())?, out)
     }
 
     /// Reads a compressed stream to its end and checks what only that can tell; nothing else to do for other
@@ -292,12 +381,8 @@ impl ArrayProxy {
     /// [`ErrorKind::Integrity`] and [`ErrorKind::Truncated`] for a damaged stream.
     pub fn check_to_end(&self) -> Result<()> {
         let bytes = self.voxels() * self.spec.dtype.size_bytes() as u64;
-        self.source.begin()?.finish(self.spec.offset + bytes)
-    }
-
-    #[cfg(feature = "gpu")]
-    pub(crate) fn spec(&self) -> &ProxySpec {
-        &self.spec
+        let check = || self.source.begin()?.finish(self.spec.offset + bytes);
+        self.threads.run(check)
     }
 
     pub(crate) fn source(&self) -> &Source {
@@ -324,7 +409,57 @@ impl ArrayProxy {
         Conversion::new(spec.dtype, spec.byte_order, &spec.scaling, output)
     }
 
-    /// What an index takes of the stored voxels.
+    fn native_conversion(&self, scaling: &Scaling) -> Result<Conversion> {
+        Conversion::native(self.spec.dtype, self.spec.byte_order, scaling)
+    }
+
+    /// Whether values of this type are rounded once, as numpy's casts of arrays are: 64-bit integers of an array to f32. Those
+    /// of a file go through f64.
+    pub(crate) fn rounds_once(&self, output: DType) -> bool {
+        let integers = matches!(self.dtype(), DType::I64 | DType::U64);
+        self.as_array().is_some() && integers && output == DType::F32
+    }
+
+    /// 64-bit integers to f32 in one rounding, where [`Self::rounds_once`] says so.
+    fn round_once<T: Element>(&self, array: &StoredArray, out: &mut [T]) -> Result<()> {
+        let out = bytemuck::cast_slice_mut(out);
+        self.threads.run(|| match array {
+            StoredArray::I64(whole) => round_each(whole, out, |value| value as f32),
+            StoredArray::U64(whole) => round_each(whole, out, |value| value as f32),
+            _ => Ok(()),
+        })
+    }
+
+    fn check_room(&self, elements: usize) -> Result<()> {
+        if self.voxels() != elements as u64 {
+            return Err(Error::shape(
+                self.shape(),
+                format_args!("{elements} elements"),
+            ));
+        }
+        Ok(())
+    }
+
+    fn check_type<T: Element>(&self, what: &str, dtype: DType) -> Result<()> {
+        if T::DTYPE != dtype {
+            return Err(ErrorKind::DType {
+                stored: self.dtype().to_string(),
+                wanted: format!("{what} as {}: they are {dtype}", T::DTYPE),
+            }
+            .into());
+        }
+        Ok(())
+    }
+
+    /// All that the proxy shows of the stored voxels.
+    pub(crate) fn whole(&self) -> Selection {
+        match &self.view {
+            Some(view) => view.selection.clone(),
+            None => Selection::whole(&self.spec.shape),
+        }
+    }
+
+    /// What an index selects of the stored voxels.
     pub(crate) fn select(&self, index: &Index) -> Result<Selection> {
         let selection = index.select(self.shape())?;
         Ok(match &self.view {
@@ -333,13 +468,20 @@ impl ArrayProxy {
         })
     }
 
-    /// A proxy that shows what a selection takes of the stored voxels ([`Self::select`]).
-    pub(crate) fn with_view(&self, selection: Selection) -> Self {
-        let shape = selection.shape();
-        Self {
-            view: Some(Arc::new(View { selection, shape })),
-            ..self.clone()
+    /// A proxy that shows a selection of the stored voxels ([`Self::select`]); a copy of that part of an array.
+    pub(crate) fn with_view(&self, selection: Selection) -> Result<Self> {
+        if self.as_array().is_none() {
+            let shape = selection.shape();
+            return Ok(Self {
+                view: Some(Arc::new(View { selection, shape })),
+                ..self.clone()
+            });
         }
+        if selection == self.whole() {
+            return Ok(self.clone());
+        }
+        let part = self.fetch_stored(&self.native_conversion(&Scaling::none())?, &selection)?;
+        Ok(Self::from(part).with_settings_of(self))
     }
 
     /// How a selection's voxels are read and where they go.
@@ -385,6 +527,20 @@ impl ArrayProxy {
         selection: &Selection,
     ) -> Result<StoredArray> {
         with_dtype!(conversion.output, T => Ok(self.fetch::<T>(conversion, selection)?.into()))
+    }
+
+    /// All that the proxy shows as stored, or scaled, in native byte order. An array is shared.
+    fn fetch_native(&self, scaling: &Scaling) -> Result<StoredArray> {
+        match self.as_array() {
+            Some(array) => Ok(array.clone()),
+            None => self.fetch_stored(&self.native_conversion(scaling)?, &self.whole()),
+        }
+    }
+
+    /// All that the proxy shows, into a buffer that may be of another length.
+    fn fill<T: Element>(&self, conversion: &Conversion, out: &mut [T]) -> Result<()> {
+        self.check_room(out.len())?;
+        self.fetch_into(conversion, &self.whole(), out)
     }
 
     pub(crate) fn fetch<T: Element>(
@@ -448,7 +604,8 @@ impl ArrayProxy {
             true => Extent::Whole,
             false => Extent::Part,
         };
-        convert_into(conversion, self.stored(), plan, extent, out)
+        let convert = || convert_into(conversion, self.stored(), plan, extent, out);
+        self.threads.run(convert)
     }
 
     fn stored(&self) -> Stored<'_> {
@@ -467,7 +624,7 @@ impl ArrayProxy {
         &self,
         voxels: u64,
     ) -> Result<impl Iterator<Item = Plan> + use<>> {
-        let plan = self.plan(&self.select(&Index::new())?);
+        let plan = self.plan(&self.whole());
         self.check_length(&plan)?;
         let item = self.spec.dtype.size_bytes() as u64;
         Ok(plan.in_stored_order().tiles(item, voxels, voxels))
@@ -487,7 +644,9 @@ impl ArrayProxy {
         for mut slab in part.tiles(conversion.stored.size_bytes() as u64, SLAB, SLAB) {
             slab.out_first = 0;
             values.resize(slab.len() as usize, T::zeroed());
-            convert_into(&conversion, self.stored(), &slab, Extent::Part, &mut values)?;
+            self.threads.run(|| {
+                convert_into(&conversion, self.stored(), &slab, Extent::Part, &mut values)
+            })?;
             each(&values);
         }
         Ok(())
@@ -498,11 +657,50 @@ impl ArrayProxy {
     /// # Errors
     /// As [`Self::check_to_end`].
     pub(crate) fn check_end_if_whole(&self) -> Result<()> {
-        match self.is_whole(&self.plan(&self.select(&Index::new())?)) {
+        match self.is_whole(&self.plan(&self.whole())) {
             true => self.check_to_end(),
             false => Ok(()),
         }
     }
+}
+
+impl From<StoredArray> for ArrayProxy {
+    fn from(array: StoredArray) -> Self {
+        Self {
+            spec: Arc::new(ProxySpec::new(array.shape(), array.dtype())),
+            source: Source::Array(array),
+            view: None,
+            limits: Limits::default(),
+            threads: Threads::default(),
+        }
+    }
+}
+
+impl<T: Element> From<HostArray<T>> for ArrayProxy {
+    fn from(array: HostArray<T>) -> Self {
+        Self::from(StoredArray::from(array))
+    }
+}
+
+/// Each of an array's integers to f32 in one rounding.
+fn round_each<I: Element>(
+    from: &HostArray<I>,
+    out: &mut [f32],
+    round: impl Fn(I) -> f32 + Sync,
+) -> Result<()> {
+    let round_piece = |out: &mut [f32], values: &[I]| {
+        scope::check()?;
+        for (out, &value) in out.iter_mut().zip(values) {
+            *out = round(value);
+        }
+        Ok(())
+    };
+    threads::parallel(|scope| {
+        let pieces = out
+            .par_chunks_mut(PIECE)
+            .zip(from.as_slice().par_chunks(PIECE));
+        pieces.try_for_each(|(out, values)| scope.enter(|| round_piece(out, values)))
+    })
 }
 
 /// A shape with its -1, if any, worked out.

@@ -1,4 +1,4 @@
-//! Stored bytes of a plan's boxes, for converting them elsewhere.
+//! Reading the stored bytes of a plan's boxes, to convert them elsewhere.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -6,18 +6,20 @@ use std::sync::Arc;
 use crate::core::array::HostArray;
 use crate::core::error::Result;
 use crate::core::float::Float;
+use crate::core::scope;
+use crate::core::threads::Threads;
 use crate::plan::Plan;
 use crate::plan::gather::{Bytes, StoredBytes};
 use crate::read::proxy::ArrayProxy;
 use crate::read::trace::{Stage, Tracer};
-use crate::source::Access;
+use crate::source::{Access, Hold};
 
-/// Where the stored bytes of a plan's boxes come from.
+/// A source of the stored bytes of a plan's boxes.
 pub(crate) trait TileReader: Sync {
-    /// Hands the gathered bytes of a box to `sink`, in order, in pieces of any size.
+    /// Passes the gathered bytes of a box to `sink`, in order, in pieces of any size.
     ///
     /// # Errors
-    /// What reading the source gives; the sink has then seen an unspecified part.
+    /// Errors of reading the source. Which part of the bytes the sink has got is then unspecified.
     fn read_tile(&self, tile: &Plan, sink: &mut dyn FnMut(&[u8])) -> Result<()>;
 
     /// Whether any part can be read at the same cost, by several threads at once.
@@ -25,7 +27,7 @@ pub(crate) trait TileReader: Sync {
         false
     }
 
-    /// Hands some of the gathered bytes of a box to `sink`, counted from its first.
+    /// Passes a range of a box's gathered bytes to `sink`.
     ///
     /// # Errors
     /// As [`Self::read_tile`].
@@ -45,14 +47,19 @@ pub(crate) trait TileReader: Sync {
     /// Called after the last box.
     ///
     /// # Errors
-    /// What only the end of the source can tell.
+    /// Errors that are known only at the end of the source.
     fn finish(&self) -> Result<()> {
         Ok(())
     }
 
-    /// What takes the times of a load's stages.
+    /// Where the times of a load's stages are recorded.
     fn tracer(&self) -> Option<&Arc<Tracer>> {
         None
+    }
+
+    /// The pool in which the bytes are read.
+    fn threads(&self) -> Threads {
+        Threads::default()
     }
 }
 
@@ -76,15 +83,20 @@ impl<R: TileReader + ?Sized> TileReader for &R {
     fn tracer(&self) -> Option<&Arc<Tracer>> {
         (**self).tracer()
     }
+
+    fn threads(&self) -> Threads {
+        (**self).threads()
+    }
 }
 
 impl ArrayProxy {
-    /// Reads boxes, each in an operation of its own on the source.
+    /// A reader of boxes. Each box is a separate operation on the source.
     pub(crate) fn tile_reader(&self, tracer: Option<Arc<Tracer>>) -> ProxyReader {
         ProxyReader {
             proxy: self.clone(),
             tracer,
             end: None,
+            _one_read: self.source().hold(),
         }
     }
 }
@@ -93,12 +105,13 @@ impl ArrayProxy {
 pub(crate) struct ProxyReader {
     proxy: ArrayProxy,
     tracer: Option<Arc<Tracer>>,
-    /// The end of what is read, where the end of the stream is to be checked.
+    /// The end of the voxels, if the end of the stream is to be checked.
     end: Option<u64>,
+    _one_read: Hold,
 }
 
 impl ProxyReader {
-    /// The same, checking the end of a compressed stream after the last box, where the plan is of all voxels.
+    /// Also checks the end of a compressed stream after the last box, if the plan contains all voxels.
     pub fn with_end_check(mut self, plan: &Plan) -> Self {
         let whole = self.proxy.is_whole(plan);
         self.end = whole.then(|| self.proxy.byte_range(plan).end);
@@ -124,17 +137,21 @@ impl TileReader for ProxyReader {
 
     fn read_part(&self, tile: &Plan, bytes: Range<u64>, sink: &mut dyn FnMut(&[u8])) -> Result<()> {
         let source = self.proxy.source();
-        // With an index a gzip file can be read anywhere; it is inflated all the same.
+        // With an index a gzip file can be read at any position, but that is still inflating.
         let stage = match source.access() {
             Access::Random if !source.is_gzip() => Stage::Read,
             _ => Stage::Inflate,
         };
         let session = source.begin()?;
-        let read = |at: u64, buffer: &mut [u8]| self.time(stage, || session.read_at(at, buffer));
+        let read = |at: u64, buffer: &mut [u8]| {
+            scope::check()?;
+            self.time(stage, || session.read_at(at, buffer))
+        };
         let stored = StoredBytes {
             bytes: session.bytes().map_or(Bytes::Read(&read), Bytes::Memory),
-            offset: self.proxy.offset(),
+            offset: self.proxy.spec().offset,
             item: self.proxy.dtype().size_bytes() as u64,
+            merge_gap: session.merge_gap(),
         };
         stored.for_each_piece(tile, bytes, &mut Vec::new(), |piece| {
             self.time(Stage::Copy, || sink(piece));
@@ -145,13 +162,20 @@ impl TileReader for ProxyReader {
 
     fn finish(&self) -> Result<()> {
         match self.end {
-            Some(end) => self.proxy.source().begin()?.finish(end),
+            Some(end) => {
+                let check = || self.proxy.source().begin()?.finish(end);
+                self.threads().run(check)
+            }
             None => Ok(()),
         }
     }
 
     fn tracer(&self) -> Option<&Arc<Tracer>> {
         self.tracer.as_ref()
+    }
+
+    fn threads(&self) -> Threads {
+        self.proxy.threads().clone()
     }
 }
 
@@ -172,6 +196,7 @@ impl<T: Float> TileReader for ArrayReader<T> {
             bytes: Bytes::Memory(bytemuck::cast_slice(self.0.as_slice())),
             offset: 0,
             item: size_of::<T>() as u64,
+            merge_gap: 0,
         };
         stored.for_each_piece(tile, bytes, &mut Vec::new(), |piece| {
             sink(piece);

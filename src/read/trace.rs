@@ -1,37 +1,47 @@
-//! Where the time of loads and streams goes, stage by stage.
+//! The time of each stage of loads and streams.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use web_time::Instant;
 
-/// The time that each stage of a load or a stream was busy. The stages overlap: the slowest of them says how long the
-/// whole must take at least.
+/// How long each stage of a load or stream was busy. The stages overlap, so the whole takes at least as long as the
+/// slowest one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Trace {
-    /// Reading by position, on the worker threads, added up. A mapped file is read while it is staged.
+    /// Reading by position, summed over the worker threads. A mapped file is read in the stage `stage`.
     pub read: Duration,
-    /// Inflating a gzip file, with the reading of its compressed bytes.
+    /// Inflating a gzip file, including the reading of its compressed bytes.
     pub inflate: Duration,
     /// Copying stored bytes into mapped memory.
     pub stage: Duration,
-    /// Recording commands and submitting them, on the caller's thread.
+    /// Recording and submitting commands, on the caller's thread.
     pub submit: Duration,
-    /// What the device was busy with, by its own clock; none where it has no timestamps (or was not asked to take
-    /// any).
+    /// The device's work, measured by its own clock. `None` if timestamps are not supported or were not requested.
     pub device: Option<Duration>,
-    /// From the beginning until now, or until the end of a load.
+    /// From the beginning until now, or until the end of the load.
     pub wall: Duration,
-    /// Bytes that were submitted: the stored ones, and the packets' heads.
+    /// Bytes submitted: stored bytes and the packets' heads.
     pub bytes: u64,
-    /// Submissions.
+    /// Number of submissions.
     pub submissions: u64,
 }
 
+/// A stage of a load or a stream, and the time that it was busy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct StageTime {
+    /// `read`, `inflate`, `stage`, `submit` or `device`: the fields of [`Trace`].
+    pub name: &'static str,
+    /// How long it was busy.
+    pub busy: Duration,
+}
+
 impl Trace {
-    /// The busiest stage, in words and time.
-    pub fn slowest(&self) -> (&'static str, Duration) {
+    /// The busiest stage.
+    #[must_use]
+    pub fn slowest(&self) -> StageTime {
         let stages = [
             ("read", self.read),
             ("inflate", self.inflate),
@@ -39,12 +49,13 @@ impl Trace {
             ("submit", self.submit),
             ("device", self.device.unwrap_or_default()),
         ];
-        let slowest = stages.into_iter().max_by_key(|(_, busy)| *busy);
+        let stages = stages.map(|(name, busy)| StageTime { name, busy });
+        let slowest = stages.into_iter().max_by_key(|stage| stage.busy);
         slowest.unwrap_or_default()
     }
 }
 
-/// A stage that the host does.
+/// A stage on the host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
     Read,
@@ -53,7 +64,7 @@ pub(crate) enum Stage {
     Submit,
 }
 
-/// Adds up what several threads did.
+/// Sums the times of several threads.
 #[derive(Debug)]
 pub(crate) struct Tracer {
     start: Instant,
@@ -79,7 +90,7 @@ impl Default for Tracer {
 }
 
 impl Tracer {
-    /// Does something that belongs to a stage.
+    /// Runs `work` and adds its time to a stage.
     pub fn time<R>(&self, stage: Stage, work: impl FnOnce() -> R) -> R {
         let start = Instant::now();
         let result = work();
@@ -87,19 +98,19 @@ impl Tracer {
         result
     }
 
-    /// Makes a submission of so many staged bytes.
+    /// Runs `submit` and counts it as a submission of `bytes` staged bytes.
     pub fn submission<R>(&self, bytes: u64, submit: impl FnOnce() -> R) -> R {
         self.submissions.fetch_add(1, Ordering::Relaxed);
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
         self.time(Stage::Submit, submit)
     }
 
-    /// Says that the device takes timestamps.
+    /// To be called if the device records timestamps.
     pub fn device_is_timed(&self) {
         self.timed.store(true, Ordering::Relaxed);
     }
 
-    /// Adds what the device was busy with.
+    /// Adds the time of some of the device's work.
     pub fn device(&self, nanos: u64) {
         self.device.fetch_add(nanos, Ordering::Relaxed);
     }

@@ -7,6 +7,10 @@ use std::sync::Arc;
 use crate::core::error::Error;
 #[cfg(any(feature = "gpu", not(target_family = "wasm")))]
 use crate::core::error::Result;
+#[cfg(not(target_family = "wasm"))]
+use crate::core::scope;
+#[cfg(all(feature = "gpu", not(target_family = "wasm")))]
+use crate::core::scope::Scope;
 #[cfg(any(feature = "gpu", not(target_family = "wasm")))]
 pub(crate) use mailbox::Mailbox;
 
@@ -68,7 +72,9 @@ impl Site {
 async fn on_thread<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static) -> Result<R> {
     let done = Arc::new(Mailbox::default());
     let closer = Closer(Arc::clone(&done));
-    let thread = spawn("voxload work", move || closer.0.put(work()))?;
+    let scope = Scope::current();
+    let work = move || closer.0.put(scope.enter(work));
+    let thread = spawn("voxload work", work)?;
     match std::future::poll_fn(|cx| done.poll_take(cx)).await {
         Some(result) => Ok(result),
         // Closed without a result: the work has panicked.
@@ -91,7 +97,7 @@ pub(crate) fn spawn(
     std::thread::Builder::new()
         .name(name.to_owned())
         .spawn(work)
-        .map_err(|error| Error::io(&error, 0))
+        .map_err(|error| Error::io(error, 0))
 }
 
 /// Closes a mailbox when it is dropped, so that a panic is noticed by the other side.
@@ -106,7 +112,7 @@ impl<T> Drop for Closer<T> {
 }
 
 /// Blocks on a future. After each poll that gave nothing `between` is called; then the thread sleeps until it is woken,
-/// or for `tick`.
+/// or for `tick`; a token that is cancelled wakes it.
 #[cfg(not(target_family = "wasm"))]
 pub(crate) fn block_on<F: Future>(
     future: F,
@@ -136,6 +142,7 @@ pub(crate) fn block_on<F: Future>(
         woken: AtomicBool::new(false),
     });
     let waker = Waker::from(Arc::clone(&unpark));
+    let _waking = scope::wake_when_cancelled(&waker);
     let mut future = std::pin::pin!(future);
     loop {
         if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {

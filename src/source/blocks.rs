@@ -1,38 +1,38 @@
-//! A source whose blocks are stored elsewhere: scattered, in another order, or reversed.
+//! A source made of blocks of another source that are scattered, reordered or reversed.
 
-use super::{Access, ByteSource, Session, Source, memory, truncated, zeros};
+use super::{Access, ByteSource, ReadHint, Session, Source, memory, truncated, zeros};
 use crate::core::error::{ErrorKind, Result};
 
-/// Blocks of equal size of another source: the slices of a PAR/REC volume, the frames of an ECAT file.
+/// Blocks of equal size in another source: the slices of a PAR/REC volume, the frames of an ECAT file.
 #[derive(Debug)]
 pub(crate) struct BlockSource {
     pub inner: Source,
-    /// Byte of the source from which blocks are counted.
+    /// Byte of the inner source that the starts are relative to.
     pub offset: u64,
     /// Bytes of a block; not 0.
     pub bytes: u64,
-    /// Where each block begins, counted from `offset`.
+    /// Where each block begins, relative to `offset`.
     pub starts: Vec<u64>,
-    /// Bytes of the units that a block holds in reverse order; 0 where blocks are in order.
+    /// Bytes of the units that a block stores in reverse order; 0 if nothing is reversed.
     pub reversed: u64,
 }
 
 impl BlockSource {
-    /// Bytes that there are, given how many the inner source has: up to the first block that is cut off.
+    /// Number of bytes that are there if the inner source has `inner` bytes: up to the first incomplete block.
     fn have(&self, inner: u64) -> u64 {
         let inner = inner.saturating_sub(self.offset);
         let rest = |start: u64| inner.saturating_sub(start).min(self.bytes);
         let cut = self.starts.iter().position(|&s| rest(s) < self.bytes);
         let whole = |blocks: usize| blocks as u64 * self.bytes;
         match cut {
-            // The part of a reversed block that is there is its end.
+            // An incomplete reversed block lacks its beginning, so none of it can be used.
             Some(k) if self.reversed > 0 => whole(k),
             Some(k) => whole(k) + rest(self.starts[k]),
             None => whole(self.starts.len()),
         }
     }
 
-    /// Reads `buffer` at `within` a block that begins at a byte of the inner source and whose units are reversed.
+    /// Fills `buffer` from byte `within` of the block that begins at byte `block`, whose units are reversed.
     fn read_reversed(
         &self,
         session: &Session<'_>,
@@ -92,6 +92,10 @@ impl ByteSource for BlockSource {
 
     fn access(&self) -> Access {
         self.inner.access()
+    }
+
+    fn hint(&self) -> ReadHint {
+        self.inner.hint()
     }
 
     fn finish(&self, _end: u64) -> Result<()> {

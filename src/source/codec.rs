@@ -1,4 +1,4 @@
-//! zlib, bzip2 and zstd streams, read forwards. Whatever checksum the format has is compared: zlib's Adler-32, the
+//! zlib, bzip2 and zstd streams, read forwards. Every checksum of these formats is verified: zlib's Adler-32, the
 //! CRC-32 of bzip2's blocks and streams, the XXH64 of zstd's frames.
 
 use std::io::{self, BufRead, BufReader, Read};
@@ -11,21 +11,22 @@ use super::{Source, truncated};
 use crate::core::error::{Error, ErrorKind, Result};
 use crate::core::limits::Limits;
 
-/// Compressed bytes read at a time.
+/// Compressed bytes per read.
 const INPUT_BYTES: usize = 256 << 10;
 
-/// Bytes by which a compression is recognised.
+/// Number of leading bytes by which a compression is recognised.
 pub(crate) const SNIFF_BYTES: u64 = 10;
 
-/// Whether content with these first two bytes may be bzip2 or zstd: [`SNIFF_BYTES`] settle it.
+/// Whether data with these first two bytes may be bzip2 or zstd; [`ForwardCodec::sniff`] decides with [`SNIFF_BYTES`]
+/// bytes.
 pub(crate) fn may_begin(prefix: &[u8]) -> bool {
     matches!(prefix, [b'B', b'Z', ..] | [0x28, 0xb5, ..])
 }
 
-/// A compression that is read forwards only.
+/// A compression that can only be read forwards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ForwardCodec {
-    /// One zlib stream (RFC 1950): MetaImage's `CompressedData`. What follows it is not looked at.
+    /// One zlib stream (RFC 1950): MetaImage's `CompressedData`. Bytes after it are ignored.
     Zlib,
     /// bzip2 streams, one after the other.
     Bzip2,
@@ -34,9 +35,9 @@ pub(crate) enum ForwardCodec {
 }
 
 impl ForwardCodec {
-    /// The compression that content begins with; zlib has no magic number.
+    /// The compression that data begins with. zlib has no magic number.
     pub fn sniff(prefix: &[u8]) -> Option<Self> {
-        // The first block, or the end of a stream without blocks: digits of pi and of its square root.
+        // A block begins with digits of pi; a stream without blocks ends with digits of pi's square root.
         const BLOCK: [u8; 6] = [0x31, 0x41, 0x59, 0x26, 0x53, 0x59];
         const END: [u8; 6] = [0x17, 0x72, 0x45, 0x38, 0x50, 0x90];
         match prefix {
@@ -50,7 +51,7 @@ impl ForwardCodec {
         }
     }
 
-    /// The compression that a name's suffix (lower case, with its dot) stands for.
+    /// The compression for a file name's suffix (lower case, with its dot).
     pub fn of_suffix(suffix: &str) -> Option<Self> {
         match suffix {
             ".bz2" => Some(Self::Bzip2),
@@ -67,7 +68,7 @@ impl ForwardCodec {
         }
     }
 
-    /// What a stream that ends early is called in errors.
+    /// The name of a stream in the error for one that ends early.
     fn stream_name(self) -> &'static str {
         match self {
             Self::Zlib => "zlib stream",
@@ -75,17 +76,17 @@ impl ForwardCodec {
         }
     }
 
-    /// A source of what the stream that begins at byte `start` of another source inflates to.
+    /// A source of the inflated bytes of the stream that begins at byte `start` of `compressed`.
     ///
     /// # Errors
-    /// [`ErrorKind::Unsupported`] when voxload was built without the codec.
+    /// [`ErrorKind::Unsupported`] if voxload was built without the codec.
     pub fn open(
         self,
         compressed: Source,
         start: u64,
         limits: Limits,
     ) -> Result<ForwardSource<Self>> {
-        // Made once to learn whether this build has it.
+        // The first decoder is made only to find out whether this build has the codec.
         self.decoder(&compressed, start)?;
         Ok(ForwardSource::new(self, compressed, start, limits))
     }
@@ -111,35 +112,40 @@ impl Codec for ForwardCodec {
 
     fn decoder(&self, compressed: &Source, start: u64) -> Result<ReaderDecoder> {
         let input = SourceReader::new(compressed.clone(), start);
+        let wanted = usize::try_from(compressed.hint().min_read);
+        let capacity = INPUT_BYTES.max(wanted.unwrap_or(INPUT_BYTES));
         Ok(ReaderDecoder {
             codec: *self,
-            reader: self.reader(BufReader::with_capacity(INPUT_BYTES, input))?,
+            reader: self.reader(BufReader::with_capacity(capacity, input))?,
             compressed: compressed.clone(),
             position: 0,
+            is_sound: true,
         })
     }
 
     fn max_ratio(&self) -> u64 {
         match self {
             Self::Zlib => MAX_DEFLATE_RATIO,
-            // A block of 900 000 equal bytes takes about 40; before that, five bytes stand for a run of up to 259.
+            // A block of 900 000 equal bytes has about 40: five bytes encode a run of up to 259 before the block is
+            // compressed.
             Self::Bzip2 => 1_200_000,
-            // A block of 128 KiB equal bytes takes four.
+            // A block of 128 KiB equal bytes has four.
             Self::Zstd => 32 << 10,
         }
     }
 }
 
-/// A decoder that is a reader of inflated bytes, with its errors made voxload's.
+/// A decoder on top of a reader of inflated bytes, whose errors it converts to voxload's.
 pub(crate) struct ReaderDecoder {
     codec: ForwardCodec,
     reader: Box<dyn Read + Send>,
     compressed: Source,
     position: u64,
+    is_sound: bool,
 }
 
 impl ReaderDecoder {
-    /// What a reader's error means: one of ours from reading the file, its early end, or damage.
+    /// Converts a reader's error: voxload's own (from reading the file), an early end, or damage.
     fn error(&self, error: io::Error) -> Error {
         let codec = self.codec.name();
         let early_end = error.kind() == io::ErrorKind::UnexpectedEof;
@@ -157,9 +163,11 @@ impl ReaderDecoder {
 
 impl Decoder for ReaderDecoder {
     fn read(&mut self, out: &mut [u8]) -> Result<usize> {
+        self.is_sound = false;
         loop {
             match self.reader.read(out) {
                 Ok(read) => {
+                    self.is_sound = true;
                     self.position += read as u64;
                     return Ok(read);
                 }
@@ -172,10 +180,14 @@ impl Decoder for ReaderDecoder {
     fn position(&self) -> u64 {
         self.position
     }
+
+    fn is_sound(&self) -> bool {
+        self.is_sound
+    }
 }
 
-/// One zlib stream, inflated and checked by flate2. [`flate2::bufread::ZlibDecoder`] takes the end of the input for the
-/// end of the stream; here it is an error.
+/// One zlib stream, inflated and checked by flate2. [`flate2::bufread::ZlibDecoder`] accepts the end of the input as
+/// the end of the stream; here it is an error.
 struct ZlibReader<R> {
     input: R,
     state: Decompress,
@@ -220,18 +232,18 @@ impl<R: BufRead> Read for ZlibReader<R> {
 
 #[cfg(feature = "zst")]
 mod zstd {
-    //! zstd frames, by ruzstd.
+    //! zstd frames, decoded by ruzstd.
 
     use std::io::{self, BufRead, Read};
 
     use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
     use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
-    /// What all frames of a file inflate to, their checksums compared.
+    /// The inflated bytes of all frames of a file. Checksums are verified.
     pub(super) struct FramesReader<R> {
         input: R,
         decoder: FrameDecoder,
-        /// Whether a frame was begun and has not ended.
+        /// Whether a frame has begun and not ended.
         inside: bool,
     }
 
@@ -244,7 +256,7 @@ mod zstd {
             }
         }
 
-        /// Begins the next frame, or skips one that holds no data; `false` at the end of the file.
+        /// Begins the next frame, or skips a frame without data; `false` at the end of the file.
         fn begin(&mut self) -> io::Result<bool> {
             if self.input.fill_buf()?.is_empty() {
                 return Ok(false);
@@ -265,7 +277,7 @@ mod zstd {
             Ok(true)
         }
 
-        /// Ends a frame all of whose bytes were read.
+        /// Ends a frame when all its bytes have been read.
         fn end(&mut self) -> io::Result<()> {
             self.inside = false;
             match self.decoder.get_checksum_from_data() {
@@ -276,7 +288,7 @@ mod zstd {
             }
         }
 
-        /// A decoder that fails at the end of the file wanted more of it.
+        /// If the decoder fails at the end of the file, the file is too short.
         fn error(&mut self, error: FrameDecoderError) -> io::Error {
             match self.input.fill_buf() {
                 Ok([]) => io::ErrorKind::UnexpectedEof.into(),
@@ -333,7 +345,7 @@ mod tests {
             .unwrap()
     }
 
-    /// All bytes of a stream that holds `length`, checked to its end.
+    /// All bytes of a stream with `length` inflated bytes, checked to its end.
     fn read(file: Vec<u8>, length: usize) -> Result<Vec<u8>> {
         let source = open(file, 0);
         let mut bytes = vec![0; length];
@@ -397,7 +409,7 @@ mod tests {
                 ),
             }
         }
-        // Bits of the padding before the checksum.
+        // Bits of padding before the checksum.
         assert!(harmless < 8, "{harmless}");
     }
 }

@@ -1,4 +1,4 @@
-//! A file read by position, and what tells one state of a file from another.
+//! A file that is read by position, and how a changed file is recognised.
 
 use std::fs::{File, Metadata};
 use std::path::{Path, PathBuf};
@@ -8,12 +8,12 @@ use std::time::SystemTime;
 use super::{ByteSource, truncated};
 use crate::core::error::{Error, ErrorKind, Result};
 
-/// What tells one state of a file from another.
+/// What is compared to find out whether a file has changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Identity {
     length: u64,
     modified: Option<SystemTime>,
-    /// Device and inode, where the system has them.
+    /// Device and inode, on systems that have them.
     file: (u64, u64),
 }
 
@@ -33,12 +33,12 @@ impl Identity {
         }
     }
 
-    /// The state of the file at a path.
+    /// The identity of the file at a path now.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`], [`ErrorKind::NotAFile`], [`ErrorKind::Empty`], [`ErrorKind::Io`].
     pub fn of_path(path: &Path) -> Result<Self> {
-        let metadata = std::fs::metadata(path).map_err(|error| Error::io(&error, 0).at(path))?;
+        let metadata = std::fs::metadata(path).map_err(|error| Error::io(error, 0).at(path))?;
         if !metadata.is_file() {
             return Err(Error::from(ErrorKind::NotAFile).at(path));
         }
@@ -53,14 +53,15 @@ impl Identity {
         self.length
     }
 
-    /// When the file was last written, where the system says so.
+    /// The modification time, if the system reports it.
     pub fn modified(&self) -> Option<SystemTime> {
         self.modified
     }
 
+    /// Compares with the file's present state.
+    ///
     /// # Errors
-    /// [`ErrorKind::Changed`] when the file is no longer the one it was; [`ErrorKind::Truncated`] when it is
-    /// the same file but shorter.
+    /// [`ErrorKind::Changed`] if the file is not the one it was.
     fn compare(&self, metadata: &Metadata, path: &Path) -> Result<()> {
         let now = Self::of(metadata);
         if now == *self {
@@ -78,19 +79,19 @@ impl Identity {
         Err(Error::from(ErrorKind::Changed { what, was, is }).at(path))
     }
 
-    /// Checks that the file at the path, or the open one, is still as it was.
+    /// Checks that the open file, or else the one at the path, has not changed.
     pub fn check(&self, path: &Path, open: Option<&File>) -> Result<()> {
         let metadata = match open {
             Some(file) => file.metadata(),
             None => std::fs::metadata(path),
         };
-        let metadata = metadata.map_err(|error| Error::io(&error, 0).at(path))?;
+        let metadata = metadata.map_err(|error| Error::io(error, 0).at(path))?;
         self.compare(&metadata, path)
     }
 }
 
-/// A file whose handle is kept from the first read on, or opened again for each operation; while the header is read it is
-/// kept in any case.
+/// A file that is opened for each operation, or once (`keep_open`). While the header is read, it stays open in either
+/// case.
 #[derive(Debug)]
 pub(crate) struct FileSource {
     path: PathBuf,
@@ -113,19 +114,19 @@ impl FileSource {
         &self.path
     }
 
-    /// The state of the file that is read; any other is an error.
+    /// The identity of the file when it was opened; any other is an error.
     pub fn identity(&self) -> &Identity {
         &self.identity
     }
 
-    /// Opens the file, or takes the handle that was kept, and checks that it is the file it was.
+    /// Opens the file or uses the kept handle, and checks that the file has not changed.
     pub fn begin(&self) -> Result<Arc<File>> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let file = match kept.as_ref() {
             Some(file) => Arc::clone(file),
             None => {
                 let file =
-                    File::open(&self.path).map_err(|error| Error::io(&error, 0).at(&self.path))?;
+                    File::open(&self.path).map_err(|error| Error::io(error, 0).at(&self.path))?;
                 Arc::new(file)
             }
         };
@@ -136,7 +137,7 @@ impl FileSource {
         Ok(file)
     }
 
-    /// Bytes from the start. The handle is kept for the next operations, until [`Self::release`].
+    /// Reads from the start of the file. The handle is kept for the next operations, until [`Self::release`].
     ///
     /// # Errors
     /// As [`Self::begin`] and [`Self::read_open`].
@@ -148,13 +149,13 @@ impl FileSource {
         Ok(())
     }
 
-    /// Closes the handle that was kept; the next operation opens the file again.
+    /// Closes the kept handle; the next operation opens the file again.
     pub fn release(&self) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         *kept = None;
     }
 
-    /// Checks that the file did not change while it was read.
+    /// Checks that the file did not change during the operation.
     pub fn end(&self, file: &File) -> Result<()> {
         self.identity.check(&self.path, Some(file))
     }
@@ -170,7 +171,7 @@ impl FileSource {
                 let have = file.metadata().map_or(0, |metadata| metadata.len());
                 truncated("voxel data", have, need).at(&self.path)
             }
-            _ => Error::io(&error, offset).at(&self.path),
+            _ => Error::io(error, offset).at(&self.path),
         })
     }
 }
@@ -187,7 +188,7 @@ impl ByteSource for FileSource {
     }
 }
 
-/// Fills `buffer` with a file's bytes from `offset` on, whatever the position of the handle.
+/// Fills `buffer` with the file's bytes that begin at `offset`; the handle's position does not matter.
 #[cfg(unix)]
 pub(super) fn read_exact_at(file: &File, offset: u64, buffer: &mut [u8]) -> std::io::Result<()> {
     std::os::unix::fs::FileExt::read_exact_at(file, buffer, offset)
@@ -213,7 +214,7 @@ pub(super) fn read_exact_at(
     Ok(())
 }
 
-/// Targets without files that can be read by position; on those, images are loaded from bytes.
+/// For targets without reads by position; there, images are loaded from bytes.
 #[cfg(not(any(unix, windows)))]
 pub(super) fn read_exact_at(_: &File, _: u64, _: &mut [u8]) -> std::io::Result<()> {
     Err(std::io::ErrorKind::Unsupported.into())

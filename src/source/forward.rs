@@ -1,48 +1,53 @@
-//! Compressed streams that are read forwards: one interface to every decoder, and one byte source over it.
+//! Compressed streams that are read forwards: one trait for every decoder, and one byte source for all of them.
 //!
-//! A [`Decoder`] inflates one stream from its start on; a [`Codec`] starts decoders. [`ForwardSource`] reads by
-//! position: further on it inflates and skips what lies between, further back it starts again. A read of the whole
-//! array goes on to the end of the stream, so that every checksum is compared.
+//! A [`Decoder`] inflates one stream from its start; a [`Codec`] makes decoders. [`ForwardSource`] reads by position:
+//! it inflates and discards what lies between, and starts again to go backwards. A read of the whole array continues
+//! to the end of the stream, so that every checksum is verified.
 
 use std::fmt;
 use std::io::{self, Read};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use super::{Access, ByteSource, Source, check_tail, truncated};
-use crate::core::error::Result;
+use crate::core::error::{Error, Result};
 use crate::core::limits::Limits;
+use crate::core::scope;
 
-/// Bytes inflated at a time when only the position or the checksum matters.
+/// Inflated bytes per step, at most: between two steps a read can be cancelled.
 pub(super) const SKIP_BYTES: usize = 256 << 10;
 
-/// Inflates one stream from its start on.
+/// Inflates one stream from its start.
 pub(crate) trait Decoder: Send {
-    /// Inflates into `out`, which is not empty. 0 bytes mean the end of the stream, with every checksum right.
+    /// Inflates into `out`, which must not be empty. Returns 0 at the end of the stream, when every checksum has been
+    /// verified.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Integrity`] and [`crate::ErrorKind::Truncated`] for a damaged stream,
-    /// [`crate::ErrorKind::Limit`], and what reading the compressed bytes gives.
+    /// [`crate::ErrorKind::Limit`], and errors of reading the compressed bytes.
     fn read(&mut self, out: &mut [u8]) -> Result<usize>;
 
-    /// Inflated bytes that were read so far.
+    /// Number of inflated bytes returned so far.
     fn position(&self) -> u64;
+
+    /// Whether the last read succeeded. Only then can a decoder be used again after its read was cancelled.
+    fn is_sound(&self) -> bool;
 }
 
-/// A compression whose streams are inflated from their start on.
+/// A compression whose streams can only be inflated from their start.
 pub(crate) trait Codec: fmt::Debug + Send + Sync {
     type Decoder: Decoder;
 
-    /// A decoder of the stream that begins at byte `start` of the compressed source.
+    /// A decoder for the stream that begins at byte `start` of the compressed source.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Unsupported`] when voxload was built without the codec.
+    /// [`crate::ErrorKind::Unsupported`] if voxload was built without the codec.
     fn decoder(&self, compressed: &Source, start: u64) -> Result<Self::Decoder>;
 
-    /// The most inflated bytes that one compressed byte can stand for.
+    /// The most inflated bytes that one compressed byte can represent.
     fn max_ratio(&self) -> u64;
 }
 
-/// Inflates on to byte `offset`, for a read that ends at byte `need`.
+/// Inflates and discards bytes up to `offset`. `need` is where the whole read ends, for the error.
 pub(super) fn skip_to(
     decoder: &mut impl Decoder,
     offset: u64,
@@ -50,6 +55,7 @@ pub(super) fn skip_to(
     scratch: &mut Vec<u8>,
 ) -> Result<()> {
     while decoder.position() < offset {
+        scope::check()?;
         let left = offset - decoder.position();
         scratch.resize(SKIP_BYTES, 0);
         let wanted = left.min(SKIP_BYTES as u64) as usize;
@@ -60,14 +66,17 @@ pub(super) fn skip_to(
     Ok(())
 }
 
-/// Fills `buffer`, for a read that ends at byte `need`.
+/// Fills `buffer`. `need` is where the whole read ends, for the error.
 pub(super) fn read_exact(
     decoder: &mut impl Decoder,
     mut buffer: &mut [u8],
     need: u64,
 ) -> Result<()> {
     while !buffer.is_empty() {
-        match decoder.read(buffer)? {
+        scope::check()?;
+        let step = buffer.len().min(SKIP_BYTES);
+        let place = buffer.get_mut(..step).unwrap_or_default();
+        match decoder.read(place)? {
             0 => return Err(truncated("voxel data", decoder.position(), need)),
             read => buffer = buffer.get_mut(read..).unwrap_or_default(),
         }
@@ -75,7 +84,7 @@ pub(super) fn read_exact(
     Ok(())
 }
 
-/// Inflates to the end of the stream; `after_each` is called after each step.
+/// Inflates to the end of the stream, and calls `after_each` after each step.
 pub(super) fn drain<D: Decoder>(
     decoder: &mut D,
     mut after_each: impl FnMut(&mut D) -> Result<()>,
@@ -83,15 +92,16 @@ pub(super) fn drain<D: Decoder>(
     let mut scratch = vec![0; SKIP_BYTES];
     while decoder.read(&mut scratch)? > 0 {
         after_each(decoder)?;
+        scope::check()?;
     }
     Ok(())
 }
 
-/// What a compressed stream inflates to, read by position with a cursor of its own.
+/// The inflated bytes of a compressed stream, read by position with a private cursor.
 pub(crate) struct ForwardSource<C: Codec> {
     codec: C,
     compressed: Source,
-    /// Byte of the compressed source at which the stream begins.
+    /// The byte of the compressed source at which the stream begins.
     start: u64,
     limits: Limits,
     decoder: Mutex<Option<C::Decoder>>,
@@ -108,22 +118,25 @@ impl<C: Codec> ForwardSource<C> {
         }
     }
 
-    /// Runs `work` on a decoder at `offset` or before it: the one of the last read, or a new one. A decoder that failed
-    /// is not used again.
+    /// Runs `work` on a decoder that is at `offset` or before it: the last one or a new one. After an error the
+    /// decoder is dropped, after a cancellation it is kept.
     fn with_decoder(
         &self,
         offset: u64,
         work: impl FnOnce(&mut C::Decoder) -> Result<()>,
     ) -> Result<()> {
-        let mut kept = self.decoder.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = scope::lock(&self.decoder)?;
         let usable = kept.take().filter(|decoder| decoder.position() <= offset);
         let mut decoder = match usable {
             Some(decoder) => decoder,
             None => self.codec.decoder(&self.compressed, self.start)?,
         };
-        work(&mut decoder).map_err(|error| error.at_maybe(self.compressed.path()))?;
-        *kept = Some(decoder);
-        Ok(())
+        let done = work(&mut decoder).map_err(|error| error.at_maybe(self.compressed.path()));
+        let is_cancelled = done.as_ref().is_err_and(Error::is_cancelled);
+        if done.is_ok() || (is_cancelled && decoder.is_sound()) {
+            *kept = Some(decoder);
+        }
+        done
     }
 }
 
@@ -153,7 +166,7 @@ impl<C: Codec> ByteSource for ForwardSource<C> {
     }
 
     fn finish(&self, end: u64) -> Result<()> {
-        // From wherever the last read has come to.
+        // Continues from where the last read ended.
         self.with_decoder(u64::MAX, |decoder| {
             drain(decoder, |decoder| check_tail(decoder.position(), end))
         })
@@ -170,7 +183,7 @@ impl<C: Codec> fmt::Debug for ForwardSource<C> {
     }
 }
 
-/// The bytes of a source in order, from a position on.
+/// The bytes of a source in order, from a given position.
 pub(super) struct SourceReader {
     source: Source,
     position: u64,
@@ -183,7 +196,7 @@ impl SourceReader {
 }
 
 impl Read for SourceReader {
-    /// Errors are voxload's own: [`io::Error::downcast`] gives them back.
+    /// Errors are voxload's own, which [`io::Error::downcast`] returns.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let mut read = || -> Result<usize> {
             let length = self.source.len()?.unwrap_or(0);

@@ -1,31 +1,32 @@
 //! A gzip file (RFC 1952) of any number of members, read by position.
 //!
-//! Which way a read takes, and the file that has it:
+//! How each kind of read is done, and in which file. doc/GZIP.md describes all of it.
 //!
-//! | what is read | way | file |
+//! | what is read | how | file |
 //! |---|---|---|
-//! | a header | inflated in order from the start, and kept | [`stream`] |
-//! | the whole array, with an index of the whole file | the chunks of the index, on all threads | [`random_access`] |
-//! | the whole array, one large member | parts cut at guessed blocks, on all threads | [`parallel`], [`block_finder`] |
-//! | the whole array, all that fits in the caller's output | one call of libdeflate for each member | [`one_shot`] |
-//! | the whole array, anything else | in order, piece by piece | [`stream`] |
-//! | a part | an index, grown as far as needed, then the chunks that are touched | [`random_access`] |
-//! | forwards with a cursor of its own | in order | [`stream`], by [`ForwardSource`] |
+//! | a header | inflated in order from the start; the bytes are kept | [`stream`] |
+//! | the whole array, with an index of the whole file | the index's chunks, on all threads | [`random_access`] |
+//! | the whole array, in one large member | split at likely block starts, on all threads | [`parallel`], [`block_finder`] |
+//! | the whole array, if the file fits in the caller's output | one call of libdeflate per member | [`one_shot`] |
+//! | the whole array, otherwise | in order, piece by piece | [`stream`] |
+//! | a part | the index is grown as far as needed, then the chunks that overlap are inflated | [`random_access`] |
+//! | a part, by a reader that only goes forwards | in order, by [`ForwardSource`] | [`stream`] |
 //!
-//! The caller tries the ways to read a whole array in this order ([`GzipSource::chunks`], [`GzipSource::parallel`],
-//! [`GzipSource::one_shot`], [`GzipSource::pieces`]): a fast way gives up on whatever it does not understand, and the last
-//! one, [`stream`], says what is wrong with a damaged file.
+//! For a whole array the caller tries [`GzipSource::chunks`], [`GzipSource::parallel`], [`GzipSource::one_shot`] and
+//! [`GzipSource::pieces`] in this order. A fast method gives up on everything that it does not recognise; the last
+//! one, [`stream`], reads every valid file and reports what is wrong with a damaged one.
 //!
-//! What they share:
-//! - [`member`]: the parser of member headers, the trailer, and the one place where a member's CRC-32 and length are
-//!   compared ([`member::Trailer::check`]).
-//! - [`chunk`]: chunks, parts of a member that inflate on their own, each checked by a CRC-32 of its own.
-//! - [`checkpoints`]: the index, a list of chunks, recorded while a stream is inflated or read from the headers of BGZF.
-//! - [`index_file`]: the index kept in a file, voxload's or indexed_gzip's.
+//! Shared by all of them:
+//! - [`member`]: the parser of member headers, the trailer, and the only comparison of a member's CRC-32 and length
+//!   ([`member::Trailer::check`]).
+//! - [`chunk`]: chunks, parts of a member that can be inflated independently, each with a CRC-32.
+//! - [`checkpoints`]: the index, a list of chunks. It is recorded while a stream is inflated, or read from BGZF
+//!   headers.
+//! - [`index_file`]: index files, in voxload's format or indexed_gzip's.
 //!
-//! Members follow each other; zero padding after the last one is fine; other bytes there are noted
-//! ([`GzipSource::trailing`]); a missing or wrong trailer is an error. A read of the whole array goes on to the end of the
-//! file, so that all damage is found; a read of a part checks the chunks that it touches.
+//! Members follow each other. Zero padding after the last one is accepted; other bytes there are counted
+//! ([`GzipSource::trailing`]); a missing or wrong trailer is an error. A read of the whole array continues to the end
+//! of the file, so that all damage is found. A read of a part verifies the chunks that it inflates.
 
 mod block_finder;
 mod checkpoints;
@@ -40,13 +41,14 @@ mod stream;
 use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::file::{FileSource, Identity};
 use super::forward::{Codec, Decoder, ForwardSource, SKIP_BYTES, read_exact, skip_to};
-use super::{Access, ByteSource, Source};
+use super::{Access, ByteSource, Hold, Source};
 use crate::core::error::{Error, Result};
 use crate::core::limits::Limits;
+use crate::core::scope;
 pub(super) use member::MAX_DEFLATE_RATIO;
 pub(crate) use member::is_gzip;
 pub(crate) use random_access::Chunks;
@@ -58,12 +60,13 @@ pub(crate) struct GzipSource {
     compressed: Source,
     codec: GzipCodec,
     random: RandomAccess,
-    /// The inflated bytes at the start that a header read has asked for.
+    /// The inflated bytes from the start of the file that header reads have needed so far.
     prefix: Mutex<Vec<u8>>,
 }
 
 impl GzipSource {
-    /// `cache` bytes of inflated chunks are kept for the next slice; the index is kept in a file or folder.
+    /// Up to `cache` bytes of inflated chunks are kept for later slices. `index_place` is the file or folder for the
+    /// index.
     pub fn new(
         compressed: Source,
         cache: Option<usize>,
@@ -80,15 +83,20 @@ impl GzipSource {
         }
     }
 
-    /// The compressed file, where there is one.
+    /// The path of the compressed file, if there is one.
     pub fn path(&self) -> Option<&Path> {
         self.compressed.path()
     }
 
-    /// The same bytes for one reader that goes forwards, whatever others read meanwhile.
+    /// The same bytes for one reader that goes forwards, independent of other reads.
     pub fn with_own_cursor(&self) -> ForwardSource<GzipCodec> {
         let (codec, limits) = (self.codec.clone(), *self.codec.limits());
         ForwardSource::new(codec, self.compressed.clone(), 0, limits)
+    }
+
+    /// As [`Source::hold`].
+    pub fn hold(&self) -> Hold {
+        self.compressed.hold()
     }
 
     /// Closes the compressed file.
@@ -96,7 +104,7 @@ impl GzipSource {
         self.compressed.release();
     }
 
-    /// Bytes of something else that were found after the last member.
+    /// Number of bytes after the last member that are neither padding nor gzip.
     pub fn trailing(&self) -> u64 {
         self.codec.trailing()
     }
@@ -104,16 +112,17 @@ impl GzipSource {
     /// Up to `length` inflated bytes from the start.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Truncated`] and [`crate::ErrorKind::Integrity`] for damaged files.
+    /// [`crate::ErrorKind::Truncated`] and [`crate::ErrorKind::Integrity`] for a damaged file.
     pub fn prefix(&self, length: u64) -> Result<Vec<u8>> {
         let length = usize::try_from(length).unwrap_or(usize::MAX);
-        let mut prefix = self.prefix.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut prefix = scope::lock(&self.prefix)?;
         if prefix.len() < length {
-            // Headers are short, so that starting again costs next to nothing.
+            // Headers are short, so starting again costs almost nothing.
             let mut stream = self.codec.stream(&self.compressed);
             let mut bytes = Vec::new();
             let mut piece = vec![0; length.min(SKIP_BYTES)];
             while bytes.len() < length {
+                scope::check()?;
                 let wanted = piece.len().min(length - bytes.len());
                 let piece = piece.get_mut(..wanted).unwrap_or_default();
                 let read = stream.read(piece).map_err(|error| self.named(error))?;
@@ -127,18 +136,19 @@ impl GzipSource {
         Ok(prefix.get(..length).unwrap_or(&prefix).to_vec())
     }
 
-    /// Every chunk of the file, when an index has them all and each thread can hold one.
+    /// All chunks of the file, if a complete index exists and its chunks are small enough to inflate one per thread.
     ///
     /// # Errors
-    /// What reading the compressed file gives.
+    /// Errors of reading the compressed file.
     pub fn chunks(&self) -> Result<Option<Chunks>> {
         self.random.chunks()
     }
 
-    /// Inflates every chunk, on all threads, and hands each to `work` with its place in the file.
+    /// Inflates every chunk, on all threads, and calls `work` with its offset in the inflated bytes, its bytes, and
+    /// the corresponding item of `places`.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Integrity`] for a damaged chunk, and what reading the compressed file gives.
+    /// [`crate::ErrorKind::Integrity`] for a damaged chunk, and errors of reading the compressed file.
     pub fn for_chunks<W: Send, R: Send>(
         &self,
         chunks: &Chunks,
@@ -148,12 +158,13 @@ impl GzipSource {
         self.random.for_chunks(chunks, places, work)
     }
 
-    /// Inflates a file of one large member on all threads: each part goes to `work` with its place in the inflated bytes
-    /// and with what `place`, called in their order, gave for it. The results are in that order. `None` when the file is
-    /// not suited or not as it should be; what was handed out may then be wrong. Voxels end at inflated byte `need`.
+    /// Inflates a file of one large member on all threads, in parts. `place` is called for the parts in order, with
+    /// their ranges in the inflated bytes. `work` is called with a part's offset, its bytes and the result of
+    /// `place`. Returns the results in order, or `None` if the file is not suitable or is damaged; then what `work`
+    /// was given may be wrong. The voxels end at inflated byte `need`.
     ///
     /// # Errors
-    /// What reading the compressed file gives.
+    /// Errors of reading the compressed file.
     pub fn parallel<W: Send, R: Send>(
         &self,
         need: u64,
@@ -163,21 +174,22 @@ impl GzipSource {
         parallel::inflate(&self.compressed, need, place, work)
     }
 
-    /// Inflates the whole file, `need` bytes or more, into the end of `room`: the byte of `room` at which the result
-    /// begins, or `None` when it does not fit or has to be read otherwise; `room` then holds anything.
+    /// Inflates the whole file, which should give at least `need` bytes, into the end of `buffer`. Returns the byte
+    /// of `buffer` at which the result begins, or `None` if it does not fit or must be read differently; then the
+    /// contents of `buffer` are unspecified.
     ///
     /// # Errors
-    /// What reading the compressed file gives.
-    pub fn one_shot(&self, need: u64, room: &mut [u8]) -> Result<Option<usize>> {
-        one_shot::inflate(&self.compressed, self.codec.limits(), need, room)
+    /// Errors of reading the compressed file.
+    pub fn one_shot(&self, need: u64, buffer: &mut [u8]) -> Result<Option<usize>> {
+        one_shot::inflate(&self.compressed, self.codec.limits(), need, buffer)
     }
 
-    /// Inflates the whole file in order: the bytes from `start` to `end` go to `sink` in full pieces of `piece` bytes (the
-    /// last one shorter), all others are only checked.
+    /// Inflates the whole file in order. The bytes from `start` to `end` go to `sink` in pieces of `piece` bytes (the
+    /// last one may be shorter), which returns a buffer to reuse. All other bytes are only verified.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Truncated`] and [`crate::ErrorKind::Integrity`] for damaged files, [`crate::ErrorKind::Limit`]
-    /// for too long a tail, and what `sink` gives.
+    /// [`crate::ErrorKind::Truncated`] and [`crate::ErrorKind::Integrity`] for a damaged file,
+    /// [`crate::ErrorKind::Limit`] if the file continues too far after `end`, and errors of `sink`.
     pub fn pieces(
         &self,
         start: u64,
@@ -244,13 +256,14 @@ impl fmt::Debug for GzipSource {
     }
 }
 
-/// Writes the seek index of a gzip file, for [`crate::LoadOptions::gzip_index`]: in voxload's own format, or in
-/// indexed_gzip's (`GZIDX`) when its name ends in `.gzidx`. The gzip file is inflated once, and checked by that.
+/// Writes the seek index of a gzip file, for [`crate::LoadOptions::gzip_index`]. The format is voxload's own, or
+/// indexed_gzip's (`GZIDX`) if the index's name ends in `.gzidx`. The gzip file is inflated once and thereby
+/// verified.
 ///
 /// # Errors
-/// [`crate::ErrorKind::Integrity`] for a damaged file or one that is not gzip, [`crate::ErrorKind::Truncated`],
-/// [`crate::ErrorKind::Unsupported`] for an index that the format cannot hold or that would have too large
-/// chunks, and what opening, reading and writing give.
+/// [`crate::ErrorKind::Integrity`] if the file is damaged or not gzip, [`crate::ErrorKind::Truncated`],
+/// [`crate::ErrorKind::Unsupported`] if the format cannot hold the index or a chunk would be too large, and errors of
+/// opening, reading and writing files.
 pub fn write_gzip_index(file: impl AsRef<Path>, index: impl AsRef<Path>) -> Result<()> {
     let file = file.as_ref();
     let identity = Identity::of_path(file)?;

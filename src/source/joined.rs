@@ -1,12 +1,12 @@
-//! A source made of parts that follow each other, each in a source of its own.
+//! A source made of parts of several sources, one after the other.
 
-use super::{Access, ByteSource, Source, truncated};
+use super::{Access, ByteSource, ReadHint, Source, truncated};
 use crate::core::error::Result;
 
-/// The same number of bytes of each of several sources: a volume with a file for each slice.
+/// The same number of bytes from each of several sources: a volume with one file per slice.
 #[derive(Debug)]
 pub(crate) struct JoinedSource {
-    /// The sources, and the byte at which each one's part begins.
+    /// Each source, and the byte at which its part begins.
     pub parts: Vec<(Source, u64)>,
     /// Bytes of a part; not 0.
     pub bytes: u64,
@@ -46,6 +46,11 @@ impl ByteSource for JoinedSource {
             true => Access::Sequential,
             false => Access::Random,
         }
+    }
+
+    fn hint(&self) -> ReadHint {
+        let hints = self.parts.iter().map(|(source, _)| source.hint());
+        hints.fold(ReadHint::default(), ReadHint::max)
     }
 
     fn finish(&self, _end: u64) -> Result<()> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{ByteSource, truncated};
 use crate::core::error::Result;
 
-/// Bytes in memory, shared and never copied: whatever owns them is kept.
+/// Bytes in memory, shared with their owner and never copied.
 #[derive(Clone)]
 pub(crate) struct MemorySource(Arc<dyn AsRef<[u8]> + Send + Sync>);
 
@@ -35,7 +35,10 @@ impl std::fmt::Debug for MemorySource {
     }
 }
 
-/// Copies from `bytes` at `offset`.
+/// Copies the bytes that begin at `offset`.
+///
+/// # Errors
+/// [`crate::ErrorKind::Truncated`] if there are fewer.
 pub(crate) fn copy(bytes: &[u8], offset: u64, buffer: &mut [u8]) -> Result<()> {
     let end = offset.saturating_add(buffer.len() as u64);
     let from = usize::try_from(offset)

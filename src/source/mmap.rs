@@ -1,14 +1,14 @@
-//! Mapped files, and the only `unsafe` of the crate's sources.
+//! Mapped files: the only module of the library with `unsafe` code.
 //!
-//! A mapping can change under its reader when another process writes to the file, and reading past a shortened file's
-//! end raises a signal that no library should catch. So a mapping never leaves this crate, except by
-//! [`crate::LoadOptions::zero_copy`], which is `unsafe` and says so; every operation checks that the file is
-//! the one that was mapped, before and after; and [`crate::Mmap::Off`] reads by position instead.
+//! The contents of a mapping change when another process writes to the file, and reading past the end of a shortened
+//! file raises a signal that no library should catch. So mappings stay inside this crate (except through
+//! [`crate::LoadOptions::zero_copy`], which is `unsafe` for this reason), every operation checks before and after
+//! that the file is the one that was mapped, and [`crate::Mmap::Off`] reads by position instead.
 //!
-//! Where a target has no mappings, memmap2 compiles and gives an error of kind `Unsupported`.
+//! On targets without mappings, memmap2 compiles and returns an `Unsupported` error.
 #![expect(
     unsafe_code,
-    reason = "mapping a file is unsafe: see the module's text"
+    reason = "mapping a file is unsafe: see the module's documentation"
 )]
 
 use std::fs::File;
@@ -23,13 +23,13 @@ use super::memory;
 use crate::core::buffer::{Mapping, Pages};
 use crate::core::error::{Error, Result};
 
-/// A file that is mapped on its first read and stays mapped; the mapping holds no file descriptor.
+/// A file that is mapped by its first read and stays mapped. The mapping needs no open file descriptor.
 #[derive(Debug)]
 pub(crate) struct MmapSource {
     path: PathBuf,
     identity: Identity,
     keep_open: bool,
-    /// Whether an array may be the mapping itself, and then whether it may be edited.
+    /// Whether arrays may use the mapping itself (`Some`), and then whether they may be edited.
     zero_copy: Option<bool>,
     state: Mutex<State>,
 }
@@ -37,7 +37,8 @@ pub(crate) struct MmapSource {
 #[derive(Debug, Default)]
 struct State {
     map: Option<MapGuard>,
-    /// The handle: kept while the header is read, and with [`crate::KeepFileOpen::Yes`] as long as the mapping.
+    /// The file's handle. It is open while the header is read; with [`crate::KeepFileOpen::Yes`], as long as the
+    /// mapping.
     kept: Option<File>,
 }
 
@@ -46,7 +47,7 @@ struct State {
 pub(crate) struct MapGuard(Arc<Mmap>);
 
 impl MapGuard {
-    /// The bytes of the file, for the time of one operation, and only inside this crate.
+    /// The bytes of the file. They must be used only during one operation and inside this crate.
     pub fn bytes(&self) -> &[u8] {
         &self.0
     }
@@ -71,21 +72,21 @@ impl MmapSource {
         self.identity.length()
     }
 
-    /// Maps the file, unless it is mapped already, and checks that it is still the one it was.
+    /// Maps the file unless it is mapped already, and checks that the file has not changed.
     pub fn begin(&self) -> Result<MapGuard> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(map) = &state.map {
             self.identity.check(&self.path, state.kept.as_ref())?;
             return Ok(map.clone());
         }
-        // What reading the header left open may be an older file of that name.
+        // The handle from reading the header may belong to an older file of this name.
         state.kept = None;
         let file = self.open()?;
-        // SAFETY: the mapping is read only inside this crate, by code for which any byte is a valid value, and
-        // only between `begin` and `end`, which both compare length and modification time of the file. Writing
-        // to the file during an operation is outside the contract of `Mmap::CopyOnWrite` and `Mmap::ReadOnly`.
+        // SAFETY: the mapping is read only inside this crate, by code for which every byte value is valid, and only
+        // between `begin` and `end`, which both check that the file has not changed. Writing to the file during an
+        // operation is outside the contract of `Mmap::CopyOnWrite` and `Mmap::ReadOnly`.
         let map =
-            unsafe { Mmap::map(&file) }.map_err(|error| Error::io(&error, 0).at(&self.path))?;
+            unsafe { Mmap::map(&file) }.map_err(|error| Error::io(error, 0).at(&self.path))?;
         let guard = MapGuard(Arc::new(map));
         state.map = Some(guard.clone());
         if self.keep_open {
@@ -94,8 +95,8 @@ impl MmapSource {
         Ok(guard)
     }
 
-    /// Bytes from the start, read by position where nothing is mapped yet: a header is not worth a mapping. The handle is
-    /// kept for the next call, until the file is mapped or released.
+    /// Reads from the start of the file, by position unless it is already mapped: a header is not worth a mapping.
+    /// The handle is kept until the file is mapped or released.
     ///
     /// # Errors
     /// As [`Self::begin`], and [`crate::ErrorKind::Io`].
@@ -110,20 +111,20 @@ impl MmapSource {
             Some(file) => file,
             None => self.open()?,
         };
-        read_exact_at(&file, 0, bytes).map_err(|error| Error::io(&error, 0).at(&self.path))?;
+        read_exact_at(&file, 0, bytes).map_err(|error| Error::io(error, 0).at(&self.path))?;
         self.identity.check(&self.path, Some(&file))?;
         state.kept = Some(file);
         Ok(())
     }
 
-    /// Opens the file and checks that it is the one it was.
+    /// Opens the file and checks that it has not changed.
     fn open(&self) -> Result<File> {
-        let file = File::open(&self.path).map_err(|error| Error::io(&error, 0).at(&self.path))?;
+        let file = File::open(&self.path).map_err(|error| Error::io(error, 0).at(&self.path))?;
         self.identity.check(&self.path, Some(&file))?;
         Ok(file)
     }
 
-    /// Drops the mapping and the handle that was kept; the next operation opens the file again.
+    /// Drops the mapping and the kept handle; the next operation opens the file again.
     pub fn release(&self) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         *state = State::default();
@@ -135,7 +136,7 @@ impl MmapSource {
         self.identity.check(&self.path, state.kept.as_ref())
     }
 
-    /// A mapping of its own for an array that is the file itself, where the options allow that.
+    /// A separate mapping for an array that uses the file's bytes directly; `None` unless the options allow that.
     ///
     /// # Errors
     /// As [`Self::begin`].
@@ -144,8 +145,8 @@ impl MmapSource {
             return Ok(None);
         };
         let file = self.open()?;
-        // SAFETY: only reached through `LoadOptions::zero_copy`, an unsafe function whose caller promised that
-        // the file does not change while the array lives. A private mapping keeps edits from the file.
+        // SAFETY: this is reached only through `LoadOptions::zero_copy`, an unsafe function whose caller promised
+        // that the file does not change while the array lives. Edits of a private mapping do not reach the file.
         let pages = unsafe {
             if writable {
                 MmapOptions::new().map_copy(&file).map(Pages::Private)
@@ -153,7 +154,7 @@ impl MmapSource {
                 Mmap::map(&file).map(Pages::ReadOnly)
             }
         };
-        let pages = pages.map_err(|error| Error::io(&error, 0).at(&self.path))?;
+        let pages = pages.map_err(|error| Error::io(error, 0).at(&self.path))?;
         Ok(Some(Mapping::new(pages, bytes)))
     }
 }

@@ -1,9 +1,9 @@
-//! A source that begins inside another one.
+//! A source that begins inside another source.
 
-use super::{Access, ByteSource, Source};
+use super::{Access, ByteSource, ReadHint, Source};
 use crate::core::error::Result;
 
-/// The bytes of a source from a position on.
+/// The bytes of a source from a given position.
 #[derive(Debug)]
 pub(crate) struct OffsetSource {
     pub inner: Source,
@@ -33,5 +33,9 @@ impl ByteSource for OffsetSource {
 
     fn access(&self) -> Access {
         self.inner.access()
+    }
+
+    fn hint(&self) -> ReadHint {
+        self.inner.hint()
     }
 }

@@ -1,30 +1,31 @@
-//! Voxels written as text, numbers or hexadecimal bytes: NRRD's `text` and `hex`, MetaImage's `BinaryData = False`.
+//! Voxels written as decimal numbers or hexadecimal bytes: NRRD's `text` and `hex`, MetaImage's `BinaryData = False`.
 //!
-//! Where a voxel is in a text depends on all that comes before it: the first read decodes all of it, and the bytes are
-//! kept.
+//! The position of a voxel in a text depends on everything before it, so the first read decodes the whole text and
+//! keeps the result.
 
 use std::fmt;
 use std::io::{BufRead, BufReader};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::forward::SourceReader;
-use super::{ByteSource, Source, memory, room, truncated};
+use super::{ByteSource, Source, memory, truncated, with_capacity};
 use crate::core::dtype::DType;
 use crate::core::error::{Error, ErrorKind, Result};
+use crate::core::scope;
 
-/// Characters of a number; longer words are not numbers.
+/// Largest number of characters in a number.
 const MAX_CHARACTERS: usize = 4096;
 
 /// How voxels are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Notation {
-    /// Two digits for each stored byte.
+    /// Two digits per stored byte.
     Hexadecimal,
-    /// Decimal numbers of this type, separated by white space or commas; decoded in native byte order.
+    /// Decimal numbers of this type, separated by white space or commas. Decoded in native byte order.
     Numbers(DType),
 }
 
-/// The stored bytes that a text stands for.
+/// The stored bytes that a text represents.
 pub(crate) struct TextSource {
     text: Source,
     notation: Notation,
@@ -33,17 +34,17 @@ pub(crate) struct TextSource {
 }
 
 impl TextSource {
-    /// `bytes` are those of the voxels, once decoded.
+    /// `bytes` is the number of bytes after decoding.
     ///
     /// # Errors
-    /// [`ErrorKind::Truncated`] for a text that is too short to hold them, [`ErrorKind::Unsupported`] in a compressed
-    /// file.
+    /// [`ErrorKind::Truncated`] if the text is too short to hold them, [`ErrorKind::Unsupported`] if it is in a
+    /// compressed file.
     pub fn new(text: Source, notation: Notation, bytes: u64) -> Result<Self> {
         let have = text.len()?;
         let have = have.ok_or_else(|| Error::unsupported("voxels as text in a compressed file"))?;
         let need = match notation {
             Notation::Hexadecimal => bytes.saturating_mul(2),
-            // A digit each, and something between them.
+            // At least one digit per number and one separator between two.
             Notation::Numbers(dtype) => {
                 let count = bytes / dtype.size_bytes() as u64;
                 count.saturating_mul(2).saturating_sub(1)
@@ -61,30 +62,29 @@ impl TextSource {
     }
 
     fn decode(&self) -> Result<Vec<u8>> {
+        let _one_read = self.text.hold();
         let mut text = BufReader::new(SourceReader::new(self.text.clone(), 0));
         let mut decoder = Decoder {
             notation: self.notation,
             word: Vec::new(),
-            out: room(self.bytes)?,
+            out: with_capacity(self.bytes)?,
         };
         while (decoder.out.len() as u64) < self.bytes {
+            scope::check()?;
             let read = text.fill_buf();
-            let characters = read.map_err(|error| match error.downcast::<Error>() {
-                Ok(own) => own,
-                Err(error) => Error::io(&error, 0),
-            })?;
+            let characters = read.map_err(Error::from)?;
             if characters.is_empty() {
-                decoder.take(b' ')?;
+                decoder.push(b' ')?;
                 break;
             }
             for &character in characters {
-                decoder.take(character)?;
+                decoder.push(character)?;
                 if decoder.out.len() as u64 == self.bytes {
                     break;
                 }
             }
-            let taken = characters.len();
-            text.consume(taken);
+            let used = characters.len();
+            text.consume(used);
         }
         let have = decoder.out.len() as u64;
         if have < self.bytes {
@@ -102,7 +102,7 @@ struct Decoder {
 }
 
 impl Decoder {
-    fn take(&mut self, character: u8) -> Result<()> {
+    fn push(&mut self, character: u8) -> Result<()> {
         let between = character.is_ascii_whitespace() || character == 0x0b;
         match self.notation {
             Notation::Hexadecimal if between => Ok(()),
@@ -137,7 +137,7 @@ impl Decoder {
 
     fn word(&self) -> Option<&str> {
         let word = std::str::from_utf8(&self.word).ok();
-        // Rust reads a sign as part of a hexadecimal number; here it is none.
+        // Rust accepts a sign before hexadecimal digits; these formats do not.
         word.filter(|word| self.notation != Notation::Hexadecimal || !word.contains('+'))
     }
 
@@ -146,13 +146,13 @@ impl Decoder {
         let word = String::from_utf8_lossy(start);
         ErrorKind::Integrity {
             codec: "text",
-            detail: format!("{word:?} among the voxels is no number"),
+            detail: format!("{word:?} among the voxels is not a number"),
         }
         .into()
     }
 }
 
-/// The bytes of a number. Integers are limited to their type and lose a fraction, as teem and MetaIO have it.
+/// The bytes of a number. Integers are clamped to their type and a fraction is cut off, as teem and MetaIO do it.
 fn stored(word: &str, dtype: DType) -> Option<Vec<u8>> {
     macro_rules! limited {
         ($($name:ident $type:ty;)*) => {
@@ -184,7 +184,7 @@ impl ByteSource for TextSource {
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
-        let mut decoded = self.decoded.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut decoded = scope::lock(&self.decoded)?;
         let bytes = match decoded.as_ref() {
             Some(bytes) => Arc::clone(bytes),
             None => Arc::clone(decoded.insert(Arc::new(self.decode()?))),

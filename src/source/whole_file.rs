@@ -1,4 +1,4 @@
-//! Files that are written whole: a temporary file that takes its name once all of it is there.
+//! Files that are either complete or not there at all: a temporary file gets its final name when it is complete.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -8,16 +8,16 @@ use tempfile::NamedTempFile;
 
 use crate::core::error::{Error, Result};
 
-/// A file that takes its name only when all of it is written: what was there before stays until then.
+/// A file under a temporary name until it is complete; until then the old file of its name, if any, remains.
 pub(crate) struct WholeFile {
     file: BufWriter<NamedTempFile<File>>,
 }
 
 impl WholeFile {
-    /// Begins a file that is going to be at `path`.
+    /// Begins a file that will be at `path`.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Io`], [`crate::ErrorKind::NotFound`] when its folder cannot be written to.
+    /// [`crate::ErrorKind::Io`], and [`crate::ErrorKind::NotFound`] if the folder does not exist.
     pub fn create(path: &Path) -> Result<Self> {
         let folder = path
             .parent()
@@ -26,30 +26,30 @@ impl WholeFile {
         builder.prefix(".voxload-");
         #[cfg(unix)]
         {
-            // The permissions of any new file; tempfile's own are for secrets.
+            // tempfile's default mode is private to the user; this is the mode of any new file.
             use std::os::unix::fs::PermissionsExt;
             builder.permissions(std::fs::Permissions::from_mode(0o666));
         }
         let file = builder
             .tempfile_in(folder.unwrap_or(Path::new(".")))
-            .map_err(|error| Error::io(&error, 0).at(path))?;
+            .map_err(|error| Error::io(error, 0).at(path))?;
         Ok(Self {
             file: BufWriter::with_capacity(1 << 20, file),
         })
     }
 
-    /// Gives the file its name, in place of what had it.
+    /// Gives the file its final name, replacing an old file of that name.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Io`]; the temporary file is then gone, and what was at `path` still there.
+    /// [`crate::ErrorKind::Io`]; then the temporary file is removed, and what was at `path` remains.
     pub fn finish(self, path: &Path) -> Result<()> {
-        let named = |error: &std::io::Error| Error::io(error, 0).at(path);
+        let named = |error: std::io::Error| Error::io(error, 0).at(path);
         let file = self
             .file
             .into_inner()
-            .map_err(|error| named(error.error()))?;
-        file.as_file().sync_data().map_err(|error| named(&error))?;
-        file.persist(path).map_err(|error| named(&error.error))?;
+            .map_err(|error| named(error.into_error()))?;
+        file.as_file().sync_data().map_err(named)?;
+        file.persist(path).map_err(|error| named(error.error))?;
         Ok(())
     }
 }

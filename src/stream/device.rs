@@ -1,8 +1,9 @@
-//! [`FrameStream`]: a stream that ends on a device.
+//! [`FrameStream`]: a stream to a device.
 //!
-//! A thread reads and inflates into staging slots ([`producer`]); the caller's thread submits full ones ([`transfers`]) for
-//! a placement on the device ([`frames`]), which may be on the way to a texture ([`texture_target`]). A frame is given
-//! out when the device has given all its slots back: only that proves that it did the work.
+//! A thread reads and inflates into staging slots ([`producer`]). The caller's thread submits full slots
+//! ([`transfers`]) to a placement in device memory ([`frames`]), from which frames may be copied to a texture
+//! ([`texture_target`]). A frame is returned to the caller when all its slots are free again, because only that proves
+//! that the device did the work.
 
 mod frames;
 mod producer;
@@ -16,11 +17,12 @@ use std::task::{self, Poll, Waker};
 
 pub use frames::{Frame, StreamTarget};
 
-use super::feed::{Feed, READ_AHEAD_BYTES};
+use super::feed::Feed;
 use super::host::Position;
 use super::order::FrameOptions;
 use crate::core::error::{Error, ErrorKind, Result};
 use crate::core::float::Float;
+use crate::core::scope;
 use crate::device::context::DeviceFuture;
 use crate::device::engine::Engine;
 use crate::device::gpu::Gpu;
@@ -28,11 +30,11 @@ use crate::device::{DeviceArray, StagingOptions, Trace};
 use crate::read::ahead::{Ahead, Event};
 use crate::read::trace::Tracer;
 use frames::Placements;
-use producer::{CachedArray, FrameProducer, Made};
+use producer::{CachedArray, FrameProducer, Prepared};
 use texture_target::TextureTarget;
 use transfers::Transfers;
 
-/// What a stream to a device gives, where, and with how much memory on the way.
+/// What a stream to a device returns, where it puts the frames, and how much staging memory it uses.
 ///
 /// ```
 /// use voxload::{FrameOptions, StreamOptions};
@@ -40,6 +42,7 @@ use transfers::Transfers;
 /// # let _ = options;
 /// ```
 #[derive(Debug, Clone)]
+#[must_use]
 pub struct StreamOptions {
     frames: FrameOptions,
     target: StreamTarget,
@@ -68,25 +71,25 @@ impl StreamOptions {
         Self::default()
     }
 
-    /// Which frames, in which order, and how many at a time.
+    /// Sets which frames come, in which order, and how many at a time.
     pub fn frames(mut self, frames: FrameOptions) -> Self {
         self.frames = frames;
         self
     }
 
-    /// Where frames are put.
+    /// Sets where frames are written.
     pub fn target(mut self, target: StreamTarget) -> Self {
         self.target = target;
         self
     }
 
-    /// The staging memory. A slot is the least that [`FrameStream::pump`] submits; one thread fills them.
+    /// Sets the staging memory. [`FrameStream::pump`] submits at least one slot at a time. One thread fills the slots.
     pub fn staging(mut self, staging: StagingOptions) -> Self {
         self.staging = staging;
         self
     }
 
-    /// Has the device take timestamps for [`FrameStream::trace`], where it can.
+    /// Records timestamps on the device for [`FrameStream::trace`], if the device supports them.
     pub fn timestamps(mut self) -> Self {
         self.timestamps = true;
         self
@@ -96,44 +99,43 @@ impl StreamOptions {
         &self.frames
     }
 
-    /// Whether the values are narrowed on the way, so that kept ones do not serve.
+    /// Whether the values are narrowed to texels, so that a cached array cannot be used.
     pub(crate) fn makes_texels(&self) -> bool {
         matches!(self.target, StreamTarget::Texture { .. })
     }
 }
 
-/// Frames of an image in device memory, read ahead on a thread; made by [`crate::DataobjImage::stream`].
+/// Frames of an image in device memory, read ahead by a thread. Prepared by [`crate::DataobjImage::stream`].
 ///
-/// For batch work it is an iterator of `Result<Frame<T>>` that waits; [`Self::next_async`] is awaited instead. A render
-/// loop calls [`Self::pump`] and [`Self::try_next`], which never wait. All may be mixed.
+/// For batch work it is an iterator of `Result<Frame<T>>` that waits; [`Self::next_async`] is the asynchronous form. A
+/// render loop calls [`Self::pump`] and [`Self::try_next`], which never wait. All of them may be mixed.
 ///
-/// Memory is fixed whatever the file's length: as many frames on the device as the options have slots, and the staging
-/// slots. A [`Frame`] holds its memory until it is dropped; with all of them held, the next item is
-/// [`ErrorKind::FramesHeld`]: drop one and go on. After any other error there are no more items until a
-/// [`Self::seek`], and none at all when the error is the device's. Dropping the stream ends its thread: it waits for the
-/// step that the thread is in.
+/// The amount of memory is fixed, however long the file: one frame per slot in device memory, plus the staging slots. A
+/// [`Frame`] holds its memory until it is dropped. If all are held, the next item is [`ErrorKind::FramesHeld`]: drop
+/// one and continue. After any other error there are no more items until [`Self::seek`] is called; after an error of
+/// the device there are none at all. Dropping the stream ends its thread, after the step that it is in.
 pub struct FrameStream<T: Float> {
     gpu: Gpu,
     ahead: Ahead<FrameProducer>,
     transfers: Transfers,
     placements: Placements,
     position: Position,
-    /// What comes after the frames that are under way.
+    /// What follows the frames that are being processed.
     ending: Option<Ending>,
     host_bytes: u64,
     tracer: Arc<Tracer>,
     element: PhantomData<T>,
 }
 
-/// Why no more frames come.
+/// Why there are no more frames.
 enum Ending {
-    /// There are no more.
+    /// All frames were returned.
     End,
-    /// The source failed; it may be read again elsewhere.
+    /// The source failed. A seek may still succeed.
     Source(Error),
-    /// The device failed, for good, with an error that is being looked into.
+    /// The device failed permanently. The real reason is being determined.
     Device(DeviceFuture<Error>),
-    /// The same, and the caller has the error.
+    /// The device failed permanently, and the caller has got the error.
     DeviceReported,
 }
 
@@ -144,7 +146,8 @@ impl Ending {
 }
 
 impl<T: Float> FrameStream<T> {
-    /// `cached` are the values of the whole image on this device, where there are any. For a future that is driven.
+    /// `cached` has the values of the whole image on this device, if they exist. The future must be driven by the
+    /// caller.
     pub(crate) async fn new(
         gpu: &Gpu,
         feed: Feed,
@@ -153,6 +156,7 @@ impl<T: Float> FrameStream<T> {
     ) -> Result<Self> {
         let context = gpu.context();
         let order = feed.order().clone();
+        let read_ahead = feed.read_ahead_bytes();
         let tracer = Arc::new(Tracer::default());
         let shape = match order.block(0) {
             Some(_) => feed.selection(0)?.shape(),
@@ -169,13 +173,13 @@ impl<T: Float> FrameStream<T> {
         let cached = cached.as_ref().map(CachedArray::new);
         let producer =
             FrameProducer::prepare(gpu, feed, cached, T::DTYPE, &placements, options, &tracer);
-        let Made {
+        let Prepared {
             producer,
             ring,
             cached,
             converted_bytes,
         } = producer.await?;
-        let host_bytes = ring.bytes() + READ_AHEAD_BYTES + converted_bytes;
+        let host_bytes = ring.bytes() + read_ahead + converted_bytes;
         let memory = ring.memory()?;
         let timed = options.timestamps;
         let engine = Engine::new(context, ring, Some(Arc::clone(&tracer)), timed).await?;
@@ -193,38 +197,38 @@ impl<T: Float> FrameStream<T> {
         })
     }
 
-    /// Brings the upload forward without ever waiting: takes note of what the device has done, and submits full
-    /// staging slots, in at most one submission. Gives the bytes submitted.
+    /// Advances the upload without waiting: checks what the device has finished, and submits full staging slots, in at
+    /// most one submission. Returns the number of bytes submitted.
     ///
-    /// No bytes are copied on this thread: the slots were filled by the stream's own. (In browsers, where there is none,
-    /// a call also reads what fills one slot.) At most `max_bytes` of them are submitted; what a call leaves over,
-    /// because the next slot is larger, counts for the next call. Errors come as items. Callbacks of other users of the
-    /// device may run on this thread.
+    /// This copies no bytes on the calling thread, because the slots are filled by the stream's thread. (Browsers have
+    /// no threads: there, a call also reads what fills one slot.) At most `max_bytes` are submitted. If the next slot
+    /// is larger than what is left of them, the rest is added to the allowance of the next call. Errors are returned as
+    /// items. Other users' callbacks for this device may run on this thread.
     pub fn pump(&mut self, max_bytes: u64) -> u64 {
         self.poll_device();
-        self.advance(&mut unwoken(), max_bytes).bytes
+        self.advance(&mut noop_context(), max_bytes).bytes
     }
 
-    /// The next frame if it is there: never waits, and does nothing with the device.
+    /// The next frame, if it is ready. Never waits, and does not use the device.
     pub fn try_next(&mut self) -> Poll<Option<Result<Frame<T>>>> {
         if !self.ahead.is_in_caller() {
-            self.collect(&mut unwoken());
+            self.collect(&mut noop_context());
         }
-        self.item(&mut unwoken())
+        self.item(&mut noop_context())
     }
 
-    /// The next frame, awaited; `None` when there are no more. `Err(FramesHeld)` when the caller holds all of them. When
-    /// the future is dropped, nothing is lost. Callbacks of other users of the device may run in its polls.
+    /// The next frame; `None` when there are no more, `Err(FramesHeld)` if the caller holds all of them. If the future
+    /// is dropped, no frame is lost. Other users' callbacks for this device may run while it is polled.
     pub async fn next_async(&mut self) -> Option<Result<Frame<T>>> {
         let context = self.gpu.context().clone();
         let next = std::future::poll_fn(|cx| self.poll_next(cx));
         context.drive(next).await
     }
 
-    /// Goes on with the block that has this frame; what was read ahead is thrown away.
+    /// Continues with the block that contains this frame. Frames that were read ahead are discarded.
     ///
     /// # Errors
-    /// [`ErrorKind::Index`] for a frame that the options leave out; the error of a device that has failed.
+    /// [`ErrorKind::Index`] if the options exclude the frame; the device's error, if it has failed.
     pub fn seek(&mut self, frame: usize) -> Result<()> {
         let turn = self.position.order.turn_of(frame)?;
         if self.device_has_failed() {
@@ -234,24 +238,24 @@ impl<T: Float> FrameStream<T> {
         Ok(())
     }
 
-    /// What the stages of the stream took so far.
+    /// The time that each stage of the stream has taken so far.
     pub fn trace(&self) -> Trace {
         self.tracer.trace()
     }
 
-    /// Host memory of the stream, in bytes, whatever the length of the file: staging slots, and what reading takes. On
-    /// adapters that share the host's memory a staging slot is the device's as well.
+    /// Host memory of the stream in bytes, which does not depend on the length of the file: staging slots, and buffers
+    /// for reading. On adapters that share the host's memory, the staging slots are device memory too.
     pub fn host_bytes(&self) -> u64 {
         self.host_bytes
     }
 
-    /// Device memory of the stream, in bytes, whatever the length of the file: places of frames (none where they are
-    /// the caller's) and stored bytes that kernels read.
+    /// Device memory of the stream in bytes, which does not depend on the length of the file: the frames (unless they
+    /// are in a buffer of the caller), and the stored bytes that kernels read.
     pub fn device_bytes(&self) -> u64 {
         self.placements.own_bytes() + self.transfers.raw_bytes()
     }
 
-    /// How many frames exist at a time: one in a texture.
+    /// How many frames exist at a time; one in a texture.
     pub fn slots(&self) -> usize {
         self.placements.slots()
     }
@@ -266,7 +270,7 @@ impl<T: Float> FrameStream<T> {
     }
 
     fn poll_device(&self) {
-        // A loss is remembered, and found when the stream advances.
+        // A loss is recorded, and found when the stream advances.
         let _ = self.gpu.context().poll();
     }
 
@@ -274,8 +278,12 @@ impl<T: Float> FrameStream<T> {
         self.ending.as_ref().is_some_and(Ending::is_device)
     }
 
-    /// The next item, or what brings it nearer; then the task is woken, at once or when there is more to do.
+    /// The next item. If it is not ready, the stream is advanced, and the task will be woken when there is more to do.
     fn poll_next(&mut self, cx: &mut task::Context<'_>) -> Poll<Option<Result<Frame<T>>>> {
+        if let Err(error) = scope::check() {
+            // The stream is as it was.
+            return Poll::Ready(Some(Err(error)));
+        }
         let progress = self.advance(cx, u64::MAX);
         if let Poll::Ready(item) = self.item(cx) {
             return Poll::Ready(item);
@@ -289,7 +297,7 @@ impl<T: Float> FrameStream<T> {
         Poll::Pending
     }
 
-    /// Takes note of everything that happened, then submits what is ready.
+    /// Collects everything that has happened, then submits what is ready.
     fn advance(&mut self, cx: &mut task::Context<'_>, max_bytes: u64) -> Progress {
         let mut progress = Progress {
             is_staged: self.collect(cx),
@@ -298,23 +306,23 @@ impl<T: Float> FrameStream<T> {
         if self.device_has_failed() {
             return progress;
         }
-        if self.transfers.source_was_written() {
-            // The cached array is no longer as the file has it, so the file is read.
+        if self.transfers.source_is_modified() {
+            // The cached array was modified, so the file is read instead.
             self.restart(self.position.next);
             progress.is_staged = true;
             return progress;
         }
-        let patient = self.transfers.check_patience();
+        let in_time = self.transfers.check_timeout();
         let submit = |()| self.transfers.submit(&mut self.placements, max_bytes);
-        match patient.and_then(submit) {
+        match in_time.and_then(submit) {
             Ok(bytes) => progress.bytes = bytes,
             Err(error) => self.device_failed(error),
         }
         progress
     }
 
-    /// Takes note of what the device and the producer have done; says whether a slot was filled. A producer in the caller
-    /// fills one.
+    /// Collects what the device and the producer have done. Returns whether a slot was filled. A producer that runs in
+    /// the caller fills one now.
     fn collect(&mut self, cx: &mut task::Context<'_>) -> bool {
         let mut is_staged = false;
         if self.device_has_failed() {
@@ -340,7 +348,7 @@ impl<T: Float> FrameStream<T> {
                     }
                 }
                 Ok(Event::End) => self.ending = Some(Ending::End),
-                // A slot that cannot be written any more.
+                // A slot that can no longer be written.
                 Ok(Event::Failed(error)) if *error.kind() == ErrorKind::DeviceLost => {
                     self.device_failed(error);
                 }
@@ -362,12 +370,12 @@ impl<T: Float> FrameStream<T> {
         }
     }
 
-    /// The next item, if it is there.
+    /// The next item, if it is ready.
     fn item(&mut self, cx: &mut task::Context<'_>) -> Poll<Option<Result<Frame<T>>>> {
         if self.position.over {
             return Poll::Ready(None);
         }
-        // Frames that have not been given out may be wrong.
+        // Frames that were not returned yet may be wrong.
         match &mut self.ending {
             Some(Ending::Device(error)) => {
                 let Poll::Ready(error) = error.as_mut().poll(cx) else {
@@ -403,7 +411,7 @@ impl<T: Float> FrameStream<T> {
     }
 }
 
-/// What advancing a stream has done.
+/// What was done by advancing a stream.
 struct Progress {
     /// Whether slots were filled.
     is_staged: bool,
@@ -411,8 +419,8 @@ struct Progress {
     bytes: u64,
 }
 
-/// For calls that wake no task.
-fn unwoken() -> task::Context<'static> {
+/// A context for calls that need not wake a task.
+fn noop_context() -> task::Context<'static> {
     task::Context::from_waker(Waker::noop())
 }
 
@@ -420,8 +428,8 @@ fn unwoken() -> task::Context<'static> {
 impl<T: Float> Iterator for FrameStream<T> {
     type Item = Result<Frame<T>>;
 
-    /// Waits for the next frame. `Err(FramesHeld)` when the caller holds all of them. Callbacks of other users of the
-    /// device may run on this thread meanwhile.
+    /// Waits for the next frame. `Err(FramesHeld)` if the caller holds all of them. Other users' callbacks for this
+    /// device may run on this thread.
     fn next(&mut self) -> Option<Self::Item> {
         self.poll_device();
         let context = self.gpu.context().clone();

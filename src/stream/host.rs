@@ -1,4 +1,4 @@
-//! [`Frames`]: a stream that ends on the host.
+//! [`Frames`]: a stream to the host.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -10,29 +10,31 @@ use std::time::Duration;
 
 use ndarray::{ArrayViewD, IxDyn, ShapeBuilder};
 
-use super::feed::{Feed, READ_AHEAD_BYTES};
+use super::feed::Feed;
 use super::order::FrameOrder;
 use crate::convert::Conversion;
 use crate::core::array::Buffer;
 use crate::core::error::{Error, ErrorKind, Result};
 use crate::core::float::Float;
+#[cfg(not(target_family = "wasm"))]
+use crate::core::scope;
 use crate::core::shape::elements;
 use crate::plan::selection::Selection;
-use crate::read::ahead::{Ahead, Cancel, Event, Filled, Pool, Producer};
+use crate::read::ahead::{Ahead, Epoch, Event, Filled, Pool, Producer};
 #[cfg(not(target_family = "wasm"))]
 use crate::read::wait;
 use crate::read::wait::Site;
 
-/// How long a blocking call waits before it looks again.
+/// The interval at which a blocking call checks for a frame.
 #[cfg(not(target_family = "wasm"))]
 const TICK: Duration = Duration::from_millis(100);
 
-/// Frames of an image in host memory, computed ahead on a thread; made by [`crate::DataobjImage::frames`].
+/// Frames of an image in host memory, computed ahead by a thread. Made by [`crate::DataobjImage::frames`].
 ///
-/// An iterator of `Result<HostFrame<T>>`. Memory is fixed: as many buffers as the options have slots, each of one
-/// frame (or block), used again when the frame that was in it is dropped. With all of them held, the next item is
-/// [`ErrorKind::FramesHeld`]; drop one and go on. After any other error there are no more items until a
-/// [`Self::seek`]. Frames show the file, never an edited copy. Dropping the stream ends its thread.
+/// An iterator of `Result<HostFrame<T>>`. The amount of memory is fixed: one buffer per slot, each with one frame (or
+/// block), which is used again when its frame is dropped. If all are held, the next item is [`ErrorKind::FramesHeld`]:
+/// drop one and continue. After any other error there are no more items until [`Self::seek`] is called. Frames have the
+/// file's values, even if the image's array was edited. Dropping the stream ends its thread.
 pub struct Frames<T: Float> {
     ahead: Ahead<Converter<T>>,
     position: Position,
@@ -40,7 +42,7 @@ pub struct Frames<T: Float> {
     host_bytes: u64,
 }
 
-/// Where the caller is in a stream.
+/// The position of the caller in a stream.
 pub(super) struct Position {
     pub order: FrameOrder,
     /// The turn of the next item.
@@ -58,7 +60,7 @@ impl Position {
         }
     }
 
-    /// Whether another frame is to come, as far as the order of frames says.
+    /// Whether the order of frames has another one.
     pub fn has_next(&self) -> bool {
         !self.over && self.order.block(self.next).is_some()
     }
@@ -68,6 +70,7 @@ impl<T: Float> Frames<T> {
     pub(crate) fn new(feed: Feed) -> Result<Self> {
         let conversion = feed.proxy().conversion(T::DTYPE)?;
         let order = feed.order().clone();
+        let read_ahead = feed.read_ahead_bytes();
         // The first block is the largest.
         let len = match order.block(0) {
             Some(_) => elements::<T>(&feed.selection(0)?.shape())?,
@@ -81,7 +84,7 @@ impl<T: Float> Frames<T> {
             conversion,
             element: PhantomData,
         };
-        let host_bytes = (len * size_of::<T>() * order.slots()) as u64 + READ_AHEAD_BYTES;
+        let host_bytes = (len * size_of::<T>() * order.slots()) as u64 + read_ahead;
         Ok(Self {
             ahead: Ahead::start(Site::BACKGROUND, converter, memory)?.joined(),
             position: Position::new(order),
@@ -90,15 +93,15 @@ impl<T: Float> Frames<T> {
         })
     }
 
-    /// The next frame, if it is there already: never waits.
+    /// The next frame, if it is ready. Never waits.
     pub fn try_next(&mut self) -> Poll<Option<Result<HostFrame<T>>>> {
         self.poll_next(&Context::from_waker(Waker::noop()))
     }
 
-    /// Goes on with the block that has this frame; what was computed ahead is thrown away.
+    /// Continues with the block that contains this frame. Frames that were computed ahead are discarded.
     ///
     /// # Errors
-    /// [`ErrorKind::Index`] for a frame that the options leave out.
+    /// [`ErrorKind::Index`] if the options exclude the frame.
     pub fn seek(&mut self, frame: usize) -> Result<()> {
         let turn = self.position.order.turn_of(frame)?;
         self.ahead.seek(turn);
@@ -107,7 +110,8 @@ impl<T: Float> Frames<T> {
         Ok(())
     }
 
-    /// Host memory of the stream, in bytes, whatever the length of the file: its frames, and what reading takes.
+    /// Host memory of the stream in bytes, which does not depend on the length of the file: its frames, and buffers for
+    /// reading.
     pub fn host_bytes(&self) -> u64 {
         self.host_bytes
     }
@@ -145,7 +149,7 @@ impl<T: Float> Frames<T> {
         }
     }
 
-    /// The next item, or that the caller holds all frames.
+    /// The next item, or the error that the caller holds all frames.
     fn poll_or_held(&mut self, cx: &Context<'_>) -> Poll<Option<Result<HostFrame<T>>>> {
         let polled = self.poll_next(cx);
         let slots = self.position.order.slots();
@@ -156,7 +160,7 @@ impl<T: Float> Frames<T> {
         polled
     }
 
-    /// Without threads frames are computed when they are asked for: there is none only when all are held.
+    /// Without threads, frames are computed when they are requested: one is missing only if all are held.
     #[cfg(target_family = "wasm")]
     fn wait_for_next(&mut self) -> Option<Result<HostFrame<T>>> {
         match self.poll_or_held(&Context::from_waker(Waker::noop())) {
@@ -170,7 +174,11 @@ impl<T: Float> Frames<T> {
 
     #[cfg(not(target_family = "wasm"))]
     fn wait_for_next(&mut self) -> Option<Result<HostFrame<T>>> {
-        let next = std::future::poll_fn(|cx| self.poll_or_held(cx));
+        let next = std::future::poll_fn(|cx| match scope::check() {
+            Ok(()) => self.poll_or_held(cx),
+            // The stream is as it was.
+            Err(error) => Poll::Ready(Some(Err(error))),
+        });
         wait::block_on(next, TICK, || {})
     }
 }
@@ -178,7 +186,7 @@ impl<T: Float> Frames<T> {
 impl<T: Float> Iterator for Frames<T> {
     type Item = Result<HostFrame<T>>;
 
-    /// Waits for the next frame. `Err(FramesHeld)` when the caller holds all of them.
+    /// Waits for the next frame. `Err(FramesHeld)` if the caller holds all of them.
     fn next(&mut self) -> Option<Self::Item> {
         self.wait_for_next()
     }
@@ -190,7 +198,7 @@ impl<T: Float> fmt::Debug for Frames<T> {
     }
 }
 
-/// A frame (or a block of frames) in host memory. Dropping it gives its buffer back to the stream.
+/// A frame (or a block of frames) in host memory. Dropping it returns its buffer to the stream.
 pub struct HostFrame<T: Float> {
     frames: Vec<usize>,
     shape: Vec<usize>,
@@ -205,24 +213,24 @@ impl<T: Float> HostFrame<T> {
         self.frames.first().copied().unwrap_or_default()
     }
 
-    /// The numbers of its frames in the image: one, unless the stream is in blocks.
+    /// The numbers of its frames in the image: one, unless the stream has blocks.
     pub fn frames(&self) -> &[usize] {
         &self.frames
     }
 
-    /// Voxels along each axis; a stream in blocks keeps the last axis.
+    /// Voxels along each axis. If the stream has blocks, the last axis is that of the frames.
     pub fn shape(&self) -> &[usize] {
         &self.shape
     }
 
-    /// The values, the first axis fastest: the bits of [`crate::DataobjImage::get_fdata`].
+    /// The values, first axis fastest, with the same bits as [`crate::DataobjImage::get_fdata`].
     pub fn as_slice(&self) -> &[T] {
         let len = self.shape.iter().product::<usize>();
         let all = self.buffer.as_ref().map_or(&[][..], Buffer::as_slice);
         all.get(..len).unwrap_or_default()
     }
 
-    /// The values as an ndarray view (of Fortran layout).
+    /// The values as an ndarray view (in Fortran order).
     pub fn view(&self) -> ArrayViewD<'_, T> {
         ArrayViewD::from_shape(IxDyn(&self.shape).f(), self.as_slice())
             .unwrap_or_else(|_| unreachable!("the buffer was made for the largest block"))
@@ -257,8 +265,8 @@ impl<T: Float> Producer for Converter<T> {
     type Tasks = std::option::IntoIter<Selection>;
 
     fn begin(&mut self, turn: usize) -> Result<Option<(usize, Self::Tasks)>> {
-        if self.feed.order().ends_pass_before(turn) {
-            self.feed.end_of_pass()?;
+        if self.feed.order().begins_pass(turn) {
+            self.feed.finish_pass()?;
         }
         let Some(block) = self.feed.order().block(turn) else {
             return Ok(None);
@@ -267,15 +275,15 @@ impl<T: Float> Producer for Converter<T> {
         Ok(Some((block, Some(selection).into_iter())))
     }
 
-    fn fill(&mut self, task: &Selection, memory: &mut Buffer<T>, cancel: &Cancel) -> Result<()> {
+    fn fill(&mut self, task: &Selection, memory: &mut Buffer<T>, epoch: &Epoch) -> Result<()> {
         let plan = self.feed.proxy().plan(task);
-        self.feed.skip_to(&plan, cancel)?;
+        self.feed.skip_to(&plan, epoch)?;
         let len = elements::<T>(&task.shape())?;
         let out = memory.as_mut_slice()?;
-        let most = out.len();
+        let max = out.len();
         let out = out
             .get_mut(..len)
-            .ok_or_else(|| Error::shape(len, format_args!("at most {most} elements")))?;
+            .ok_or_else(|| Error::shape(len, format_args!("at most {max} elements")))?;
         self.feed.proxy().fetch_into(&self.conversion, task, out)
     }
 }

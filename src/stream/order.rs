@@ -1,13 +1,14 @@
-//! Which frames a stream gives, and in which order.
+//! The frames of a stream and their order.
 
 use std::ops::{Bound, RangeBounds};
 
 use crate::core::error::{Error, Result};
 use crate::plan::index::Index;
 
-/// Which frames of a series are wanted, in which order, and how many may exist at a time.
+/// Which frames of a series are read, in which order, and how many exist at a time.
 ///
-/// Frames are counted along the last axis of images of four axes or more; an image of up to three axes is one frame.
+/// Frames are counted along the last axis of images with four or more axes. An image with up to three axes is one
+/// frame.
 ///
 /// ```
 /// use voxload::FrameOptions;
@@ -16,6 +17,7 @@ use crate::plan::index::Index;
 /// # let _ = options;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
 pub struct FrameOptions {
     first: usize,
     end: Option<usize>,
@@ -46,7 +48,7 @@ impl FrameOptions {
         Self::default()
     }
 
-    /// Only these frames; those that there are not are left out, as in a slice.
+    /// Only these frames. As in a slice, frames beyond the end are ignored.
     pub fn range(mut self, range: impl RangeBounds<usize>) -> Self {
         self.first = match range.start_bound() {
             Bound::Included(&first) => first,
@@ -61,52 +63,54 @@ impl FrameOptions {
         self
     }
 
-    /// Only every `step`-th frame of the range; at least 1.
+    /// Only every `step`-th frame of the range. At least 1.
     pub fn step(mut self, step: usize) -> Self {
         self.step = step;
         self
     }
 
-    /// This many frames at a time (the last ones may be fewer): the arrays keep the last axis. At least 1.
+    /// This many frames at a time (the last block may have fewer). The arrays then have an axis of frames. At least 1.
     pub fn block(mut self, frames: usize) -> Self {
         self.block = Some(frames);
         self
     }
 
-    /// The last block first. Inside a block frames stay in ascending order.
+    /// The last block first. Inside a block, frames stay in ascending order.
     pub fn reverse(mut self) -> Self {
         self.reverse = true;
         self
     }
 
-    /// Begins again after the last frame, for ever.
+    /// Starts again after the last frame, without end.
     pub fn looping(mut self) -> Self {
         self.looping = true;
         self
     }
 
-    /// How many frames (or blocks) exist at a time, held by the caller or on their way; at least 1.
+    /// How many frames (or blocks) exist at a time, held by the caller or in preparation. At least 1.
     pub fn slots(mut self, slots: usize) -> Self {
         self.slots = slots;
         self
     }
 }
 
-/// The blocks of a stream, in the order in which they are to come: turn 0, turn 1, ...
+/// The blocks of a stream, in the order in which they come: turn 0, turn 1, ...
 #[derive(Debug, Clone)]
 pub(crate) struct FrameOrder {
     options: FrameOptions,
-    /// Frames that are selected.
+    /// Number of selected frames.
     count: usize,
-    /// Frames that there are.
+    /// Number of frames in the image.
     all: usize,
     /// Whether the image has an axis of frames.
     series: bool,
 }
 
 impl FrameOrder {
+    /// The order for an image of this shape.
+    ///
     /// # Errors
-    /// [`crate::ErrorKind::Usage`] for a step, a block or slots of 0.
+    /// [`crate::ErrorKind::Usage`] if the step, the block or the slots are 0.
     pub fn new(shape: &[usize], options: &FrameOptions) -> Result<Self> {
         if options.step == 0 || options.block == Some(0) || options.slots == 0 {
             return Err(Error::usage(
@@ -131,7 +135,7 @@ impl FrameOrder {
         self.options.slots
     }
 
-    /// Whether blocks keep the axis of frames.
+    /// Whether blocks have an axis of frames.
     pub fn are_blocked(&self) -> bool {
         self.series && self.options.block.is_some()
     }
@@ -140,12 +144,12 @@ impl FrameOrder {
         self.options.block.unwrap_or(1)
     }
 
-    /// How many blocks there are.
+    /// Number of blocks.
     pub fn blocks(&self) -> usize {
         self.count.div_ceil(self.block_frames())
     }
 
-    /// The block whose turn it is; `None` when all have had theirs.
+    /// The block for this turn; `None` after the last one.
     pub fn block(&self, turn: usize) -> Option<usize> {
         let blocks = self.blocks();
         if blocks == 0 || (turn >= blocks && !self.options.looping) {
@@ -159,19 +163,19 @@ impl FrameOrder {
         })
     }
 
-    /// Whether a pass over all blocks has ended when this turn begins.
-    pub fn ends_pass_before(&self, turn: usize) -> bool {
+    /// Whether this turn begins a new pass over all blocks.
+    pub fn begins_pass(&self, turn: usize) -> bool {
         turn > 0 && turn.is_multiple_of(self.blocks().max(1))
     }
 
-    /// Whether a pass reads the file forwards up to its last frame.
+    /// Whether a pass reads the file in ascending order up to its last frame.
     pub fn reaches_end(&self) -> bool {
         let last = self.count.checked_sub(1);
         let last = last.map(|last| self.options.first + last * self.options.step);
         !self.options.reverse && last.is_some_and(|last| last + 1 == self.all)
     }
 
-    /// Whether it begins again after the last block.
+    /// Whether it starts again after the last block.
     #[cfg(feature = "gpu")]
     pub fn loops(&self) -> bool {
         self.options.looping
@@ -185,7 +189,7 @@ impl FrameOrder {
     /// The first turn of the block with this frame.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Index`] when the frame is not selected.
+    /// [`crate::ErrorKind::Index`] if the frame is not selected.
     pub fn turn_of(&self, frame: usize) -> Result<usize> {
         let from_first = frame.checked_sub(self.options.first);
         let place = from_first
@@ -201,7 +205,7 @@ impl FrameOrder {
         })
     }
 
-    /// The frames of a block, ascending.
+    /// The frames of a block, in ascending order.
     pub fn frames(&self, block: usize) -> impl ExactSizeIterator<Item = usize> + use<> {
         let start = (block * self.block_frames()).min(self.count);
         let end = (start + self.block_frames()).min(self.count);
@@ -209,7 +213,7 @@ impl FrameOrder {
         (start..end).map(move |place| first + place * step)
     }
 
-    /// What a block takes of the image.
+    /// The index of a block's frames in the image.
     pub fn index(&self, block: usize) -> Index {
         let everything = Index::new().ellipsis();
         if !self.series {

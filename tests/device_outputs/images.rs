@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use voxload::format::{Fields, Format};
+use voxload::scaling::{Arithmetic, Factor, Step};
 use voxload::{
-    Arithmetic, ArrayProxy, ByteOrder, ByteSource, DType, Dataobj, DataobjImage, Extra, Factor,
-    FileMap, Header, Index, Layout, ProxySpec, Result, Scaling, Step,
+    ArrayProxy, ByteOrder, ByteSource, DType, DataobjImage, Extra, FileMap, Index, Layout,
+    ProxySpec, Result, Scaling,
 };
 
+use crate::support::header_of;
 use crate::support::rng::Rng;
 pub use crate::support::types::REAL;
 
@@ -155,35 +156,20 @@ impl Random {
     pub fn image(&mut self, most_axes: usize, most_voxels: usize) -> DataobjImage {
         let shape = self.shape(most_axes, most_voxels);
         let kind = self.pick(&SCALINGS);
-        let spec = ProxySpec {
-            dtype: self.pick(&REAL),
-            byte_order: self.pick(&ORDERS),
-            layout: self.pick(&[Layout::FirstFastest, Layout::LastFastest]),
-            offset: self.below(9) as u64,
+        let spec = ProxySpec::new(&shape, self.pick(&REAL))
+            .byte_order(self.pick(&ORDERS))
+            .layout(self.pick(&[Layout::FirstFastest, Layout::LastFastest]))
+            .offset(self.below(9) as u64)
             // Entries follow each other in stored order.
-            scaling: self.scaling(kind, &shape),
-            shape,
-        };
+            .scaling(self.scaling(kind, &shape));
         image_of(self.proxy(&spec), spec)
     }
 }
 
 /// An image of a proxy.
 pub fn image_of(proxy: ArrayProxy, spec: ProxySpec) -> DataobjImage {
-    let header = Header {
-        format: Format::Array,
-        zooms: vec![1.0; spec.shape.len()],
-        shape: spec.shape,
-        dtype: spec.dtype,
-        byte_order: spec.byte_order,
-        layout: spec.layout,
-        data_offset: spec.offset,
-        scaling: spec.scaling,
-        affine: None,
-        fields: Fields::None,
-    };
-    let dataobj = Dataobj::Proxy(proxy);
-    DataobjImage::new(dataobj, header, Extra::new(), FileMap::new()).expect("it fits")
+    let header = header_of(&spec);
+    DataobjImage::new(proxy, header, Extra::new(), FileMap::new()).expect("it fits")
 }
 
 /// Bytes of the test's own, read by position.
@@ -204,14 +190,7 @@ impl ByteSource for Memory {
 
 /// An image of these stored bytes, unscaled.
 pub fn from_bytes(dtype: DType, order: ByteOrder, shape: &[usize], bytes: Vec<u8>) -> DataobjImage {
-    let spec = ProxySpec {
-        shape: shape.to_vec(),
-        dtype,
-        byte_order: order,
-        layout: Layout::FirstFastest,
-        offset: 0,
-        scaling: Scaling::none(),
-    };
+    let spec = ProxySpec::new(shape, dtype).byte_order(order);
     let proxy = ArrayProxy::new(Arc::new(Memory(bytes)), spec.clone()).expect("it fits");
     image_of(proxy, spec)
 }

@@ -1,23 +1,39 @@
 //! Raw volumes: a shader of the test's own calls what the WGSL offers, and finds the bits of the CPU path.
 
 use voxload::{
-    ByteOrder, DType, DataobjImage, ErrorKind, HostArray, Layout, ProxySpec, RawVolume, Scaling,
-    ShaderNames,
+    ByteOrder, DType, DataobjImage, ErrorKind, HostArray, Layout, ProxySpec, RawVolume, ShaderNames,
 };
 
 use super::devices::{buffer_of, devices, download};
 use super::images::{ORDERS, REAL, Random, SCALINGS, image_of};
 use crate::support::ways;
 
+/// What [`ShaderNames`] are made of.
+#[derive(Default)]
+pub struct Names {
+    group: u32,
+    binding: u32,
+    prefix: &'static str,
+}
+
+impl Names {
+    fn options(&self) -> ShaderNames {
+        ShaderNames::new()
+            .group(self.group)
+            .binding(self.binding)
+            .prefix(self.prefix)
+    }
+}
+
 /// The bits that the functions give for all voxels: as f32, as f64 (two words), and of `load_voxel`.
-fn bits_of(raw: &RawVolume, names: &ShaderNames) -> [Vec<u32>; 3] {
+fn bits_of(raw: &RawVolume, names: &Names) -> [Vec<u32>; 3] {
     let (gpu, count) = (raw.gpu(), raw.len());
-    let ShaderNames {
+    let Names {
         group,
         binding,
         prefix,
     } = names;
-    let code = raw.wgsl(names)
+    let code = raw.wgsl(&names.options())
         + &format!(
             "
 @group({group}) @binding({other}) var<storage, read_write> out: array<u32>;
@@ -78,7 +94,7 @@ fn main(@builtin(workgroup_id) id: vec3<u32>, @builtin(local_invocation_index) l
     ]
 }
 
-pub fn check(image: &DataobjImage, raw: &RawVolume, names: &ShaderNames) {
+pub fn check(image: &DataobjImage, raw: &RawVolume, names: &Names) {
     let dataobj = image.dataobj();
     let narrow: HostArray<f32> = dataobj.read().expect("values");
     let wide: HostArray<f64> = dataobj.read().expect("values");
@@ -118,20 +134,17 @@ fn every_type_order_and_scaling() {
             for byte_order in ORDERS {
                 for kind in SCALINGS {
                     let shape = random.shape(4, 900);
-                    let spec = ProxySpec {
-                        scaling: random.scaling(kind, &shape),
-                        shape,
-                        dtype,
-                        byte_order,
-                        layout: random.pick(&[Layout::FirstFastest, Layout::LastFastest]),
-                        offset: 352,
-                    };
+                    let spec = ProxySpec::new(&shape, dtype)
+                        .scaling(random.scaling(kind, &shape))
+                        .byte_order(byte_order)
+                        .layout(random.pick(&[Layout::FirstFastest, Layout::LastFastest]))
+                        .offset(352);
                     let image = image_of(random.proxy(&spec), spec);
-                    let raw = ways::raw_on_gpu(&image, &device.gpu).expect("it fits");
-                    let names = ShaderNames {
+                    let raw = ways::raw_on_gpu(image.dataobj(), &device.gpu).expect("it fits");
+                    let names = Names {
                         group: random.below(3) as u32,
                         binding: random.below(4) as u32,
-                        prefix: ["", "t1_"][random.below(2)].to_owned(),
+                        prefix: ["", "t1_"][random.below(2)],
                     };
                     check(&image, &raw, &names);
                     checked += 1;
@@ -151,23 +164,19 @@ fn raw_slices() {
             let image = random.image(4, 1500);
             let index = random.index(image.shape());
             let part = image.dataobj().sliced(&index).expect("a slice");
-            let shape = part.shape().to_vec();
-            let spec = ProxySpec {
-                shape,
-                ..ProxySpec::from(image.header())
-            };
-            let proxy = part.as_proxy().expect("a proxy").clone();
-            let part = image_of(proxy, spec);
+            let mut spec = ProxySpec::from(image.header());
+            spec.shape = part.shape().to_vec();
+            let part = image_of(part, spec);
             if part.shape().contains(&0) {
                 assert!(
-                    ways::raw_on_gpu(&part, &device.gpu)
+                    ways::raw_on_gpu(part.dataobj(), &device.gpu)
                         .expect("nothing")
                         .is_empty()
                 );
                 continue;
             }
-            let raw = ways::raw_on_gpu(&part, &device.gpu).expect("it fits");
-            check(&part, &raw, &ShaderNames::default());
+            let raw = ways::raw_on_gpu(part.dataobj(), &device.gpu).expect("it fits");
+            check(&part, &raw, &Names::default());
         }
     }
 }
@@ -176,17 +185,10 @@ fn raw_slices() {
 fn volumes_that_cannot_be_raw() {
     for device in devices("volumes_that_cannot_be_raw") {
         let gpu = &device.gpu;
-        let spec = |dtype, side| ProxySpec {
-            shape: vec![side, 4],
-            dtype,
-            byte_order: ByteOrder::Little,
-            layout: Layout::FirstFastest,
-            offset: 0,
-            scaling: Scaling::none(),
-        };
+        let spec = |dtype, side| ProxySpec::new(&[side, 4], dtype).byte_order(ByteOrder::Little);
         let kind = |spec: ProxySpec| {
             let image = image_of(Random::new(43).proxy(&spec), spec);
-            ways::raw_on_gpu(&image, gpu)
+            ways::raw_on_gpu(image.dataobj(), gpu)
                 .expect_err("it cannot be")
                 .kind()
                 .clone()
@@ -196,7 +198,7 @@ fn volumes_that_cannot_be_raw() {
         let complex = kind(spec(DType::C64, 3));
         assert!(matches!(complex, ErrorKind::DType { .. }), "{complex:?}");
         if device.name == "tiny limits" {
-            let expected = ErrorKind::LimitExceeded {
+            let expected = ErrorKind::GpuLimit {
                 limit: "max_storage_buffer_binding_size",
                 needed: (64 << 10) + 8,
                 allowed: 64 << 10,
@@ -205,7 +207,7 @@ fn volumes_that_cannot_be_raw() {
         }
         let array = HostArray::from_vec(&[1], vec![1.0f32]).expect("it fits");
         let image = DataobjImage::from_array(array, None).expect("it fits");
-        let error = ways::raw_on_gpu(&image, gpu).expect_err("no stored voxels");
+        let error = ways::raw_on_gpu(image.dataobj(), gpu).expect_err("no stored voxels");
         assert!(matches!(error.kind(), ErrorKind::Usage(_)), "{error}");
     }
 }

@@ -2,8 +2,8 @@
 
 use half::f16;
 use voxload::{
-    BufferTarget, Caching, Dataobj, DataobjImage, DeviceArray, Frame, FrameStream, Gpu, Index,
-    RawVolume, StatisticsOptions, StreamOptions, TextureOptions,
+    ArrayProxy, BufferTarget, Caching, DataobjImage, DeviceArray, Frame, FrameStream, Gpu,
+    RawVolume, StagingOptions, StatisticsOptions, StreamOptions, TextureOptions,
 };
 
 fn is_send<T: Send>(_: T) {}
@@ -15,14 +15,14 @@ fn is_shared<T: Send + Sync>() {}
 fn futures_are_send(
     gpu: &Gpu,
     image: &DataobjImage,
-    dataobj: &Dataobj,
+    dataobj: &ArrayProxy,
     array: &DeviceArray<f32>,
     frame: &Frame<f64>,
     stream: &mut FrameStream<f16>,
     buffer: &wgpu::Buffer,
     texture: &wgpu::Texture,
 ) {
-    let (index, target) = (Index::new(), BufferTarget::new(buffer));
+    let target = BufferTarget::new(buffer);
     let (texels, statistics) = (TextureOptions::default(), StatisticsOptions::new());
     let mut out = vec![0.0];
     is_send(Gpu::request());
@@ -33,14 +33,15 @@ fn futures_are_send(
     is_send(gpu.kernel_rates_async(stored, &scaling, output));
     is_send(image.get_fdata_gpu_async::<f32>(gpu, Caching::Fill));
     is_send(image.get_fdata_async::<f32>(Caching::Fill));
-    is_send(image.raw_on_gpu_async(gpu));
     is_send(image.texture_async(gpu, &texels));
     is_send(image.texture_into_async(gpu, texture, &texels));
     is_send(image.statistics_gpu_async::<f32>(gpu, &statistics));
     is_send(image.temporal_statistics_gpu_async::<f32>(gpu));
     is_send(image.stream_async::<f32>(gpu, StreamOptions::new()));
-    is_send(dataobj.slice_gpu_async::<f16>(gpu, &index));
-    is_send(dataobj.slice_into_buffer_async::<f16>(gpu, &index, &target));
+    is_send(dataobj.read_gpu_async::<f16>(gpu));
+    is_send(dataobj.read_into_buffer_async::<f16>(gpu, &target));
+    is_send(dataobj.raw_on_gpu_async(gpu));
+    is_send(gpu.traced_load_async::<f16>(dataobj, &StagingOptions::new()));
     is_send(DeviceArray::<f32>::zeroed_async(gpu, &[1]));
     is_send(DeviceArray::<f32>::from_slice_async(gpu, &[1], &[1.0]));
     is_send(array.download_async());

@@ -2,7 +2,7 @@
 
 use half::f16;
 use voxload::{
-    ArrayProxy, ByteOrder, DType, DataobjImage, ErrorKind, HostArray, Index, Layout, ProxySpec,
+    ArrayProxy, ByteOrder, DType, DataobjImage, ErrorKind, Fidelity, HostArray, Index, ProxySpec,
     Scaling, Texels, TextureOptions, Window,
 };
 
@@ -11,7 +11,7 @@ use super::images::{Random, image_of};
 use crate::support::ways;
 
 /// The texels as the documentation defines them, one voxel at a time, and whether all give back their values.
-fn naive(image: &DataobjImage, options: &TextureOptions, index: &Index) -> (Vec<u8>, bool) {
+fn naive(image: &DataobjImage, texels: Texels, index: &Index) -> (Vec<u8>, bool) {
     let dataobj = image.dataobj();
     let unorm = |window: Window, largest: f64, push: &dyn Fn(&mut Vec<u8>, f64)| {
         let values: HostArray<f64> = dataobj.slice(index).expect("a slice");
@@ -32,7 +32,7 @@ fn naive(image: &DataobjImage, options: &TextureOptions, index: &Index) -> (Vec<
         }
         (bytes, exact)
     };
-    match options.texels {
+    match texels {
         Texels::R16Float => {
             let values: HostArray<f16> = dataobj.slice(index).expect("a slice");
             let bytes = bytemuck::cast_slice(values.as_slice()).to_vec();
@@ -103,16 +103,17 @@ fn frame_of(random: &mut Random, image: &DataobjImage, most: u32) -> Index {
     }
 }
 
-pub fn check(
-    device: &Device,
-    image: &DataobjImage,
-    options: &TextureOptions,
-    index: &Index,
-) -> bool {
+/// The texels of what an index selects; of all of an image of three axes, without one. Whether they are exact.
+pub fn check(device: &Device, image: &DataobjImage, texels: Texels, index: Option<&Index>) -> bool {
     let gpu = &device.gpu;
-    let made = ways::texture(image, gpu, options)
+    let whole = Index::new();
+    let (options, index) = match index {
+        Some(index) => (with_index(texels, index), index),
+        None => (TextureOptions::new(texels), &whole),
+    };
+    let made = ways::texture(image, gpu, &options)
         .unwrap_or_else(|error| panic!("{} {options:?}: {error}", device.name));
-    assert_eq!(made.format, options.texels.format());
+    assert_eq!(made.format, texels.format());
     let shape = image
         .dataobj()
         .slice::<f32>(index)
@@ -121,10 +122,12 @@ pub fn check(
         .to_vec();
     assert_eq!(made.shape[..shape.len()], shape);
     let mut found = download_texture(gpu, &made.texture);
-    let (mut wanted, exact) = naive(image, options, index);
-    let (mut twin, twin_exact) = image.dataobj().texels(options).expect("texels");
+    let (mut wanted, exact) = naive(image, texels, index);
+    let twin_texels = image.texels(&options).expect("texels");
+    assert_eq!(twin_texels.shape, made.shape);
+    let (mut twin, twin_fidelity) = (twin_texels.bytes, twin_texels.fidelity);
     for bytes in [&mut found, &mut wanted, &mut twin] {
-        unify_nans(options.texels, bytes);
+        unify_nans(texels, bytes);
     }
     let context = || format!("{}: {options:?} of {:?}", device.name, image.header());
     let wrong = |found: &[u8]| found.iter().zip(&wanted).position(|(a, b)| a != b);
@@ -146,9 +149,16 @@ pub fn check(
     );
     // SPM99 rounds values of narrow types to f32: the f64 values are then others.
     let spm = format!("{:?}", image.header().scaling).contains("Spm99");
-    assert_eq!(made.exact, twin_exact, "{}", context());
-    assert!(spm || made.exact == exact, "{}", context());
-    made.exact
+    assert_eq!(made.fidelity, twin_fidelity, "{}", context());
+    assert!(spm || made.fidelity.is_exact() == exact, "{}", context());
+    made.fidelity.is_exact()
+}
+
+/// These texels of what an index selects.
+pub fn with_index(texels: Texels, index: &Index) -> TextureOptions {
+    TextureOptions::new(texels)
+        .index(index)
+        .expect("it is one already")
 }
 
 #[test]
@@ -161,9 +171,8 @@ fn textures_hold_the_values() {
             let image = random.image(4, 2500);
             let most = device.gpu.limits().max_texture_dimension_3d;
             let index = frame_of(&mut random, &image, most);
-            let options =
-                TextureOptions::new(random_texels(&mut random, device)).index(index.clone());
-            exact[usize::from(check(device, &image, &options, &index))] += 1;
+            let texels = random_texels(&mut random, device);
+            exact[usize::from(check(device, &image, texels, Some(&index)))] += 1;
         }
     }
     assert_eq!(exact[0] + exact[1], all.len() * 150);
@@ -171,14 +180,10 @@ fn textures_hold_the_values() {
 }
 
 fn volume(dtype: DType, shape: &[usize], scaling: Scaling, seed: u64) -> (ArrayProxy, ProxySpec) {
-    let spec = ProxySpec {
-        shape: shape.to_vec(),
-        dtype,
-        byte_order: ByteOrder::Big,
-        layout: Layout::FirstFastest,
-        offset: 352,
-        scaling,
-    };
+    let spec = ProxySpec::new(shape, dtype)
+        .byte_order(ByteOrder::Big)
+        .offset(352)
+        .scaling(scaling);
     (Random::new(seed).proxy(&spec), spec)
 }
 
@@ -190,15 +195,14 @@ fn textures_in_slabs() {
         let image = image_of(proxy, spec);
         let window = Window::new(-4000.0, 5000.0).expect("it rises");
         for texels in [Texels::R16Float, Texels::R32Float, Texels::R8Unorm(window)] {
-            let whole = TextureOptions::new(texels);
-            check(&device, &image, &whole, &Index::new());
+            check(&device, &image, texels, None);
             // Transposed: x of the texture is the slowest stored axis.
             let axes = [2, 0, 1].map(|axis| voxload::AxisDirection {
                 axis,
                 flipped: axis == 2,
             });
             let turned = image.as_reoriented(&axes).expect("an order of its axes");
-            check(&device, &turned, &whole, &Index::new());
+            check(&device, &turned, texels, None);
         }
     }
 }
@@ -210,13 +214,13 @@ fn a_texture_is_used_again_for_the_next_frame() {
         let (proxy, spec) = volume(DType::U8, &[9, 8, 7, 5], Scaling::none(), 33);
         let image = image_of(proxy, spec);
         let made = ways::texture(&image, gpu, &TextureOptions::default()).expect("it fits");
-        assert!(made.exact, "bytes are f16 numbers");
+        assert!(made.fidelity.is_exact(), "bytes are f16 numbers");
         for frame in 0..5 {
             let index = Index::new().ellipsis().at(frame);
-            let options = TextureOptions::default().index(index.clone());
-            let exact = ways::texture_into(&image, gpu, &made.texture, &options);
-            assert!(exact.expect("it fits"));
-            let (wanted, _) = naive(&image, &options, &index);
+            let options = with_index(Texels::default(), &index);
+            let fidelity = ways::texture_into(&image, gpu, &made.texture, &options);
+            assert_eq!(fidelity.expect("it fits"), Fidelity::Exact);
+            let (wanted, _) = naive(&image, Texels::default(), &index);
             assert_eq!(
                 download_texture(gpu, &made.texture),
                 wanted,
@@ -256,16 +260,19 @@ fn unorm_texels_at_the_edges() {
     let image = super::images::from_bytes(DType::F64, ByteOrder::Big, &[16], bytes);
     let window = Window::new(0.0, 255.0).expect("it rises");
     let options = TextureOptions::new(Texels::R8Unorm(window));
-    let twin = image.dataobj().texels(&options).expect("texels");
-    assert_eq!(twin, (texels.to_vec(), false));
+    let twin = image.texels(&options).expect("texels");
+    assert_eq!(
+        (twin.bytes, twin.fidelity),
+        (texels.to_vec(), Fidelity::Rounded)
+    );
     for device in devices("unorm_texels_at_the_edges") {
         let made = ways::texture(&image, &device.gpu, &options).expect("it fits");
         assert_eq!(download_texture(&device.gpu, &made.texture), texels);
-        assert!(!made.exact);
+        assert_eq!(made.fidelity, Fidelity::Rounded);
         // Bytes seen through the window of bytes.
         let (proxy, spec) = volume(DType::U8, &[64, 4], Scaling::none(), 34);
         let made = ways::texture(&image_of(proxy, spec), &device.gpu, &options);
-        assert!(made.expect("it fits").exact);
+        assert!(made.expect("it fits").fidelity.is_exact());
     }
     for (lo, hi) in [
         (1.0, 1.0),
@@ -290,7 +297,7 @@ fn textures_that_cannot_be() {
         let side = gpu.limits().max_texture_dimension_3d as usize + 1;
         let (proxy, spec) = volume(DType::U8, &[2, side, 1], Scaling::none(), 35);
         let long = kind(&image_of(proxy, spec), &TextureOptions::default());
-        let expected = ErrorKind::LimitExceeded {
+        let expected = ErrorKind::GpuLimit {
             limit: "max_texture_dimension_3d",
             needed: side as u64,
             allowed: side as u64 - 1,
@@ -299,9 +306,11 @@ fn textures_that_cannot_be() {
 
         let (proxy, spec) = volume(DType::U8, &[3, 3, 3, 3], Scaling::none(), 36);
         let image = image_of(proxy, spec);
-        let four = TextureOptions::default().index(Index::new());
+        let four = with_index(Texels::default(), &Index::new());
         assert!(matches!(kind(&image, &four), ErrorKind::Shape { .. }));
-        let none = TextureOptions::default().index("[3:, ..., 0]".parse().expect("an index"));
+        let none = TextureOptions::default()
+            .index("[3:, ..., 0]")
+            .expect("an index");
         assert!(matches!(kind(&image, &none), ErrorKind::Shape { .. }));
         let window = Window::new(0.0, 1.0).expect("it rises");
         let norm16 = TextureOptions::new(Texels::R16Unorm(window));
@@ -325,7 +334,9 @@ fn textures_that_cannot_be() {
         );
         let kind = wrong_format.expect_err("another format").kind().clone();
         assert!(matches!(kind, ErrorKind::Usage(_)), "{kind:?}");
-        let part = TextureOptions::default().index("[1:, ..., 0]".parse().expect("an index"));
+        let part = TextureOptions::default()
+            .index("[1:, ..., 0]")
+            .expect("an index");
         let wrong_size = ways::texture_into(&image, gpu, &made.texture, &part);
         let kind = wrong_size.expect_err("another size").kind().clone();
         assert!(matches!(kind, ErrorKind::Shape { .. }), "{kind:?}");
@@ -340,10 +351,8 @@ fn textures_of_arrays() {
         let image = DataobjImage::from_array(array, None).expect("it fits");
         let window = Window::new(9e15, 9.1e15).expect("it rises");
         for texels in [Texels::R16Float, Texels::R32Float, Texels::R8Unorm(window)] {
-            let options =
-                TextureOptions::new(texels).index("[::-1, :, 1:4]".parse().expect("an index"));
-            let index = options.index.clone().expect("it was given");
-            check(&device, &image, &options, &index);
+            let index: Index = "[::-1, :, 1:4]".parse().expect("an index");
+            check(&device, &image, texels, Some(&index));
         }
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use flate2::{Compress, Compression, Crc, FlushCompress};
 use rustix::time::{ClockId, clock_gettime};
 use voxload::{
-    DType, DataobjImage, FileHolder, FileMap, IMAGE, Limits, LoadOptions, write_gzip_index,
+    DType, DataobjImage, FileHolder, FileMap, FileRole, Limits, LoadOptions, write_gzip_index,
 };
 
 use super::Row;
@@ -101,7 +101,7 @@ fn bombs() -> Vec<Bomb> {
         (
             "1 GiB of tail, bz2",
             bz2_tail(&small),
-            "Limit(inflated bytes behind the voxels)",
+            "Limit(inflated bytes after the voxels)",
         ),
         #[cfg(feature = "zst")]
         ("70 TB, zst", zst(&header_of_bytes(70 << 40)), large),
@@ -118,7 +118,7 @@ fn bombs() -> Vec<Bomb> {
         (
             "1 GiB of tail",
             with_zeros(&small, GIB),
-            "Limit(inflated bytes behind the voxels)",
+            "Limit(inflated bytes after the voxels)",
         ),
         (
             "empty members after",
@@ -174,11 +174,8 @@ fn first_error_of(image: voxload::Result<DataobjImage>) -> String {
 /// The same for a file's bytes in a source that counts; and how many of them were read.
 fn first_error_counted(path: &Path, limits: Limits) -> (String, u64) {
     let source = CountingSource::new(std::fs::read(path).expect("a file"));
-    let holder = FileHolder {
-        filename: Some(path.into()),
-        ..FileHolder::from_source(Arc::clone(&source) as _)
-    };
-    let map = FileMap::from([(IMAGE, holder)]);
+    let holder = FileHolder::from_source(Arc::clone(&source) as _).named(path);
+    let map = FileMap::from([(FileRole::Image, holder)]);
     let options = LoadOptions::new().limits(limits);
     let found = first_error_of(DataobjImage::from_file_map(map, &options));
     (found, source.bytes_read())
@@ -282,9 +279,7 @@ fn child_runs_out_of_memory() {
     let path = write(&folder, "it.nii.gz", &bytes);
     assert_eq!(first_error(&path, Limits::new()), "OutOfMemory");
     let image = voxload::load(&path).expect("it loads");
-    let middle = image
-        .dataobj()
-        .slice::<f32>(&"[1000:1010]".parse().expect("an index"));
+    let middle = image.dataobj().slice::<f32>("[1000:1010]");
     assert_eq!(middle.expect("a part fits").as_slice(), [0.0; 10]);
     println!("went on");
 }
@@ -306,9 +301,7 @@ fn child_slices_bombs() {
     let before = status_bytes("VmHWM");
     let path = write(&folder, "it.nii.gz", &lying_members());
     let image = voxload::load(&path).expect("the header is sound");
-    let part = image
-        .dataobj()
-        .slice::<f32>(&"[50000:50010]".parse().expect("an index"));
+    let part = image.dataobj().slice::<f32>("[50000:50010]");
     assert_eq!(outcome(&part), "Integrity(gzip)");
     assert_eq!(
         outcome(&write_gzip_index(&path, folder.path().join("index"))),

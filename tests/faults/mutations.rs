@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use voxload::format::Format;
 use voxload::{
-    ByteOrder, DataobjImage, FileHolder, FileMap, HEADER, IMAGE, Layout, Limits, LoadOptions, MAT,
+    ByteOrder, DataobjImage, FileHolder, FileMap, FileRole, Layout, Limits, LoadOptions,
 };
 
 use super::{Row, volume};
@@ -169,9 +169,9 @@ fn load(
         let path = seed.write(folder.path());
         return (DataobjImage::from_filename(path, options), Some(folder));
     };
-    let roles: &[&str] = match files.len() {
-        1 => &[IMAGE],
-        _ => &[HEADER, IMAGE, MAT],
+    let roles: &[FileRole] = match files.len() {
+        1 => &[FileRole::Image],
+        _ => &[FileRole::Header, FileRole::Image, FileRole::Mat],
     };
     let holder = |bytes: &[u8]| FileHolder::from_source(CountingSource::new(bytes.to_vec()));
     let holders = files.iter().map(|(_, bytes)| holder(bytes));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use voxload::{ByteSource, DataobjImage, FileHolder, FileMap, HEADER, IMAGE, Index, LoadOptions};
+use voxload::{ByteSource, DataobjImage, FileHolder, FileMap, FileRole, Index, LoadOptions};
 
 use super::seeds::{self, Seed};
 use crate::support::source::CountingSource;
@@ -12,12 +12,10 @@ fn pair(seed: &Seed) -> (DataobjImage, Arc<CountingSource>) {
     let counted = CountingSource::new(seed.files[1].1.clone());
     let header = CountingSource::new(seed.files[0].1.clone());
     let mut map = FileMap::new();
-    let holder = |source: Arc<dyn ByteSource>, name: &str| FileHolder {
-        filename: Some(name.into()),
-        ..FileHolder::from_source(source)
-    };
-    map.insert(HEADER, holder(header, &seed.files[0].0));
-    map.insert(IMAGE, holder(counted.clone(), &seed.files[1].0));
+    let holder =
+        |source: Arc<dyn ByteSource>, name: &str| FileHolder::from_source(source).named(name);
+    map.insert(FileRole::Header, holder(header, &seed.files[0].0));
+    map.insert(FileRole::Image, holder(counted.clone(), &seed.files[1].0));
     let image = DataobjImage::from_file_map(map, &LoadOptions::new()).unwrap();
     (image, counted)
 }

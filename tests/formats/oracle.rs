@@ -92,7 +92,7 @@ impl Case<'_> {
             let (index, expected) = slice.split_once('=').unwrap();
             let (natives, floats) = expected.split_once(':').unwrap();
             let parsed: Index = index.parse()?;
-            let taken = dataobj.slice_native(&parsed)?;
+            let taken = dataobj.sliced(&parsed)?.native()?;
             same(index, &digest(&taken), natives);
             counts.native_slices += 1;
             for &backend in backends.iter().filter(|&&backend| serves(backend)) {

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use voxload::{
-    Caching, DataobjImage, FileHolder, FileMap, FrameOptions, HEADER, HostArray, IMAGE, Index,
-    Layout, LoadOptions, MAT,
+    Caching, DataobjImage, FileHolder, FileMap, FileRole, FrameOptions, HostArray, Index, Layout,
+    LoadOptions,
 };
 
 use super::seeds::{self, Seed};
@@ -22,22 +22,18 @@ fn open(seed: &Seed, folder: &Path) -> (DataobjImage, Option<Arc<CountingSource>
         let image = voxload::load(seed.write(folder)).unwrap();
         return (image, None);
     }
-    let roles: &[&str] = match seed.files.len() {
-        1 => &[IMAGE],
-        _ => &[HEADER, IMAGE, MAT],
+    let roles: &[FileRole] = match seed.files.len() {
+        1 => &[FileRole::Image],
+        _ => &[FileRole::Header, FileRole::Image, FileRole::Mat],
     };
     let mut map = FileMap::new();
     let mut voxels = None;
     for (&role, (name, bytes)) in roles.iter().zip(&seed.files) {
         let source = CountingSource::new(bytes.clone());
-        if role == IMAGE {
+        if role == FileRole::Image {
             voxels = Some(Arc::clone(&source));
         }
-        let holder = FileHolder {
-            filename: Some(name.into()),
-            ..FileHolder::from_source(source)
-        };
-        map.insert(role, holder);
+        map.insert(role, FileHolder::from_source(source).named(name));
     }
     let image = DataobjImage::from_file_map(map, &LoadOptions::new()).unwrap();
     (image, voxels)
@@ -197,7 +193,7 @@ fn streams_of_every_format() {
 
 #[cfg(feature = "gpu")]
 mod on_a_device {
-    use voxload::{Caching, Index, ShaderNames, Texels, TextureOptions, Window};
+    use voxload::{Caching, Index, Texels, Window};
 
     use super::{bits, for_each_format};
     use crate::device_outputs::devices::devices;
@@ -239,12 +235,11 @@ mod on_a_device {
                     _ => Index::new(),
                 };
                 for texels in [Texels::R16Float, Texels::R32Float, Texels::R8Unorm(window)] {
-                    let options = TextureOptions::new(texels).index(index.clone());
-                    textures::check(&device, &image, &options, &index);
+                    textures::check(&device, &image, texels, Some(&index));
                 }
-                let volume = image.raw_on_gpu(&device.gpu);
+                let volume = image.dataobj().raw_on_gpu(&device.gpu);
                 let volume = volume.unwrap_or_else(|error| panic!("{name}: {error}"));
-                raw::check(&image, &volume, &ShaderNames::default());
+                raw::check(&image, &volume, &raw::Names::default());
             });
         }
     }

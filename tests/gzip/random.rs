@@ -1,6 +1,6 @@
 //! Slices through the seek index: from many threads, each chunk inflated once, verified.
 
-use voxload::{DType, DataobjImage, FileHolder, FileMap, IMAGE, Index, LoadOptions};
+use voxload::{DType, DataobjImage, FileHolder, FileMap, FileRole, Index, LoadOptions};
 
 use super::files::{bgzf, open, scan};
 use crate::support::nifti::gz;
@@ -48,11 +48,8 @@ fn each_chunk_is_inflated_once() {
     let length = compressed.len() as u64;
     let counted = CountingSource::new(compressed);
     let mut map = FileMap::new();
-    let holder = FileHolder {
-        filename: Some("it.nii.gz".into()),
-        ..FileHolder::from_source(counted.clone())
-    };
-    map.insert(IMAGE, holder);
+    let holder = FileHolder::from_source(counted.clone()).named("it.nii.gz");
+    map.insert(FileRole::Image, holder);
     let options = LoadOptions::new().gzip_cache(bytes.len());
     let image = DataobjImage::from_file_map(map, &options).expect("it loads");
     let plain = DataobjImage::from_bytes(bytes).expect("it loads");

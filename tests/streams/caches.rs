@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use voxload::{
-    Access, ArrayProxy, ByteOrder, Caching, DType, Dataobj, DataobjImage, Extra, FileMap,
-    FrameOptions, Layout, ProxySpec, Scaling,
+    Access, ArrayProxy, ByteOrder, Caching, DType, DataobjImage, Extra, FileMap, FrameOptions,
+    ProxySpec, Scaling,
 };
 
 use super::{check, items};
@@ -16,23 +16,13 @@ const FRAME: usize = 12 * 11 * 10;
 const FRAMES: usize = 6;
 
 fn counted() -> (Arc<CountingSource>, DataobjImage) {
-    let spec = ProxySpec {
-        shape: vec![12, 11, 10, FRAMES],
-        dtype: DType::I16,
-        byte_order: ByteOrder::Little,
-        layout: Layout::FirstFastest,
-        offset: 0,
-        scaling: Scaling::linear(0.1, 2.0),
-    };
+    let spec = ProxySpec::new(&[12, 11, 10, FRAMES], DType::I16)
+        .byte_order(ByteOrder::Little)
+        .scaling(Scaling::linear(0.1, 2.0));
     let data = (0..FRAME * FRAMES).flat_map(|n| (n as i16).to_le_bytes());
     let source = CountingSource::with_access(data.collect(), Access::Random);
     let proxy = ArrayProxy::new(source.clone(), spec.clone()).expect("a proxy");
-    let image = DataobjImage::new(
-        Dataobj::Proxy(proxy),
-        header_of(&spec),
-        Extra::new(),
-        FileMap::new(),
-    );
+    let image = DataobjImage::new(proxy, header_of(&spec), Extra::new(), FileMap::new());
     (source, image.expect("an image"))
 }
 

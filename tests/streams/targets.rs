@@ -281,17 +281,17 @@ fn frames_above_the_limits_are_refused() {
         limits.max_storage_buffer_binding_size = 1 << 20;
     });
     let error = image.stream::<f32>(&gpu, StreamOptions::new()).err();
-    let limit = ErrorKind::LimitExceeded {
+    let limit = ErrorKind::GpuLimit {
         limit: "max_buffer_size",
         needed: 32 << 20,
         allowed: 16 << 20,
     };
     assert_eq!(error.as_ref().map(voxload::Error::kind), Some(&limit));
-    let large = StreamOptions::new().staging(StagingOptions {
-        slots: 2,
-        slot_bytes: 1 << 30,
-        workers: 1,
-    });
+    let staging = StagingOptions::new()
+        .slots(2)
+        .slot_bytes(1 << 30)
+        .workers(1);
+    let large = StreamOptions::new().staging(staging);
     let stream = image.stream::<f16>(&gpu, large).expect("this one fits");
     assert_eq!(stream.filter(Result::is_ok).count(), 1);
 }

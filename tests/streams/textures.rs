@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use half::f16;
 use voxload::{
-    Caching, DataobjImage, ErrorKind, Float, FrameOptions, Gpu, HostArray, Index, Result,
-    StagingOptions, StreamOptions, StreamTarget, Texels, TextureOptions, Window,
+    Caching, DataobjImage, ErrorKind, Fidelity, Float, FrameOptions, Gpu, HostArray, HostTexels,
+    Index, Result, StagingOptions, StreamOptions, StreamTarget, Texels, TextureOptions, Window,
 };
 
 use super::{driven, own_device, small_slots};
@@ -46,11 +46,7 @@ fn fitting(gpu: &Gpu, texels: Texels) -> wgpu::Texture {
 }
 
 fn into_texture(frames: FrameOptions, texture: &wgpu::Texture, texels: Texels) -> StreamOptions {
-    let staging = StagingOptions {
-        slots: 3,
-        slot_bytes: 4096,
-        workers: 1,
-    };
+    let staging = StagingOptions::new().slots(3).slot_bytes(4096).workers(1);
     let options = small_slots(frames).staging(staging);
     options.target(StreamTarget::Texture {
         texture: texture.clone(),
@@ -59,22 +55,27 @@ fn into_texture(frames: FrameOptions, texture: &wgpu::Texture, texels: Texels) -
 }
 
 /// What the CPU makes of a frame.
-fn wanted(image: &DataobjImage, texels: Texels, frame: usize) -> (Vec<u8>, bool) {
+fn wanted(image: &DataobjImage, texels: Texels, frame: usize) -> HostTexels {
     let index = Index::new().ellipsis().at(frame as i64);
-    let options = TextureOptions::new(texels).index(index);
-    image.dataobj().texels(&options).expect("texels")
+    let options = TextureOptions::new(texels).index(index).expect("an index");
+    image.texels(&options).expect("texels")
 }
 
 /// Looks at what is in the texture.
 fn check(gpu: &Gpu, image: &DataobjImage, texels: Texels, frame: &voxload::Frame<impl Float>) {
     let held = frame.texture().expect("it is in a texture");
-    let (bytes, exact) = wanted(image, texels, frame.index());
+    let wanted = wanted(image, texels, frame.index());
     assert!(
-        download_texture(gpu, held) == bytes,
+        download_texture(gpu, held) == wanted.bytes,
         "frame {} as {texels:?}",
         frame.index()
     );
-    assert_eq!(frame.exact(), Some(exact), "frame {}", frame.index());
+    assert_eq!(
+        frame.fidelity(),
+        Some(wanted.fidelity),
+        "frame {}",
+        frame.index()
+    );
     assert_eq!(frame.shape(), &SHAPE[..3]);
     assert!(frame.array().is_none());
 }
@@ -160,8 +161,11 @@ fn exactness_is_told_of_each_frame() {
         let texture = texture(&device.gpu, [5, 4, 3], wgpu::TextureFormat::R16Float);
         let options = into_texture(FrameOptions::new(), &texture, Texels::R16Float);
         let stream = ways::stream::<f16>(&image, &device.gpu, options).expect("a stream");
-        let exact: Vec<_> = stream.map(|item| item.expect("a frame").exact()).collect();
-        assert_eq!(exact, [Some(true), Some(false), Some(true)]);
+        let found: Vec<_> = stream
+            .map(|item| item.expect("a frame").fidelity())
+            .collect();
+        let wanted = [Fidelity::Exact, Fidelity::Rounded, Fidelity::Exact];
+        assert_eq!(found, wanted.map(Some));
     }
 }
 
@@ -217,7 +221,7 @@ fn a_device_destroyed_at_any_time_is_told_of() {
                     assert!(Instant::now() < deadline, "it hangs");
                     match stream.next().expect("it loops") {
                         Ok(frame) => {
-                            assert!(frame.exact().is_some());
+                            assert!(frame.fidelity().is_some());
                             seen.fetch_add(1, Ordering::AcqRel);
                         }
                         Err(error) => break error,

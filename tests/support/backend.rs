@@ -108,7 +108,7 @@ impl Backend {
     ) -> Result<Vec<T>> {
         let mut values = before;
         match self {
-            Self::Cpu => image.dataobj().slice_into(index, &mut values)?,
+            Self::Cpu => image.dataobj().sliced(index)?.read_into(&mut values)?,
             #[cfg(feature = "gpu")]
             Self::Gpu(device) => gpu::slice_over(device, image, index, &mut values)?,
         }

@@ -71,16 +71,10 @@ pub fn for_each_parallel<T: Send>(items: impl IntoIterator<Item = T>, work: impl
 
 /// A header that says what a proxy's description says.
 pub fn header_of(spec: &voxload::ProxySpec) -> voxload::Header {
-    voxload::Header {
-        format: voxload::format::Format::Array,
-        shape: spec.shape.clone(),
-        dtype: spec.dtype,
-        byte_order: spec.byte_order,
-        layout: spec.layout,
-        data_offset: spec.offset,
-        scaling: spec.scaling.clone(),
-        affine: None,
-        zooms: vec![1.0; spec.shape.len()],
-        fields: voxload::format::Fields::None,
-    }
+    let mut header = voxload::Header::new(&spec.shape, spec.dtype);
+    header.byte_order = spec.byte_order;
+    header.layout = spec.layout;
+    header.data_offset = spec.offset;
+    header.scaling = spec.scaling.clone();
+    header
 }

@@ -4,9 +4,9 @@
 use std::sync::{Mutex, PoisonError};
 
 use voxload::{
-    BufferTarget, Caching, Dataobj, DataobjImage, DeviceArray, Float, Frame, FrameStream, Gpu,
-    HostArray, Index, RawVolume, Result, Statistics, StatisticsOptions, StreamOptions,
-    TemporalStatistics, Texture3d, TextureOptions,
+    ArrayProxy, BufferTarget, Caching, DataobjImage, DeviceArray, Fidelity, Float, Frame,
+    FrameStream, Gpu, HostArray, Index, RawVolume, Result, Statistics, StatisticsOptions,
+    StreamOptions, TemporalStatistics, Texture3d, TextureOptions,
 };
 
 static AWAITED: Mutex<Vec<Gpu>> = Mutex::new(Vec::new());
@@ -55,19 +55,25 @@ pub fn get_fdata<T: Float>(
     either!(gpu, image, get_fdata, get_fdata_async, caching)
 }
 
-pub fn slice_gpu<T: Float>(dataobj: &Dataobj, gpu: &Gpu, index: &Index) -> Result<DeviceArray<T>> {
-    either!(gpu, dataobj, slice_gpu, slice_gpu_async, gpu, index)
+pub fn slice_gpu<T: Float>(
+    dataobj: &ArrayProxy,
+    gpu: &Gpu,
+    index: &Index,
+) -> Result<DeviceArray<T>> {
+    let part = dataobj.sliced(index)?;
+    either!(gpu, part, read_gpu, read_gpu_async, gpu)
 }
 
 pub fn slice_into_buffer<T: Float>(
-    dataobj: &Dataobj,
+    dataobj: &ArrayProxy,
     gpu: &Gpu,
     index: &Index,
     target: &BufferTarget<'_>,
 ) -> Result<()> {
+    let part = dataobj.sliced(index)?;
     match is_awaited(gpu) {
-        true => pollster::block_on(dataobj.slice_into_buffer_async::<T>(gpu, index, target)),
-        false => dataobj.slice_into_buffer::<T>(gpu, index, target),
+        true => pollster::block_on(part.read_into_buffer_async::<T>(gpu, target)),
+        false => part.read_into_buffer::<T>(gpu, target),
     }
 }
 
@@ -75,8 +81,8 @@ pub fn download<T: Float>(array: &DeviceArray<T>) -> Result<HostArray<T>> {
     either!(array.gpu(), array, download, download_async,)
 }
 
-pub fn raw_on_gpu(image: &DataobjImage, gpu: &Gpu) -> Result<RawVolume> {
-    either!(gpu, image, raw_on_gpu, raw_on_gpu_async, gpu)
+pub fn raw_on_gpu(dataobj: &ArrayProxy, gpu: &Gpu) -> Result<RawVolume> {
+    either!(gpu, dataobj, raw_on_gpu, raw_on_gpu_async, gpu)
 }
 
 pub fn texture(image: &DataobjImage, gpu: &Gpu, options: &TextureOptions) -> Result<Texture3d> {
@@ -88,7 +94,7 @@ pub fn texture_into(
     gpu: &Gpu,
     texture: &wgpu::Texture,
     options: &TextureOptions,
-) -> Result<bool> {
+) -> Result<Fidelity> {
     either!(
         gpu,
         image,

@@ -1,31 +1,31 @@
-//! The floors of a load to a device: its bytes copied from mapped memory, or within the device, without a kernel.
+//! Lower bounds for a load to a device: copying its bytes from mapped memory, or within the device, without a kernel.
 
 use voxload::Gpu;
 
 use super::measure::{Failure, Runs};
 
-/// Bytes of a buffer to copy from, at most: copies go round in it. Larger than the device's caches.
+/// Largest size of the buffer from which bytes are copied repeatedly. It exceeds the device's caches.
 const BUFFER_BYTES: u64 = 256 << 20;
 
-/// The median time, in seconds, of copying so many bytes from mapped (pinned) staging memory to a device buffer.
+/// The median time, in seconds, of copying `bytes` bytes from mapped (pinned) staging memory to a device buffer.
 ///
 /// # Errors
-/// When the device does not answer.
+/// If the device does not answer.
 pub fn upload(gpu: &Gpu, bytes: u64, runs: Runs) -> Result<f64, Failure> {
     copies(gpu, bytes, runs, wgpu::BufferUsages::MAP_WRITE)
 }
 
-/// The same from one buffer on the device to another: each byte is read once and written once.
+/// The same from one device buffer to another: each byte is read once and written once.
 ///
 /// # Errors
-/// When the device does not answer.
+/// If the device does not answer.
 pub fn within(gpu: &Gpu, bytes: u64, runs: Runs) -> Result<f64, Failure> {
     copies(gpu, bytes, runs, wgpu::BufferUsages::COPY_DST)
 }
 
 fn copies(gpu: &Gpu, bytes: u64, runs: Runs, usage: wgpu::BufferUsages) -> Result<f64, Failure> {
-    let most = BUFFER_BYTES.min(gpu.limits().max_buffer_size);
-    let size = bytes.next_multiple_of(4).min(most) & !3;
+    let max = BUFFER_BYTES.min(gpu.limits().max_buffer_size);
+    let size = bytes.next_multiple_of(4).min(max) & !3;
     let buffer = |label, usage, mapped| {
         gpu.device().create_buffer(&wgpu::BufferDescriptor {
             label: Some(label),
@@ -35,7 +35,7 @@ fn copies(gpu: &Gpu, bytes: u64, runs: Runs, usage: wgpu::BufferUsages) -> Resul
         })
     };
     let from = buffer("bench from", usage | wgpu::BufferUsages::COPY_SRC, true);
-    // Memory that was never written may not be there at all.
+    // Memory that was never written may not be allocated yet.
     from.get_mapped_range_mut(..)?.slice(..).fill(0x5a);
     from.unmap();
     let storage = wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST;

@@ -1,47 +1,48 @@
-//! The GPU's rows: to a device buffer and back, stage by stage, beside plain copies; and the bits against the CPU's.
+//! The rows of the GPU: loads to a device buffer and back, stage by stage, with plain copies for comparison. The values
+//! are compared with the CPU's.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value, json};
-use voxload::{Caching, DType, Gpu, HostArray, Index, KernelReport, StagingOptions, Trace};
+use voxload::{Caching, DType, Gpu, HostArray, KernelReport, StagingOptions, Trace};
 
 use super::bus;
 use super::measure::{
     CPU_FRESH, CPU_UPLOAD, Failure, GPU_BACK, GPU_BUFFER, Measurement, Runs, Stage, differing,
 };
 
-/// The copy that a load to a device cannot be faster than, where there is a bus.
+/// The copy over the bus that bounds a load to a device.
 const FLOOR_BUS: &str = "bus copy of the stored bytes";
 
-/// What a device did, beside the rows of the table.
+/// Measurements of the device that are not rows of the table.
 pub struct DeviceReport {
-    /// The way each kernel computes, and their speeds.
+    /// The method of the kernel for each class, and their speeds.
     kernel: Option<KernelReport>,
-    /// The stages of a load of median length.
+    /// The stages of the load with the median time.
     trace: Option<Trace>,
     load_seconds: f64,
     bus_seconds: f64,
     stored_bytes: u64,
     output_bytes: u64,
-    /// Bytes a second that the device reads and writes while it copies within its memory.
+    /// Bytes per second that the device reads and writes when it copies within its memory.
     memory_rate: f64,
 }
 
 impl DeviceReport {
-    /// How near a load comes to a plain copy of its stored bytes over the bus: 1 is as fast.
+    /// The rate of a load, relative to a plain copy of its stored bytes over the bus.
     fn share_of_bus_copy(&self) -> f64 {
         self.bus_seconds / self.load_seconds
     }
 
-    /// Bytes a second that the chosen kernel reads and writes, as a part of what plain copies do.
+    /// The rate at which the chosen kernel reads and writes, relative to plain copies.
     fn kernel_share_of_memory(&self) -> Option<f64> {
         let voxels = self.kernel.as_ref().and_then(chosen_rate)?;
         let bytes = (self.stored_bytes + self.output_bytes) as f64 / (self.output_bytes / 4) as f64;
         Some(voxels * bytes / self.memory_rate)
     }
 
-    /// For people.
+    /// As text.
     pub fn lines(&self) -> Vec<String> {
         let mut lines = Vec::new();
         if let Some(report) = &self.kernel {
@@ -53,11 +54,12 @@ impl DeviceReport {
             lines.push(format!("kernel: {} ({})", report.chosen, rates.join(", ")));
         }
         if let Some(trace) = &self.trace {
-            let (slowest, busy) = trace.slowest();
+            let slowest = trace.slowest();
             lines.push(format!(
-                "gpu load: {} submissions; {:.2} x its slowest stage, {slowest}",
+                "gpu load: {} submissions; {:.2} x its slowest stage, {}",
                 trace.submissions,
-                trace.wall.as_secs_f64() / busy.as_secs_f64()
+                trace.wall.as_secs_f64() / slowest.busy.as_secs_f64(),
+                slowest.name
             ));
         }
         let share = self.share_of_bus_copy();
@@ -70,7 +72,7 @@ impl DeviceReport {
         lines
     }
 
-    /// For programs: seconds, bytes and bytes a second.
+    /// As JSON: seconds, bytes and bytes per second.
     pub fn object(&self) -> Value {
         let kernel = self.kernel.as_ref().map(|report| {
             let rates = report.rates.iter();
@@ -90,7 +92,7 @@ impl DeviceReport {
                 "wall": trace.wall.as_secs_f64(),
                 "bytes": trace.bytes,
                 "submissions": trace.submissions,
-                "slowest": trace.slowest().0,
+                "slowest": trace.slowest().name,
             })
         });
         json!({
@@ -105,10 +107,11 @@ impl DeviceReport {
     }
 }
 
-/// Measures loads of a file to the default device, whose values should be `expected`. Each load opens it anew.
+/// Measures loads of a file to the default device, whose values must equal `expected`. The file is opened again for
+/// each load.
 ///
 /// # Errors
-/// When the device fails while it is measured. That there is none, or none for this image, is noted only.
+/// If the device fails during the measurement. If there is no device, or none for this image, that is only noted.
 pub fn measure(
     path: &Path,
     expected: &HostArray<f32>,
@@ -151,7 +154,7 @@ pub fn measure(
     let mut back = vec![0f32; expected.len()];
     let (download, ()) = runs.median(|| Ok(array.download_into(&mut back)?))?;
     drop(array);
-    // Decides which kernel is taken from here on.
+    // Decides which kernel is used from here on.
     let kernel = gpu.kernel_rates(header.dtype, &header.scaling, DType::F32);
     let (load_seconds, _) = runs.median(|| Ok(load()?))?;
     record(GPU_BUFFER, load_seconds, Some(FLOOR_BUS));
@@ -188,20 +191,18 @@ pub fn measure(
     Ok(())
 }
 
-/// Voxels a second of the kernel that loads take.
+/// Voxels per second of the kernel that loads use.
 fn chosen_rate(report: &KernelReport) -> Option<f64> {
     let chosen = |rate: &&voxload::KernelRate| rate.method == report.chosen;
     report.rates.iter().find(chosen)?.voxels_per_second
 }
 
-/// The trace of the load whose length is the median.
+/// The trace of the load with the median time.
 fn traced(path: &Path, gpu: &Gpu, runs: Runs) -> Result<Option<Trace>, Failure> {
     let load = |_| {
         let image = voxload::load(path)?;
-        let proxy = image.proxy().ok_or("a loaded file has a proxy")?;
         let options = StagingOptions::default();
-        let (_, trace) = proxy.slice_gpu_traced::<f32>(gpu, &Index::new(), &options)?;
-        Ok(trace)
+        Ok(gpu.traced_load::<f32>(image.dataobj(), &options)?.trace)
     };
     let traces: Result<Vec<Trace>, Failure> = (0..runs.0.clamp(1, 3)).map(load).collect();
     let mut traces = traces?;
@@ -209,7 +210,7 @@ fn traced(path: &Path, gpu: &Gpu, runs: Runs) -> Result<Option<Trace>, Failure> 
     Ok(traces.get(traces.len() / 2).copied())
 }
 
-/// The rows of a trace: what each stage was busy with, all threads added up.
+/// The rows of a trace: the time that each stage was busy, summed over threads.
 fn stages(trace: &Trace) -> Vec<(&'static str, Duration)> {
     let mut stages = vec![
         ("  of it busy: read", trace.read),

@@ -1,5 +1,5 @@
-//! The floor of a load: the same bytes read and the same number of output bytes written, with the arithmetic
-//! left out, on the same threads and with the same kind of memory.
+//! Lower bounds for a load: reading the same bytes and writing the same number of output bytes without arithmetic, on
+//! the same threads and with the same kind of memory.
 
 use std::fs::File;
 use std::path::Path;
@@ -8,13 +8,13 @@ use memmap2::{Mmap, MmapMut};
 use multiversion::multiversion;
 use rayon::prelude::*;
 
-/// Output bytes that one thread makes at a time.
+/// Number of output bytes that one thread writes at a time.
 const PIECE_BYTES: usize = 1 << 20;
 
-/// Fresh output memory: from the system, in huge pages where it has them.
+/// Fresh output memory from the system, in huge pages if it supports them.
 ///
 /// # Errors
-/// When the system does not give it.
+/// If the system refuses.
 pub fn fresh(bytes: usize) -> std::io::Result<MmapMut> {
     let pages = MmapMut::map_anon(bytes.max(1))?;
     #[cfg(target_os = "linux")]
@@ -22,7 +22,7 @@ pub fn fresh(bytes: usize) -> std::io::Result<MmapMut> {
     Ok(pages)
 }
 
-/// A load without the arithmetic: voxels of `from` bytes become voxels of `to` bytes, on all threads.
+/// A load without arithmetic: voxels of `from` bytes become voxels of `to` bytes, on all threads.
 pub fn move_voxels(stored: &[u8], from: usize, out: &mut [u8], to: usize) {
     let voxels = PIECE_BYTES / to.max(1);
     out.par_chunks_mut(voxels * to)
@@ -30,7 +30,7 @@ pub fn move_voxels(stored: &[u8], from: usize, out: &mut [u8], to: usize) {
         .for_each(|(out, stored)| move_row(stored, from, out, to));
 }
 
-/// The same on this thread.
+/// The same on the calling thread.
 pub fn move_row(stored: &[u8], from: usize, out: &mut [u8], to: usize) {
     match (from, to) {
         (1, 4) => each::<1, 4>(stored, out),
@@ -46,7 +46,7 @@ pub fn move_row(stored: &[u8], from: usize, out: &mut [u8], to: usize) {
     }
 }
 
-/// Each `FROM` bytes become `TO` bytes, cut or the rest zero: what a cast moves.
+/// Each `FROM` bytes become `TO` bytes, truncated or padded with zeros: the memory traffic of a cast.
 #[multiversion(targets(
     "x86_64+avx512f+avx512bw+avx512dq+avx512vl",
     "x86_64+avx2+f16c",
@@ -65,13 +65,13 @@ fn each<const FROM: usize, const TO: usize>(stored: &[u8], out: &mut [u8]) {
 /// The bytes of a file, mapped.
 ///
 /// # Errors
-/// When the file cannot be mapped.
+/// If the file cannot be mapped.
 #[expect(
     unsafe_code,
-    reason = "a measuring instrument over a file that this run made or was given"
+    reason = "measures a file that this run made or was given"
 )]
 pub fn map(path: &Path) -> std::io::Result<Mmap> {
     let file = File::open(path)?;
-    // SAFETY: the mapping lives for one measurement; any byte is a valid value to widen.
+    // SAFETY: the mapping lives for one measurement, and every byte value is valid for widening.
     unsafe { Mmap::map(&file) }
 }

@@ -1,17 +1,17 @@
-//! The measuring: each stage several times, the median kept.
+//! Measurements: each stage runs several times, and the median is reported.
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use voxload::{Caching, DataobjImage, HostArray, IMAGE};
+use voxload::{Caching, DataobjImage, FileRole, HostArray};
 
 use super::device::{self, DeviceReport};
 use super::{cold, floor, memory};
 
 pub type Failure = Box<dyn std::error::Error>;
 
-/// Rows that others refer to.
+/// Rows to which others refer.
 pub const CPU_FRESH: &str = "cpu to f32, fresh array";
 pub const CPU_ONE: &str = "cpu to f32, fresh, 1 thread";
 pub const GPU_BUFFER: &str = "gpu to a device buffer";
@@ -22,47 +22,47 @@ const FLOOR_WARM: &str = "floor, warm";
 const FLOOR_READ: &str = "stored bytes copied";
 const FLOOR_INFLATE: &str = "inflate alone, 1 thread";
 
-/// Seconds after which a stage has been measured often enough, if at least [`LEAST_RUNS`] times.
-const ENOUGH_SECONDS: f64 = 1.5;
-const LEAST_RUNS: usize = 3;
+/// Seconds after which a stage has been measured for long enough, if it ran at least [`MIN_RUNS`] times.
+const MAX_STAGE_SECONDS: f64 = 1.5;
+const MIN_RUNS: usize = 3;
 
-/// Runs of what takes microseconds, at least.
+/// Smallest number of runs of stages that take microseconds.
 const OPEN_RUNS: usize = 21;
 
 /// One measured stage.
 pub struct Stage {
     pub name: &'static str,
     pub seconds: f64,
-    /// Stored bytes it went through; 0 where that means nothing.
+    /// Number of stored bytes it processed; 0 if that has no meaning.
     pub stored_bytes: u64,
-    /// Output bytes it made.
+    /// Number of output bytes it wrote.
     pub output_bytes: u64,
-    /// The stage whose time is its floor.
+    /// The stage whose time is its lower bound.
     pub floor: Option<&'static str>,
 }
 
-/// All that was measured of one file.
+/// All measurements of one file.
 pub struct Measurement {
     pub name: String,
     pub description: String,
-    /// Stored type and compression: files of one kind differ in their size only.
+    /// Stored type and compression: files of the same kind differ only in size.
     pub kind: String,
     pub compressed: bool,
-    /// Bytes of the voxels as they are stored, inflated.
+    /// Size of the stored voxels in bytes, uncompressed.
     pub stored_bytes: u64,
     pub threads: usize,
     pub stages: Vec<Stage>,
-    /// Whether the page cache let the file go before the first read.
+    /// Whether the file could be dropped from the page cache before the first read.
     pub cold: bool,
-    /// The adapter, or why there is none.
+    /// The adapter, or the reason why there is none.
     pub adapter: String,
     /// Peak anonymous memory of a load beyond its output, in bytes.
     pub memory_over_output: u64,
-    /// Values that differ between one thread and all, and between a fresh array and a warm buffer.
+    /// Number of values that differ between one thread and all, or between a fresh array and a warm buffer.
     pub differing_on_cpu: usize,
-    /// Values that differ between the CPU and the GPU; `None` where no GPU took part.
+    /// Number of values that differ between CPU and GPU; `None` if there was no GPU.
     pub differing: Option<usize>,
-    /// What the device did beside; `None` where no GPU took part.
+    /// Further measurements of the device; `None` if there was no GPU.
     pub device: Option<DeviceReport>,
 }
 
@@ -109,12 +109,12 @@ impl Measurement {
     }
 }
 
-/// How often each stage runs, at most.
+/// Largest number of runs of each stage.
 #[derive(Clone, Copy)]
 pub struct Runs(pub usize);
 
 impl Runs {
-    /// The median time of the runs, and what the last one gave.
+    /// The median time of the runs, and the result of the last run.
     pub fn median<T>(
         self,
         mut work: impl FnMut() -> Result<T, Failure>,
@@ -122,12 +122,12 @@ impl Runs {
         let mut times = Vec::with_capacity(self.0);
         let mut last = None;
         while times.len() < self.0.max(1) {
-            // What the last run made is freed outside the time of this one.
+            // The last run's result is freed before the time of the next one starts.
             drop(last.take());
             let start = Instant::now();
             last = Some(work()?);
             times.push(start.elapsed().as_secs_f64());
-            if times.len() >= LEAST_RUNS && times.iter().sum::<f64>() > ENOUGH_SECONDS {
+            if times.len() >= MIN_RUNS && times.iter().sum::<f64>() > MAX_STAGE_SECONDS {
                 break;
             }
         }
@@ -138,7 +138,7 @@ impl Runs {
     }
 }
 
-/// Values that are not the same bits; any NaN is the same as any.
+/// Number of values with different bits. All NaNs are equal.
 pub fn differing(a: &[f32], b: &[f32]) -> usize {
     let unlike = |(a, b): &(&f32, &f32)| a.to_bits() != b.to_bits() && !(a.is_nan() && b.is_nan());
     a.iter().zip(b).filter(unlike).count() + a.len().abs_diff(b.len())
@@ -148,7 +148,7 @@ pub fn differing(a: &[f32], b: &[f32]) -> usize {
 pub fn measure(path: &Path, runs: Runs, begin: &dyn Fn(&str)) -> Result<Measurement, Failure> {
     begin("open");
     let image = voxload::load(path)?;
-    let voxels = image.file_map().get(IMAGE);
+    let voxels = image.file_map().get(&FileRole::Image);
     let voxels = voxels.and_then(|holder| holder.filename.as_deref());
     let voxels = voxels.unwrap_or(path);
     let inflated = inflated(voxels)?;
@@ -165,7 +165,7 @@ pub fn measure(path: &Path, runs: Runs, begin: &dyn Fn(&str)) -> Result<Measurem
     Ok(measurement)
 }
 
-/// The CPU's rows, and the values that everything else must give.
+/// Measures the rows of the CPU. Also returns the values with which everything else is compared.
 fn on_cpu(
     path: &Path,
     image: &DataobjImage,
@@ -186,7 +186,7 @@ fn on_cpu(
             floor,
         });
     };
-    // Each load opens the file anew: nothing is left of the one before but the page cache.
+    // Each load opens the file again, so that only the page cache is reused.
     let fresh = || Ok(voxload::load(path)?.dataobj().read::<f32>()?);
     let [floor, warm_floor] = match compressed {
         true => [FLOOR_INFLATE; 2],
@@ -229,7 +229,7 @@ fn on_cpu(
     Ok(expected)
 }
 
-/// What a gzip file holds; `None` for any other file.
+/// The contents of a gzip file; `None` for any other file.
 fn inflated(path: &Path) -> Result<Option<Vec<u8>>, Failure> {
     let packed = floor::map(path)?;
     if !packed.starts_with(&[0x1f, 0x8b]) {
@@ -243,7 +243,7 @@ fn inflated(path: &Path) -> Result<Option<Vec<u8>>, Failure> {
     Ok(Some(out))
 }
 
-/// Rows that move as many bytes as a whole load.
+/// Rows that move the same number of bytes as a whole load.
 fn record(
     measurement: &mut Measurement,
     image: &DataobjImage,
@@ -262,9 +262,9 @@ fn record(
     Ok(())
 }
 
-/// Converting what is in memory already, into memory that was written before.
+/// Converting from memory to memory that was written before.
 fn converting(bytes: Arc<[u8]>, runs: Runs) -> Result<Option<(&'static str, f64)>, Failure> {
-    // A pair of files cannot be loaded from the bytes of one.
+    // A pair of files cannot be loaded from the bytes of one of them.
     let Ok(image) = DataobjImage::from_bytes(bytes) else {
         return Ok(None);
     };
@@ -273,7 +273,7 @@ fn converting(bytes: Arc<[u8]>, runs: Runs) -> Result<Option<(&'static str, f64)
     Ok(Some(("convert alone, from memory", seconds)))
 }
 
-/// The stages of a compressed load by themselves: libdeflate is the floor.
+/// The stages of a compressed load, measured separately. libdeflate is the lower bound.
 fn inflating(
     path: &Path,
     image: &DataobjImage,
@@ -283,7 +283,7 @@ fn inflating(
 ) -> Result<(), Failure> {
     let packed = floor::map(path)?;
     let mut rows = Vec::new();
-    // It takes files of one member only.
+    // libdeflate inflates only files with one member.
     let inflate = || {
         let mut out = vec![0; inflated.len()];
         libdeflater::Decompressor::new().gzip_decompress(&packed, &mut out)?;
@@ -296,7 +296,8 @@ fn inflating(
     record(measurement, image, &rows)
 }
 
-/// The stages of a plain load by themselves, and plain copies and casts of the same bytes, each from a new mapping.
+/// The stages of an uncompressed load, measured separately, and plain copies and casts of the same bytes, each from a
+/// new mapping.
 fn floors(
     path: &Path,
     image: &DataobjImage,
@@ -313,7 +314,7 @@ fn floors(
         Ok(())
     };
     let mut copy = vec![1; voxels * item];
-    // Voxels elsewhere than where the header was have no floor here.
+    // Voxels in other files have no lower bound here.
     if moved(&mut copy, item).is_err() {
         return Ok(());
     }

@@ -1,10 +1,10 @@
-//! Peak anonymous memory of a piece of work: what the process itself holds, not the pages of mapped files, which
-//! are the kernel's to take back.
+//! Peak anonymous memory of a piece of work: the memory of the process itself, without the pages of mapped files, which
+//! the kernel can reclaim.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// Anonymous bytes resident now; 0 where the system does not tell.
+/// Anonymous memory that is resident now, in bytes; 0 if the system does not report it.
 pub fn anonymous_bytes() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     status
@@ -20,7 +20,8 @@ pub fn anonymous_bytes() -> u64 {
         .map_or(0, |kilobytes| kilobytes * 1024)
 }
 
-/// Runs `work` and gives the highest anonymous memory seen while it ran, over that at its start. The result is
+/// Runs `work` and returns the highest anonymous memory observed, minus that at the start. The result still exists when
+/// the last sample is taken.
 /// still held when the last sample is taken.
 pub fn peak_of<T>(work: impl FnOnce() -> T) -> (u64, T) {
     let before = anonymous_bytes();

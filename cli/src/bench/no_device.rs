@@ -1,11 +1,11 @@
-//! The GPU's rows of a build without it: none.
+//! The rows of the GPU in a build without GPU support: none.
 
 use serde_json::Value;
 use voxload::HostArray;
 
 use super::measure::{Failure, Measurement, Runs};
 
-/// There is none.
+/// Does not exist in this build.
 pub enum DeviceReport {}
 
 impl DeviceReport {
@@ -18,7 +18,7 @@ impl DeviceReport {
     }
 }
 
-/// Says why there is nothing to measure.
+/// Notes why there is nothing to measure.
 pub fn measure(
     _: &std::path::Path,
     _: &HostArray<f32>,

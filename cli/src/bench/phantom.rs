@@ -1,11 +1,11 @@
-//! A phantom: a 4-D series with slope and inter, made on the spot.
+//! A phantom: a generated 4-D series with slope and intercept.
 
 use std::io::Write;
 use std::path::Path;
 
 use voxload::DType;
 
-/// Shape, stored type (u8, i16, f32 or f64), and the scaling that its header states.
+/// Its shape, stored type (u8, i16, f32 or f64), and the scaling in its header.
 pub struct Phantom {
     pub shape: [usize; 4],
     pub dtype: DType,
@@ -14,7 +14,7 @@ pub struct Phantom {
 }
 
 impl Phantom {
-    /// A series of about this many stored bytes, in frames of 96 x 96 x 60 voxels.
+    /// A series of about `bytes` stored bytes, in frames of 96 x 96 x 60 voxels.
     pub fn of_bytes(bytes: usize, dtype: DType) -> Self {
         let frame = 96 * 96 * 60 * dtype.size_bytes();
         Self {
@@ -28,13 +28,13 @@ impl Phantom {
     /// Writes it as a little-endian NIfTI-1 file.
     ///
     /// # Errors
-    /// When the file cannot be written.
+    /// If the file cannot be written.
     pub fn write(&self, path: &Path) -> std::io::Result<()> {
         let mut file = std::io::BufWriter::with_capacity(1 << 20, std::fs::File::create(path)?);
         file.write_all(&self.header())?;
         let frame: usize = self.shape[..3].iter().product();
         let mut bytes = Vec::with_capacity(frame * self.dtype.size_bytes());
-        // A smooth head with noise: compresses about as real series do.
+        // A smooth head with noise, which compresses about as well as real series.
         let mut state = 0x2545_f491_4f6c_dd1d_u64;
         let [nx, ny, nz, frames] = self.shape;
         for t in 0..frames {

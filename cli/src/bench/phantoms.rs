@@ -1,5 +1,5 @@
-//! The files that are measured when none are named: sizes of one type, so that it shows where the GPU begins to win, and
-//! other types.
+//! The files that are measured if none are named: several sizes of one type, to show from which size on the GPU is
+//! faster, and other types.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use voxload::DType;
 use super::measure::Failure;
 use super::phantom::Phantom;
 
-/// Name, stored type, and which part of the largest one's size: 1 over this.
+/// The name, the stored type, and the size as a fraction of the largest one (1 over this number).
 const PHANTOMS: [(&str, DType, usize); 7] = [
     ("int16-tiny.nii", DType::I16, 200),
     ("int16-small.nii", DType::I16, 20),
@@ -20,10 +20,10 @@ const PHANTOMS: [(&str, DType, usize); 7] = [
     ("int16.nii.gz", DType::I16, 20),
 ];
 
-/// Writes them all, the largest with so many stored bytes.
+/// Writes all of them; the largest has `largest` stored bytes.
 ///
 /// # Errors
-/// When there is no room.
+/// If the files cannot be written.
 pub fn write(folder: &Path, bytes: usize) -> Result<Vec<PathBuf>, Failure> {
     let write = |(name, dtype, part): (&str, DType, usize)| {
         let path = folder.join(name);
@@ -36,7 +36,7 @@ pub fn write(folder: &Path, bytes: usize) -> Result<Vec<PathBuf>, Failure> {
     PHANTOMS.into_iter().map(write).collect()
 }
 
-/// Puts what the file holds in its place, as gzip of one member.
+/// Replaces the file by a gzip file of one member.
 fn compress(path: &Path) -> Result<(), Failure> {
     let bytes = std::fs::read(path)?;
     let mut compressor = Compressor::new(CompressionLvl::default());

@@ -1,11 +1,11 @@
-//! The rates of all files as bars, in SVG.
+//! A bar chart of the rates of all files, as SVG.
 
 use std::io::Write;
 
 use super::measure::{CPU_FRESH, CPU_ONE, GPU_BACK, GPU_BUFFER, Measurement};
 use crate::CommandResult;
 
-/// The rows that are drawn, with their colours (told apart by the colour-blind too).
+/// The rows in the chart, and colours that can be distinguished with colour blindness.
 const SERIES: [(&str, &str); 5] = [
     (FLOOR, "#bbbbbb"),
     (CPU_FRESH, "#0072b2"),
@@ -14,25 +14,25 @@ const SERIES: [(&str, &str); 5] = [
     (GPU_BACK, "#e69f00"),
 ];
 
-/// Whatever the first row of the CPU is measured against.
+/// The stage that bounds the first row of the CPU.
 const FLOOR: &str = "its floor: a plain cast, or inflating alone";
 
 const BAR: f64 = 14.0;
 const GAP: f64 = 26.0;
-/// Room on the left for the files' names, and for the bars.
+/// Width of the files' names on the left, and of the bars.
 const NAMES: f64 = 250.0;
 const BARS: f64 = 520.0;
 const WIDTH: f64 = NAMES + BARS + 90.0;
-/// Room above the first file: the title and the legend.
+/// Height of the title and the legend.
 const TOP: f64 = 60.0 + 18.0 * SERIES.len() as f64;
 
-/// Draws a group of bars for each file: output bytes a second, the longer the better.
+/// Draws a group of bars for each file: output bytes per second; longer is better.
 pub fn draw(measurements: &[Measurement], out: &mut dyn Write) -> CommandResult {
     let all = measurements
         .iter()
         .flat_map(|one| SERIES.iter().filter_map(|(row, _)| rate(one, row)));
     let tick = tick(all.fold(0.0, f64::max));
-    let most = tick * TICKS;
+    let max = tick * TICKS;
     let bars = |one: &Measurement| SERIES.iter().filter(|s| rate(one, s.0).is_some()).count();
     let height = |one: &Measurement| BAR * bars(one).max(2) as f64 + GAP;
     let bottom = TOP + measurements.iter().map(height).sum::<f64>();
@@ -77,8 +77,8 @@ pub fn draw(measurements: &[Measurement], out: &mut dyn Write) -> CommandResult 
             .enumerate()
         {
             let y = y + BAR * i as f64;
-            bar(out, [NAMES, y], BARS * rate / most, BAR - 2.0, colour)?;
-            let place = [NAMES + BARS * rate / most + 5.0, y + 10.5];
+            bar(out, [NAMES, y], BARS * rate / max, BAR - 2.0, colour)?;
+            let place = [NAMES + BARS * rate / max + 5.0, y + 10.5];
             text(out, place, "start", &format!("{rate:.2}"))?;
         }
         y += height(one);
@@ -87,7 +87,7 @@ pub fn draw(measurements: &[Measurement], out: &mut dyn Write) -> CommandResult 
     Ok(())
 }
 
-/// Output bytes of a row, in GB/s.
+/// Output rate of a row, in GB/s.
 fn rate(one: &Measurement, row: &str) -> Option<f64> {
     let row = match row {
         FLOOR => one.stage(CPU_FRESH)?.floor?,
@@ -97,15 +97,15 @@ fn rate(one: &Measurement, row: &str) -> Option<f64> {
     Some(stage.output_bytes as f64 / stage.seconds / 1e9)
 }
 
-/// Steps of the scale.
+/// Number of steps on the scale.
 const TICKS: f64 = 5.0;
 
-/// The smallest step of 1, 2 or 5 times a power of ten with which the scale holds `most`.
-fn tick(most: f64) -> f64 {
-    let least = (most / TICKS).max(1e-6);
-    let power = 10f64.powf(least.log10().floor());
+/// The smallest step of 1, 2 or 5 times a power of ten with which the scale reaches `max`.
+fn tick(max: f64) -> f64 {
+    let min = (max / TICKS).max(1e-6);
+    let power = 10f64.powf(min.log10().floor());
     let steps = [1.0, 2.0, 5.0].map(|step| step * power);
-    let fits = steps.into_iter().find(|step| *step >= least);
+    let fits = steps.into_iter().find(|step| *step >= min);
     fits.unwrap_or(10.0 * power)
 }
 
@@ -130,7 +130,7 @@ fn text(out: &mut dyn Write, [x, y]: [f64; 2], anchor: &str, text: &str) -> Comm
     )?)
 }
 
-/// A character of a text in XML, which has no place for control characters.
+/// Escapes a character for XML, which cannot contain control characters.
 fn escaped(c: char) -> String {
     match c {
         '&' => "&amp;".to_owned(),

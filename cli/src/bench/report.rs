@@ -1,4 +1,4 @@
-//! What was measured, as a table for people and as JSON for programs.
+//! Reports of measurements, as a table and as JSON.
 
 use std::io::Write;
 
@@ -48,14 +48,17 @@ pub fn print(measurement: &Measurement) -> CommandResult {
         }
     }
     if !measurement.cold {
-        writeln!(out, "  not cold: the page cache kept the file")?;
+        writeln!(
+            out,
+            "  not cold: the system kept the file in the page cache"
+        )?;
     }
     writeln!(out, "  {}", bits(measurement))?;
     writeln!(out, "  {}", verdict::of(measurement))?;
     Ok(())
 }
 
-/// Prints from which size on the GPU wins.
+/// Prints from which size on the GPU is faster.
 pub fn print_crossings(crossings: &[Crossing]) -> CommandResult {
     let mut out = std::io::stdout().lock();
     for one in crossings {
@@ -64,12 +67,12 @@ pub fn print_crossings(crossings: &[Crossing]) -> CommandResult {
         match one.from_bytes {
             Some(bytes) => writeln!(
                 out,
-                "{kind}, {wanted} arrays: the GPU wins from {:.1} MB stored on",
+                "{kind}, {wanted} arrays: the GPU is faster for {:.1} MB stored or more",
                 megabytes(bytes)
             )?,
             None => writeln!(
                 out,
-                "{kind}, {wanted} arrays: the GPU does not win up to {:.1} MB stored",
+                "{kind}, {wanted} arrays: the GPU is not faster up to {:.1} MB stored",
                 megabytes(one.largest_bytes)
             )?,
         }
@@ -127,7 +130,7 @@ fn object(measurement: &Measurement) -> Value {
     })
 }
 
-/// Bytes a second; `None` for what moves none.
+/// Bytes per second; `None` for stages that move no bytes.
 fn rate(stage: &Stage, bytes: u64) -> Option<f64> {
     let moves = stage.seconds > 0.0
         && !stage.name.starts_with("open")
@@ -148,7 +151,7 @@ fn bits(measurement: &Measurement) -> String {
         ),
         Some(0) => "bits: CPU and GPU agree on every value".to_owned(),
         Some(differing) => format!("bits: {differing} values DIFFER between CPU and GPU"),
-        None => "bits: no GPU took part, nothing was compared".to_owned(),
+        None => "bits: no GPU was measured, so nothing was compared".to_owned(),
     }
 }
 

@@ -1,8 +1,8 @@
-//! What the figures come to: which backend to take for a file, and from which size on the GPU wins.
+//! Conclusions from the measurements: which backend is faster for a file, and at which size the GPU becomes faster.
 
 use super::measure::{CPU_FRESH, CPU_UPLOAD, GPU_BACK, GPU_BUFFER, Measurement};
 
-/// Where the floats are wanted.
+/// Where the floats are needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wanted {
     Host,
@@ -19,7 +19,7 @@ impl Wanted {
         }
     }
 
-    /// The rows of the CPU and of the GPU that end with floats there.
+    /// The two measured stages to compare: on the CPU and on the GPU, both with the floats in this place at the end.
     fn rows(self) -> [&'static str; 2] {
         match self {
             Self::Host => [CPU_FRESH, GPU_BACK],
@@ -27,14 +27,14 @@ impl Wanted {
         }
     }
 
-    /// Time of the CPU over that of the GPU: above 1 the GPU wins. `None` where no GPU took part.
+    /// The CPU's time divided by the GPU's: above 1 the GPU is faster. `None` if there was no GPU.
     pub fn gpu_gain(self, measurement: &Measurement) -> Option<f64> {
         let [cpu, gpu] = self.rows().map(|row| measurement.seconds(row));
         Some(cpu? / gpu?)
     }
 }
 
-/// One line: which backend to take.
+/// One line: which backend to use.
 pub fn of(measurement: &Measurement) -> String {
     let part = |wanted: Wanted| {
         let gain = wanted.gpu_gain(measurement)?;
@@ -55,23 +55,24 @@ pub fn of(measurement: &Measurement) -> String {
     };
     let parts: Vec<String> = Wanted::ALL.into_iter().filter_map(part).collect();
     match parts.is_empty() {
-        true => "for host arrays use the CPU: no GPU took part".to_owned(),
+        true => "for host arrays use the CPU: no GPU was measured".to_owned(),
         false => parts.join("; "),
     }
 }
 
-/// From which size on the GPU wins for files of one kind.
+/// The size at which the GPU becomes faster, for files of the same type and compression.
 #[derive(Debug, PartialEq)]
 pub struct Crossing {
     pub kind: String,
     pub wanted: Wanted,
-    /// Stored bytes of the smallest file from which on the GPU won every time; `None` where it lost with the largest.
+    /// Stored bytes of a file: the GPU was faster for it and for all larger ones, but not for the next smaller one.
+    /// `None` if the GPU was not faster for the largest file.
     pub from_bytes: Option<u64>,
     /// Stored bytes of the largest file.
     pub largest_bytes: u64,
 }
 
-/// The crossings of each kind that was measured at two sizes or more.
+/// The crossings of each kind that was measured at two or more sizes.
 pub fn crossings(measurements: &[Measurement]) -> Vec<Crossing> {
     let mut kinds: Vec<&str> = measurements.iter().map(|one| one.kind.as_str()).collect();
     kinds.sort_unstable();
@@ -113,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn the_gpu_wins_from_the_size_behind_its_last_defeat() {
+    fn the_gpu_wins_after_its_last_defeat() {
         assert_eq!(from(&[(30, 1.5), (10, 0.5), (20, 1.1)]), Some(Some(20)));
         assert_eq!(from(&[(10, 1.5), (20, 0.9), (30, 2.0)]), Some(Some(30)));
         assert_eq!(from(&[(10, 1.5), (20, 2.0)]), Some(Some(10)));
@@ -121,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn one_size_tells_nothing() {
+    fn one_size_has_no_crossing() {
         assert_eq!(from(&[(10, 2.0)]), None);
         assert_eq!(from(&[(10, 2.0), (10, 2.0)]), None);
         assert_eq!(from(&[]), None);

@@ -1,31 +1,31 @@
-//! Panels side by side, labelled, as a grey PNG.
+//! A grey PNG of several labelled panels side by side.
 
 use std::io::Write;
 
 use crate::CommandResult;
 
-/// Pixels around the panels: room for a label.
+/// Pixels around the panels, enough for a label.
 const MARGIN: usize = 12;
 
-/// Pixels between two panels: room for two labels.
+/// Pixels between two panels, enough for two labels.
 const GAP: usize = 22;
 
-/// Panels are enlarged by whole numbers until their longer side has this many pixels.
+/// Panels are enlarged by an integer factor until their longer side has this many pixels.
 const SMALLEST_SIDE: usize = 192;
 
-/// One view of the volume.
+/// A view of the volume.
 pub struct Panel {
-    /// Voxels to the right and up.
+    /// Number of voxels to the right and up.
     pub size: [usize; 2],
-    /// Their sizes, in one unit.
+    /// Voxel sizes to the right and up, in the same unit.
     pub zooms: [f64; 2],
-    /// Grey levels, to the right first, from the bottom up.
+    /// Grey levels, from left to right and from bottom to top.
     pub levels: Vec<u8>,
-    /// What is left, right, below and above.
+    /// The labels at the left, right, bottom and top.
     pub labels: [char; 4],
 }
 
-/// A grey picture, from the top down.
+/// A grey picture, from top to bottom.
 pub struct Picture {
     width: usize,
     height: usize,
@@ -33,7 +33,7 @@ pub struct Picture {
 }
 
 impl Picture {
-    /// The panels beside each other, in one scale, voxels as large as they are in space.
+    /// Puts the panels side by side with the same scale, so that voxels have their true proportions.
     pub fn of(panels: &[Panel]) -> Self {
         let smallest = panels
             .iter()
@@ -75,7 +75,7 @@ impl Picture {
     }
 
     /// # Errors
-    /// When writing fails.
+    /// If writing fails.
     pub fn write_png(&self, writer: &mut dyn Write) -> CommandResult {
         let mut encoder = png::Encoder::new(writer, self.width as u32, self.height as u32);
         encoder.set_color(png::ColorType::Grayscale);
@@ -117,7 +117,7 @@ impl Picture {
     }
 }
 
-/// The letters of the directions, 5 x 7 pixels.
+/// The letters of the directions, 5 x 7 pixels each.
 fn glyph(letter: char) -> [u8; 7] {
     match letter {
         'L' => [0x10, 0x10, 0x10, 0x10, 0x10, 0x10, 0x1f],

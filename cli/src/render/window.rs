@@ -1,4 +1,4 @@
-//! From values to grey levels.
+//! Conversion of values to grey levels.
 
 /// The values drawn black and white.
 pub struct Window {
@@ -6,12 +6,12 @@ pub struct Window {
     pub hi: f64,
 }
 
-/// The percentiles that a robust window goes between.
+/// The percentiles of a robust window.
 const PERCENTILES: [f64; 2] = [1.0, 99.0];
 
 impl Window {
-    /// From the 1st to the 99th percentile of the finite values (numpy's `percentile`, linear); of the values that
-    /// are not the smallest, where that is the background of more than half the volume.
+    /// From the 1st to the 99th percentile of the finite values (as numpy's `percentile`, linear). If more than half of
+    /// the values equal the smallest one, which is then the background, they are left out.
     pub fn robust(values: &[f32]) -> Self {
         let mut finite: Vec<f32> = values.iter().copied().filter(|v| v.is_finite()).collect();
         finite.sort_unstable_by(f32::total_cmp);
@@ -33,7 +33,7 @@ impl Window {
         Self { lo, hi }
     }
 
-    /// The grey level of a value: `floor(clamp((v - lo) / (hi - lo), 0, 1) * 255 + 0.5)`, NaN black.
+    /// The grey level of a value: `floor(clamp((v - lo) / (hi - lo), 0, 1) * 255 + 0.5)`; NaN is black.
     pub fn level(&self, value: f64) -> u8 {
         let scaled = (value - self.lo) / (self.hi - self.lo);
         if scaled.is_nan() {
@@ -43,13 +43,13 @@ impl Window {
     }
 }
 
-/// The percentile of sorted values, interpolated between the two around it.
+/// A percentile of sorted values, interpolated between the two nearest ones.
 fn percentile(sorted: &[f32], percent: f64) -> f64 {
     let position = percent / 100.0 * (sorted.len() - 1) as f64;
     let below = position.floor() as usize;
     let above = (below + 1).min(sorted.len() - 1);
     let (low, high) = (f64::from(sorted[below]), f64::from(sorted[above]));
-    // From the nearer end, as numpy does it.
+    // Interpolated from the nearer one, as numpy does.
     match position - below as f64 {
         share if share < 0.5 => low + (high - low) * share,
         share => high - (high - low) * (1.0 - share),

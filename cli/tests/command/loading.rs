@@ -1,4 +1,4 @@
-//! The loading options of the command are those of the library.
+//! The loading options of the command have the same effect as the library's.
 
 use serde_json::Value;
 use voxload::format::Format;

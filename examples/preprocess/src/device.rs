@@ -1,4 +1,4 @@
-//! The second pass on a device: voxload streams frames to it, a kernel of this program's own normalises them there.
+//! The second pass on a device: voxload streams frames to it, and a kernel of this program normalises them there.
 
 use voxload::{DataobjImage, DeviceArray, FrameOptions, Gpu, NiftiWriter, StreamOptions};
 
@@ -7,7 +7,7 @@ use crate::maps::Maps;
 use crate::memory::Plan;
 use crate::{Outcome, progress};
 
-/// Invocations of a workgroup, as in `normalise.wgsl`.
+/// Number of invocations in a workgroup, as in `normalise.wgsl`.
 const GROUP: u32 = 64;
 
 /// Writes every frame to every file.
@@ -36,10 +36,10 @@ pub fn write(
     Ok(())
 }
 
-/// The kernel and what it reads and writes.
+/// The kernel with its inputs and outputs.
 struct Normaliser {
     pipeline: wgpu::ComputePipeline,
-    /// The mean, what f32 leaves of it, the standard deviation.
+    /// The mean as f32, the rounding error of that, the standard deviation.
     maps: [DeviceArray<f32>; 3],
     normal: DeviceArray<f32>,
     params: wgpu::Buffer,
@@ -91,9 +91,9 @@ impl Normaliser {
 
     fn run(&self, gpu: &Gpu, kind: Kind, values: &wgpu::Buffer, offset: u64) {
         let count = self.normal.len() as u32;
-        let most = gpu.limits().max_compute_workgroups_per_dimension;
+        let max = gpu.limits().max_compute_workgroups_per_dimension;
         let groups = count.div_ceil(GROUP).max(1);
-        let [x, y] = [groups.min(most), groups.div_ceil(most)];
+        let [x, y] = [groups.min(max), groups.div_ceil(max)];
         let params = [kind as u32, count, x * GROUP, 0];
         gpu.queue()
             .write_buffer(&self.params, 0, bytemuck::cast_slice(&params));

@@ -1,4 +1,4 @@
-//! The second pass on the CPU: normalised frames, one after the other.
+//! The second pass on the CPU: normalises the frames, one after the other.
 
 use rayon::prelude::*;
 use voxload::{DataobjImage, FrameOptions, NiftiWriter};
@@ -7,7 +7,7 @@ use crate::maps::Maps;
 use crate::memory::Plan;
 use crate::{Outcome, progress};
 
-/// What a frame becomes.
+/// The output for a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// `(value - mean) / std`

@@ -1,5 +1,5 @@
-//! A 4-D preprocessing job in bounded memory: mean, standard deviation and temporal signal-to-noise ratio of each
-//! voxel, and frames as z-scores or percent signal change, written as NIfTI. It uses voxload's public API alone.
+//! Preprocessing of a 4-D series in bounded memory: mean, standard deviation and temporal signal-to-noise ratio of each
+//! voxel, and frames as z-scores or percent signal change, written as NIfTI. It uses only voxload's public API.
 //!
 //! ```text
 //! cargo run --release -p preprocess -- bold.nii.gz --tsnr tsnr.nii.gz --zscore z.nii --memory 256MiB
@@ -28,13 +28,13 @@ use memory::{Bytes, Plan};
 struct Args {
     /// Any file of the series
     input: PathBuf,
-    /// The mean of each voxel over time (.nii or .nii.gz, as all outputs; float32)
+    /// Mean of each voxel over time (.nii or .nii.gz, as all outputs; float32)
     #[arg(long, value_name = "FILE")]
     mean: Option<PathBuf>,
-    /// Its standard deviation (of the population)
+    /// Standard deviation of each voxel over time (of the population)
     #[arg(long, value_name = "FILE")]
     std: Option<PathBuf>,
-    /// Mean divided by standard deviation; 0 where the latter is 0
+    /// Mean divided by standard deviation; 0 where the standard deviation is 0
     #[arg(long, value_name = "FILE")]
     tsnr: Option<PathBuf>,
     /// Frames as (value - mean) / std; 0 where std is 0
@@ -43,21 +43,21 @@ struct Args {
     /// Frames as (value - mean) / mean * 100; 0 where the mean is 0
     #[arg(long, value_name = "FILE")]
     percent: Option<PathBuf>,
-    /// The most memory to use, host and device together; the driver's own comes on top of it
+    /// Memory limit for host and device together, without the memory of the GPU driver
     #[arg(long, value_name = "SIZE", default_value = "256MiB")]
     memory: Bytes,
-    /// Who computes
+    /// Backend that computes the values
     #[arg(long, value_enum, default_value_t = Backend::Auto)]
     backend: Backend,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Backend {
-    /// The CPU: the results go to files, and a trip over the bus and back never wins
+    /// The CPU: the results go to files, so transfers to a GPU and back do not pay
     Auto,
     /// In f64, rounded to f32 once: numpy's results
     Cpu,
-    /// Maps with the CPU's bits; frames in f32, which rounds each of three operations
+    /// Maps with the CPU's bits; frames in f32, where each of three operations is rounded
     Gpu,
 }
 
@@ -75,7 +75,7 @@ fn main() -> ExitCode {
 
 fn run(args: &Args) -> Outcome {
     let start = Instant::now();
-    // Mapped pages count as memory where memory is limited; read by position there are none.
+    // Mapped pages may count towards the memory limit, so the file is read by position.
     let options = LoadOptions::new().mmap(Mmap::Off);
     let image = DataobjImage::from_filename(&args.input, &options)?;
     if image.ndim() < 4 {
@@ -115,7 +115,7 @@ fn run(args: &Args) -> Outcome {
     Ok(())
 }
 
-/// How many gzipped files are written at a time: maps one after the other, files of frames together.
+/// Number of gzipped files that are written at a time: maps one after the other, files of frames together.
 fn gzipped(args: &Args) -> usize {
     let count = |paths: &[&Option<PathBuf>]| {
         let paths = paths.iter().filter_map(|path| path.as_deref());
@@ -127,7 +127,7 @@ fn gzipped(args: &Args) -> usize {
     maps.max(count(&[&args.zscore, &args.percent]))
 }
 
-/// Which frames are to be written where.
+/// Which frames are to be written to which files.
 fn jobs(args: &Args) -> Vec<(Kind, &Path)> {
     let jobs = [(Kind::ZScore, &args.zscore), (Kind::Percent, &args.percent)];
     jobs.into_iter()
@@ -157,7 +157,7 @@ fn normalise(
     Ok(())
 }
 
-/// The header of a map: that of the series without its last axis.
+/// The header of a map: the series' header without the last axis.
 fn map_header(series: &Header) -> Header {
     let mut header = series.clone();
     header.shape.pop();
@@ -165,7 +165,7 @@ fn map_header(series: &Header) -> Header {
     header
 }
 
-/// Writes a map, if it is wanted, piece by piece: it is not held a second time.
+/// Writes a map, if it was requested, piece by piece, so that it is not held twice.
 fn write_map(
     path: &Option<PathBuf>,
     header: &Header,
@@ -188,14 +188,14 @@ fn write_map(
     Ok(writer.finish()?)
 }
 
-/// A bar on a terminal, nothing elsewhere.
+/// A progress bar on a terminal; nothing elsewhere.
 fn progress(what: &'static str, steps: usize) -> ProgressBar {
     let bar = ProgressBar::new(steps as u64).with_message(what);
     let style = "{msg:10} {wide_bar} {pos}/{len} frames, {elapsed}, {eta} left";
     if let Ok(style) = ProgressStyle::with_template(style) {
         bar.set_style(style);
     }
-    // A device takes a band of all frames in one call.
+    // On a device, a band of all frames is one call.
     bar.enable_steady_tick(Duration::from_millis(200));
     bar
 }

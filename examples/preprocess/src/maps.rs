@@ -12,7 +12,7 @@ pub struct Maps {
 }
 
 impl Maps {
-    /// Of the values as f64, on the CPU or with the same bits on a device.
+    /// Of the values as f64, on the CPU or, with the same bits, on a device.
     pub fn compute(image: &DataobjImage, gpu: Option<&Gpu>, plan: &Plan) -> Outcome<Self> {
         let [frame @ .., frames] = image.shape() else {
             return Err("a series has an axis of time".into());
@@ -26,10 +26,10 @@ impl Maps {
         let bands = layers.div_ceil(plan.layers);
         let bar = progress("statistics", bands * frames);
         for first in (0..layers).step_by(plan.layers) {
-            let behind = layers.min(first + plan.layers);
+            let end = layers.min(first + plan.layers);
             let band = Index::new()
                 .ellipsis()
-                .range(first as i64..behind as i64)
+                .range(first as i64..end as i64)
                 .all();
             let band = image.slicer(&band)?;
             let found = match gpu {
@@ -40,7 +40,7 @@ impl Maps {
                     found
                 }
             };
-            // A frame is column-major, so bands of its last axis follow each other.
+            // A frame is column-major, so bands of its last axis are contiguous.
             maps.mean.extend_from_slice(found.mean.as_slice());
             maps.std.extend_from_slice(found.std.as_slice());
         }
@@ -48,7 +48,7 @@ impl Maps {
         Ok(maps)
     }
 
-    /// As [`TemporalStatistics::tsnr`], from the two others.
+    /// As [`TemporalStatistics::tsnr`], computed from the two others.
     pub fn tsnr(&self) -> impl Iterator<Item = f64> + '_ {
         let ratio = |(&mean, &std)| if std == 0.0 { 0.0 } else { mean / std };
         self.mean.iter().zip(&self.std).map(ratio)

@@ -1,21 +1,21 @@
-//! How the job is cut up so that it fits its memory.
+//! How the job is split so that it fits in its memory limit.
 
 use std::str::FromStr;
 
 use crate::Outcome;
 
-/// What the program takes without any frame: its code, its threads, read buffers.
+/// Memory of the program without frames: its code, its threads, read buffers.
 const FIXED: u64 = 28 << 20;
-/// What a gzipped output takes for each thread.
+/// Memory of a gzipped output on each thread.
 const GZIP: u64 = 4 << 20;
-/// Bytes a voxel of what both passes need: mean and standard deviation as f64.
+/// Bytes per voxel that both passes need: mean and standard deviation as f64.
 const MAPS: u64 = 16;
-/// Bytes a voxel of the first pass: an accumulator's state and three maps as f64.
+/// Bytes per voxel of the first pass: an accumulator's state and three maps as f64.
 const ACCUMULATOR: u64 = 32 + 24;
 /// Bytes of a value on the host.
 const VALUE: u64 = 8;
 
-/// A number of bytes, as people write it: `256MiB`, `2GB`, `1000000`.
+/// Parses a size in bytes: `256MiB`, `2GB`, `1000000`.
 #[derive(Debug, Clone, Copy)]
 pub struct Bytes(pub u64);
 
@@ -32,34 +32,33 @@ impl FromStr for Bytes {
             "kb" => 1_000,
             "mb" => 1_000_000,
             "gb" => 1_000_000_000,
-            other => return Err(format!("{other:?} is no unit: try MiB or GB")),
+            other => return Err(format!("{other:?} is not a unit: try MiB or GB")),
         };
         let number: u64 = digits
             .trim()
             .parse()
-            .map_err(|_| format!("{text:?} is no size"))?;
+            .map_err(|_| format!("{text:?} is not a size"))?;
         let bytes = number
             .checked_mul(unit)
-            .ok_or_else(|| format!("{text} is too much"))?;
+            .ok_or_else(|| format!("{text} is too large"))?;
         Ok(Self(bytes))
     }
 }
 
-/// How the job is done within its memory.
+/// How the job is done within its memory limit.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
-    /// Layers of the slowest axis of a frame that the first pass takes at a time; each such band is a pass over the
-    /// file.
+    /// Layers of a frame's slowest axis per band of the first pass. Each band is a pass over the file.
     pub layers: usize,
-    /// How many bands that makes.
+    /// Number of bands.
     pub passes: usize,
-    /// Frames that are read ahead, and worked on.
+    /// Number of frames that are read ahead or being processed.
     pub slots: usize,
 }
 
 impl Plan {
-    /// For a series of this shape, files of frames or none, so many gzipped files at a time, on the host or with a
-    /// device (whose memory counts too).
+    /// The plan for a series of this shape, with or without files of frames, with this many gzipped files at a time, on
+    /// the host or with a device (whose memory counts too).
     pub fn new(
         shape: &[usize],
         memory: Bytes,
@@ -73,7 +72,7 @@ impl Plan {
         let layers = frame.last().copied().unwrap_or(1).max(1);
         let voxels = frame.iter().map(|&length| length as u64).product::<u64>();
         let layer = voxels / layers as u64;
-        // The second pass: on the host a result as f32; on a device three maps and a result more.
+        // The second pass: on the host a result as f32; on a device also three maps and another result.
         let second = match (frames, device) {
             (false, _) => 0,
             (true, false) => 4,
@@ -95,14 +94,14 @@ impl Plan {
                 });
             }
         }
-        let least = voxels * (MAPS + second + VALUE);
-        let least = fixed + least.max(voxels * MAPS + layer * (ACCUMULATOR + VALUE));
-        let least = least.div_ceil(1 << 20);
-        Err(format!("--memory: frames of {frame:?} need at least {least}MiB").into())
+        let needed = voxels * (MAPS + second + VALUE);
+        let needed = fixed + needed.max(voxels * MAPS + layer * (ACCUMULATOR + VALUE));
+        let needed = needed.div_ceil(1 << 20);
+        Err(format!("--memory: frames of {frame:?} need at least {needed}MiB").into())
     }
 }
 
-/// The most memory that the process had so far, in bytes, where the system tells.
+/// The peak memory of the process so far, in bytes, if the system reports it.
 pub fn peak() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM"))?;

@@ -1,5 +1,5 @@
-// A frame as z-scores (kind 0) or percent signal change (kind 1). The mean is the sum of two numbers: the difference to
-// it is then rounded for its own size, not for the mean's.
+// A frame as z-scores (kind 0) or percent signal change (kind 1). The mean is the sum of two numbers, so that the
+// difference to it is rounded relative to its own size, not to the mean's.
 
 struct Params {
     kind: u32,
@@ -23,7 +23,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     }
     let bits = values[i];
     if (bits & 0x7fffffffu) > 0x7f800000u {
-        // A NaN, told by its bits: shaders may assume that there are none.
+        // A NaN is recognised by its bits, because shaders may assume that there are none.
         normal[i] = bits;
         return;
     }

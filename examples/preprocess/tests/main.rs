@@ -1,4 +1,4 @@
-//! Promise: what a user builds upon voxload works: the program, run as it is.
+//! Promise: what a user builds with voxload works: the program, run as it is.
 
 #![cfg_attr(
     not(target_os = "linux"),

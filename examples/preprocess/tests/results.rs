@@ -1,4 +1,4 @@
-//! The program's results against numpy's, and its memory against its limit.
+//! The program's results compared with numpy's, and its memory with its limit.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -15,7 +15,7 @@ use crate::support::rng::Rng;
 
 const KINDS: [&str; 5] = ["mean", "std", "tsnr", "zscore", "percent"];
 
-/// The backends to try: what the command line calls them.
+/// The backends to test, as named on the command line.
 fn backends(test: &str) -> &'static [&'static str] {
     match adapter::ready(test) {
         false => &["auto"],
@@ -27,7 +27,7 @@ fn preprocess() -> Command {
     Command::new(env!("CARGO_BIN_EXE_preprocess"))
 }
 
-/// Runs the example for all outputs; gives their paths and what it said.
+/// Runs the example for all outputs. Returns their paths and its output.
 fn run(dir: &TempDir, input: &Path, arguments: &[&str], ending: &str) -> (Vec<PathBuf>, String) {
     let mut command = preprocess();
     command.arg(input).args(arguments);
@@ -37,11 +37,11 @@ fn run(dir: &TempDir, input: &Path, arguments: &[&str], ending: &str) -> (Vec<Pa
         command.arg(format!("--{kind}")).arg(&path);
         paths.push(path);
     }
-    let said = printed(&command.output().expect("the example runs"));
-    (paths, said)
+    let output_text = printed(&command.output().expect("the example runs"));
+    (paths, output_text)
 }
 
-/// Integers around a level of each voxel, which is zero or never changes for some.
+/// Integers around a level per voxel. Some levels are zero, and some voxels never change.
 fn levels(shape: [usize; 4], seed: u64) -> Vec<i16> {
     let mut rng = Rng::new(seed);
     let [x, y, z, frames] = shape;
@@ -68,7 +68,7 @@ fn bytes(values: &[i16]) -> Vec<u8> {
         .collect()
 }
 
-/// Kind, values that differ, largest difference in shares of what is allowed: what numpy finds.
+/// What numpy finds: the kind, the number of different values, and the largest difference relative to the tolerance.
 fn compare(input: &Path, paths: &[PathBuf]) -> Option<Vec<(String, u64, f64)>> {
     let Some(python) = oracle_python() else {
         skipped("numpy's results", "VOXLOAD_ORACLE_PYTHON is not set");
@@ -79,7 +79,7 @@ fn compare(input: &Path, paths: &[PathBuf]) -> Option<Vec<(String, u64, f64)>> {
     let arguments: Vec<String> = std::iter::once(input.display().to_string())
         .chain(pairs)
         .collect();
-    let said = script(&python, "preprocess.py", &arguments);
+    let output_text = script(&python, "preprocess.py", &arguments);
     let row = |line: &str| {
         let mut parts = line.split(' ').map(str::to_owned);
         let mut next = || parts.next().expect("three columns");
@@ -90,12 +90,12 @@ fn compare(input: &Path, paths: &[PathBuf]) -> Option<Vec<(String, u64, f64)>> {
             next().parse().expect("a share"),
         )
     };
-    let rows: Vec<_> = said.lines().map(row).collect();
-    assert_eq!(rows.len(), KINDS.len(), "{said}");
+    let rows: Vec<_> = output_text.lines().map(row).collect();
+    assert_eq!(rows.len(), KINDS.len(), "{output_text}");
     Some(rows)
 }
 
-/// Integers over a power of two of frames: every step of the arithmetic is exact, so the results are, too.
+/// Integers and a power of two as the number of frames: every step of the arithmetic is exact, so the results are too.
 #[test]
 fn exact_where_the_arithmetic_is() {
     let shape = [13, 9, 7, 64];
@@ -167,7 +167,8 @@ fn peak(said: &str) -> f64 {
         .expect("a peak in MiB")
 }
 
-/// A file of 144 MiB in 48 MiB, over several bands and with one; on a software device the driver's memory is extra.
+/// A file of 144 MiB with a limit of 48 MiB, with several bands and with one. On a software device the driver's memory
+/// is not counted.
 #[cfg(target_os = "linux")]
 #[test]
 fn memory_stays_within_its_limit() {
@@ -189,11 +190,17 @@ fn memory_stays_within_its_limit() {
         for (memory, passes) in [(40.0, "3 passes"), (48.0, "2 passes")] {
             let limit = format!("{memory}MiB");
             let arguments = ["--backend", backend, "--memory", &limit];
-            let (_, said) = run(&dir, &input, &arguments, ".nii");
-            println!("{backend}: {limit}: {}", said.trim_end());
+            let (_, output_text) = run(&dir, &input, &arguments, ".nii");
+            println!("{backend}: {limit}: {}", output_text.trim_end());
             let allowed = memory + driver;
-            assert!(peak(&said) <= allowed, "{backend}: {said} of {allowed}");
-            assert!(*backend == "gpu" || said.contains(passes), "{said}");
+            assert!(
+                peak(&output_text) <= allowed,
+                "{backend}: {output_text} of {allowed}"
+            );
+            assert!(
+                *backend == "gpu" || output_text.contains(passes),
+                "{output_text}"
+            );
         }
     }
     let refused = preprocess()

@@ -1,4 +1,4 @@
-//! What the mouse and the keys do to the scene and the player, whatever the window system calls them.
+//! The effects of mouse and keys on the scene and the player, independent of the window system.
 
 use super::player::Player;
 use super::scene::{BAR, CAST, Mode, SLICES, Scene};
@@ -11,14 +11,14 @@ pub enum Button {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Key {
-    /// Play or pause.
+    /// Plays or pauses.
     Space,
-    /// The frame before, or behind.
-    Back,
-    Forward,
-    /// Maximum, or transfer function.
+    /// Shows the previous or the next frame.
+    Previous,
+    Next,
+    /// Maximum intensity or transfer function.
     Mode,
-    /// The camera as it was.
+    /// Resets the camera.
     Reset,
 }
 
@@ -31,7 +31,7 @@ enum Drag {
     Frames,
 }
 
-/// The mouse, between two events.
+/// The state of the mouse between two events.
 #[derive(Debug, Default)]
 pub struct Controls {
     drag: Option<Drag>,
@@ -103,8 +103,8 @@ impl Controls {
     pub fn key(&mut self, key: Key, scene: &mut Scene, player: &mut Player) {
         match key {
             Key::Space => player.set_playing(!player.is_playing()),
-            Key::Back => player.step(-1),
-            Key::Forward => player.step(1),
+            Key::Previous => player.step(-1),
+            Key::Next => player.step(1),
             Key::Mode => {
                 scene.mode = match scene.mode {
                     Mode::Maximum => Mode::Transfer,
@@ -119,7 +119,7 @@ impl Controls {
     }
 }
 
-/// To the right widens, up brightens: in shares of the width.
+/// Moving right widens the window, moving up brightens. Relative to the picture's width.
 fn drag_window(scene: &mut Scene, wider: f32, darker: f32) {
     let [lo, hi] = scene.window;
     let width = hi - lo;

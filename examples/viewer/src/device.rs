@@ -1,4 +1,4 @@
-//! The viewer's own device, and the scene drawn on it.
+//! The viewer's wgpu device, and drawing the scene on it.
 
 use std::sync::{Arc, OnceLock};
 
@@ -8,12 +8,12 @@ use crate::Outcome;
 use crate::scene::Uniforms;
 use crate::text::Ink;
 
-/// A device of ours, and voxload's handle on it.
+/// The viewer's device, and voxload's handle for it.
 pub struct Device {
     pub device: wgpu::Device,
     pub queue: wgpu::Queue,
     pub gpu: Gpu,
-    /// The first thing that the device complained of.
+    /// The first error that the device reported.
     fault: Arc<OnceLock<String>>,
 }
 
@@ -38,14 +38,14 @@ impl Device {
         });
         let (device, queue) = pollster::block_on(request)?;
         let gpu = Gpu::from_device(&device, &queue);
-        // voxload installs nothing on a device of ours: it has to be told.
-        let told = gpu.clone();
-        device.set_device_lost_callback(move |_, _| told.mark_lost());
+        // voxload installs no callbacks on a caller's device, so the loss is forwarded to it.
+        let handle = gpu.clone();
+        device.set_device_lost_callback(move |_, _| handle.mark_lost());
         let fault = Arc::new(OnceLock::new());
-        let complaint = Arc::clone(&fault);
+        let error_slot = Arc::clone(&fault);
         device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
-            // The others follow from the first.
-            let _ = complaint.set(error.to_string());
+            // Later errors follow from the first one.
+            let _ = error_slot.set(error.to_string());
         }));
         Ok((
             Self {
@@ -58,7 +58,7 @@ impl Device {
         ))
     }
 
-    /// What the device complained of, as an error.
+    /// The error that the device reported, if any.
     pub fn check(&self) -> Outcome {
         match self.fault.get() {
             Some(fault) => Err(fault.clone().into()),

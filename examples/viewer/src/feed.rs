@@ -1,4 +1,4 @@
-//! Where frames come from: a stream into a texture, or frames computed on the CPU. None of it ever waits.
+//! Sources of frames: a stream into a texture, or frames computed on the CPU. They never wait.
 
 use std::task::Poll;
 
@@ -11,48 +11,48 @@ use voxload::{
 
 use super::volume::Volume;
 
-/// Bytes that are brought to the device for each frame of the screen, at most.
+/// Largest number of bytes uploaded per screen frame.
 const BUDGET: u64 = 4 << 20;
 
-/// Who computes the values.
+/// Backend that computes the values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Backend {
-    /// The device, or the CPU where it cannot: the screen says which
+    /// The device, or the CPU if the device cannot; the screen shows which
     Auto,
-    /// The CPU; without a window it draws, too
+    /// The CPU; without a window it also draws
     Cpu,
-    /// The device, or it is an error
+    /// The device; an error if it cannot
     Gpu,
 }
 
-/// What is on show.
+/// The volume that is shown.
 pub enum Shown<'a> {
     /// A 3-D texture.
     Texture(&'a wgpu::TextureView),
-    /// Values on the host, the first axis fastest.
+    /// Values on the host, first axis fastest.
     Values(&'a [f32]),
 }
 
-/// What a source counts.
+/// Counters of a source.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Counters {
     pub bytes: u64,
     pub submissions: u64,
     pub host_bytes: u64,
     pub device_bytes: u64,
-    /// Whether the texels are the values; known once there is a frame.
+    /// Whether the texels represent the values exactly; known once there is a frame.
     pub exact: Option<bool>,
 }
 
 /// A source of frames.
 pub trait Feed {
-    /// Brings loading forward, and shows the next frame if it is wanted and there: its number.
+    /// Advances loading, and shows the next frame if it is wanted and ready. Returns its number.
     fn step(&mut self, wanted: bool) -> Poll<voxload::Result<usize>>;
-    /// Goes on with this frame.
+    /// Continues with this frame.
     fn seek(&mut self, frame: usize) -> voxload::Result<()>;
     fn shown(&self) -> Shown<'_>;
     fn counters(&self) -> Counters;
-    /// In words, for the screen.
+    /// A description for the screen.
     fn path(&self) -> &str;
 }
 
@@ -63,7 +63,8 @@ fn order(volume: &Volume) -> FrameOptions {
     }
 }
 
-/// A source for a device: voxload's kernel where it can run and is wanted, else values of the CPU that are uploaded.
+/// A source for a device: voxload's kernels if the device can run them and they are wanted, otherwise values of the CPU
+/// that are uploaded.
 pub fn on_device(volume: &Volume, gpu: &Gpu, backend: Backend) -> voxload::Result<Box<dyn Feed>> {
     let filters = wgpu::Features::FLOAT32_FILTERABLE;
     let wide = gpu.device().features().contains(filters) && !fits_half(&volume.image);
@@ -74,7 +75,7 @@ pub fn on_device(volume: &Volume, gpu: &Gpu, backend: Backend) -> voxload::Resul
     }
 }
 
-/// Whether f16 holds the values to about one in 2000: those of small integers, in their whole range.
+/// Whether f16 represents the values to about one part in 2000 or better: small integers, in their whole range.
 fn fits_half(image: &DataobjImage) -> bool {
     let header = image.header();
     let largest = match header.dtype {
@@ -131,10 +132,10 @@ fn texture(volume: &Volume, gpu: &Gpu, texels: Texels) -> wgpu::Texture {
     })
 }
 
-/// The GPU path: a stream into a texture of ours.
+/// The GPU path: a stream into the viewer's texture.
 struct Streamed<T: Float> {
     stream: FrameStream<T>,
-    /// Held until another one is wanted: the texture stays what it is.
+    /// Held until another frame is wanted, so that the texture does not change.
     held: Option<Frame<T>>,
     exact: Option<bool>,
     view: wgpu::TextureView,
@@ -170,7 +171,7 @@ impl<T: Float> Feed for Streamed<T> {
         match self.stream.try_next() {
             Poll::Ready(Some(Ok(frame))) => {
                 let number = frame.index();
-                self.exact = frame.exact();
+                self.exact = frame.fidelity().map(voxload::Fidelity::is_exact);
                 self.held = Some(frame);
                 Poll::Ready(Ok(number))
             }
@@ -203,13 +204,13 @@ impl<T: Float> Feed for Streamed<T> {
     }
 }
 
-/// The CPU path to a screen: frames are computed on the host and uploaded by layers, behind the texture on show.
+/// The CPU path to a screen: frames are computed on the host and uploaded in layers to a texture that is not shown yet.
 struct Uploaded<T: Float> {
     gpu: Gpu,
     frames: Frames<T>,
     textures: [(wgpu::Texture, wgpu::TextureView); 2],
     front: usize,
-    /// A frame on its way, and the layers of it that are there.
+    /// The frame that is being uploaded, and the number of layers that are complete.
     coming: Option<(HostFrame<T>, u32)>,
     counters: Counters,
     path: String,
@@ -240,7 +241,7 @@ impl<T: Float> Uploaded<T> {
         })
     }
 
-    /// Uploads some layers; whether these were the last.
+    /// Uploads some layers. Returns whether these were the last.
     fn upload(&mut self) -> bool {
         let Some((frame, done)) = &mut self.coming else {
             return false;
@@ -248,8 +249,8 @@ impl<T: Float> Uploaded<T> {
         let (texture, _) = &self.textures[1 - self.front];
         let size = texture.size();
         let layer = size.width * size.height * size_of::<T>() as u32;
-        let most = (BUDGET as u32 / layer.max(1)).max(1);
-        let layers = most.min(size.depth_or_array_layers - *done);
+        let max = (BUDGET as u32 / layer.max(1)).max(1);
+        let layers = max.min(size.depth_or_array_layers - *done);
         let bytes: &[u8] = bytemuck::cast_slice(frame.as_slice());
         let first = *done as usize * layer as usize;
         let part = &bytes[first..first + layers as usize * layer as usize];
@@ -315,7 +316,7 @@ impl<T: Float> Feed for Uploaded<T> {
     }
 }
 
-/// No device at all: frames stay on the host.
+/// Without a device: frames stay on the host.
 pub struct InMemory {
     frames: Frames<f32>,
     held: Option<HostFrame<f32>>,

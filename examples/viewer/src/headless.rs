@@ -1,4 +1,4 @@
-//! The same scene without a window: measured, and drawn to a PNG.
+//! The scene without a window: measured, and drawn to a PNG.
 
 use std::fs::File;
 use std::io::BufWriter;
@@ -11,12 +11,12 @@ use crate::scene::Scene;
 use crate::session::Session;
 use crate::{Args, Outcome, software, volume};
 
-/// How long anything may take that a picture waits for.
+/// How long a picture waits for anything before it fails.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// Frames of the screen for which the measured loops go on when nothing else is said.
+/// Screen frames per measured loop by default.
 const FRAMES: u64 = 60;
-/// Texels along a side where there is no device to ask.
-const MOST: usize = 2048;
+/// Largest number of texels along a side if there is no device to ask.
+const MAX_SIDE: usize = 2048;
 
 pub fn run(args: &Args) -> Outcome {
     let picture = match args.backend {
@@ -31,7 +31,7 @@ pub fn run(args: &Args) -> Outcome {
         },
     };
     let start = Instant::now();
-    let volume = volume::open(&args.input, picture.most())?;
+    let volume = volume::open(&args.input, picture.max_side())?;
     let feed = match &picture {
         Picture::Software => Box::new(InMemory::new(&volume, picture.why(args))?),
         Picture::Device(screen) => feed::on_device(&volume, &screen.device.gpu, args.backend)?,
@@ -70,7 +70,7 @@ fn milliseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1e3
 }
 
-/// Draws until something holds.
+/// Draws until a condition holds.
 fn until(session: &mut Session, picture: &Picture, holds: fn(&Session) -> bool) -> Outcome {
     let start = Instant::now();
     while !holds(session) {
@@ -85,17 +85,17 @@ fn until(session: &mut Session, picture: &Picture, holds: fn(&Session) -> bool) 
     Ok(())
 }
 
-/// One frame of the screen, from looking at the stream to the picture being there.
+/// One screen frame, from polling the stream to the finished picture.
 fn frame(session: &mut Session, picture: &Picture) -> Outcome<Duration> {
     let start = Instant::now();
     session.turn();
     picture.finish(session)?;
-    let took = start.elapsed();
-    session.drawn(took);
-    Ok(took)
+    let elapsed = start.elapsed();
+    session.drawn(elapsed);
+    Ok(elapsed)
 }
 
-/// Draws so many frames with the camera moving, and says how long they took.
+/// Draws this many frames while the camera moves, and prints how long they elapsed.
 fn measure(session: &mut Session, picture: &Picture, frames: u64, what: &str) -> Outcome {
     let before = session.player.count();
     let mut times = Vec::new();
@@ -114,16 +114,16 @@ fn measure(session: &mut Session, picture: &Picture, frames: u64, what: &str) ->
     Ok(())
 }
 
-/// Who draws.
+/// What draws the pictures.
 enum Picture {
     Software,
     Device(Box<Screen>),
 }
 
 impl Picture {
-    fn most(&self) -> usize {
+    fn max_side(&self) -> usize {
         match self {
-            Self::Software => MOST,
+            Self::Software => MAX_SIDE,
             Self::Device(screen) => screen.device.gpu.limits().max_texture_dimension_3d as usize,
         }
     }
@@ -135,7 +135,7 @@ impl Picture {
         }
     }
 
-    /// Draws, and waits until it is done.
+    /// Draws, and waits until that is done.
     fn finish(&self, session: &Session) -> Outcome {
         match self {
             Self::Software => self.draw(session).map(drop),
@@ -148,7 +148,7 @@ impl Picture {
         }
     }
 
-    /// Draws, and gives the RGBA pixels.
+    /// Draws, and returns the RGBA pixels.
     fn draw(&self, session: &Session) -> Outcome<Vec<u8>> {
         match self {
             Self::Device(screen) => {
@@ -237,7 +237,7 @@ impl Screen {
         queue.submit([encoder.finish()]);
         let (sender, receiver) = std::sync::mpsc::channel();
         buffer.map_async(wgpu::MapMode::Read, .., move |mapped| {
-            // The receiver waits below.
+            // The receiver waits for it below.
             let _ = sender.send(mapped);
         });
         device.poll(wgpu::PollType::wait_indefinitely())?;

@@ -1,4 +1,4 @@
-//! The words on a picture: directions, the window, how fast it goes, what the stream has done.
+//! The text over a picture: directions, the window, speed, and what the stream has done.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use crate::player::Player;
 use crate::scene::{BAR, CAST, Mode, SLICES, Scene};
 use crate::text::{Ink, LINE};
 
-/// How long frames of the screen took.
+/// Times of the screen frames.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Pace {
     pub last: Duration,
@@ -20,7 +20,7 @@ impl Pace {
     }
 }
 
-/// Letters of the directions around each panel.
+/// The letters of the directions around each panel.
 pub fn directions(ink: &mut Ink, scene: &Scene) {
     let panels = Scene::panels(ink.size);
     let scale = scene.slice_scale(ink.size);
@@ -58,7 +58,7 @@ pub fn directions(ink: &mut Ink, scene: &Scene) {
 }
 
 /// The counters, and the bar of frames.
-pub fn counters(ink: &mut Ink, scene: &Scene, player: &Player, pace: Pace, remarks: &[String]) {
+pub fn counters(ink: &mut Ink, scene: &Scene, player: &Player, pace: Pace, notes: &[String]) {
     let counted = player.feed.counters();
     let milliseconds = |time: Duration| time.as_secs_f64() * 1e3;
     let mebibytes = |bytes: u64| bytes as f64 / f64::from(1 << 20);
@@ -97,7 +97,7 @@ pub fn counters(ink: &mut Ink, scene: &Scene, player: &Player, pace: Pace, remar
             mebibytes(counted.device_bytes)
         ),
     ];
-    lines.extend(remarks.iter().cloned());
+    lines.extend(notes.iter().cloned());
     lines.extend(player.error().map(|error| format!("stopped: {error}")));
     let columns = (ink.size[0] as usize / crate::text::ADVANCE).saturating_sub(1);
     for (row, line) in lines.iter().enumerate() {

@@ -1,13 +1,14 @@
-//! A renderer as a user of voxload would write it: its own wgpu device and window, voxload streaming frames into a 3-D
-//! texture of it. Three slices and a ray cast, of any supported file. It uses voxload's public API alone.
+//! A renderer as a user of voxload would write it: with its own wgpu device and window, into whose 3-D texture voxload
+//! streams frames. It draws three slices and a ray cast of any supported file, and uses only voxload's public API.
 //!
 //! ```text
 //! cargo run --release -p viewer -- bold.nii.gz
 //! cargo run --release -p viewer -- t1.nii.gz --headless --mode transfer --png t1.png
 //! ```
 //!
-//! Left button: turn the ray cast, move the slices, scrub the bar. Right button: window and level. Wheel: zoom. Space:
-//! play or pause. Arrows: a frame on or back. M: maximum or transfer function. R: the camera as it was. Escape: end.
+//! Left button: rotate the ray cast, move the slices, scrub the bar. Right button: window and level. Wheel: zoom.
+//! Space: play or pause. Arrows: next or previous frame. M: maximum or transfer function. R: reset the camera. Escape:
+//! exit.
 
 mod controls;
 mod device;
@@ -34,10 +35,10 @@ use feed::Backend;
 struct Args {
     /// Any file of the volume
     input: PathBuf,
-    /// Draw without a window: measures, and writes --png
+    /// Draw without a window: measure, and write --png
     #[arg(long)]
     headless: bool,
-    /// End after so many frames of the screen; without a window: so many for each measurement (60)
+    /// Exit after this many screen frames; without a window: this many for each measurement (60)
     #[arg(long, value_name = "N")]
     frames: Option<u64>,
     /// Write the picture to this file
@@ -46,13 +47,13 @@ struct Args {
     /// Width and height of the picture
     #[arg(long, value_name = "W,H", default_value = "960,734", value_parser = size)]
     size: [u32; 2],
-    /// How the volume is cast
+    /// How the volume is projected
     #[arg(long, value_enum, default_value_t = Cast::Mip)]
     mode: Cast,
-    /// The frame of a series to begin with, counted from 0
+    /// First frame of a series to show, counted from 0
     #[arg(long, value_name = "T", default_value_t = 0)]
     frame: usize,
-    /// The values drawn black and white; by default a robust window of the first frame
+    /// Values drawn black and white; by default a robust window of the first frame
     #[arg(
         long,
         value_name = "LO,HI",
@@ -60,13 +61,13 @@ struct Args {
         allow_hyphen_values = true
     )]
     window: Option<Vec<f32>>,
-    /// Frames a second, of a series that plays
+    /// Frames per second of a playing series
     #[arg(long, value_name = "N", default_value_t = 10.0, value_parser = pace)]
     fps: f64,
-    /// Who computes the values; without a window `cpu` draws, too
+    /// Backend that computes the values; without a window, `cpu` also draws
     #[arg(long, value_enum, default_value_t = Backend::Auto)]
     backend: Backend,
-    /// Directions alone, no counters
+    /// Show only the directions, without counters
     #[arg(long)]
     bare: bool,
 }
@@ -75,7 +76,7 @@ struct Args {
 enum Cast {
     /// The maximum along each ray
     Mip,
-    /// Opacity by the window, lit
+    /// Opacity by the window, with lighting
     Transfer,
 }
 

@@ -1,22 +1,22 @@
-//! Play, pause and scrub: which frame is to be shown when.
+//! Play, pause and scrub: which frame to show when.
 
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use super::feed::Feed;
 
-/// A series that plays.
+/// A series that can be played.
 pub struct Player {
     pub feed: Box<dyn Feed>,
     frames: usize,
     period: Duration,
     playing: bool,
-    /// A frame was asked for and is not shown yet: the source may have let go of the one before, so it is waited for even
-    /// when paused.
-    asked: bool,
+    /// A frame was requested and is not shown yet. The source may no longer have the one before, so this one is shown
+    /// even when paused.
+    requested: bool,
     due: Instant,
     shown: Option<usize>,
-    /// How many frames were shown.
+    /// Number of frames shown.
     count: u64,
     error: Option<String>,
 }
@@ -28,7 +28,7 @@ impl Player {
             frames,
             period: Duration::from_secs_f64(1.0 / per_second),
             playing: frames > 1,
-            asked: true,
+            requested: true,
             due: Instant::now(),
             shown: None,
             count: 0,
@@ -36,22 +36,22 @@ impl Player {
         }
     }
 
-    /// One turn of a render loop: never waits. Whether another frame is on show now.
+    /// One turn of a render loop, which never waits. Returns whether another frame is shown now.
     pub fn tick(&mut self, now: Instant) -> bool {
         if self.error.is_some() {
             return false;
         }
-        self.asked |= self.playing && now >= self.due;
-        if !self.asked && !self.playing {
+        self.requested |= self.playing && now >= self.due;
+        if !self.requested && !self.playing {
             return false;
         }
-        match self.feed.step(self.asked) {
+        match self.feed.step(self.requested) {
             Poll::Pending => false,
             Poll::Ready(Ok(frame)) => {
                 self.shown = Some(frame);
-                self.asked = false;
+                self.requested = false;
                 self.count += 1;
-                // A frame that comes late does not hurry those behind it.
+                // If a frame is late, the following frames keep their distance.
                 self.due = (self.due + self.period).max(now);
                 true
             }
@@ -64,7 +64,7 @@ impl Player {
 
     /// Whether there is something to do at the next turn.
     pub fn is_busy(&self) -> bool {
-        self.error.is_none() && (self.playing || self.asked)
+        self.error.is_none() && (self.playing || self.requested)
     }
 
     pub fn set_playing(&mut self, playing: bool) {
@@ -76,16 +76,16 @@ impl Player {
         self.playing
     }
 
-    /// Shows this frame next, and goes on from there.
+    /// Shows this frame next, and continues from there.
     pub fn seek(&mut self, frame: usize) {
         let frame = frame.min(self.frames - 1);
         match self.feed.seek(frame) {
-            Ok(()) => (self.asked, self.error) = (true, None),
+            Ok(()) => (self.requested, self.error) = (true, None),
             Err(error) => self.error = Some(error.to_string()),
         }
     }
 
-    /// Seeks so many frames on from the one that is shown, pausing.
+    /// Seeks by this many frames from the one that is shown, and pauses.
     pub fn step(&mut self, by: isize) {
         self.playing = false;
         let shown = self.shown.unwrap_or_default() as isize;
@@ -100,7 +100,7 @@ impl Player {
         self.frames
     }
 
-    /// How many frames were shown so far.
+    /// Number of frames shown so far.
     pub fn count(&self) -> u64 {
         self.count
     }

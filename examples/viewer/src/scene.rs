@@ -1,11 +1,11 @@
-//! What is drawn, as numbers: the panels, the window, the camera. Both renderers take the same.
+//! What is drawn, as numbers: the panels, the window, the camera. Both renderers use the same numbers.
 
 use bytemuck::{Pod, Zeroable};
 
-/// Pixels at the bottom, for the bar of frames.
+/// Pixels at the bottom for the bar of frames.
 pub const BAR: u32 = 14;
 
-/// How the volume is cast to a picture.
+/// How the volume is projected to a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     /// The maximum along each ray.
@@ -14,7 +14,7 @@ pub enum Mode {
     Transfer,
 }
 
-/// The two axes of each slice (right, up), the one it is across, and the letters on its sides.
+/// The two axes of each slice (right, up), the one across it, and the letters on its sides.
 pub const SLICES: [([usize; 2], usize, [char; 4]); 3] = [
     ([1, 2], 0, ['P', 'A', 'I', 'S']),
     ([0, 2], 1, ['L', 'R', 'I', 'S']),
@@ -23,40 +23,40 @@ pub const SLICES: [([usize; 2], usize, [char; 4]); 3] = [
 /// The panel of the ray cast.
 pub const CAST: usize = 3;
 
-/// Everything that the user can change about a picture.
+/// Everything about a picture that the user can change.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Scene {
-    /// Voxels to the right, anterior, superior.
+    /// Number of voxels to the right, anterior, superior.
     pub size: [usize; 3],
-    /// Their sizes in millimetres.
+    /// Voxel sizes in millimetres.
     pub zooms: [f32; 3],
-    /// The voxel that the slices go through.
+    /// The voxel through which the slices pass.
     pub at: [usize; 3],
     pub mode: Mode,
     /// The values drawn black and white.
     pub window: [f32; 2],
-    /// Where the camera looks: radians to the right of anterior, and below the horizon.
+    /// The camera's direction, in radians to the right of anterior and below the horizon.
     pub yaw: f32,
     pub pitch: f32,
-    /// Enlargement of the ray cast.
+    /// Magnification of the ray cast.
     pub zoom: f32,
-    /// Samples a voxel along a ray.
+    /// Samples per voxel along a ray.
     pub samples: f32,
 }
 
-/// The scene in the shader's words.
+/// The scene as the shader's uniforms.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
 pub struct Uniforms {
     /// Left, top, width, height of each panel.
     pub panels: [[f32; 4]; 4],
-    /// Voxels; millimetres from one sample to the next.
+    /// Numbers of voxels; millimetres from one sample to the next.
     pub size: [f32; 4],
-    /// Millimetres a voxel; 1 for the transfer function.
+    /// Millimetres per voxel; 1 for the transfer function.
     pub zooms: [f32; 4],
-    /// The voxel that the slices go through; millimetres a pixel of the slices.
+    /// The voxel through which the slices pass; millimetres per pixel of the slices.
     pub at: [f32; 4],
-    /// The value drawn black, 1 over the window's width, millimetres a pixel of the ray cast, the shortest side of a
+    /// The value drawn black, 1 over the window's width, millimetres per pixel of the ray cast, the shortest side of a
     /// voxel.
     pub window: [f32; 4],
     pub right: [f32; 4],
@@ -92,7 +92,7 @@ impl Scene {
         std::array::from_fn(|axis| self.size[axis] as f32 * self.zooms[axis])
     }
 
-    /// Millimetres a pixel of the slices: one scale for all three, with room for letters.
+    /// Millimetres per pixel of the slices: one scale for all three, with space for letters.
     pub fn slice_scale(&self, picture: [u32; 2]) -> f32 {
         let extent = self.extent();
         let panels = Self::panels(picture);
@@ -106,7 +106,7 @@ impl Scene {
         scales.fold(0.0, f32::max)
     }
 
-    /// The camera's axes: right, up, and the direction it looks in.
+    /// The camera's axes: right, up, and viewing direction.
     pub fn axes(&self) -> [[f32; 3]; 3] {
         let ((ys, yc), (ps, pc)) = (self.yaw.sin_cos(), self.pitch.sin_cos());
         let forward = [ys * pc, yc * pc, -ps];
@@ -114,7 +114,7 @@ impl Scene {
         [right, [ys * ps, yc * ps, pc], forward]
     }
 
-    /// Millimetres a pixel of the ray cast.
+    /// Millimetres per pixel of the ray cast.
     pub fn cast_scale(&self, picture: [u32; 2]) -> f32 {
         let diagonal = self
             .extent()

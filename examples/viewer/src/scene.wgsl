@@ -1,15 +1,15 @@
-// The scene: three slices and a ray cast, and what is written over them. `software.rs` is the same for the CPU.
+// The scene: three slices, a ray cast, and text over them. `software.rs` does the same on the CPU.
 
 struct Scene {
     // Left, top, width, height.
     panels: array<vec4f, 4>,
-    // Voxels; millimetres from one sample to the next.
+    // Numbers of voxels; millimetres from one sample to the next.
     size: vec4f,
-    // Millimetres a voxel; 1 for the transfer function.
+    // Millimetres per voxel; 1 for the transfer function.
     zooms: vec4f,
-    // The voxel that the slices go through; millimetres a pixel of the slices.
+    // The voxel through which the slices pass; millimetres per pixel of the slices.
     at: vec4f,
-    // The value drawn black, 1 over the window's width, millimetres a pixel of the ray cast, the shortest zoom.
+    // The value drawn black, 1 over the window's width, millimetres per pixel of the ray cast, the shortest zoom.
     window: vec4f,
     right: vec4f,
     up: vec4f,
@@ -28,8 +28,8 @@ struct Corner {
     @location(0) @interpolate(flat) panel: u32,
 }
 
-// One triangle that covers the picture; each panel cuts its part out. Panels have entry points of their own, as software
-// devices run every branch of one.
+// One triangle covers the picture, and each panel cuts out its part. Panels have separate entry points, because
+// software devices run every branch of a shared one.
 @vertex
 fn corner(@builtin(vertex_index) i: u32, @builtin(instance_index) panel: u32) -> Corner {
     return Corner(vec4f(f32(i & 1u) * 4.0 - 1.0, f32(i >> 1u) * 4.0 - 1.0, 0.0, 1.0), panel);
@@ -66,7 +66,7 @@ fn transfer(at: Corner) -> @location(0) vec4f {
     return under_words(composed(ray(centred(at) * scene.window.z)), at);
 }
 
-// Pixels from the middle of the panel, to the right and up.
+// Pixels to the right of and above the middle of the panel.
 fn centred(at: Corner) -> vec2f {
     let area = scene.panels[at.panel];
     let inside = at.position.xy - area.xy;
@@ -79,7 +79,7 @@ fn under_words(colour: vec3f, at: Corner) -> vec4f {
     return vec4f(select(colour * (1.0 - written), vec3f(1.0), written == 1.0), 1.0);
 }
 
-// Where a value is in the window; what is not a number is black.
+// The position of a value in the window; NaN is black.
 fn level(value: f32) -> f32 {
     if !(value == value) {
         return 0.0;
@@ -104,19 +104,19 @@ fn slice(centred: vec2f, axes: vec3u) -> vec3f {
     return select(grey, mix(grey, CROSS, 0.5), any(abs(place - through) < scale * 0.5));
 }
 
-// The value at a place in shares of the volume.
+// The value at a position, relative to the volume's size.
 fn sample(place: vec3f) -> f32 {
     return textureSampleLevel(volume, filtering, place, 0.0).r;
 }
 
-// Samples along a ray through the volume, in shares of it.
+// Number of samples along a ray through the volume, whose positions are relative to its size.
 struct Ray {
     first: vec3f,
     step: vec3f,
     count: u32,
 }
 
-// `at` in millimetres from the volume's middle.
+// `at` is in millimetres from the middle of the volume.
 fn ray(at: vec2f) -> Ray {
     let extent = scene.size.xyz * scene.zooms.xyz;
     let forward = scene.forward.xyz;
@@ -145,7 +145,7 @@ fn composed(ray: Ray) -> vec3f {
         if here < 0.08 {
             continue;
         }
-        // The slope of the window's levels is the surface's normal; light comes from the camera.
+        // The gradient of the window's levels is the surface normal; the light comes from the camera.
         let slope = vec3f(
             level(sample(place + vec3f(voxel.x, 0.0, 0.0))) - level(sample(place - vec3f(voxel.x, 0.0, 0.0))),
             level(sample(place + vec3f(0.0, voxel.y, 0.0))) - level(sample(place - vec3f(0.0, voxel.y, 0.0))),

@@ -1,4 +1,4 @@
-//! A volume on show: the scene, the player and the words over them, for a window and without one.
+//! The volume that is shown: the scene, the player and the text over them, with and without a window.
 
 use std::sync::mpsc::{self, Receiver, TryRecvError};
 use std::time::{Duration, Instant};
@@ -16,9 +16,9 @@ pub struct Session {
     pub player: Player,
     pub ink: Ink,
     pace: Pace,
-    remarks: Vec<String>,
+    notes: Vec<String>,
     bare: bool,
-    /// The window of the first frame, which a thread finds meanwhile.
+    /// The window of the first frame, computed by a thread.
     finding: Option<Receiver<Result<[f32; 2], String>>>,
     start: Instant,
     first: Option<Duration>,
@@ -43,7 +43,7 @@ impl Session {
                 scene.window = [lo, hi];
                 None
             }
-            Some(_) => return Err("--window takes two rising numbers: LO,HI".into()),
+            Some(_) => return Err("--window takes two increasing numbers: LO,HI".into()),
         };
         let mut player = Player::new(feed, volume.frames, args.fps);
         if args.frame >= volume.frames {
@@ -58,7 +58,7 @@ impl Session {
             player,
             ink: Ink::new(size),
             pace: Pace::default(),
-            remarks: volume.remarks,
+            notes: volume.notes,
             bare: args.bare,
             finding,
             start,
@@ -66,7 +66,7 @@ impl Session {
         })
     }
 
-    /// What comes before each frame of the screen: brings loading forward and writes the words. Never waits.
+    /// To be called before each screen frame: advances loading and writes the text. Never waits.
     pub fn turn(&mut self) {
         self.player.tick(Instant::now());
         if let Some(finding) = &self.finding {
@@ -74,7 +74,7 @@ impl Session {
                 Err(TryRecvError::Empty) => {}
                 Ok(Ok(window)) => (self.scene.window, self.finding) = (window, None),
                 Ok(Err(error)) => {
-                    self.remarks.push(format!("no window: {error}"));
+                    self.notes.push(format!("no window: {error}"));
                     self.finding = None;
                 }
                 Err(TryRecvError::Disconnected) => self.finding = None,
@@ -88,27 +88,27 @@ impl Session {
                 scene,
                 player,
                 pace,
-                remarks,
+                notes,
                 ..
             } = self;
-            hud::counters(ink, scene, player, *pace, remarks);
+            hud::counters(ink, scene, player, *pace, notes);
         }
     }
 
-    /// What comes behind each frame of the screen: how long it took.
-    pub fn drawn(&mut self, took: Duration) {
-        self.pace.take(took);
+    /// To be called after each screen frame, with the time that it elapsed.
+    pub fn drawn(&mut self, elapsed: Duration) {
+        self.pace.take(elapsed);
         if self.first.is_none() && self.is_complete() {
             self.first = Some(self.start.elapsed());
         }
     }
 
-    /// Whether a frame of the file is on show, in its window.
+    /// Whether a frame of the file is shown, in its window.
     pub fn is_complete(&self) -> bool {
         self.player.shown().is_some() && self.finding.is_none()
     }
 
-    /// The scene to draw: nothing but words until there is something to see, so that waiting for it is quick.
+    /// The scene to draw. Until there is something to see it has only text, so that drawing it is fast.
     pub fn uniforms(&self) -> Uniforms {
         let mut uniforms = self.scene.uniforms(self.ink.size);
         if !self.is_complete() {
@@ -117,17 +117,17 @@ impl Session {
         uniforms
     }
 
-    /// Whether the next picture would be another one.
+    /// Whether the next picture would differ.
     pub fn is_busy(&self) -> bool {
         self.player.is_busy() || self.finding.is_some()
     }
 
-    /// From the start of loading to the first frame of the file on the screen.
+    /// The time from the start of loading to the first frame of the file on the screen.
     pub fn first(&self) -> Option<Duration> {
         self.first
     }
 
-    /// The longest that a frame of the screen took.
+    /// The longest time of a screen frame.
     pub fn worst(&self) -> Duration {
         self.pace.worst
     }
@@ -136,10 +136,10 @@ impl Session {
         self.ink = Ink::new(size);
     }
 
-    /// The sources of what is shown, and what was found on the way, in words.
+    /// A description of the sources of what is shown, and of what was found.
     pub fn describe(&self) {
         println!("{}", self.player.feed.path());
-        for remark in &self.remarks {
+        for remark in &self.notes {
             println!("note: {remark}");
         }
     }

@@ -1,4 +1,4 @@
-//! The scene drawn by the CPU, where there is no device to draw it: `scene.wgsl` once more.
+//! The scene drawn by the CPU, if there is no device: the same as `scene.wgsl`.
 
 use rayon::prelude::*;
 
@@ -20,7 +20,7 @@ fn xyz([x, y, z, _]: [f32; 4]) -> Vector {
     [x, y, z]
 }
 
-/// Draws RGBA pixels, from the top down. `values` are a volume of the scene's size, `ink` the text, a byte a pixel.
+/// Draws RGBA pixels, from top to bottom. `values` is a volume of the scene's size, `ink` the text, one byte per pixel.
 pub fn draw(scene: &Uniforms, values: &[f32], ink: &[u8], [width, _]: [u32; 2]) -> Vec<u8> {
     let size = xyz(scene.size).map(|side| side as usize);
     let canvas = Canvas {
@@ -103,7 +103,8 @@ impl Canvas<'_> {
         if crossed { mix(grey, CROSS, 0.5) } else { grey }
     }
 
-    /// The value between the eight voxels around a place in shares of the volume, at its sides that of the last voxel.
+    /// The value interpolated between the eight voxels around a position, which is relative to the volume's size;
+    /// outside, that of the nearest voxel.
     fn sample(&self, place: Vector) -> f32 {
         let mut low = [0; 3];
         let mut high = [0; 3];
@@ -182,16 +183,16 @@ impl Canvas<'_> {
         colour
     }
 
-    /// How a place is lit from the camera: the slope of the levels is the surface's normal.
+    /// How a position is lit from the camera. The gradient of the levels is the surface normal.
     fn lit(&self, place: Vector) -> f32 {
         let (mut along, mut squares) = (0.0, 0.0);
         for axis in 0..3 {
-            let beside = |voxels: f32| {
-                let mut beside = place;
-                beside[axis] += voxels / self.scene.size[axis];
-                self.level(self.sample(beside))
+            let level_at = |voxels: f32| {
+                let mut shifted = place;
+                shifted[axis] += voxels / self.scene.size[axis];
+                self.level(self.sample(shifted))
             };
-            let slope = (beside(1.0) - beside(-1.0)) / self.scene.zooms[axis];
+            let slope = (level_at(1.0) - level_at(-1.0)) / self.scene.zooms[axis];
             along += slope * self.scene.forward[axis];
             squares += slope * slope;
         }

@@ -1,10 +1,10 @@
-//! What is written over a picture: a letter is 5 x 7 pixels.
+//! Text over a picture. Characters are 5 x 7 pixels.
 
-/// Pixels from one letter to the next, and from one line to the next.
+/// Pixels from one character to the next, and from one line to the next.
 pub const ADVANCE: usize = 6;
 pub const LINE: usize = 10;
 
-/// A picture of text, a byte a pixel: 255 for text, less to darken what is behind.
+/// A picture of text, one byte per pixel: 255 for text, less to darken the background.
 pub struct Ink {
     pub size: [u32; 2],
     pub pixels: Vec<u8>,
@@ -40,7 +40,7 @@ impl Ink {
         }
     }
 
-    /// Writes a line with a dark ground; its top left corner is at this pixel.
+    /// Writes a line on a dark background. Its top left corner is at this pixel.
     pub fn write(&mut self, [left, top]: [i32; 2], text: &str) {
         let letters = text.chars().count() as i32;
         let ground = [letters * ADVANCE as i32 + 1, LINE as i32];
@@ -55,14 +55,14 @@ impl Ink {
         }
     }
 
-    /// Writes one letter with its middle at this pixel.
+    /// Writes one character with its middle at this pixel.
     pub fn letter(&mut self, [x, y]: [f32; 2], letter: char) {
         let corner = [x as i32 - 2, y as i32 - 3];
         self.write(corner, letter.encode_utf8(&mut [0; 4]));
     }
 }
 
-/// The rows of a letter, from the top; letters have one case.
+/// The rows of a character, from the top. Upper and lower case look the same.
 fn glyph(letter: char) -> [u8; 7] {
     match letter.to_ascii_uppercase() {
         ' ' => [0; 7],

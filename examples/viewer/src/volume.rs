@@ -1,4 +1,4 @@
-//! Opening: any supported file becomes a volume, or a series of volumes, in canonical orientation.
+//! Opening: any supported file becomes a volume or a series of volumes in canonical orientation.
 
 use std::path::Path;
 
@@ -8,34 +8,38 @@ use voxload::{
 
 use super::Outcome;
 
-/// What is shown. Nothing of it has been read but the header.
+/// The volume that is shown. Only its header has been read.
 pub struct Volume {
-    /// Three axes, or four: the last one is that of the frames.
+    /// Three axes, or four if the last one is that of the frames.
     pub image: DataobjImage,
-    /// Voxels to the right, anterior, superior.
+    /// Number of voxels to the right, anterior, superior.
     pub size: [usize; 3],
-    /// Their sizes in millimetres.
+    /// Voxel sizes in millimetres.
     pub zooms: [f32; 3],
     pub frames: usize,
-    /// What is not as the file has it.
-    pub remarks: Vec<String>,
+    /// Notes about differences from the file.
+    pub notes: Vec<String>,
 }
 
-/// Opens a file; sides are at most so long, longer ones are thinned.
-pub fn open(path: &Path, most: usize) -> Outcome<Volume> {
+/// Opens a file. Sides that are longer than `max` are subsampled.
+pub fn open(path: &Path, max: usize) -> Outcome<Volume> {
     let image = DataobjImage::from_filename(path, &LoadOptions::new())?;
-    let mut remarks: Vec<String> = image.notes().iter().map(ToString::to_string).collect();
-    let image = with_three_axes(luminance(image, &mut remarks)?)?;
+    let mut notes: Vec<String> = image.notes().iter().map(ToString::to_string).collect();
+    let image = with_three_axes(luminance(image, &mut notes)?)?;
     let image = match image.as_closest_canonical() {
         Ok(image) => image,
         Err(error) => {
-            remarks.push(format!("no orientation: {error}"));
+            notes.push(format!("no orientation: {error}"));
             image
         }
     };
-    let image = thinned(image, most, &mut remarks)?;
+    let image = thinned(image, max, &mut notes)?;
     let [x, y, z, ref rest @ ..] = *image.shape() else {
-        return Err(format!("a volume has three axes, this one is {:?}", image.shape()).into());
+        return Err(format!(
+            "the volume needs three axes, its shape is {:?}",
+            image.shape()
+        )
+        .into());
     };
     let frames = rest.first().copied().unwrap_or(1);
     if x * y * z * frames == 0 {
@@ -50,12 +54,12 @@ pub fn open(path: &Path, most: usize) -> Outcome<Volume> {
         zooms: [zoom(0), zoom(1), zoom(2)],
         frames,
         image,
-        remarks,
+        notes,
     })
 }
 
-/// Colours as their luminance; everything else as it is.
-fn luminance(image: DataobjImage, remarks: &mut Vec<String>) -> Outcome<DataobjImage> {
+/// Colours become their luminance; everything else is unchanged.
+fn luminance(image: DataobjImage, notes: &mut Vec<String>) -> Outcome<DataobjImage> {
     let grey = |red: u8, green: u8, blue: u8| {
         0.2126 * f32::from(red) + 0.7152 * f32::from(green) + 0.0722 * f32::from(blue)
     };
@@ -73,16 +77,16 @@ fn luminance(image: DataobjImage, remarks: &mut Vec<String>) -> Outcome<DataobjI
         }
         _ => return Ok(image),
     };
-    remarks.push("colours are shown as their luminance".to_owned());
+    notes.push("colours are shown as their luminance".to_owned());
     let affine: Option<Affine> = image.affine().copied();
     let array = HostArray::from_vec(image.shape(), values)?;
     Ok(DataobjImage::from_array(array, affine)?)
 }
 
-/// Missing axes are of length 1; of axes behind the fourth the first position is taken.
+/// Missing axes get length 1. Along axes after the fourth, the first position is used.
 fn with_three_axes(mut image: DataobjImage) -> Outcome<DataobjImage> {
     while image.ndim() < 3 {
-        image = image.slicer(&Index::new().ellipsis().new_axis())?;
+        image = image.slicer(Index::new().ellipsis().new_axis())?;
     }
     if image.ndim() > 4 {
         let frames = Index::new().all().all().all().all();
@@ -92,18 +96,18 @@ fn with_three_axes(mut image: DataobjImage) -> Outcome<DataobjImage> {
     Ok(image)
 }
 
-/// Every n-th voxel of axes that are longer than that.
-fn thinned(image: DataobjImage, most: usize, remarks: &mut Vec<String>) -> Outcome<DataobjImage> {
+/// Every n-th voxel of axes that are too long.
+fn thinned(image: DataobjImage, max: usize, notes: &mut Vec<String>) -> Outcome<DataobjImage> {
     let steps: Vec<usize> = spatial(&image)
-        .map(|side| side.div_ceil(most.max(1)))
+        .map(|side| side.div_ceil(max.max(1)))
         .collect();
     if steps.iter().all(|&step| step <= 1) {
         return Ok(image);
     }
-    remarks.push(format!(
-        "sides above {most} voxels: every {steps:?}th is shown"
+    notes.push(format!(
+        "sides above {max} voxels: every {steps:?}th is shown"
     ));
-    Ok(image.slicer(&every(&steps))?)
+    Ok(image.slicer(every(&steps))?)
 }
 
 fn spatial(image: &DataobjImage) -> impl Iterator<Item = usize> + '_ {
@@ -116,8 +120,8 @@ fn every(steps: &[usize]) -> Index {
     })
 }
 
-/// A robust window of the first frame: from the 1st to the 99th percentile of a part of its voxels, without the
-/// background where that is most of them.
+/// A robust window of the first frame: from the 1st to the 99th percentile of some of its voxels, without the
+/// background if that is most of them.
 pub fn robust_window(image: &DataobjImage) -> Outcome<[f32; 2]> {
     let steps: Vec<usize> = spatial(image).map(|side| side / 64).collect();
     let part = (3..image.ndim()).fold(every(&steps), |index, _| index.at(0));
@@ -128,7 +132,7 @@ pub fn robust_window(image: &DataobjImage) -> Outcome<[f32; 2]> {
 }
 
 fn window_of(histogram: &Histogram) -> Option<[f32; 2]> {
-    let Histogram { edges, counts } = histogram;
+    let Histogram { edges, counts, .. } = histogram;
     let all: u64 = counts.iter().sum();
     let background = counts.first().copied()?;
     let foreground = all - background;

@@ -35,7 +35,7 @@ pub fn run(args: &Args) -> Outcome {
 struct App<'a> {
     args: &'a Args,
     live: Option<Live>,
-    /// Frames of the screen so far.
+    /// Number of screen frames so far.
     drawn: u64,
     outcome: Outcome,
 }
@@ -60,7 +60,7 @@ impl ApplicationHandler for App<'_> {
         };
         match event {
             WindowEvent::CloseRequested => events.exit(),
-            // Keys that were down already when the window became active.
+            // Keys that were already down when the window became active.
             WindowEvent::KeyboardInput {
                 is_synthetic: true, ..
             } => {}
@@ -90,7 +90,7 @@ impl ApplicationHandler for App<'_> {
         let Some(live) = &mut self.live else {
             return;
         };
-        // Nothing is drawn again while nothing changes.
+        // Nothing is redrawn unless something changes.
         if live.session.is_busy() || live.changed || self.args.frames.is_some() {
             live.window.request_redraw();
             events.set_control_flow(ControlFlow::Poll);
@@ -132,7 +132,7 @@ impl Live {
         let mut config = surface
             .get_default_config(&adapter, size[0], size[1])
             .ok_or("the adapter cannot draw to this window")?;
-        // Levels are written as they are, without a gamma curve.
+        // Levels are written without gamma correction.
         let formats = surface.get_capabilities(&adapter).formats;
         let plain = formats.iter().find(|format| !format.is_srgb());
         config.format = plain.copied().unwrap_or(config.format);
@@ -140,8 +140,8 @@ impl Live {
         surface.configure(&device.device, &config);
 
         let start = Instant::now();
-        let most = device.gpu.limits().max_texture_dimension_3d as usize;
-        let volume = volume::open(&args.input, most)?;
+        let max = device.gpu.limits().max_texture_dimension_3d as usize;
+        let volume = volume::open(&args.input, max)?;
         let feed = feed::on_device(&volume, &device.gpu, args.backend)?;
         let session = Session::new(volume, feed, args, size, start)?;
         session.describe();
@@ -169,7 +169,7 @@ impl Live {
         self.changed = true;
     }
 
-    /// Draws one frame; whether there was a surface to draw to.
+    /// Draws one frame. Returns whether there was a surface to draw to.
     fn draw(&mut self) -> bool {
         let start = Instant::now();
         self.changed = false;
@@ -182,7 +182,7 @@ impl Live {
                 self.changed = true;
                 return false;
             }
-            // Another time.
+            // Try again at the next frame.
             _ => return false,
         };
         let view = picture
@@ -256,8 +256,8 @@ impl Live {
 fn key(key: &WinitKey) -> Option<Key> {
     match key.as_ref() {
         WinitKey::Named(NamedKey::Space) => Some(Key::Space),
-        WinitKey::Named(NamedKey::ArrowLeft) => Some(Key::Back),
-        WinitKey::Named(NamedKey::ArrowRight) => Some(Key::Forward),
+        WinitKey::Named(NamedKey::ArrowLeft) => Some(Key::Previous),
+        WinitKey::Named(NamedKey::ArrowRight) => Some(Key::Next),
         WinitKey::Character("m" | "M") => Some(Key::Mode),
         WinitKey::Character("r" | "R") => Some(Key::Reset),
         _ => None,

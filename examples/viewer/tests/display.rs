@@ -40,8 +40,8 @@ impl Display {
             return None;
         };
         let mut number = String::new();
-        let said = server.stdout.take().expect("a pipe");
-        BufReader::new(said)
+        let stdout_pipe = server.stdout.take().expect("a pipe");
+        BufReader::new(stdout_pipe)
             .read_line(&mut number)
             .expect("its number");
         Some(Self {
@@ -52,7 +52,7 @@ impl Display {
         })
     }
 
-    /// Waits until the pixels (RGBA) are as wanted; whether they were within a minute.
+    /// Waits until the pixels (RGBA) are as wanted. Returns whether they were within a minute.
     pub fn wait_for(&self, wanted: impl Fn(&[u8]) -> bool) -> bool {
         let start = Instant::now();
         while start.elapsed() < Duration::from_secs(60) {
@@ -64,8 +64,8 @@ impl Display {
         false
     }
 
-    /// A mouse and a keyboard on the only window.
-    pub fn hands(&self) -> Hands {
+    /// A mouse and a keyboard for the only window.
+    pub fn input(&self) -> Input {
         let (connection, screen) = x11rb::connect(Some(&self.name)).expect("a display");
         let root = connection.setup().roots[screen].root;
         let windows = connection
@@ -73,7 +73,7 @@ impl Display {
             .expect("sent")
             .reply()
             .expect("windows");
-        // Window systems make small ones of their own.
+        // Window systems open small windows of their own.
         let is_ours = |&window: &u32| {
             let geometry = connection.get_geometry(window).expect("sent").reply();
             geometry.is_ok_and(|geometry| usize::from(geometry.width) == self.size[0])
@@ -87,7 +87,7 @@ impl Display {
             .set_input_focus(InputFocus::POINTER_ROOT, window, x11rb::CURRENT_TIME)
             .expect("sent");
         connection.sync().expect("an answer");
-        Hands { connection, root }
+        Input { connection, root }
     }
 
     /// The file is an XWD: a header of big-endian words, colours, rows of BGRX.
@@ -110,18 +110,18 @@ impl Display {
     }
 }
 
-pub struct Hands {
+pub struct Input {
     connection: RustConnection,
     root: u32,
 }
 
-impl Hands {
+impl Input {
     fn event(&self, kind: u8, detail: u8, [x, y]: [i16; 2]) {
         self.connection
             .xtest_fake_input(kind, detail, x11rb::CURRENT_TIME, self.root, x, y, 0)
             .expect("sent");
         self.connection.sync().expect("an answer");
-        // Events that are further apart are not taken for one.
+        // Events that follow too closely may be merged.
         std::thread::sleep(Duration::from_millis(50));
     }
 
@@ -150,7 +150,7 @@ impl Hands {
 
 impl Drop for Display {
     fn drop(&mut self) {
-        // It is ours, and may be gone already.
+        // It is our child process, and may have ended already.
         let _ = self.server.kill();
         let _ = self.server.wait();
     }

@@ -1,4 +1,4 @@
-//! Promise: what a user builds upon voxload works: the viewer, run as the program it is, on a virtual display too.
+//! Promise: what a user builds with voxload works: the viewer, run as it is, also on a virtual display.
 
 #[cfg(target_os = "linux")]
 mod display;

@@ -1,4 +1,4 @@
-//! Parts of the viewer that need neither a window nor a device: what input does, and when frames are shown.
+//! Parts of the viewer that need neither a window nor a device: the effects of input, and when frames are shown.
 
 #![allow(dead_code)]
 
@@ -31,14 +31,14 @@ type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
 
 const SIZE: [u32; 2] = [400, 314];
 
-/// A source that has its next frame at the `late`-th asking.
+/// A source that has its next frame at the `late`-th request.
 #[derive(Default)]
 struct Log {
     next: usize,
     late: usize,
     asked: usize,
     steps: usize,
-    sought: Vec<usize>,
+    seeks: Vec<usize>,
     fails: bool,
 }
 
@@ -66,7 +66,7 @@ impl Feed for Fake {
 
     fn seek(&mut self, frame: usize) -> voxload::Result<()> {
         let mut log = self.0.borrow_mut();
-        log.sought.push(frame);
+        log.seeks.push(frame);
         log.next = frame;
         Ok(())
     }
@@ -84,7 +84,7 @@ impl Feed for Fake {
     }
 }
 
-/// Ten frames a second.
+/// Ten frames per second.
 fn player(frames: usize) -> (Player, Rc<RefCell<Log>>) {
     let log = Rc::new(RefCell::new(Log::default()));
     (
@@ -104,7 +104,7 @@ fn frames_are_shown_when_they_are_due() {
     ];
     assert_eq!(shown, due, "at 0, 120, 210 and 300 ms");
     assert_eq!(log.borrow().steps, 11, "loading goes on between frames");
-    // One that comes late is not caught up with.
+    // If one is late, the next ones do not catch up.
     log.borrow_mut().late = 2;
     assert!(!player.tick(at(5000)) && !player.tick(at(5010)) && player.tick(at(5020)));
     log.borrow_mut().late = 0;
@@ -128,17 +128,17 @@ fn paused_it_asks_for_nothing_and_scrubs() {
     assert!(player.tick(now));
     assert_eq!((player.shown(), player.is_playing()), (Some(0), false));
     player.step(-1);
-    assert_eq!(log.borrow().sought, [19, 0, 19]);
+    assert_eq!(log.borrow().seeks, [19, 0, 19]);
     log.borrow_mut().fails = true;
     assert!(!player.tick(now) && !player.is_busy());
     assert!(player.error().is_some());
-    // It goes on from elsewhere.
+    // It continues from elsewhere.
     log.borrow_mut().fails = false;
     player.seek(3);
     assert!(player.tick(now) && player.error().is_none());
 }
 
-/// The texture of a stream has another frame by then: what is said to be shown must be what is in it.
+/// A stream's texture may already have another frame: the number that is shown must be that of the frame in it.
 #[test]
 fn a_frame_that_was_asked_for_comes_when_paused() {
     let (mut player, log) = player(20);
@@ -176,18 +176,18 @@ fn drags_do_what_is_under_the_mouse() {
         controls.release();
         controls.moved([0.0, 0.0], SIZE, scene, &mut player);
     };
-    // The ray cast is at the right, below.
+    // The ray cast is at the bottom right.
     let before = scene;
     drag([300.0, 200.0], [320.0, 210.0], Button::Left, &mut scene);
     assert!(scene.yaw < before.yaw && scene.pitch > before.pitch);
     assert_eq!((scene.at, scene.window), (before.at, before.window));
-    // Wider to the right, darker downwards: the level rises.
+    // Right is wider, down is darker: the level rises.
     drag([300.0, 200.0], [330.0, 200.0], Button::Right, &mut scene);
     let [lo, hi] = scene.window;
     assert!((hi - lo - 220.0).abs() < 0.01 && (hi + lo - 400.0).abs() < 0.01);
     drag([300.0, 200.0], [300.0, 230.0], Button::Right, &mut scene);
     assert!(scene.window[0] > lo && scene.window[1] > hi);
-    // The middle of the axial panel is the middle voxel; its top right is anterior, right.
+    // The middle of the axial panel is the middle voxel; its top right is anterior and right.
     drag([100.0, 225.0], [100.0, 225.0], Button::Left, &mut scene);
     assert_eq!(scene.at, [25, 30, 20]);
     drag([100.0, 225.0], [199.0, 151.0], Button::Left, &mut scene);
@@ -201,11 +201,11 @@ fn drags_do_what_is_under_the_mouse() {
     assert!(scene.at[2] > 20);
     // The bar at the bottom.
     drag([4.0, 310.0], [200.0, 310.0], Button::Left, &mut scene);
-    assert_eq!(log.borrow().sought, [0, 5]);
+    assert_eq!(log.borrow().seeks, [0, 5]);
 }
 
-/// Of a volume that is too large for a texture some voxels are shown, right side up; its window leaves the background
-/// and outliers out.
+/// Of a volume that is too large for a texture, some voxels are shown, the right way up; its window excludes background
+/// and outliers.
 #[test]
 fn large_volumes_are_thinned() {
     let shape = [30, 21, 8, 2];
@@ -227,18 +227,15 @@ fn large_volumes_are_thinned() {
     assert_eq!(volume.zooms, [1.25 * 3.0, 1.5 * 3.0, 1.75]);
     assert!(
         volume
-            .remarks
+            .notes
             .iter()
             .any(|remark| remark.contains("every [3, 3, 1]th"))
     );
     let whole = volume::open(&path, 30).expect("it opens");
-    assert_eq!((whole.size, whole.remarks.len()), ([30, 21, 8], 0));
-    // The file's first axis runs to the left: it is turned round.
+    assert_eq!((whole.size, whole.notes.len()), ([30, 21, 8], 0));
+    // The file's first axis runs to the left, so it is flipped.
     let [a, b] = [&volume, &whole].map(|volume| {
-        let frame = volume
-            .image
-            .dataobj()
-            .slice::<f32>(&"[..., 1]".parse().expect("an index"));
+        let frame = volume.image.dataobj().slice::<f32>("[..., 1]");
         frame.expect("values")
     });
     assert_eq!(a.view()[[9, 6, 3]], b.view()[[27, 18, 3]]);
@@ -255,8 +252,8 @@ fn keys() {
     assert!(player.is_playing());
     controls.key(Key::Space, &mut scene, &mut player);
     assert!(!player.is_playing());
-    controls.key(Key::Back, &mut scene, &mut player);
-    assert_eq!(log.borrow().sought, [4]);
+    controls.key(Key::Previous, &mut scene, &mut player);
+    assert_eq!(log.borrow().seeks, [4]);
     controls.key(Key::Mode, &mut scene, &mut player);
     assert_eq!(scene.mode, Mode::Transfer);
     controls.wheel(2.0, &mut scene);

@@ -1,4 +1,4 @@
-//! Pictures of the viewer against a naive phantom, the device's against the CPU's.
+//! Pictures of the viewer compared with a naive phantom, and the device's with the CPU's.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -13,13 +13,13 @@ use crate::support::program::{printed, text};
 use crate::support::rng::Rng;
 
 pub const SHAPE: [usize; 4] = [40, 36, 30, 5];
-/// Voxel sizes, as the writer of the tests states them.
+/// Voxel sizes, as written by the tests.
 const ZOOMS: [f64; 3] = [1.25, 1.5, 1.75];
 pub const SIZE: [usize; 2] = [480, 374];
 /// Values are grey levels.
 pub const LEVELS: [&str; 2] = ["--window", "0,255"];
 
-/// A lopsided egg that grows brighter from frame to frame, in stored order: `x` runs to the left, as NIfTI has it
+/// A lopsided egg that becomes brighter from frame to frame, in stored order. `x` runs to the left, as in a NIfTI file
 /// without a transformation.
 fn egg([x, y, z, t]: [usize; 4]) -> u8 {
     let part = |at: usize, middle: f64, half: f64| ((at as f64 - middle) / half).powi(2);
@@ -73,17 +73,17 @@ fn headless(input: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// Draws a file; gives the picture and what was said.
+/// Draws a file. Returns the picture and the output.
 pub fn draw(dir: &TempDir, input: &Path, arguments: &[&str]) -> (Vec<u8>, String) {
     let path = dir.path().join("picture.png");
     let mut command = headless(input, arguments);
     let output = command.args(["--frames", "2", "--png"]).arg(&path).output();
-    let said = printed(&output.expect("the viewer runs"));
-    (picture(&path), said)
+    let output_text = printed(&output.expect("the viewer runs"));
+    (picture(&path), output_text)
 }
 
-/// Where the panels are, and the millimetres of a pixel, worked out from what the viewer promises: four quarters above
-/// a bar of 14 pixels, slices in one scale with 12 pixels around them.
+/// The positions of the panels and the millimetres per pixel, computed from the viewer's documentation: four quarters
+/// above a bar of 14 pixels, slices in one scale with 12 pixels around them.
 fn check_slices(pixels: &[u8], frame: usize) {
     let panel = [SIZE[0] / 2, (SIZE[1] - 14) / 2].map(|side| side as f64);
     let extent: [f64; 3] = std::array::from_fn(|axis| SHAPE[axis] as f64 * ZOOMS[axis]);
@@ -126,7 +126,7 @@ fn check_slices(pixels: &[u8], frame: usize) {
     assert!(compared > 1000, "{compared} voxels that are not black");
 }
 
-/// Pictures that two implementations draw: a pixel may fall into the next voxel, or be rounded the other way.
+/// Pictures drawn by two implementations: a pixel may show the next voxel, or be rounded differently.
 fn check_alike(a: &[u8], b: &[u8], what: &str) {
     let far = |(a, b): (&[u8], &[u8])| a.iter().zip(b).any(|(a, b)| a.abs_diff(*b) > 3);
     let pixels = a.chunks_exact(4).zip(b.chunks_exact(4));
@@ -151,14 +151,14 @@ fn slices_are_the_voxels_and_both_renderers_agree() {
         let number = frame.to_string();
         let arguments = [&LEVELS[..], &["--frame", &number]].concat();
         let on_cpu = [&arguments[..], &["--backend", "cpu"]].concat();
-        let (drawn_by_cpu, said) = draw(&dir, &input, &on_cpu);
-        assert!(said.contains("CPU PATH"), "{said}");
+        let (drawn_by_cpu, output_text) = draw(&dir, &input, &on_cpu);
+        assert!(output_text.contains("CPU PATH"), "{output_text}");
         check_slices(&drawn_by_cpu, frame);
         if !adapter::ready("the viewer on a device") {
             continue;
         }
-        let (drawn, said) = draw(&dir, &input, &arguments);
-        assert!(said.contains("GPU path"), "{said}");
+        let (drawn, output_text) = draw(&dir, &input, &arguments);
+        assert!(output_text.contains("GPU path"), "{output_text}");
         check_slices(&drawn, frame);
         check_alike(&drawn_by_cpu, &drawn, "maximum");
     }
@@ -177,9 +177,10 @@ fn a_series_plays_and_pauses() {
     let dir = folder();
     let input = write(&dir, "series.nii", &series().single());
     let output = headless(&input, &["--fps", "1000", "--frames", "12"]).output();
-    let said = printed(&output.expect("the viewer runs"));
+    let output_text = printed(&output.expect("the viewer runs"));
     let row = |what: &str| {
-        said.lines()
+        output_text
+            .lines()
             .find(|line| line.starts_with(what))
             .expect("a row")
             .to_owned()
@@ -194,12 +195,12 @@ fn a_series_plays_and_pauses() {
         number.expect("how many were shown")
     };
     assert!(row("first frame").ends_with("ms after load"));
-    assert!(shown("playing:") >= 3, "{said}");
-    assert_eq!(shown("paused:"), 0, "{said}");
-    println!("{said}");
+    assert!(shown("playing:") >= 3, "{output_text}");
+    assert_eq!(shown("paused:"), 0, "{output_text}");
+    println!("{output_text}");
 }
 
-/// Real and imaginary parts of which the first are the egg: no kernel, so the CPU computes what the device draws.
+/// Complex voxels whose real part is the egg. There is no kernel for them, so the CPU computes what the device draws.
 #[test]
 fn what_has_no_kernel_takes_the_cpu_path_and_says_so() {
     let dir = folder();
@@ -208,11 +209,11 @@ fn what_has_no_kernel_takes_the_cpu_path_and_says_so() {
     let bytes = parts.flat_map(f32::to_le_bytes).collect();
     let complex = Nifti::new(DType::C64, &SHAPE, bytes).single();
     let complex = write(&dir, "complex.nii", &complex);
-    let (drawn, said) = draw(&dir, &complex, &LEVELS);
-    assert!(said.contains("CPU PATH"), "{said}");
+    let (drawn, output_text) = draw(&dir, &complex, &LEVELS);
+    assert!(output_text.contains("CPU PATH"), "{output_text}");
     assert!(
-        !adapter::ready("the viewer's CPU path") || said.contains("uploaded"),
-        "{said}"
+        !adapter::ready("the viewer's CPU path") || output_text.contains("uploaded"),
+        "{output_text}"
     );
     check_slices(&drawn, 0);
     let refused = headless(&complex, &["--backend", "gpu"]).output();
@@ -233,8 +234,8 @@ fn without_an_adapter_the_cpu_draws() {
         command.env(variable, dir.path().join("none.json"));
     }
     command.args(["--frames", "1", "--png"]).arg(&path);
-    let said = printed(&command.output().expect("the viewer runs"));
-    assert!(said.contains("no graphics adapter"), "{said}");
+    let output_text = printed(&command.output().expect("the viewer runs"));
+    assert!(output_text.contains("no graphics adapter"), "{output_text}");
     let (by_cpu, _) = draw(&dir, &input, &[&LEVELS[..], &["--backend", "cpu"]].concat());
     assert!(picture(&path) == by_cpu);
     let refused = command
@@ -267,10 +268,10 @@ fn the_first_frame_comes_before_the_rest_is_read() {
         .args(["--frames", "1000"])
         .output()
         .expect("the viewer runs");
-    let said = text(&output.stdout);
-    println!("{said}");
-    assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("first frame"), "{said}");
+    let output_text = text(&output.stdout);
+    println!("{output_text}");
+    assert_eq!(output.status.code(), Some(1), "{output_text}");
+    assert!(output_text.contains("first frame"), "{output_text}");
     assert!(text(&output.stderr).contains("damaged gzip"), "{output:?}");
 }
 
@@ -285,8 +286,8 @@ fn any_shape_and_colours() {
         ("five.nii", Nifti::counting(&[8, 7, 6, 3, 2]), ""),
     ] {
         let input = write(&dir, name, &nifti.single());
-        let (drawn, said) = draw(&dir, &input, &[]);
-        assert!(said.contains(note), "{name}: {said}");
+        let (drawn, output_text) = draw(&dir, &input, &[]);
+        assert!(output_text.contains(note), "{name}: {output_text}");
         assert!(
             drawn.iter().any(|&level| level > 60 && level < 255),
             "{name}"
@@ -306,5 +307,9 @@ fn any_shape_and_colours() {
         &["--frame", "3"],
         "out of range, there are 3",
     );
-    fails(&dir.path().join("flat.nii"), &["--window", "3,1"], "rising");
+    fails(
+        &dir.path().join("flat.nii"),
+        &["--window", "3,1"],
+        "increasing",
+    );
 }

@@ -1,4 +1,4 @@
-//! The window of the viewer on a virtual display: what it shows, and that it answers.
+//! The viewer's window on a virtual display: what it shows, and that it reacts.
 
 use voxload::DType;
 
@@ -9,7 +9,7 @@ use crate::support::files::{folder, write};
 use crate::support::nifti::Nifti;
 use crate::support::program::printed;
 
-/// What is on a virtual display is the picture that is drawn without one.
+/// The virtual display shows the same picture as one drawn without a window.
 #[test]
 fn a_window_shows_the_same_picture() {
     let dir = folder();
@@ -50,17 +50,17 @@ fn a_window_shows_the_same_picture() {
     child.wait().expect("our child");
     assert!(seen, "the window never showed the picture");
     assert!(answers, "the window did not answer to a key and a drag");
-    // It ends by itself, too, and says how it went.
-    let said = printed(&window("3").output().expect("the viewer runs"));
+    // It also ends by itself, and prints its measurements.
+    let report = printed(&window("3").output().expect("the viewer runs"));
     assert!(
-        said.contains("window: 3 frames") && said.contains("first frame"),
-        "{said}"
+        report.contains("window: 3 frames") && report.contains("first frame"),
+        "{report}"
     );
-    println!("{said}");
+    println!("{report}");
 }
 
-/// Whether those pixels of two pictures are alike that are asked for by their panel: left or right, above or below.
-fn alike(a: &[u8], b: &[u8], asked: impl Fn([usize; 2]) -> bool) -> bool {
+/// Whether two pictures agree in the pixels of the selected panels: left or right, above or below.
+fn alike(a: &[u8], b: &[u8], is_in_panel: impl Fn([usize; 2]) -> bool) -> bool {
     let panel = |pixel: usize| {
         [
             pixel % SIZE[0] / (SIZE[0] / 2),
@@ -71,23 +71,23 @@ fn alike(a: &[u8], b: &[u8], asked: impl Fn([usize; 2]) -> bool) -> bool {
         .iter()
         .zip(b)
         .enumerate()
-        .filter(|(n, _)| asked(panel(n / 4)));
+        .filter(|(n, _)| is_in_panel(panel(n / 4)));
     pixels.all(|(_, (a, b))| a.abs_diff(*b) <= 1)
 }
 
-/// A key changes how the volume is cast; a drag turns it, and it alone.
+/// A key changes the projection; a drag rotates the ray cast and nothing else.
 fn answers_to_input(display: &Display, maximum: &[u8], transfer: &[u8]) -> bool {
-    let hands = display.hands();
+    let input = display.input();
     let cast = |panel: [usize; 2]| panel == [1, 1];
-    hands.press_key(b'm');
+    input.press_key(b'm');
     if !display.wait_for(|pixels| alike(pixels, transfer, |_| true)) {
         return false;
     }
-    hands.press_key(b'm');
+    input.press_key(b'm');
     if !display.wait_for(|pixels| alike(pixels, maximum, |_| true)) {
         return false;
     }
-    hands.drag([360, 240], [420, 270]);
+    input.drag([360, 240], [420, 270]);
     let slices_stay = |pixels: &[u8]| alike(pixels, maximum, |panel| !cast(panel) && panel[1] < 2);
     display.wait_for(|pixels| !alike(pixels, maximum, cast) && slices_stay(pixels))
 }

@@ -1,31 +1,31 @@
-//! Orientation: which direction of space each voxel axis follows, as in nibabel's `orientations` module.
+//! The direction in space that each voxel axis follows, as in nibabel's `orientations` module.
 
 use super::{Affine, svd};
 use crate::core::error::{Error, Result};
 
-/// The letters of the directions along each axis of space: towards lower and towards higher coordinates.
+/// The letters of the two directions along each axis of space: towards lower and towards higher coordinates.
 const CODES: [[char; 2]; 3] = [['L', 'R'], ['P', 'A'], ['I', 'S']];
 
-/// The direction of space that a voxel axis follows.
+/// The direction in space that a voxel axis follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AxisDirection {
     /// The axis of space: 0 for left-right, 1 for posterior-anterior, 2 for inferior-superior.
     pub axis: usize,
-    /// Whether coordinates fall as the voxel index rises.
+    /// Whether coordinates decrease as the voxel index increases.
     pub flipped: bool,
 }
 
-/// The direction of space closest to each of the three voxel axes, each axis of space taken once.
+/// The closest direction in space for each of the three voxel axes. Each axis of space is used once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Orientation {
-    /// For each voxel axis; `None` for one that leads nowhere (a column of zeros).
+    /// For each voxel axis; `None` for an axis without direction (a zero column).
     axes: [Option<AxisDirection>; 3],
 }
 
 impl Orientation {
     /// The orientation of an affine: nibabel's `io_orientation`.
     ///
-    /// Where an axis lies exactly between two directions, rounding decides.
+    /// If an axis lies exactly between two directions, rounding decides.
     ///
     /// # Errors
     /// [`crate::core::error::ErrorKind::Header`] when the affine's first three columns are not finite.
@@ -51,14 +51,14 @@ impl Orientation {
         Ok(Self::of_rotation(svd::orthogonal_factor(unit)))
     }
 
-    /// Gives each voxel axis its direction, the one that is closest to an axis of space first.
+    /// Assigns a direction to each voxel axis, beginning with the one that is closest to an axis of space.
     fn of_rotation(mut rotation: [[f64; 3]; 3]) -> Self {
         let mut strongest_first = [0, 1, 2];
         let strength = |column: usize| {
             let squares = rotation.map(|row| row[column] * row[column]);
             squares.iter().fold(0.0, |a: f64, &b| a.max(b))
         };
-        // Stable: of equals the earlier axis comes first.
+        // The sort is stable: of equal axes the earlier one comes first.
         strongest_first.sort_by(|&a, &b| strength(b).total_cmp(&strength(a)));
 
         let mut axes = [None; 3];
@@ -70,7 +70,7 @@ impl Orientation {
                     axis = candidate;
                 }
             }
-            // What numpy's allclose takes for zero.
+            // numpy's `allclose` treats smaller values as zero.
             if entries[axis].abs() > 1e-8 {
                 axes[column] = Some(AxisDirection {
                     axis,
@@ -87,7 +87,7 @@ impl Orientation {
         self.axes
     }
 
-    /// The letter of the direction in which each voxel axis leads (`R`, `A`, `S` or their opposites): nibabel's
+    /// The letter of the direction towards which each voxel axis points (`R`, `A`, `S` or their opposites): nibabel's
     /// `aff2axcodes`.
     pub fn codes(&self) -> [Option<char>; 3] {
         self.axes.map(|axis| {
@@ -98,7 +98,7 @@ impl Orientation {
         })
     }
 
-    /// Whether the voxel axes are in canonical order and direction already (`RAS`).
+    /// Whether the voxel axes already have the canonical order and directions (`RAS`).
     pub fn is_canonical(&self) -> bool {
         let in_place = |(index, axis): (usize, &Option<AxisDirection>)| {
             axis.is_some_and(|direction| direction.axis == index && !direction.flipped)
@@ -106,10 +106,10 @@ impl Orientation {
         self.axes.iter().enumerate().all(in_place)
     }
 
-    /// For each axis of the canonical volume, the voxel axis it is read from and whether that is read backwards.
+    /// For each axis of the canonical volume, the voxel axis to read it from, and whether to read that backwards.
     ///
     /// # Errors
-    /// [`crate::core::error::ErrorKind::Usage`] when a voxel axis leads nowhere.
+    /// [`crate::core::error::ErrorKind::Usage`] if a voxel axis has no direction.
     pub fn canonical_axes(&self) -> Result<[AxisDirection; 3]> {
         let mut sources = [AxisDirection {
             axis: 0,
@@ -131,11 +131,11 @@ impl Orientation {
         Ok(sources)
     }
 
-    /// The shape of the canonical volume: the first three lengths change places.
+    /// The shape of the canonical volume: the first three lengths, reordered.
     ///
     /// # Errors
-    /// [`crate::core::error::ErrorKind::Usage`] when a voxel axis leads nowhere, [`crate::core::error::ErrorKind::Shape`] when
-    /// there are fewer than three axes.
+    /// [`crate::core::error::ErrorKind::Usage`] if a voxel axis has no direction,
+    /// [`crate::core::error::ErrorKind::Shape`] if there are fewer than three axes.
     pub fn canonical_shape(&self, shape: &[usize]) -> Result<Vec<usize>> {
         let lengths = spatial(shape)?;
         let mut canonical = shape.to_vec();
@@ -145,9 +145,9 @@ impl Orientation {
         Ok(canonical)
     }
 
-    /// Takes a voxel index of the canonical volume to one of the volume of this `shape`: nibabel's `inv_ornt_aff`.
+    /// Maps a voxel index of the canonical volume to one of the volume of this `shape`: nibabel's `inv_ornt_aff`.
     ///
-    /// The canonical volume's affine is the volume's affine times this one ([`super::multiply`]).
+    /// The volume's affine times this one ([`super::multiply`]) is the canonical volume's affine.
     ///
     /// # Errors
     /// Those of [`Self::canonical_shape`].
@@ -158,7 +158,7 @@ impl Orientation {
         for (column, source) in self.canonical_axes()?.into_iter().enumerate() {
             let row = &mut affine[source.axis];
             row[column] = if source.flipped { -1.0 } else { 1.0 };
-            // An empty axis has its middle at +0.5, as in nibabel.
+            // For an empty axis the middle is +0.5, as in nibabel.
             let middle = -(lengths[source.axis] as f64 - 1.0) / 2.0;
             row[3] = row[column] * middle - middle;
         }
@@ -169,6 +169,6 @@ impl Orientation {
 fn spatial(shape: &[usize]) -> Result<[usize; 3]> {
     match shape {
         [x, y, z, ..] => Ok([*x, *y, *z]),
-        _ => Err(Error::shape(shape, "three axes or more")),
+        _ => Err(Error::shape(shape, "at least three axes")),
     }
 }

@@ -1,13 +1,14 @@
-//! The orthogonal factor of a 3 x 3 matrix, by singular values.
+//! The orthogonal factor of a 3 x 3 matrix, by singular value decomposition.
 
-/// Sweeps over all pairs of columns; convergence is quadratic and takes five or six.
+/// Largest number of sweeps over all pairs of columns. Convergence is quadratic: five or six are usual.
 const SWEEPS: usize = 30;
 
-/// `P * Q` of the singular value decomposition `P * S * Q`, without the singular values that count as zero (those up
-/// to `3 * eps` of the largest): the closest orthogonal matrix, or one of lower rank. Entries are finite.
+/// `P * Q` of the singular value decomposition `P * S * Q`: the closest orthogonal matrix. Singular values of up to
+/// `3 * eps` times the largest count as zero and are left out, so the result can have a lower rank. Entries must be
+/// finite.
 ///
-/// One-sided Jacobi: rotate pairs of columns until all are orthogonal. Then the rotations are Q transposed, the
-/// columns' lengths S, and the columns over their lengths P.
+/// One-sided Jacobi: pairs of columns are rotated until all are orthogonal. Then the accumulated rotations are Q
+/// transposed, the lengths of the columns are S, and the columns divided by their lengths are P.
 pub(crate) fn orthogonal_factor(matrix: [[f64; 3]; 3]) -> [[f64; 3]; 3] {
     let mut columns = transposed(matrix);
     let mut rotations = [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]];
@@ -42,7 +43,7 @@ pub(crate) fn orthogonal_factor(matrix: [[f64; 3]; 3]) -> [[f64; 3]; 3] {
     factor
 }
 
-/// The cosine and sine of the turn that makes two columns orthogonal; `None` when they are.
+/// The cosine and sine of the rotation that makes two columns orthogonal; `None` if they are already.
 fn rotation(p: &[f64; 3], q: &[f64; 3]) -> Option<(f64, f64)> {
     let (pp, qq, pq) = (dot(p, p), dot(q, q), dot(p, q));
     if pq == 0.0 || pq.abs() <= f64::EPSILON * (pp * qq).sqrt() {

@@ -73,8 +73,8 @@ fn canonical_volumes_stay_where_they_are() {
     assert!(Orientation::of(&canonical).unwrap().is_canonical());
 }
 
-/// Where axes lie between two directions rounding decides, in nibabel differently on different processors: the oracle
-/// leaves such affines out, and here every answer that names three directions is right.
+/// If an axis lies between two directions, rounding decides, and nibabel's result depends on the processor. The
+/// oracle has no such affines; here every answer that uses each axis of space once is accepted.
 #[test]
 fn ties_give_one_of_the_closest_orientations() {
     let s = 0.5f64.sqrt();

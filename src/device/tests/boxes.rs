@@ -1,4 +1,4 @@
-//! Boxes of any stride, tables, tiny devices, parts of a caller's buffer.
+//! Boxes with any strides, tables, devices with small limits, parts of a caller's buffer.
 
 use std::sync::Arc;
 
@@ -137,7 +137,7 @@ fn devices_with_tiny_limits() {
             stored *= count;
             out *= count as i64;
         }
-        // Transposed and flipped.
+        // Transposed and reversed.
         (axes[0].out, axes[2].out) = (23 * 29, -1);
         axes[1].out = 29;
         let plan = Plan::new(axes, 0, 28);
@@ -215,7 +215,7 @@ fn what_is_stored_as_it_is_wanted_is_copied_anywhere_on(gpu: &Gpu) {
     }
 }
 
-/// Loads a box into a poisoned buffer: the model's bits in their places, and poison everywhere else.
+/// Loads a box into a poisoned buffer: the model's bits must be in their places, and the poison everywhere else.
 fn check_in_place(
     gpu: &Gpu,
     conversion: &Conversion,
@@ -225,7 +225,7 @@ fn check_in_place(
 ) {
     let output = conversion.output;
     let len = (plan.out_range().end + 5) as usize * output.size_bytes() / 2;
-    // Any bytes do for poison, so long as no result looks like them.
+    // Any bytes will do, as long as no result equals them.
     let poison = upload(gpu, &[len], &vec![f16::from_bits(0xabcd); len]);
     let target = poison.unwrap();
     load_into(gpu, conversion, plan, memory, target.buffer(), options).unwrap();

@@ -1,4 +1,4 @@
-//! The ways of computing: which exist, what the self-test catches, which one is taken.
+//! The methods of the kernel: which exist, what the self-test finds, which one is chosen.
 
 use super::model::*;
 use super::*;
@@ -63,7 +63,7 @@ fn a_self_test_is_run_once_for_a_class() {
         (1, made),
         "other numbers are no other class"
     );
-    // Nothing was measured: only those that were asked for it take native f64.
+    // Nothing was measured, so native f64 is tested only where it was requested.
     let native = gpu.kernels().self_tests(KernelMethod::NativeF64);
     assert_eq!(native, (0, 0));
     let wide = kernel(&gpu, &scaled(DType::F64, DType::F32), true, 1 << 30);
@@ -71,7 +71,7 @@ fn a_self_test_is_run_once_for_a_class() {
     assert_eq!(gpu.kernels().self_tests(KernelMethod::NativeF64), (0, 0));
 }
 
-/// What was measured is kept for the class, whatever the rule says.
+/// Measurements are kept for the class and have priority over the rule.
 #[test]
 fn loads_take_what_was_measured() {
     let Some(gpu) = gpu_or_skip("loads_take_what_was_measured") else {
@@ -185,7 +185,7 @@ fn the_self_test_catches_what_devices_get_wrong() {
         kernel(&gpu, &conversion, true, 4096);
         let passed = gpu.kernels().self_tests(KernelMethod::NativeF64).0 == 1;
         assert_eq!(passed, what == "nothing", "altered: {what}");
-        // Whatever fails is not used.
+        // A method that fails is not used.
         *gpu.pipelines().altered.lock().unwrap() = None;
         let memory = random_volume(DType::F64, 4096, &mut Rng::new(33));
         if !passed {

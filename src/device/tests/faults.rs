@@ -1,4 +1,4 @@
-//! Refusals, readers that fail, memory that runs out, and what we leave alone.
+//! Refusals, readers that fail, lack of memory, and the caller's callbacks.
 
 use super::model::*;
 use super::*;
@@ -40,13 +40,13 @@ fn refusals_are_typed_on(gpu: &Gpu) {
     );
     assert_eq!(
         too_large.unwrap_err().kind(),
-        &ErrorKind::LimitExceeded {
+        &ErrorKind::GpuLimit {
             limit: "max_buffer_size",
             needed: 1_200_000,
             allowed: 1 << 20
         }
     );
-    // The device is as good as before.
+    // The device still works.
     check(gpu, &conversion, &line(200_000), &memory);
     let short = Memory {
         bytes: memory.bytes[..10].to_vec(),
@@ -84,10 +84,7 @@ fn a_failing_reader_leaves_the_device_as_it_was() {
     }
     let conversion =
         Conversion::new(DType::U8, ByteOrder::Little, &Scaling::none(), DType::F32).unwrap();
-    let options = StagingOptions {
-        slot_bytes: 4096,
-        ..StagingOptions::default()
-    };
+    let options = StagingOptions::new().slot_bytes(4096);
     for gpu in both_ways("a_failing_reader_leaves_the_device_as_it_was") {
         for after in [0, 1, 3, 10] {
             let memory = random_volume(DType::U8, 50_000, &mut Rng::new(14));
@@ -179,7 +176,7 @@ fn a_callers_callbacks_stay() {
     assert_eq!(losses.load(Ordering::Relaxed), 1);
 }
 
-/// Polling runs the callbacks of other users: what they panic with is theirs, and no sign of a lost device.
+/// Polling runs the callbacks of other users. A panic in them is passed on and does not mean a lost device.
 #[test]
 fn a_callback_that_panics_is_no_lost_device() {
     for gpu in both_ways("a_callback_that_panics_is_no_lost_device") {
@@ -207,7 +204,7 @@ fn random_boxes_and_refusals(gpu: &Gpu) {
     let large = DeviceArray::<f64>::zeroed(gpu, &[usize::MAX, 3]);
     assert!(matches!(
         large.unwrap_err().kind(),
-        ErrorKind::LimitExceeded { .. }
+        ErrorKind::GpuLimit { .. }
     ));
     super::boxes::random_boxes(gpu, 31, 10);
 }
@@ -241,7 +238,7 @@ fn staging_is_kept_once_and_given_back_on(gpu: &Gpu) {
         load_into(gpu, &conversion, &plan, &memory, target.buffer(), &options).unwrap();
         during.push(allocated() as i64 - before as i64);
     }
-    // wgpu itself keeps a few hundred bytes more or less.
+    // wgpu's own use varies by some hundred bytes.
     let near = |bytes: i64, wanted: i64| (bytes - wanted).abs() < 1 << 16;
     assert!(
         during.iter().all(|&bytes| near(bytes, 4 << 20)),
@@ -254,13 +251,13 @@ fn staging_is_kept_once_and_given_back_on(gpu: &Gpu) {
     assert!(near(allocated() as i64, before as i64));
 }
 
-/// Set where the address space is small.
-const LITTLE_MEMORY: &str = "VOXLOAD_TEST_LITTLE_MEMORY";
+/// Set in a process with a small address space.
+const LOW_MEMORY: &str = "VOXLOAD_TEST_LITTLE_MEMORY";
 
-/// The child of the next test: allocates until there is no memory, then loads something small.
+/// The child process of the next test: allocates until there is no memory, then loads something small.
 #[test]
 fn out_of_device_memory_child() {
-    if std::env::var_os(LITTLE_MEMORY).is_none() {
+    if std::env::var_os(LOW_MEMORY).is_none() {
         return;
     }
     let Some(gpu) = gpu_or_skip("out_of_device_memory_child") else {
@@ -300,7 +297,7 @@ fn out_of_device_memory() {
             "ulimit -v 4000000; exec \"$0\" --exact \"$1\" --nocapture",
         ])
         .args([test.as_os_str(), child.as_ref()])
-        .env(LITTLE_MEMORY, "1")
+        .env(LOW_MEMORY, "1")
         .output()
         .unwrap();
     let text = String::from_utf8_lossy(&output.stdout);

@@ -1,9 +1,9 @@
-//! Devices that go away before, during and after a load.
+//! Devices that are lost before, during and after a load.
 
 use super::model::*;
 use super::*;
 
-/// A reader that destroys the device when it has read so many tiles.
+/// A reader that destroys the device after reading a number of tiles.
 struct Destroyer {
     memory: Memory,
     device: wgpu::Device,
@@ -23,10 +23,7 @@ impl TileReader for Destroyer {
 fn a_destroyed_device_is_never_ok() {
     let scaling = Scaling::linear(0.5, 1.0);
     let conversion = Conversion::new(DType::I16, ByteOrder::Little, &scaling, DType::F32).unwrap();
-    let options = StagingOptions {
-        slot_bytes: 8192,
-        ..StagingOptions::default()
-    };
+    let options = StagingOptions::new().slot_bytes(8192);
     let count = 100_000;
     let plan = line(count);
     // The load is 25 tiles.
@@ -90,10 +87,7 @@ fn a_device_destroyed_later_gives_no_download() {
 fn a_device_destroyed_at_any_time_is_never_ok_and_wrong() {
     let scaling = Scaling::linear(0.5, 1.0);
     let conversion = Conversion::new(DType::I16, ByteOrder::Little, &scaling, DType::F32).unwrap();
-    let options = StagingOptions {
-        slot_bytes: 16 << 10,
-        ..StagingOptions::default()
-    };
+    let options = StagingOptions::new().slot_bytes(16 << 10);
     let count = 200_000;
     let memory = random_volume(DType::I16, count, &mut Rng::new(11));
     let mut random = Rng::new(12);

@@ -1,4 +1,4 @@
-//! Stored volumes in memory, and what must become of them: a scalar model in native f64 arithmetic.
+//! Stored volumes in memory, and their expected values from a scalar model in native f64 arithmetic.
 
 use half::f16;
 
@@ -21,7 +21,7 @@ pub(super) const REAL: [DType; 11] = [
 pub(super) const OUTPUTS: [DType; 3] = [DType::F16, DType::F32, DType::F64];
 pub(super) const ORDERS: [ByteOrder; 2] = [ByteOrder::Little, ByteOrder::Big];
 
-/// Stored bytes in memory, read as the proxy would.
+/// Stored bytes in memory, read as the proxy reads them.
 pub(super) struct Memory {
     pub bytes: Vec<u8>,
     pub item: usize,
@@ -83,7 +83,7 @@ pub(super) fn model_steps(conversion: &Conversion, stored_index: u64, mut value:
     value
 }
 
-/// The bits of the answer in the low bytes, and whether it is NaN.
+/// The bits of the result in the low bytes, and whether it is NaN.
 pub(super) fn model(conversion: &Conversion, stored_index: u64, bytes: &[u8]) -> (u64, bool) {
     let value = model_decode(conversion.stored, conversion.order, bytes);
     if conversion.is_copy() {
@@ -146,7 +146,7 @@ pub(super) fn load<T: Float>(
     Ok(array)
 }
 
-/// The kernel that a load of so many voxels takes.
+/// The kernel that a load of this many voxels uses.
 pub(super) fn kernel(gpu: &Gpu, conversion: &Conversion, dense: bool, voxels: u64) -> Kernel {
     wait(gpu, gpu.kernels().get(conversion, dense, voxels)).unwrap()
 }
@@ -244,8 +244,8 @@ pub(super) fn random_volume(dtype: DType, voxels: u64, random: &mut Rng) -> Memo
     }
 }
 
-/// Runs a test once with each of these ways of computing, on a device of its own; ways that the device lacks or that fail its
-/// self-test are left out, with a line that says so.
+/// Runs a test with each of these methods, on a separate device. Methods that the device lacks or that fail the
+/// self-test are skipped with a message.
 pub(super) fn with_each_method(test: &str, methods: &[KernelMethod], body: impl Fn(&Gpu)) {
     for &method in methods {
         let Some(gpu) = gpu_or_skip(test) else {

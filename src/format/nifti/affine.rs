@@ -1,14 +1,17 @@
-//! The affines of a NIfTI header: which one counts, and the qform's quaternion, from and to an affine.
+//! The affines of a NIfTI header: which one is used, and conversions between the qform's quaternion and an affine.
 
 use crate::core::affine::{Affine, determinant, orthogonal_part};
+use crate::core::dtype::DType;
 use crate::core::error::{Error, Result};
 use crate::format::analyze::{axes, base_affine};
+use crate::header::Header;
+use crate::header::fields::Fields;
 use crate::header::fields::nifti::{NiftiHeader, Version};
 
-/// The best affine: sform where it has a code, else qform where it has one, else base.
+/// The best affine: the sform if its code is not 0, else the qform if its code is not 0, else the base affine.
 ///
 /// # Errors
-/// `quatern_b` when the qform is wanted and its quaternion is longer than 1.
+/// `quatern_b` if the qform is used and its quaternion is longer than 1.
 pub(super) fn best(header: &NiftiHeader) -> Result<Affine> {
     if header.sform_code != 0 {
         Ok([
@@ -31,24 +34,24 @@ pub(super) fn best(header: &NiftiHeader) -> Result<Affine> {
 /// The qform: rotation by the quaternion, voxel sizes, offset.
 ///
 /// # Errors
-/// `quatern_b` when (b, c, d) is longer than 1.
+/// `quatern_b` if (b, c, d) is longer than 1.
 fn from_qform(header: &NiftiHeader) -> Result<Affine> {
     let [qfac, dx, dy, dz, ..] = header.pixdim;
     let sizes = [dx, dy, dz * qfac];
     let offset = [header.qoffset_x, header.qoffset_y, header.qoffset_z];
     let mut affine = [[0.0, 0.0, 0.0, 1.0]; 4];
     for ((row, turned), offset) in affine.iter_mut().zip(rotation(header)?).zip(offset) {
-        // Adding 0 takes the sign from a zero, as nibabel's product of matrices does.
+        // Adding 0 turns -0 into 0, as nibabel's matrix product does.
         let [x, y, z] = std::array::from_fn(|column| turned[column] * sizes[column] + 0.0);
         *row = [x, y, z, offset];
     }
     Ok(affine)
 }
 
-/// The rotation of the quaternion (a, b, c, d) by the formula of `nifti1.h`, where a is the scalar part that makes it a
-/// unit. All NaN where b, c or d is.
+/// The rotation of the quaternion (a, b, c, d) by the formula in `nifti1.h`; a is chosen so that its length is 1. All
+/// entries are NaN if b, c or d is.
 fn rotation(header: &NiftiHeader) -> Result<[[f64; 3]; 3]> {
-    // As in nibabel, a square of this size counts as 0: three times the precision of the fields.
+    // As in nibabel, a square up to this size counts as 0: three times the precision of the fields.
     let zero = 3.0
         * match header.version {
             Version::One => f64::from(f32::EPSILON),
@@ -59,7 +62,7 @@ fn rotation(header: &NiftiHeader) -> Result<[[f64; 3]; 3]> {
         return Ok([[f64::NAN; 3]; 3]);
     }
     let left = scalar_part_squared(vector);
-    // The square of a number far above 1 may overflow.
+    // Large components are refused first, because their squares may overflow.
     if left <= -zero || vector.iter().any(|part| part.abs() > 2.0) {
         let found = format!("{vector:?} (b, c, d)");
         return Err(Error::header("quatern_b", found, "a length of at most 1"));
@@ -67,9 +70,10 @@ fn rotation(header: &NiftiHeader) -> Result<[[f64; 3]; 3]> {
     let a = if left.abs() < zero { 0.0 } else { left.sqrt() };
     let [b, c, d] = vector;
     let [aa, bb, cc, dd] = [a, b, c, d].map(|part| part * part);
-    // The squares add up to 1, unless the scalar part counts as 0.
+    // The sum of the squares: 1, unless the scalar part was set to 0.
     let norm = if a == 0.0 { 1.0 - left } else { 1.0 };
-    // The diagonal is what one half of the squares has more than the other. The smaller half has smaller errors.
+    // Each diagonal entry is the difference of two sums of squares. It is computed from the smaller sum, whose error is
+    // smaller.
     let surplus = |half: f64, other: f64| match half > other {
         true => 1.0 - 2.0 * other / norm,
         false => 2.0 * half / norm - 1.0,
@@ -94,13 +98,13 @@ fn rotation(header: &NiftiHeader) -> Result<[[f64; 3]; 3]> {
     ])
 }
 
-/// The square of the scalar part, `1 - b² - c² - d²`, exact but for its last bits.
+/// The square of the scalar part, `1 - b² - c² - d²`, exact except for the last bits.
 ///
-/// Near half turns little is left of 1, and in plain doubles much of that would be rounding errors: so the error of each
-/// square and of each difference is added at the end.
+/// For rotations near 180 degrees the result is close to 0, and in plain f64 arithmetic much of it would be rounding
+/// error. So the errors of all squares and differences are added at the end.
 fn scalar_part_squared(vector: [f64; 3]) -> f64 {
     let mut parts = vector.map(f64::abs);
-    // The larger ones first: then each difference's error can be computed.
+    // In descending order, so that the error of each difference can be computed.
     parts.sort_by(|a, b| b.total_cmp(a));
     let (mut left, mut error) = (1.0, 0.0);
     for part in parts {
@@ -113,27 +117,24 @@ fn scalar_part_squared(vector: [f64; 3]) -> f64 {
 }
 
 impl NiftiHeader {
-    /// Makes this affine the sform.
+    /// Sets the sform to this affine.
     pub fn set_sform(&mut self, affine: &Affine, code: i64) {
         [self.srow_x, self.srow_y, self.srow_z, _] = *affine;
         self.sform_code = code;
     }
 
-    /// Makes this affine the qform, and its column lengths the voxel sizes; shears are lost, as in nibabel.
+    /// Sets the qform to this affine, and the voxel sizes to the lengths of its columns. Shears are lost, as in
+    /// nibabel.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Header`] for an affine that is not finite or whose columns are zero.
+    /// [`crate::ErrorKind::Header`] if the affine is not finite or has a zero column.
     pub fn set_qform(&mut self, affine: &Affine, code: i64) -> Result<()> {
         let columns = [0, 1, 2].map(|column| [0, 1, 2].map(|row: usize| affine[row][column]));
         let sizes =
             columns.map(|column: [f64; 3]| column.iter().map(|x| x * x).sum::<f64>().sqrt());
         if sizes.iter().any(|size| !size.is_finite() || *size == 0.0) {
             let found = format!("columns of lengths {sizes:?}");
-            return Err(Error::header(
-                "affine",
-                found,
-                "columns that lead somewhere",
-            ));
+            return Err(Error::header("affine", found, "columns that are not zero"));
         }
         let mut rotation = [0, 1, 2]
             .map(|row: usize| [0, 1, 2].map(|column: usize| affine[row][column] / sizes[column]));
@@ -154,10 +155,41 @@ impl NiftiHeader {
     }
 }
 
+impl Header {
+    /// Sets the type that the image is saved in; what is read of the voxels stays as it is.
+    pub fn set_data_dtype(&mut self, dtype: DType) {
+        self.dtype = dtype;
+    }
+
+    /// Sets the affine and, of a NIfTI header, the sform with this code (1: scanner, 2: aligned, ...).
+    pub fn set_sform(&mut self, affine: &Affine, code: i64) {
+        self.affine = Some(*affine);
+        if let Fields::Nifti(nifti) = &mut self.fields {
+            nifti.set_sform(affine, code);
+        }
+    }
+
+    /// Sets the qform of a NIfTI header; the affine follows where the sform has no code.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Header`] for an affine that is not finite or whose columns are zero, and
+    /// [`crate::ErrorKind::Usage`] for a header of another format.
+    pub fn set_qform(&mut self, affine: &Affine, code: i64) -> Result<()> {
+        let Fields::Nifti(nifti) = &mut self.fields else {
+            return Err(Error::usage("only a NIfTI header has a qform"));
+        };
+        nifti.set_qform(affine, code)?;
+        if let Some(affine) = nifti.best_affine_without_sform()? {
+            self.affine = Some(affine);
+        }
+        Ok(())
+    }
+}
+
 /// The unit quaternion (scalar part first, not negative) of a rotation.
 fn quaternion(rotation: &[[f64; 3]; 3]) -> [f64; 4] {
     let [[xx, xy, xz], [yx, yy, yz], [zx, zy, zz]] = *rotation;
-    // Of the four ways to compute it, the one that divides by the largest component.
+    // Of four possible formulas, the one that divides by the largest component.
     let squares = [
         1.0 + xx + yy + zz,
         1.0 + xx - yy - zz,

@@ -1,4 +1,4 @@
-//! Malformed headers give the error of the table, and no bytes make the parser panic.
+//! Malformed headers give the error in the table, and no bytes make the parser panic.
 
 use crate::core::dtype::ByteOrder;
 use crate::core::error::{ErrorKind, Result};
@@ -12,10 +12,10 @@ mod table;
 
 use table::{Expected, cases, valid};
 
-/// Bytes of the file from which nibabel knows its format.
+/// Number of leading bytes from which nibabel detects the format.
 const SNIFF_BYTES: usize = 1024;
 
-/// What the image layer does with a header file.
+/// Does what the image layer does with a header file.
 fn load(bytes: &[u8], ending: Option<&str>) -> Result<Parsed> {
     let prefix = &bytes[..bytes.len().min(SNIFF_BYTES)];
     let entry = detect(prefix, ending)?;
@@ -151,7 +151,7 @@ fn mutated_headers_never_panic_and_never_lie() {
     );
 }
 
-/// A header survives writing and reading, whatever its numbers are.
+/// A header survives writing and reading, whatever its numbers.
 #[test]
 fn headers_round_trip() {
     for seed in seeds() {

@@ -197,7 +197,7 @@ fn the_sform_comes_before_the_qform_and_that_before_the_base() {
     );
 }
 
-/// A header with these bytes after its extension flag.
+/// A header followed by these bytes after its extension flag.
 fn with_extensions(container: Container, region: &[u8]) -> Parsed {
     let mut header = header(Version::One, container);
     if container == Container::Single {
@@ -207,7 +207,7 @@ fn with_extensions(container: Container, region: &[u8]) -> Parsed {
     let mut bytes = header.to_bytes();
     bytes.extend([1, 0, 0, 0]);
     bytes.extend(region);
-    // The voxels of a single file are no extensions.
+    // In a single file, the voxels are not extensions.
     if container == Container::Single {
         bytes.extend([9; 96]);
     }
@@ -223,8 +223,8 @@ fn extension(size: i32, content: &[u8]) -> Vec<u8> {
 #[test]
 fn extensions_are_read_up_to_the_first_that_does_not_fit() {
     let good = extension(16, b"comment\0");
-    let good_again = extension(32, &[b"a\0b".as_slice(), &[0; 21]].concat());
-    let both = [good.clone(), good_again].concat();
+    let another = extension(32, &[b"a\0b".as_slice(), &[0; 21]].concat());
+    let both = [good.clone(), another].concat();
     for container in [Container::Single, Container::Pair] {
         let contents = |region: &[u8]| {
             let parsed = with_extensions(container, region);
@@ -248,7 +248,7 @@ fn extensions_are_read_up_to_the_first_that_does_not_fit() {
                 "{bad}"
             );
         }
-        // nibabel warns of sizes that are not multiples of 16 and accepts them.
+        // nibabel warns about sizes that are not multiples of 16 and accepts them.
         let odd = [extension(15, b"odd\0\0\0\0"), good.clone()].concat();
         assert_eq!(contents(&odd).0, [b"odd".to_vec(), b"comment".to_vec()]);
         assert!(contents(&odd).1.contains(&"esize"));
@@ -257,12 +257,12 @@ fn extensions_are_read_up_to_the_first_that_does_not_fit() {
     assert_eq!(noted(&cut.notes), ["esize"]);
 }
 
-/// What `tests/oracle/nifti_headers.py` writes of a header, with floats as bits.
+/// What `tests/oracle/nifti_headers.py` writes about a header, with floats as bits.
 fn outcome(parsed: &Parsed) -> Vec<String> {
     let header = &parsed.header;
     let nifti = own_fields(parsed);
     let joined = |texts: Vec<String>| texts.join(" ");
-    // nibabel has no note of an extension that does not fit: it fails.
+    // nibabel has no note for an extension that does not fit: it fails.
     let notes = parsed.notes.iter().map(|note| note.field);
     let repaired: BTreeSet<_> = notes.filter(|&field| field != "esize").collect();
     let bits = |values: &[f64]| joined(values.iter().map(|&value| hex(value)).collect());
@@ -311,15 +311,15 @@ fn bits_of(texts: &str) -> String {
     values.collect::<Vec<_>>().join(" ")
 }
 
-/// The largest difference of a qform's affine from nibabel's, in shares of what is allowed.
+/// The largest difference between a qform's affine and nibabel's, as a fraction of the permitted error.
 ///
-/// nibabel computes the rotation in 80-bit floats, voxload in doubles. The entries of a rotation are differences of
-/// products that are at most 1, so the smaller ones have the rounding errors of larger terms. Errors are therefore
-/// counted in units of the last place of 1 (2^-52), times the voxel size of the column: one is allowed for the rotation
-/// and one for its product with the voxel size.
+/// nibabel computes the rotation in 80-bit floats, voxload in f64. The entries of a rotation are differences of
+/// products of at most 1, so small entries have the rounding errors of larger terms. The unit of error is therefore the
+/// last place of 1 (2^-52) times the voxel size of the column. One unit is permitted for the rotation and one for its
+/// product with the voxel size.
 ///
-/// The quaternion's scalar part is a root of what b, c and d leave of 1, and after half turns that is little. There
-/// nibabel's own rounding of it (2^-64 for each of two sums) counts too, over the scalar part.
+/// The quaternion's scalar part is the root of what b, c and d leave of 1, which is small for rotations near 180
+/// degrees. There nibabel's own rounding (2^-64 for each of two sums), divided by the scalar part, is added.
 fn share_of_allowed(nifti: &NiftiHeader, found: &Affine, expected: &[f64]) -> f64 {
     let zero = 3.0
         * match nifti.version {
@@ -333,7 +333,7 @@ fn share_of_allowed(nifti: &NiftiHeader, found: &Affine, expected: &[f64]) -> f6
     let mut largest = 0.0;
     for (row, expected) in found.iter().zip(expected.chunks(4)) {
         for (column, (&found, &expected)) in row.iter().zip(expected).enumerate() {
-            // NaN, infinities, the offsets and the last row are the same.
+            // NaN, infinities, the offsets and the last row must be equal.
             let same = found == expected || found.is_nan() && expected.is_nan();
             let share = match nifti.pixdim.get(column + 1) {
                 _ if same => 0.0,
@@ -350,7 +350,7 @@ fn share_of_allowed(nifti: &NiftiHeader, found: &Affine, expected: &[f64]) -> f6
     largest
 }
 
-/// Where the affine is in a line of expectations.
+/// The position of the affine in a line of expectations.
 const AFFINE: usize = 3;
 
 #[test]
@@ -390,7 +390,7 @@ fn headers_are_read_as_nibabel_reads_them() {
                 let affine: Vec<f64> = affine.split_whitespace().map(from_hex).collect();
                 let share = share_of_allowed(nifti, &parsed.header.affine.unwrap(), &affine);
                 if share <= 1.0 {
-                    // The last bits may be others.
+                    // Differences in the last bits are permitted.
                     found[AFFINE] = affine
                         .iter()
                         .map(|&value| hex(value))
@@ -440,8 +440,8 @@ fn tables_and_structs_have_the_same_fields() {
     assert_eq!(of_tables, NiftiHeader::NAMES.iter().copied().collect());
 }
 
-/// Quaternions of f32, among them those near half turns: what is left for the scalar part is exact, and the rotation is
-/// one, to the last bits of a double.
+/// f32 quaternions, including rotations near 180 degrees: the scalar part is exact, and the matrix is a rotation up to
+/// the last bits of an f64.
 #[test]
 fn qforms_are_rotations() {
     let mut random = Rng::new(17);
@@ -494,7 +494,7 @@ fn quaternions_longer_than_a_unit_are_errors() {
         let error = result(long).unwrap_err();
         assert!(error.to_string().contains("quatern_b"), "{error}");
     }
-    // Within the precision of the fields it is a half turn.
+    // Within the precision of the fields this is a rotation by 180 degrees.
     assert!(result([1.0 + f64::EPSILON, 0.0, 0.0]).is_ok());
     let affine = result([f64::NAN, 9.0, 0.0]).unwrap().header.affine.unwrap();
     assert!(affine[0][0].is_nan() && affine[2][1].is_nan());

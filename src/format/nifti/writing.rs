@@ -1,4 +1,4 @@
-//! NIfTI headers for writing, made from any image's header: what depends on what is as in nibabel.
+//! NIfTI headers for writing, made from the header of any image. Which fields are kept, set or reset is as in nibabel.
 
 use super::affine;
 use crate::core::affine::Affine;
@@ -9,27 +9,27 @@ use crate::header::Header;
 use crate::header::fields::Fields;
 use crate::header::fields::nifti::{CIFTI, Container, EOL, NiftiHeader, Version, datatype_code};
 
-/// The code of an affine that the image was given (`NIFTI_XFORM_ALIGNED_ANAT`).
+/// The code for an affine that the image was given (`NIFTI_XFORM_ALIGNED_ANAT`).
 const ALIGNED: i64 = 2;
 
-/// What a header for writing is made for.
+/// The file for which a header is made.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Target {
     pub version: Version,
     pub container: Container,
     pub gzip: bool,
-    /// The type that voxels are stored in.
+    /// The type in which the voxels are stored.
     pub dtype: DType,
-    /// Slope and inter that give the values back.
+    /// Slope and intercept that restore the values.
     pub slope_inter: (f64, f64),
 }
 
 impl NiftiHeader {
-    /// The header of an image with these facts: its own NIfTI fields where it has them, fresh ones otherwise.
+    /// The header for an image: with its own NIfTI fields if it has them, otherwise with new ones.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Header`] for a shape that the version cannot hold, [`crate::ErrorKind::Unsupported`] for a
-    /// voxel type that NIfTI does not have.
+    /// [`crate::ErrorKind::Header`] if the version cannot hold the shape, [`crate::ErrorKind::Unsupported`] if NIfTI
+    /// does not have the voxel type.
     pub(crate) fn for_writing(header: &Header, target: &Target) -> Result<Self> {
         let Target {
             version, container, ..
@@ -75,7 +75,7 @@ impl NiftiHeader {
         Ok(nifti)
     }
 
-    /// The header, the extension flag and the extensions: all that stands before the voxels of a single file.
+    /// The header, the extension flag and the extensions: everything before the voxels of a single file.
     pub(crate) fn leading_bytes(&self) -> Vec<u8> {
         let mut bytes = self.to_bytes();
         bytes.extend([u8::from(!self.extensions.is_empty()), 0, 0, 0]);
@@ -83,8 +83,8 @@ impl NiftiHeader {
         bytes
     }
 
-    /// Whether a CIFTI-2 header serves an array of this shape too: its XML describes all rows and columns, and nibabel
-    /// knows it only in single files that are not compressed.
+    /// Whether a CIFTI-2 header is also right for an array of this shape: its XML describes every row and column, and
+    /// nibabel recognises CIFTI-2 only in uncompressed single files.
     fn stays_cifti(&self, shape: &[usize], target: &Target) -> bool {
         let mut dense = self.dim.iter().skip(5).zip(shape);
         target.container == Container::Single
@@ -94,10 +94,10 @@ impl NiftiHeader {
             && dense.all(|(&dim, &length)| dim == length as i64)
     }
 
-    /// The affine of the qform, or else the base affine, unless there is an sform, which goes first.
+    /// The qform's affine, or else the base affine; `None` if there is an sform, which has priority.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Header`] for a quaternion that is longer than 1.
+    /// [`crate::ErrorKind::Header`] if the quaternion is longer than 1.
     pub(crate) fn best_affine_without_sform(&self) -> Result<Option<Affine>> {
         match self.sform_code {
             0 => affine::best(self).map(Some),
@@ -125,7 +125,7 @@ impl NiftiHeader {
         for (dim, &length) in dim.iter_mut().skip(1).zip(shape) {
             *dim = i64::try_from(length).map_err(|_| refuse())?;
         }
-        // FreeSurfer's ways of storing a long first axis.
+        // FreeSurfer's two ways of storing a long first axis.
         match (self.version, shape) {
             (Version::One, &[163_842, 1, 1, ..]) => (dim[1], dim[3]) = (27307, 6),
             (Version::One, &[length, 1, 1, ..]) if length as i64 > limit => {
@@ -137,7 +137,7 @@ impl NiftiHeader {
         if dim.iter().any(|&length| length > limit) {
             return Err(refuse());
         }
-        // As in nibabel, sizes after the last axis stay while the shape stays.
+        // As in nibabel, the voxel sizes after the last axis are kept if the shape is unchanged.
         let reshaped = self.dim != dim;
         self.dim = dim;
         let given = zooms.iter().copied().chain(std::iter::repeat(1.0));
@@ -162,8 +162,8 @@ impl NiftiHeader {
         Ok(())
     }
 
-    /// Leaves the forms of a header that is not fresh alone where they lead to this affine already (numpy's
-    /// `allclose`), else writes it to the sform, and to the qform without a code.
+    /// Keeps the sform and qform if the header is not new and they already give this affine (numpy's `allclose`).
+    /// Otherwise writes it to the sform, and to the qform with code 0.
     fn follow_affine(&mut self, affine: Option<&Affine>, fresh: bool) -> Result<()> {
         let Some(affine) = affine else {
             return Ok(());
@@ -179,7 +179,7 @@ impl NiftiHeader {
             return Ok(());
         }
         self.set_sform(affine, ALIGNED);
-        // A qform without a code is not read: where the affine has none, the old one may stay.
+        // A qform with code 0 is not used, so if the affine has no qform the old one may stay.
         if self.set_qform(affine, 0).is_err() {
             self.qform_code = 0;
         }

@@ -1,16 +1,16 @@
-//! The text of a `.par` file: general information by key, and a line of numbers for each slice.
+//! The text of a `.par` file: general information by key, and one line of numbers per slice.
 
 use crate::core::error::{Error, Result};
 use crate::format::text::{number, numbers, quoted};
 use crate::header::fields::TextHeader;
 
-/// What the words of a slice's line are: `i` integers, `f` reals, `s` anything.
+/// The types of the words in a slice's line: `i` integer, `f` real, `s` anything.
 const V4: &str = "iiiiiiiiiiifffffffffffffiiiiffffffifiiiif";
 const V4_1: &str = "iissfff";
 const V4_2: &str = "i";
 
-/// The keys of the general information in lower case, and what their values are: `s` any text, `i` an integer, `f` a
-/// real, `3` three reals, `2` two integers, `*` reals.
+/// The keys of the general information in lower case, and the types of their values: `s` text, `i` integer, `f` real,
+/// `3` three reals, `2` two integers, `*` any number of reals.
 const KEYS: [(&str, char); 38] = [
     ("patient name", 's'),
     ("examination name", 's'),
@@ -55,13 +55,13 @@ const KEYS: [(&str, char); 38] = [
 /// A parsed `.par` file.
 #[derive(Debug)]
 pub(super) struct Par {
-    /// The version, the general information, and every slice's line.
+    /// The version, the general information, and the line of every slice.
     pub header: TextHeader,
     /// The slices, in the order of the REC file.
     pub slices: Vec<Slice>,
 }
 
-/// What a slice's line says, as far as it is used.
+/// The parts of a slice's line that are used.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Slice {
     pub number: i64,
@@ -79,15 +79,15 @@ pub(super) struct Slice {
     pub orientation: i64,
     pub spacing: [f64; 2],
     pub b_factor: f64,
-    /// From version 4.1 on.
+    /// Since version 4.1.
     pub b_value: Option<i64>,
-    /// From version 4.1 on.
+    /// Since version 4.1.
     pub gradient: Option<i64>,
-    /// From version 4.2 on.
+    /// Since version 4.2.
     pub label: Option<i64>,
 }
 
-/// Where in the file a line is.
+/// The section of the file that a line is in.
 #[derive(Clone, Copy, PartialEq)]
 enum Part {
     Top,
@@ -141,7 +141,7 @@ impl Par {
         Ok(Self { header, slices })
     }
 
-    /// A value of the general information; its key as nibabel writes it, in any case.
+    /// A value of the general information. `key` is written as in nibabel; case does not matter.
     fn general(&self, key: &str) -> Option<&str> {
         let mut entries = self.header.entries().iter().rev();
         let found = entries.find(|(known, _)| known.eq_ignore_ascii_case(key));
@@ -163,16 +163,16 @@ impl Par {
     }
 
     /// The largest slice number.
-    pub fn most_slices(&self) -> Result<i64> {
+    pub fn max_slice_number(&self) -> Result<i64> {
         const KEY: &str = "Max. number of slices/locations";
         self.integer(KEY)?
             .ok_or_else(|| Error::header(KEY, "nothing", "the field"))
     }
 
-    /// What all slices say alike.
+    /// A value that all slices must have in common.
     ///
     /// # Errors
-    /// The field, when two slices differ.
+    /// The field, if two slices differ.
     pub fn same<T: PartialEq + Copy + std::fmt::Debug>(
         &self,
         field: &'static str,
@@ -193,7 +193,7 @@ impl Par {
     }
 }
 
-/// Takes over a line of general information, without its dot.
+/// Adds a line of general information, without its leading dot.
 fn general(entry: &str, header: &mut TextHeader) -> Result<()> {
     const FIELD: &str = "general information";
     let Some((key, value)) = entry.split_once(':') else {
@@ -235,7 +235,7 @@ fn general(entry: &str, header: &mut TextHeader) -> Result<()> {
     }
 }
 
-/// What the words of a slice's line are in this version.
+/// The types of the words in a slice's line in this version.
 fn words(version: &str) -> Result<String> {
     match version {
         "V4" => Ok(V4.to_owned()),
@@ -253,7 +253,7 @@ impl Slice {
             let expected = format!("{} words", kinds.len());
             return Err(Error::header(FIELD, quoted(line), expected));
         }
-        // Every number is a real here; integers are checked to be some.
+        // All numbers are read as reals; those that must be integers are checked.
         let mut values = Vec::with_capacity(kinds.len());
         for (word, kind) in found.iter().zip(kinds.chars()) {
             values.push(match kind {

@@ -1,11 +1,12 @@
-//! The fields of an Analyze 7.5 header: where they are, by Mayo's "ANALYZE 7.5 File Format", and the same in memory.
+//! The fields of an Analyze 7.5 header in memory, and their layout in the file ("ANALYZE 7.5 File Format", Mayo
+//! Foundation).
 
 use super::binary::Stored::{F32, I16, I32, Text};
 use super::binary::{Field, Record, field, header};
 use crate::core::dtype::ByteOrder;
 
 header! {
-    /// The fields of an Analyze 7.5 header under nibabel's names; texts are Latin-1, without the NULs at their end.
+    /// The fields of an Analyze 7.5 header under nibabel's names. Texts are Latin-1, without trailing NULs.
     pub struct AnalyzeHeader {
     } and fields {
         /// Size of the header: 348.
@@ -34,13 +35,13 @@ header! {
         pub pixdim: [f32; 8],
         /// Byte of the image file at which the voxels begin.
         pub vox_offset: f32,
-        /// Slope of the scaling; SPM only.
+        /// Slope; SPM only.
         pub scl_slope: f32,
-        /// Intercept of the scaling; SPM2 only.
+        /// Intercept; SPM2 only.
         pub scl_inter: f32,
-        /// Value to be shown as white.
+        /// Value to display as white.
         pub cal_max: f32,
-        /// Value to be shown as black.
+        /// Value to display as black.
         pub cal_min: f32,
         /// Largest stored number.
         pub glmax: i32,
@@ -52,7 +53,7 @@ header! {
         pub aux_file: String,
         /// Slice orientation.
         pub orient: String,
-        /// The voxel at the origin, counted from 1; SPM only (a text in Mayo's reading).
+        /// The voxel at the origin, counted from 1; SPM only (text in Mayo's variant).
         pub origin: [i16; 5],
         /// Any text.
         pub generated: String,
@@ -68,7 +69,7 @@ header! {
 }
 
 impl AnalyzeHeader {
-    /// The header at the start of `bytes`.
+    /// Parses the header at the start of `bytes`.
     pub(crate) fn from_bytes(bytes: &[u8], order: ByteOrder) -> Self {
         let mut header = Self::default();
         header.fill(&Record {
@@ -86,7 +87,7 @@ impl AnalyzeHeader {
     }
 }
 
-/// The gaps are unused, or SPM's own.
+/// The gaps are unused, or private to SPM.
 pub(crate) static TABLE: &[Field] = &[
     field(0, "sizeof_hdr", I32, 1),
     field(4, "data_type", Text, 10),

@@ -1,5 +1,5 @@
-//! Binary headers as data: a table says where each field is, how it is stored and how often. Reading, writing and listing
-//! follow from the tables of NIfTI, Analyze, MGH and ECAT.
+//! Binary headers as data: a table has the position, type and count of each field. The headers of NIfTI, Analyze, MGH
+//! and ECAT are read, written and listed by such tables.
 
 use crate::core::dtype::ByteOrder;
 
@@ -26,7 +26,7 @@ pub struct Field {
     pub offset: usize,
     pub name: &'static str,
     pub stored: Stored,
-    /// How many numbers, or bytes of text.
+    /// Number of values, or of bytes of text.
     pub count: usize,
 }
 
@@ -46,7 +46,7 @@ impl Field {
     }
 }
 
-/// The bytes that a table describes, up to the end of the last field.
+/// Number of bytes up to the end of the table's last field.
 pub fn size(table: &[Field]) -> usize {
     table.iter().map(Field::end).max().unwrap_or(0)
 }
@@ -68,7 +68,7 @@ impl Number {
 }
 
 impl Stored {
-    /// Bytes of one number, or of a letter.
+    /// Bytes of one number or one character.
     pub const fn bytes(self) -> usize {
         match self {
             Self::I8 | Self::U8 | Self::Text => 1,
@@ -78,7 +78,7 @@ impl Stored {
         }
     }
 
-    /// The number at the start of `bytes`; bytes that are missing count as 0.
+    /// Reads the number at the start of `bytes`; missing bytes count as 0.
     fn read(self, bytes: &[u8], order: ByteOrder) -> Number {
         let mut word = [0; 8];
         let (own, _) = word.split_at_mut(self.bytes());
@@ -100,7 +100,7 @@ impl Stored {
         }
     }
 
-    /// Writes a number to the start of `bytes`, cut as `as` cuts it where the type is too small.
+    /// Writes a number to the start of `bytes`; a number that does not fit is truncated as by `as`.
     fn write(self, number: Number, bytes: &mut [u8], order: ByteOrder) {
         let bits = match (self, number) {
             (Self::F32, Number::Real(value)) => (value as f32).to_bits().into(),
@@ -119,13 +119,13 @@ impl Stored {
         }
     }
 
-    /// All whole numbers in `bytes`.
+    /// All complete numbers in `bytes`.
     pub fn numbers(self, bytes: &[u8], order: ByteOrder) -> impl Iterator<Item = Number> + '_ {
         let one = move |bytes| self.read(bytes, order);
         bytes.chunks_exact(self.bytes()).map(one)
     }
 
-    /// Numbers without end, from the start of `bytes`; after their end all are 0.
+    /// The numbers in `bytes`, then zeros without end.
     fn endless(self, bytes: &[u8], order: ByteOrder) -> impl Iterator<Item = Number> + '_ {
         let size = self.bytes();
         (0..).map(move |k: usize| {
@@ -135,12 +135,12 @@ impl Stored {
     }
 }
 
-/// The first numbers in `bytes`; those that are missing are 0.
+/// The first `N` numbers in `bytes`; missing ones are 0.
 pub fn numbers<T: Value, const N: usize>(stored: Stored, bytes: &[u8], order: ByteOrder) -> [T; N] {
     <[T; N]>::read(&mut stored.endless(bytes, order))
 }
 
-/// A header's bytes, and the table that describes them. What the bytes are too short for is 0 or empty.
+/// The bytes of a header and the table that describes them. Fields beyond the end of the bytes are 0 or empty.
 #[derive(Debug, Clone, Copy)]
 pub struct Record<'a> {
     pub table: &'static [Field],
@@ -154,13 +154,13 @@ impl Record<'_> {
         field.stored.endless(bytes, self.order).take(field.count)
     }
 
-    /// A field by its name; 0 or empty where the table does not have it.
+    /// A field by name; 0 or empty if the table does not have it.
     pub fn get<T: Value>(&self, name: &str) -> T {
         self.next(name, &mut 0)
     }
 
-    /// The same, looked for from row `at` of the table on, which becomes the row after it: headers are declared in the
-    /// order of their tables, so that hardly any row is looked at twice.
+    /// As [`Self::get`], but the search begins at row `at` of the table, which is then set to the row after the field.
+    /// Headers are declared in the order of their tables, so that most searches find their row at once.
     pub fn next<T: Value>(&self, name: &str, at: &mut usize) -> T {
         let (before, after) = self.table.split_at((*at).min(self.table.len()));
         let mut rows = (*at..).zip(after).chain((0..).zip(before));
@@ -174,7 +174,7 @@ impl Record<'_> {
         }
     }
 
-    /// Every field with its value as text, in the order of the table: numbers are separated by spaces.
+    /// Every field with its value as text, in the order of the table. Numbers are separated by spaces.
     pub fn list(&self) -> impl Iterator<Item = (&'static Field, String)> + '_ {
         self.table.iter().map(|field| {
             let mut numbers = self.numbers(field);
@@ -183,7 +183,8 @@ impl Record<'_> {
             }
             let texts = numbers.map(|number| match (number, field.stored) {
                 (Number::Int(value), _) => value.to_string(),
-                // The shortest text of an f32 is not that of the f64 it was widened to.
+                // Converted back to f32, because the shortest text of an f32 differs from that of the same number as an
+                // f64.
                 (Number::Real(value), Stored::F32) => (value as f32).to_string(),
                 (Number::Real(value), _) => value.to_string(),
             });
@@ -201,7 +202,7 @@ pub struct RecordMut {
 }
 
 impl RecordMut {
-    /// All zero.
+    /// A header of zeros.
     pub fn new(table: &'static [Field], order: ByteOrder) -> Self {
         let bytes = vec![0; size(table)];
         Self {
@@ -211,8 +212,8 @@ impl RecordMut {
         }
     }
 
-    /// Writes a field, where the table has it: a number that is too large for it is cut as `as` cuts it, a text at the
-    /// end of the field.
+    /// Writes a field, if the table has it. A number that does not fit is truncated as by `as`, a text at the end of
+    /// the field.
     pub fn set(&mut self, name: &str, value: &impl Value) {
         let Some(field) = self.table.iter().find(|field| field.name == name) else {
             return;
@@ -235,9 +236,9 @@ impl RecordMut {
     }
 }
 
-/// A type that a field can have in memory: a number, some of them, or a text, whose letters are numbers too.
+/// A type of a field in memory: a number, an array of numbers, or a text (whose characters are stored as numbers too).
 pub trait Value {
-    /// Takes the numbers it needs; those that are missing are 0.
+    /// Reads as many numbers as it needs; missing ones are 0.
     fn read(numbers: &mut dyn Iterator<Item = Number>) -> Self;
     fn write(&self, numbers: &mut Vec<Number>);
 }
@@ -289,15 +290,15 @@ impl Value for String {
     }
 }
 
-/// Latin-1, without the NULs at its end.
+/// Decodes Latin-1, without trailing NULs.
 pub fn latin1(bytes: &[u8]) -> String {
     let end = bytes.iter().rposition(|&byte| byte != 0);
     let letters = bytes.iter().take(end.map_or(0, |last| last + 1));
     letters.map(|&byte| char::from(byte)).collect()
 }
 
-/// Declares a header's struct: what it has beside fields, then the fields, which are read and written by their names in
-/// a table.
+/// Declares a header's struct: members that are not fields, then the fields, which are read and written by their names
+/// in a table.
 macro_rules! header {
     (
         $(#[$about:meta])*
@@ -315,7 +316,7 @@ macro_rules! header {
         }
 
         impl $header {
-            /// Takes over every field that the record's table has; the others become 0 or empty.
+            /// Reads every field that the record's table has; the others become 0 or empty.
             fn fill(&mut self, record: &$crate::header::fields::binary::Record<'_>) {
                 let mut row = 0;
                 $(self.$name = record.next(stringify!($name).trim_start_matches("r#"), &mut row);)*

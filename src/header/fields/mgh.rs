@@ -1,10 +1,10 @@
-//! The fields of an MGH file: where they are, by FreeSurfer's wiki page "MghFormat", and the same in memory.
+//! The fields of an MGH file in memory, and their layout in the file (FreeSurfer's "MghFormat").
 
 use super::binary::Stored::{F32, I16, I32};
 use super::binary::{Field, Record, field, header};
 use crate::core::dtype::ByteOrder;
 
-/// Bytes of the header that have a meaning.
+/// Bytes of the header that are used.
 pub(crate) const HEADER_BYTES: u64 = 90;
 
 header! {
@@ -19,16 +19,16 @@ header! {
         pub r#type: i32,
         /// Degrees of freedom.
         pub dof: i32,
-        /// Whether the next three fields are set; where they are not they hold FreeSurfer's defaults.
+        /// Whether the next three fields are set. If not, they have FreeSurfer's defaults.
         pub good_ras_flag: i16,
         /// Voxel sizes.
         pub delta: [f32; 3],
-        /// Direction cosines: where the x, the y and the z axis of the voxels point.
+        /// Direction cosines: the directions of the x, y and z axes of the voxels.
         pub mdc: [[f32; 3]; 3],
-        /// Where the middle of the volume is.
+        /// Coordinates of the middle of the volume.
         pub pxyz_c: [f32; 3],
-        /// Repetition time in milliseconds; of the footer, as are the next four: 0 where there is none, or where
-        /// a single frame is gzipped.
+        /// Repetition time in milliseconds. This field and the next four are in the footer; they are 0 if there is no
+        /// footer, or if the file is gzipped and has a single frame.
         pub tr: f32,
         /// Flip angle in radians.
         pub flip_angle: f32,
@@ -42,7 +42,7 @@ header! {
 }
 
 impl MghHeader {
-    /// The header at the start of `bytes`. The footer's fields are 0: it is after the voxels.
+    /// Parses the header at the start of `bytes`. The footer's fields are 0, because it follows the voxels.
     pub(crate) fn from_bytes(bytes: &[u8]) -> Self {
         let mut header = Self::default();
         header.fill(&Record {
@@ -60,7 +60,7 @@ impl MghHeader {
     }
 }
 
-/// The footer's five floats, from 284 on, are where they are when there are no voxels.
+/// The footer's five floats are listed at byte 284, where they are if there are no voxels.
 pub(crate) static TABLE: &[Field] = &[
     field(0, "version", I32, 1),
     field(4, "dims", I32, 4),

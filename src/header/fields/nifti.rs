@@ -1,4 +1,4 @@
-//! The fields of NIfTI headers: where they are, by `nifti1.h` and `nifti2.h`, and the same in memory.
+//! The fields of NIfTI headers in memory, and their layout in the file (`nifti1.h` and `nifti2.h`).
 
 use super::binary::Stored::{self, F32, F64, I8, I16, I32, I64, Text, U8};
 use super::binary::{Field, Record, RecordMut, field, header};
@@ -7,30 +7,30 @@ use crate::core::dtype::{ByteOrder, DType};
 /// The version of a NIfTI header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Version {
-    /// NIfTI-1: 348 bytes, of 16-bit lengths and 32-bit floats.
+    /// NIfTI-1: 348 bytes, with 16-bit lengths and 32-bit floats.
     #[default]
     One,
-    /// NIfTI-2: 540 bytes, of 64-bit lengths and floats.
+    /// NIfTI-2: 540 bytes, with 64-bit lengths and floats.
     Two,
 }
 
-/// A header extension: a block of bytes in a format that its code names.
+/// A header extension: a block of bytes whose format is given by a code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Extension {
-    /// What the content is (`ecode`: 4 for AFNI's, 6 for a comment, 32 for CIFTI's).
+    /// The format of the content (`ecode`: 4 for AFNI, 6 for a comment, 32 for CIFTI).
     pub code: i32,
-    /// The content, without the NULs at its end.
+    /// The content, without trailing NULs.
     pub content: Vec<u8>,
 }
 
 header! {
-    /// The fields of a NIfTI header under their names in `nifti1.h` and `nifti2.h`.
+    /// The fields of a NIfTI header, with their names in `nifti1.h` and `nifti2.h`.
     ///
-    /// Integers are `i64` and reals `f64`, wide enough for both versions. A field that the other version alone has is
-    /// zero or empty. Texts are Latin-1, without the NULs at their end. Values are those of the file, but for the
-    /// faults that [`crate::header::Note`]s list.
+    /// Integers are `i64` and reals `f64`, wide enough for both versions. A field that this version does not have is
+    /// zero or empty. Texts are Latin-1, without trailing NULs. Values are those in the file, except for the faults
+    /// listed by [`crate::header::Note`]s.
     pub struct NiftiHeader {
-        /// NIfTI-1 or NIfTI-2: which layout the other fields come from.
+        /// The version, which decides the layout in the file.
         pub version: Version,
         /// The byte order of the header and of the voxels.
         pub byte_order: ByteOrder,
@@ -49,7 +49,7 @@ header! {
         pub session_error: i64,
         /// Unused, `r` in old files; NIfTI-1 only.
         pub regular: String,
-        /// Which axes are frequency (bits 0 and 1), phase (2 and 3) and slice (4 and 5), counted from 1; 0 is unknown.
+        /// Which axes are frequency (bits 0 and 1), phase (2 and 3) and slice (4 and 5), counted from 1; 0 if unknown.
         pub dim_info: i64,
         /// Number of axes, then voxels along each of up to seven.
         pub dim: [i64; 8],
@@ -65,53 +65,53 @@ header! {
         pub datatype: i64,
         /// Bits of a voxel.
         pub bitpix: i64,
-        /// First slice of the timing, counted from 0.
+        /// First slice of the slice timing, counted from 0.
         pub slice_start: i64,
         /// The sign of the third axis (`qfac`: -1 or 1), then the voxel size along each axis in `xyzt_units`.
         pub pixdim: [f64; 8],
         /// Byte at which the voxels begin in their file.
         pub vox_offset: f64,
-        /// Slope of the scaling; 0 means none.
+        /// Slope of the scaling; 0 means no scaling.
         pub scl_slope: f64,
         /// Intercept of the scaling.
         pub scl_inter: f64,
-        /// Last slice of the timing, counted from 0.
+        /// Last slice of the slice timing, counted from 0.
         pub slice_end: i64,
-        /// Order in which the slices were taken.
+        /// Order in which the slices were acquired.
         pub slice_code: i64,
         /// Units of space (bits 0 to 2) and of time (bits 3 to 5).
         pub xyzt_units: i64,
-        /// Value to be shown as white.
+        /// Value to display as white.
         pub cal_max: f64,
-        /// Value to be shown as black.
+        /// Value to display as black.
         pub cal_min: f64,
-        /// Time that one slice took, in the unit of time.
+        /// Acquisition time of one slice, in the unit of time.
         pub slice_duration: f64,
         /// Time of the first volume, in the unit of time.
         pub toffset: f64,
         /// Unused; NIfTI-1 only.
         pub glmax: i64,
-        /// Unused but for FreeSurfer, which puts a length above 32767 here; NIfTI-1 only.
+        /// Unused, except by FreeSurfer, which stores a length above 32767 here; NIfTI-1 only.
         pub glmin: i64,
         /// Any text.
         pub descrip: String,
         /// Name of a file that goes with this one.
         pub aux_file: String,
-        /// What the qform leads to; 0 means that there is none.
+        /// The coordinate system of the qform; 0 if there is no qform.
         pub qform_code: i64,
-        /// What the sform leads to; 0 means that there is none.
+        /// The coordinate system of the sform; 0 if there is no sform.
         pub sform_code: i64,
-        /// The quaternion's b; its scalar part is the one that makes it a unit.
+        /// The quaternion's b. The scalar part follows, because the length of the quaternion is 1.
         pub quatern_b: f64,
         /// The quaternion's c.
         pub quatern_c: f64,
         /// The quaternion's d.
         pub quatern_d: f64,
-        /// Where the qform puts the first voxel, x.
+        /// x of the first voxel according to the qform.
         pub qoffset_x: f64,
-        /// Where the qform puts the first voxel, y.
+        /// y of the first voxel according to the qform.
         pub qoffset_y: f64,
-        /// Where the qform puts the first voxel, z.
+        /// z of the first voxel according to the qform.
         pub qoffset_z: f64,
         /// First row of the sform.
         pub srow_x: [f64; 4],
@@ -123,7 +123,7 @@ header! {
         pub intent_name: String,
         /// `n+1` or `n+2` for a single file, `ni1` or `ni2` for a pair.
         pub magic: String,
-        /// The bytes 13, 10, 26, 10, which a conversion of line ends would change; NIfTI-2 only.
+        /// The bytes 13, 10, 26, 10, which a conversion of line endings would change; NIfTI-2 only.
         pub eol_check: [i64; 4],
         /// Unused; NIfTI-2 only.
         pub unused_str: String,
@@ -131,7 +131,7 @@ header! {
 }
 
 impl NiftiHeader {
-    /// The header at the start of `bytes`; what lies after their end is 0 or empty.
+    /// Parses the header at the start of `bytes`; missing bytes count as 0.
     pub(crate) fn from_bytes(bytes: &[u8], version: Version, byte_order: ByteOrder) -> Self {
         let mut header = Self {
             version,
@@ -157,7 +157,7 @@ impl NiftiHeader {
 
     /// The bytes of the header in its version and byte order, without extensions.
     ///
-    /// A number too large for its field is cut as `as` cuts it, a text at the end of its field.
+    /// A number that does not fit in its field is truncated as by `as`, a text at the end of its field.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut record = RecordMut::new(self.version.table(), self.byte_order);
         self.store(&mut record);
@@ -166,7 +166,7 @@ impl NiftiHeader {
 }
 
 impl Version {
-    /// Where the fields are.
+    /// The layout of the header.
     pub(crate) fn table(self) -> &'static [Field] {
         match self {
             Self::One => NIFTI1,
@@ -174,7 +174,7 @@ impl Version {
         }
     }
 
-    /// Bytes of the header, without what follows it.
+    /// Bytes of the header, without the extension flag.
     pub(crate) const fn header_bytes(self) -> usize {
         match self {
             Self::One => 348,
@@ -182,12 +182,13 @@ impl Version {
         }
     }
 
-    /// Smallest byte at which voxels can begin in a single file: after the header and the four bytes of the extension flag.
+    /// Smallest byte at which voxels can begin in a single file: after the header and the four bytes of the extension
+    /// flag.
     pub(crate) const fn single_offset(self) -> u64 {
         self.header_bytes() as u64 + 4
     }
 
-    /// The magic of a single file and that of a pair.
+    /// The magic of a single file, and that of a pair.
     pub(crate) const fn magics(self) -> [&'static str; 2] {
         match self {
             Self::One => ["n+1", "ni1"],
@@ -195,7 +196,7 @@ impl Version {
         }
     }
 
-    /// The magic, from where it is in a header.
+    /// The bytes of a header at which the magic is.
     pub(crate) fn magic_at(self, prefix: &[u8]) -> &[u8] {
         let offset = match self {
             Self::One => 344,
@@ -212,13 +213,13 @@ pub(crate) enum Container {
     Pair,
 }
 
-/// Code of CIFTI's extension.
+/// The code of CIFTI's extension.
 pub(crate) const CIFTI: i32 = 32;
 
-/// What `eol_check` is, unless a transfer as text has changed it.
+/// The value of `eol_check`, unless a transfer as text has changed it.
 pub(crate) const EOL: [i64; 4] = [13, 10, 26, 10];
 
-/// The type codes that voxels can be stored in.
+/// The codes of the types in which voxels can be stored.
 pub(crate) const DATATYPES: [(i64, DType); 14] = [
     (2, DType::U8),
     (4, DType::I16),
@@ -236,7 +237,7 @@ pub(crate) const DATATYPES: [(i64, DType); 14] = [
     (2304, DType::Rgba32),
 ];
 
-/// The code of a voxel type; `None` for one that NIfTI does not have.
+/// The code of a voxel type; `None` if NIfTI does not have it.
 pub(crate) fn datatype_code(dtype: DType) -> Option<i64> {
     let known = DATATYPES.iter().find(|(_, known)| *known == dtype);
     known.map(|&(code, _)| code)

@@ -1,4 +1,4 @@
-//! Byte budgets for what images keep, shared by as many images as one likes.
+//! Byte budgets for the caches of images.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,10 +8,10 @@ use crate::core::array::StoredArray;
 #[cfg(feature = "gpu")]
 use crate::device::array::UntypedArray;
 
-/// How many bytes of computed values the images that share it may keep, on the host and on devices.
+/// How many bytes of computed values the images that share it may cache, on the host and on devices.
 ///
-/// When a new copy would go over, the copies that were used least recently are let go, but never one that was edited;
-/// arrays and buffers that callers hold stay valid. A copy that does not fit even then is given out and not kept.
+/// When a new copy would exceed it, the least recently used copies are evicted, but never one that was edited; arrays and
+/// buffers that callers hold stay valid. A copy that does not fit even then is returned and not cached.
 #[derive(Clone)]
 pub struct Budget(Arc<Shared>);
 
@@ -19,7 +19,7 @@ struct Shared {
     host_bytes: u64,
     device_bytes: u64,
     slots: Mutex<Vec<Weak<Slot>>>,
-    /// Counts uses, to tell which was last.
+    /// Counts uses, to find the last one.
     clock: AtomicU64,
     hits: AtomicU64,
     misses: AtomicU64,
@@ -28,27 +28,28 @@ struct Shared {
 
 /// What a [`Budget`] has seen so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Usage {
-    /// Bytes kept on the host now.
+#[non_exhaustive]
+pub struct BudgetUsage {
+    /// Bytes cached on the host now.
     pub host_bytes: u64,
-    /// Bytes kept on devices now.
+    /// Bytes cached on devices now.
     pub device_bytes: u64,
-    /// Requests that a kept copy answered.
+    /// Requests answered from a cache.
     pub hits: u64,
     /// Requests that had to be computed.
     pub misses: u64,
-    /// Copies let go to make room for others.
+    /// Copies evicted to make room for others.
     pub evictions: u64,
 }
 
-/// A kept copy. The image holds it; the budget only knows of it, and may empty it.
+/// A cached copy. The image owns it; the budget has a weak reference, and may empty it.
 #[derive(Debug)]
 pub(crate) struct Slot {
     content: Mutex<Option<Content>>,
     used: AtomicU64,
 }
 
-/// What is kept.
+/// What is cached.
 #[derive(Debug)]
 pub(crate) enum Content {
     /// Values on the host, as the file has them.
@@ -97,7 +98,7 @@ impl Content {
 }
 
 impl Slot {
-    /// What is kept, unless it was let go.
+    /// What is cached, unless it was evicted.
     pub fn content(&self) -> MutexGuard<'_, Option<Content>> {
         self.content.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -108,7 +109,7 @@ impl Slot {
         there.map_or(0, Content::bytes)
     }
 
-    /// When it was last used, if it can be let go.
+    /// When it was last used, if it can be evicted.
     fn idle_since(&self, side: Side) -> Option<u64> {
         let content = self.content();
         let content = content.as_ref()?;
@@ -130,16 +131,16 @@ impl Budget {
         }))
     }
 
-    /// No limit, only counters: what an image has unless it is given another.
+    /// No limit, only counters: the default of an image.
     pub fn unlimited() -> Self {
         Self::new(u64::MAX, u64::MAX)
     }
 
-    /// The counters, and the bytes kept now.
-    pub fn usage(&self) -> Usage {
+    /// The counters, and the bytes cached now.
+    pub fn usage(&self) -> BudgetUsage {
         let live = live(&mut self.slots());
         let kept = |side| live.iter().map(|slot| slot.bytes_on(side)).sum();
-        Usage {
+        BudgetUsage {
             host_bytes: kept(Side::Host),
             #[cfg(feature = "gpu")]
             device_bytes: kept(Side::Device),
@@ -157,13 +158,13 @@ impl Budget {
         self.0.hits.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Counts a request that nothing kept could answer.
+    /// Counts a request that no cache answered.
     pub(crate) fn miss(&self) {
         self.0.misses.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A slot for something to keep, after making room for it; `None` when it does not fit at all. What was edited
-    /// is kept in any case.
+    /// A slot for something to cache, after making room for it; `None` if it does not fit at all. What was edited
+    /// is cached in any case.
     pub(crate) fn admit(&self, content: Content) -> Option<Arc<Slot>> {
         let (side, bytes) = (content.side(), content.bytes());
         let limit = match side {

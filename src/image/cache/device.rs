@@ -6,7 +6,7 @@ use super::Cache;
 use super::budget::Content;
 use crate::core::array::HostArray;
 use crate::core::dtype::DType;
-use crate::core::float::Float;
+use crate::core::float::Value;
 use crate::device::array::UntypedArray;
 use crate::device::{DeviceArray, Gpu};
 
@@ -17,7 +17,7 @@ impl Cache {
     }
 
     /// The kept array of this type on this device. Counts a hit.
-    pub fn device<T: Float>(&self, gpu: &Gpu) -> Option<DeviceArray<T>> {
+    pub fn device<T: Value>(&self, gpu: &Gpu) -> Option<DeviceArray<T>> {
         let array = self.on_device(|kept| kept.typed::<T>())?;
         if !array.gpu().is_same_device(gpu) {
             return None;
@@ -29,7 +29,7 @@ impl Cache {
     }
 
     /// The kept array of this type on this device, unless there is an edit of this type. Counts a hit.
-    pub fn clean_device<T: Float>(&self, gpu: &Gpu) -> Option<DeviceArray<T>> {
+    pub fn clean_device<T: Value>(&self, gpu: &Gpu) -> Option<DeviceArray<T>> {
         let edited = self.edited.as_ref().map(|(array, _)| array.dtype());
         if edited == Some(T::DTYPE) {
             return None;
@@ -39,12 +39,12 @@ impl Cache {
     }
 
     /// The device array of this type, when it was written to since the host last saw it.
-    pub fn newer_on_device<T: Float>(&self) -> Option<DeviceArray<T>> {
+    pub fn newer_on_device<T: Value>(&self) -> Option<DeviceArray<T>> {
         self.on_device(|kept| kept.typed::<T>().filter(DeviceArray::is_modified))
     }
 
     /// Keeps a device array, in place of one of another type or on another device.
-    pub fn fill_device<T: Float>(&mut self, array: &DeviceArray<T>) {
+    pub fn fill_device<T: Value>(&mut self, array: &DeviceArray<T>) {
         self.drop_other_edit(T::DTYPE);
         // What it replaces makes room for it.
         self.device = None;
@@ -52,7 +52,7 @@ impl Cache {
     }
 
     /// Keeps what was downloaded of a modified device array: both sides now hold the edit.
-    pub fn fill_downloaded<T: Float>(&mut self, array: HostArray<T>) {
+    pub fn fill_downloaded<T: Value>(&mut self, array: HostArray<T>) {
         self.hold_edited(array);
     }
 

@@ -13,6 +13,7 @@ use crate::convert::wgsl;
 use crate::core::dtype::DType;
 use crate::core::error::{ErrorKind, Result};
 use crate::core::float::Float;
+use crate::core::threads;
 use crate::device::context::Context;
 use crate::device::cut::check_convertible;
 use crate::device::pipelines::{Pipeline, Program, STORAGE, STORAGE_READ};
@@ -94,8 +95,9 @@ impl DataobjImage {
                 return statistics;
             }
         }
-        let options = *options;
-        site.run(move || values.statistics(&options)).await?
+        let (options, threads) = (*options, self.threads().clone());
+        site.run(move || threads.run(|| values.statistics(&options)))
+            .await?
     }
 
     /// The same as [`Self::temporal_statistics`], to the bit, computed on a device: frame by frame, in bands of at most
@@ -134,8 +136,9 @@ impl DataobjImage {
                 return statistics;
             }
         }
-        let shape = self.shape().to_vec();
-        site.run(move || values.over_time(&shape)).await?
+        let (shape, threads) = (self.shape().to_vec(), self.threads().clone());
+        site.run(move || threads.run(|| values.over_time(&shape)))
+            .await?
     }
 }
 
@@ -197,7 +200,7 @@ async fn pass<T: Float>(
     check_convertible(context, &conversion)?;
     let part = part_size(context, size_of::<T>() as u64)?;
     let reducer = reducer(gpu, "reduce", T::DTYPE).await?;
-    let all = proxy.len() as u64;
+    let all = proxy.voxels();
     let blocks = all.min(RUN).div_ceil(BLOCK as u64);
     let edges = match &histogram {
         Some(histogram) => ordered(&histogram.edges),
@@ -232,7 +235,10 @@ async fn pass<T: Float>(
         };
         let reduce = |range, encoder: &mut _| work.reduce(range, encoder);
         proxy.convert_parts(gpu, parts, site, reduce).await?;
-        moments = of_blocks(&download(&work.state).await?, blocks)
+        let state = download(&work.state).await?;
+        moments = proxy
+            .threads()
+            .run(|| of_blocks(&state, blocks))
             .into_iter()
             .fold(moments, Moments::merged);
         if let Some(histogram) = &mut histogram {
@@ -244,11 +250,13 @@ async fn pass<T: Float>(
 }
 
 fn of_blocks(state: &[u32], blocks: usize) -> Vec<Moments> {
-    state
-        .par_chunks_exact(LANE_WORDS * LANES)
-        .take(blocks)
-        .map(|state| Moments::of_lanes(&lanes(state)))
-        .collect()
+    threads::parallel(|_| {
+        state
+            .par_chunks_exact(LANE_WORDS * LANES)
+            .take(blocks)
+            .map(|state| Moments::of_lanes(&lanes(state)))
+            .collect()
+    })
 }
 
 /// Adds what is in all copies of the bins.

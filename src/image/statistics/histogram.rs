@@ -4,6 +4,7 @@ use rayon::prelude::*;
 
 use crate::core::error::{Error, Result};
 use crate::core::float::Float;
+use crate::core::threads;
 
 /// More bins than a plot can show, and few enough for every device.
 const MAX_BINS: usize = 1 << 16;
@@ -13,6 +14,7 @@ const PIECE: usize = 1 << 16;
 
 /// How many values lie in each bin.
 #[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
 pub struct Histogram {
     /// Where bins begin and end: one more than there are bins, ascending. Those of `numpy.linspace` in f64, rounded to
     /// the type of the values.
@@ -63,10 +65,12 @@ impl Histogram {
             }
             counts
         };
-        let counts = values
-            .par_chunks(PIECE)
-            .fold(|| vec![0; bins], count)
-            .reduce(|| vec![0; bins], sum);
+        let counts = threads::parallel(|_| {
+            values
+                .par_chunks(PIECE)
+                .fold(|| vec![0; bins], count)
+                .reduce(|| vec![0; bins], sum)
+        });
         self.add(&counts);
     }
 

@@ -8,6 +8,7 @@ use multiversion::multiversion;
 use rayon::prelude::*;
 
 use crate::core::float::Float;
+use crate::core::threads;
 
 /// Lanes of a block.
 pub(super) const LANES: usize = 64;
@@ -160,7 +161,8 @@ impl<T: Float> Collector<T> {
         }
         let whole = values.len() / BLOCK * BLOCK;
         let (whole, rest) = values.split_at(whole);
-        let blocks: Vec<Moments> = whole.par_chunks(BLOCK).map(of_block).collect();
+        let blocks: Vec<Moments> =
+            threads::parallel(|_| whole.par_chunks(BLOCK).map(of_block).collect());
         self.moments = blocks.into_iter().fold(self.moments, Moments::merged);
         self.begun.extend_from_slice(rest);
     }

@@ -7,12 +7,14 @@ use super::room_for;
 use crate::core::array::HostArray;
 use crate::core::error::{Error, Result};
 use crate::core::float::Float;
+use crate::core::{scope, threads};
 
 /// Voxels that one thread works on at a time.
 const PIECE: usize = 1 << 14;
 
 /// Mean, spread and temporal signal-to-noise ratio of each voxel over the last axis.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct TemporalStatistics<T: Float> {
     /// The mean of the finite values of each voxel; NaN where there are none. Of the image's shape without the last
     /// axis.
@@ -67,12 +69,14 @@ impl TemporalAccumulator {
     /// Takes one frame, the first axis fastest, on all threads.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Shape`] for a frame of another length.
+    /// [`crate::ErrorKind::Shape`] for a frame of another length; [`crate::ErrorKind::Cancelled`], and then the frame was
+    /// not taken.
     pub fn take<T: Float>(&mut self, frame: &[T]) -> Result<()> {
         if frame.len() != self.series.len() {
             let found = format!("a frame of {} values", frame.len());
             return Err(Error::shape(found, format!("{:?}", self.shape)));
         }
+        scope::check()?;
         take_frame(&mut self.series, frame);
         self.frames += 1;
         Ok(())
@@ -137,14 +141,15 @@ impl Series {
 
 /// Takes one frame, on all threads.
 fn take_frame<T: Float>(series: &mut [Series], frame: &[T]) {
-    series
-        .par_chunks_mut(PIECE)
-        .zip(frame.par_chunks(PIECE))
-        .for_each(|(series, values)| {
-            for (series, &value) in series.iter_mut().zip(values) {
-                series.take(value.to_f64());
-            }
-        });
+    let take = |(series, values): (&mut [Series], &[T])| {
+        for (series, &value) in series.iter_mut().zip(values) {
+            series.take(value.to_f64());
+        }
+    };
+    threads::parallel(|_| {
+        let pieces = series.par_chunks_mut(PIECE).zip(frame.par_chunks(PIECE));
+        pieces.for_each(take);
+    });
 }
 
 /// The statistics of a frame of this shape, after so many frames.
@@ -155,8 +160,12 @@ pub(super) fn summarised<T: Float>(
 ) -> Result<TemporalStatistics<T>> {
     let finite: u64 = series.iter().map(|series| u64::from(series.finite)).sum();
     let map = |which: fn([f64; 3]) -> f64| {
-        let values = series.par_iter().map(|s| T::from_f64(which(s.summary())));
-        HostArray::from_vec(shape, values.collect())
+        scope::check()?;
+        let values = threads::parallel(|_| {
+            let values = series.par_iter().map(|s| T::from_f64(which(s.summary())));
+            values.collect()
+        });
+        HostArray::from_vec(shape, values)
     };
     Ok(TemporalStatistics {
         mean: map(|[mean, _, _]| mean)?,

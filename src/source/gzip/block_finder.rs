@@ -1,29 +1,30 @@
 //! Finding a deflate block in the middle of a stream (RFC 1951 section 3.2.7).
 //!
-//! Nothing marks where a block begins, but few bit patterns can be the header of a block with dynamic codes: each of its
-//! three sets of code lengths has to describe a complete code. Candidates that pass are inflated for a while. Stored blocks
-//! and blocks of fixed codes are not looked for; in files made of them nothing is found.
+//! Nothing marks the start of a block, but few bit patterns can be the header of a block with dynamic codes, because
+//! each of its three sets of code lengths has to describe a complete code. Candidates that pass this test are
+//! inflated for a while. Stored blocks and blocks with fixed codes are not searched for; in a file that has only
+//! those, nothing is found.
 
 use zlib_rs::{Inflate, InflateFlush, Status};
 
 use super::chunk::{WINDOW_BYTES, stream_from};
 
-/// The order in which the lengths of the codes for code lengths are written.
+/// The order in which the code lengths of the code length alphabet are stored.
 const ORDER: [usize; 19] = [
     16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15,
 ];
 
-/// Bits before these lengths: whether it is the last block, its type, three counts.
+/// Bits before these code lengths: the final-block flag, the block type and three counts.
 const HEAD_BITS: usize = 17;
 
-/// Bytes whose bits are tested together: from each of these bits on, the first 13 bits of a block lie in one word.
+/// Bytes whose bits are tested together. From each of their bits, the next 13 bits lie in one 64-bit word.
 const STEP_BYTES: usize = 6;
 
-/// Compressed bytes that are inflated to test a candidate.
+/// Compressed bytes that are inflated as a test of a candidate.
 pub(super) const TRIAL_BYTES: usize = 24 << 10;
 
-/// The first bit within the first `searched` bytes at which a block with dynamic codes seems to begin that is not the last
-/// one. With [`TRIAL_BYTES`] more in `bytes`, false candidates are rejected near the end too.
+/// The first bit within the first `searched` bytes at which a non-final block with dynamic codes seems to begin. If
+/// `bytes` has [`TRIAL_BYTES`] more than that, false candidates near the end are rejected too.
 pub(super) fn find_block(bytes: &[u8], searched: usize) -> Option<usize> {
     let starts = (0..bytes.len().min(searched)).step_by(STEP_BYTES);
     starts.flat_map(|byte| heads(bytes, byte)).find(|&at| {
@@ -34,13 +35,13 @@ pub(super) fn find_block(bytes: &[u8], searched: usize) -> Option<usize> {
     })
 }
 
-/// The bits of [`STEP_BYTES`] bytes at which a block that is not the last one has type 2 (dynamic codes) and no more codes
-/// than there can be.
+/// The bits among the next [`STEP_BYTES`] bytes at which a non-final block of type 2 (dynamic codes) with a valid
+/// number of codes may begin.
 fn heads(bytes: &[u8], byte: usize) -> impl Iterator<Item = usize> {
     let word = word(bytes, 8 * byte).unwrap_or_default();
     let bit = |n: u32| word >> n;
     let kind = !bit(0) & !bit(1) & bit(2);
-    // Of 30 and 31 the four high bits are set.
+    // Counts of 30 and 31, which are invalid, have their four high bits set.
     let too_many = bit(4) & bit(5) & bit(6) & bit(7) | bit(9) & bit(10) & bit(11) & bit(12);
     let mut found = kind & !too_many & ((1 << (8 * STEP_BYTES)) - 1);
     std::iter::from_fn(move || {
@@ -50,13 +51,14 @@ fn heads(bytes: &[u8], byte: usize) -> impl Iterator<Item = usize> {
     })
 }
 
-/// At least 57 bits from bit `at` on; `None` past the end.
+/// At least 57 bits starting at bit `at`; `None` near the end of `bytes`.
 fn word(bytes: &[u8], at: usize) -> Option<u64> {
     let bytes = bytes.get(at / 8..)?.first_chunk()?;
     Some(u64::from_le_bytes(*bytes) >> (at % 8))
 }
 
-/// Whether the codes for code lengths are a complete code: a quick test that few places pass.
+/// Whether the code lengths of the code length alphabet describe a complete code: a fast test that few positions
+/// pass.
 fn is_complete_at(bytes: &[u8], at: usize) -> bool {
     let (Some(head), Some(written)) = (word(bytes, at), word(bytes, at + HEAD_BITS)) else {
         return false;
@@ -71,7 +73,7 @@ fn is_complete_at(bytes: &[u8], at: usize) -> bool {
     taken == 1 << 7
 }
 
-/// The code space that two codes for code lengths take, in 128ths, by the six bits of their lengths.
+/// The code space used by two codes, in 128ths, indexed by their two 3-bit lengths.
 const SPACE_OF_TWO: [u8; 64] = {
     let mut table = [0; 64];
     let mut i = 0;
@@ -83,7 +85,8 @@ const SPACE_OF_TWO: [u8; 64] = {
     table
 };
 
-/// Parses the header of a block at `at`: `None` where one of the other two codes is not complete, or the header is cut off.
+/// Parses the block header at bit `at`; `None` if one of the other two codes is not complete or the header is cut
+/// off.
 fn parse_header(bytes: &[u8], at: usize) -> Option<()> {
     let head = word(bytes, at)?;
     let [symbols, distances] = [257 + (head >> 3 & 31), 1 + (head >> 8 & 31)].map(|n| n as usize);
@@ -97,13 +100,13 @@ fn parse_header(bytes: &[u8], at: usize) -> Option<()> {
     let all = all.get_mut(..symbols + distances)?;
     read_lengths(bytes, at + HEAD_BITS + 3 * given, &lengths, all)?;
     let (symbols, distances) = all.split_at(symbols);
-    // Every block has an end-of-block symbol; a single distance code, or none, need not be complete.
+    // A literal code must have an end-of-block symbol. A distance code with at most one symbol need not be complete.
     let ends = symbols.get(256) != Some(&0);
     let single = distances.iter().filter(|&&length| length > 0).count() <= 1;
     (ends && is_complete(symbols) && (single || is_complete(distances))).then_some(())
 }
 
-/// Whether codes of these lengths take all the space of codes of up to 15 bits.
+/// Whether codes of these lengths use the whole code space (15 bits at most).
 fn is_complete(lengths: &[u8]) -> bool {
     let taken = |&length: &u8| match length {
         0 => 0,
@@ -112,7 +115,7 @@ fn is_complete(lengths: &[u8]) -> bool {
     lengths.iter().map(taken).sum::<u32>() == 1 << 15
 }
 
-/// Reads run-length coded code lengths from bit `at` on; `None` where they are malformed.
+/// Reads run-length coded code lengths starting at bit `at`; `None` if they are malformed.
 fn read_lengths(bytes: &[u8], mut at: usize, codes: &[u8; 19], all: &mut [u8]) -> Option<()> {
     let table = table(codes);
     let mut filled = 0;
@@ -133,13 +136,13 @@ fn read_lengths(bytes: &[u8], mut at: usize, codes: &[u8; 19], all: &mut [u8]) -
     Some(())
 }
 
-/// By the next seven bits, the code they begin with and its length.
+/// For each value of the next seven bits: the symbol they begin with and its code length.
 fn table(lengths: &[u8; 19]) -> [(u8, u8); 128] {
     let mut table = [(0, 0); 128];
     let mut next = 0u8;
     for length in 1..=7u8 {
         for (code, _) in (0u8..).zip(lengths).filter(|&(_, &own)| own == length) {
-            // Codes count up in their order; their bits are written from the highest on.
+            // Codes are assigned in increasing order and stored with their highest bit first.
             let reversed = next.reverse_bits() >> 1;
             let first = usize::from(reversed);
             for place in table.iter_mut().skip(first).step_by(1 << length) {
@@ -151,7 +154,7 @@ fn table(lengths: &[u8; 19]) -> [(u8, u8); 128] {
     table
 }
 
-/// Whether the data from bit `at` on inflates for [`TRIAL_BYTES`].
+/// Whether the data that begins at bit `at` can be inflated for [`TRIAL_BYTES`].
 fn inflates(bytes: &[u8], at: usize) -> bool {
     let end = bytes.len().min(at / 8 + TRIAL_BYTES);
     let bytes = bytes.get(at / 8..end).unwrap_or_default();
@@ -194,7 +197,7 @@ mod tests {
         out
     }
 
-    /// The blocks of a stream that end at bytes are known: a full flush ends one.
+    /// A full flush ends a block at a whole byte, so the position of the next one is known.
     #[test]
     fn a_block_after_a_flush_is_found() {
         for shift in 0..40 {
@@ -208,14 +211,14 @@ mod tests {
             state
                 .compress_vec(&noise(100_000, 77), &mut out, FlushCompress::Full)
                 .unwrap();
-            // Searched from inside the block before it, which ends nowhere else.
+            // The search begins inside the block before it, which has no other end in this range.
             assert_eq!(find_block(&out[flushed - 2000..], 4000), Some(2000 * 8));
         }
     }
 
     #[test]
     fn every_block_found_begins_one() {
-        // Level 1 writes no dynamic codes.
+        // Level 1 writes no blocks with dynamic codes.
         for level in 2..=9 {
             let bytes = noise(600_000, level.into());
             let stream = deflated(&bytes, level);
@@ -225,7 +228,7 @@ mod tests {
                     continue;
                 };
                 found += 1;
-                // With the right window before it, it inflates to the end of the stream's bytes.
+                // Inflated after the right window, it must continue to the end of the original bytes.
                 let length = tail_of(&stream[from..], bit, &[0; WINDOW_BYTES]).len();
                 let (before, tail) = bytes.split_at(bytes.len() - length);
                 let window = &before[before.len() - WINDOW_BYTES..];
@@ -238,7 +241,7 @@ mod tests {
         }
     }
 
-    /// What the data from a bit on inflates to, after a window.
+    /// The bytes to which the data that begins at bit `bit` inflates after this window.
     fn tail_of(stream: &[u8], bit: usize, window: &[u8]) -> Vec<u8> {
         let input = stream_from((bit % 8) as u32, &stream[bit / 8..]);
         let mut out = vec![0; 2 << 20];

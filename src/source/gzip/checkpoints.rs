@@ -1,9 +1,9 @@
-//! The seek index of a gzip file, and the two ways to make one: recorded while a stream is inflated, or read from the
-//! headers of members that tell their length.
+//! The seek index of a gzip file. It is either recorded while a stream is inflated, or read from the headers of
+//! members that contain their own length.
 //!
-//! A checkpoint is the end of a deflate block. The inflater stops at one when asked to, but does not say at which bit of
-//! its last byte. There are eight possibilities, so all are tried on the bytes that follow: the right one gives what the
-//! stream gave, and if no other does too, the checkpoint is used. Otherwise the next block's end is tried.
+//! A checkpoint is the end of a deflate block. The inflater can stop at one, but does not report at which bit of the
+//! last byte the block ends. So all eight possibilities are tried on the bytes that follow. If exactly one of them
+//! gives the bytes that the stream gives, it is the checkpoint; otherwise the end of the next block is tried.
 
 use std::mem;
 use std::ops::Range;
@@ -17,35 +17,36 @@ use super::chunk::{Chunk, MAX_CHUNK, WINDOW_BYTES, Window, is_plausible, stream_
 use super::member::{Header, MAX_EMPTY_MEMBERS, TRAILER_BYTES, Trailer, max_listed_members};
 use crate::core::error::Result;
 use crate::core::limits::Limits;
+use crate::core::scope;
 use crate::source::Source;
 
-/// Inflated bytes of a chunk at least, unless its member ends before.
+/// Smallest number of inflated bytes in a chunk, unless the member ends earlier.
 pub(super) const SPACING: usize = 1 << 20;
 
-/// Room for a chunk of the usual blocks.
+/// Capacity for a chunk with blocks of usual size.
 const USUAL_CHUNK: usize = SPACING + SPACING / 4;
 
-/// Inflated bytes by which the right bit is known from a wrong one.
+/// Number of inflated bytes that are compared to recognise the right bit.
 const TRIAL_BYTES: usize = 512;
 
-/// Compressed bytes that give at least as many inflated ones: the longest header of a block and literals.
+/// Compressed bytes that are always enough for [`TRIAL_BYTES`]: the longest block header and literals.
 const TRIAL_INPUT: u64 = 4096;
 
-/// The chunks of a file, one after the other from its first inflated byte on.
+/// The chunks of a file, in order, starting at the first inflated byte.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Index {
     pub chunks: Vec<Arc<Chunk>>,
-    /// Whether they reach to the verified end of the file.
+    /// Whether the chunks reach the verified end of the file.
     pub complete: bool,
 }
 
 impl Index {
-    /// Inflated bytes that the chunks hold.
+    /// Number of inflated bytes that the chunks hold.
     pub fn end(&self) -> u64 {
         self.chunks.last().map_or(0, |chunk| chunk.out.end)
     }
 
-    /// The chunks that hold a range of inflated bytes.
+    /// The numbers of the chunks that overlap a range of inflated bytes.
     pub fn holding(&self, range: &Range<u64>) -> Range<usize> {
         let first = self
             .chunks
@@ -56,7 +57,7 @@ impl Index {
         first..end.max(first)
     }
 
-    /// Inflated bytes of the largest chunk.
+    /// Number of inflated bytes in the largest chunk.
     pub fn largest(&self) -> usize {
         self.chunks
             .iter()
@@ -66,80 +67,85 @@ impl Index {
     }
 }
 
-/// A chunk and what it holds.
+/// A chunk and its inflated bytes.
 pub(super) struct Finished {
     pub chunk: Chunk,
     pub bytes: Vec<u8>,
 }
 
-/// Cuts a stream into chunks while it is inflated.
+/// Splits a stream into chunks while it is inflated.
 #[derive(Default)]
 pub(super) struct Recorder {
     finished: Vec<Finished>,
-    /// The inflated bytes of the chunk that is not finished yet.
+    /// The inflated bytes of the open chunk, the one that is not finished yet.
     open: Vec<u8>,
-    /// Where the open chunk begins: inflated byte, and bit of the compressed file.
+    /// Where the open chunk begins: an offset in the inflated bytes, and a bit of the compressed file.
     out: u64,
     bit: u64,
-    /// The bytes before the open chunk, unless it begins a member.
+    /// The window before the open chunk; `None` if the chunk begins a member.
     window: Option<Window>,
-    /// A block's end in the open chunk whose bit is not known yet.
+    /// The end of a block inside the open chunk, whose bit is not known yet.
     candidate: Option<Candidate>,
-    /// The checksum of the open chunk up to the candidate.
+    /// The CRC-32 of the open chunk up to the candidate.
     crc: Hasher,
-    /// The checksum of what follows the candidate.
+    /// The CRC-32 of the bytes after the candidate.
     crc_after: Hasher,
-    /// The checksum of the member up to the open chunk.
+    /// The CRC-32 of the member up to the open chunk.
     crc_before: Hasher,
-    /// Whether a chunk was too large: nothing more is recorded, and slices are read from the file's start.
+    /// Set when a chunk became too large: nothing more is recorded, and slices are read from the start of the file.
     full: bool,
 }
 
 struct Candidate {
-    /// Its place in the open bytes.
+    /// Number of the open chunk's bytes before it.
     at: usize,
-    /// Compressed bytes before it, the last one perhaps in part.
+    /// Number of compressed bytes before it; the last one may be used only in part.
     taken: u64,
 }
 
 impl Recorder {
-    /// The chunks that were finished since the last call.
+    /// Returns the chunks that were finished since the last call.
     pub fn take_finished(&mut self) -> Vec<Finished> {
         mem::take(&mut self.finished)
     }
 
-    /// Whether recording was given up.
+    /// Whether recording has stopped.
     pub fn is_full(&self) -> bool {
         self.full
     }
 
-    /// The inflated byte at which the open chunk begins, and its bytes so far.
+    /// The offset of the open chunk in the inflated bytes, and its bytes so far.
     pub fn open(&self) -> (u64, &[u8]) {
         (self.out, &self.open)
     }
 
-    /// A member's data begins at a byte of the file.
+    /// To be called when a member's data begins at this byte of the file.
     pub fn begin_member(&mut self, byte: u64) {
         self.bit = byte * 8;
         self.window = None;
     }
 
-    /// Whether the end of the next block is wanted.
+    /// Whether the inflater should stop at the end of the next block.
     pub fn wants_block_end(&self) -> bool {
         !self.full && self.candidate.is_none() && self.open.len() >= SPACING
     }
 
-    /// A block ended; `taken` bytes of the file were taken, the last one perhaps in part.
+    /// To be called at the end of a block. `taken` bytes of the file have been read; the last one may be used only in
+    /// part.
     pub fn end_block(&mut self, taken: u64) {
         let at = self.open.len();
         self.candidate = Some(Candidate { at, taken });
     }
 
-    /// Bytes were inflated.
+    /// Adds inflated bytes. `compressed(from, bytes)` reads up to so many bytes of the compressed file.
     ///
     /// # Errors
-    /// What reading the compressed file gives.
-    pub fn add(&mut self, bytes: &[u8], compressed: &Source) -> Result<()> {
+    /// Errors of reading the compressed file.
+    pub fn add(
+        &mut self,
+        bytes: &[u8],
+        compressed: impl Fn(u64, u64) -> Result<Vec<u8>>,
+    ) -> Result<()> {
         match self.candidate {
             Some(_) => self.crc_after.update(bytes),
             None => self.crc.update(bytes),
@@ -156,7 +162,7 @@ impl Recorder {
         self.open.extend_from_slice(bytes);
         let can_be_tried = |it: &mut Candidate| self.open.len() >= it.at + TRIAL_BYTES;
         if let Some(candidate) = self.candidate.take_if(can_be_tried) {
-            match self.resolve(&candidate, compressed)? {
+            match self.resolve(&candidate, &compressed)? {
                 Some((bit, window)) => {
                     let mut rest = Vec::with_capacity(USUAL_CHUNK);
                     rest.extend_from_slice(self.open.get(candidate.at..).unwrap_or_default());
@@ -170,7 +176,7 @@ impl Recorder {
         Ok(())
     }
 
-    /// A member's data ended before a byte of the file: the member's checksum.
+    /// To be called when a member's data ends before this byte of the file. Returns the member's CRC-32.
     pub fn end_member(&mut self, byte: u64) -> u32 {
         self.drop_candidate();
         if self.open.is_empty() {
@@ -181,14 +187,18 @@ impl Recorder {
         mem::take(&mut self.crc_before).finalize()
     }
 
-    /// The chunk goes on after the candidate.
+    /// Gives up the candidate: the open chunk continues after it.
     fn drop_candidate(&mut self) {
         self.candidate = None;
         self.crc.combine(&mem::take(&mut self.crc_after));
     }
 
-    /// The bit at which a candidate is, and the window before it, if there is no doubt.
-    fn resolve(&self, candidate: &Candidate, compressed: &Source) -> Result<Option<(u64, Window)>> {
+    /// The bit at which the candidate's block ends and the window before it; `None` unless exactly one bit fits.
+    fn resolve(
+        &self,
+        candidate: &Candidate,
+        compressed: impl Fn(u64, u64) -> Result<Vec<u8>>,
+    ) -> Result<Option<(u64, Window)>> {
         let (before, after) = self.open.split_at(candidate.at);
         let Some((window, expected)) = before
             .last_chunk::<WINDOW_BYTES>()
@@ -197,15 +207,7 @@ impl Recorder {
             return Ok(None);
         };
         let from = candidate.taken.saturating_sub(1);
-        let length = compressed
-            .len()?
-            .unwrap_or(0)
-            .saturating_sub(from)
-            .min(TRIAL_INPUT);
-        let mut input = vec![0; length as usize];
-        let session = compressed.begin()?;
-        session.read_at(from, &mut input)?;
-        session.end()?;
+        let input = compressed(from, TRIAL_INPUT)?;
         let mut fitting = (0..8).filter(|&unused| {
             let bit = candidate.taken * 8 - unused;
             let skip = (bit / 8 - from) as usize;
@@ -221,7 +223,7 @@ impl Recorder {
         }))
     }
 
-    /// Ends the open chunk at a bit of the file; `rest` belongs to the next one.
+    /// Ends the open chunk at this bit of the file; `rest` becomes the beginning of the next chunk.
     fn finish(&mut self, bit: u64, ends_member: bool, rest: Vec<u8>) {
         let mut bytes = mem::replace(&mut self.open, rest);
         bytes.shrink_to_fit();
@@ -243,7 +245,7 @@ impl Recorder {
     }
 }
 
-/// Whether deflate data from a bit of its first byte on begins with the expected bytes.
+/// Whether the deflate data that begins at bit `bit` of `data` inflates to `expected`.
 fn inflates_to(window: &[u8], data: &[u8], bit: u32, expected: &[u8]) -> bool {
     let input = stream_from(bit, data);
     let mut inflate = Inflate::new(false, 15);
@@ -256,17 +258,17 @@ fn inflates_to(window: &[u8], data: &[u8], bit: u32, expected: &[u8]) -> bool {
         && made.as_slice() == expected
 }
 
-/// Bytes read at a member's start: one with a longer header is not of the formats whose members tell their length.
+/// Bytes read at the start of a member. Headers with the member's length are shorter.
 const MEMBER_START_BYTES: u64 = 512;
 
-/// Deflate data of no bytes, as every compressor writes it.
+/// The deflate data that every compressor writes for no bytes.
 const EMPTY_DATA: [u8; 2] = [3, 0];
 
-/// The index of a file all of whose members tell their length (BGZF, mgzip, pgzip): it is read, not made. `None` for any
-/// other file.
+/// The index of a file whose members all contain their own length (BGZF, mgzip, pgzip), made without inflating.
+/// `None` for any other file.
 ///
 /// # Errors
-/// What reading the file gives.
+/// Errors of reading the file.
 pub(super) fn from_member_headers(compressed: &Source, limits: &Limits) -> Result<Option<Index>> {
     let Some(length) = compressed.len()? else {
         return Ok(None);
@@ -277,6 +279,7 @@ pub(super) fn from_member_headers(compressed: &Source, limits: &Limits) -> Resul
     let mut buffer = [0; MEMBER_START_BYTES as usize];
     let (mut at, mut out) = (0, 0);
     while at < length {
+        scope::check()?;
         let size = (length - at).min(MEMBER_START_BYTES) as usize;
         let start = buffer.get_mut(..size).unwrap_or_default();
         session.read_at(at, start)?;
@@ -298,7 +301,7 @@ pub(super) fn from_member_headers(compressed: &Source, limits: &Limits) -> Resul
         let trailer = Trailer::parse(&trailer);
         let next = out + u64::from(trailer.length);
         if next == out {
-            // Empty members are left out, so they are checked here.
+            // Empty members get no chunk, so they are verified here.
             let data = start.get(header as usize..);
             let is_sound = data.is_some_and(|data| data.starts_with(&EMPTY_DATA))
                 && trailer_at == body + EMPTY_DATA.len() as u64
@@ -311,13 +314,13 @@ pub(super) fn from_member_headers(compressed: &Source, limits: &Limits) -> Resul
             empty = 0;
         }
         members += 1;
-        // A stream says what is wrong with these.
+        // Not an error here: reading in order reports what is wrong.
         if empty > MAX_EMPTY_MEMBERS || members > max_listed_members(length, limits) {
             return Ok(None);
         }
         let bits = body * 8..trailer_at * 8;
         if next > out {
-            // Large members are better cut by a stream.
+            // A large member is better split by recording checkpoints.
             if next - out > MAX_CHUNK as u64 || !is_plausible(&bits, next - out) {
                 return Ok(None);
             }

@@ -1,51 +1,58 @@
-//! Chunks: parts of a member that inflate on their own, each with a checksum of its own.
+//! Chunks: parts of a member that can be inflated independently, each with a checksum.
 //!
-//! A chunk begins at a deflate block, at any bit of a byte, and may refer to up to 32 KiB before it (the window).
-//! libdeflate only inflates streams from their start, so a chunk is made one: a stored block with the window, empty blocks
-//! up to the chunk's bit of a byte, the chunk's own bits unchanged, an empty final block. Nothing is shifted: stored blocks
-//! inside the chunk keep their alignment.
+//! A chunk begins at a deflate block, at any bit of a byte, and may refer to the 32 KiB of inflated bytes before it
+//! (the window). libdeflate inflates only whole streams, so a stream is made from the chunk: a stored block with the
+//! window, empty blocks up to the bit at which the chunk begins, the chunk's own bits, and an empty final block. The
+//! chunk's bits are not shifted, because stored blocks inside it must stay aligned to bytes.
 
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use libdeflater::Decompressor;
+use zlib_rs::{Inflate, InflateFlush, Status};
 
 use super::member::{MAX_DEFLATE_RATIO, damaged};
 use crate::core::error::Result;
+use crate::core::scope;
+use crate::source::forward::SKIP_BYTES;
 use crate::source::resize;
 
-/// Compressed bytes that a chunk may have however little it holds.
+/// Compressed bytes that a chunk may have even if it inflates to almost nothing.
 const MIN_ALLOWANCE: u64 = 1 << 20;
 
-/// Inflated bytes of a chunk at most. Deflate's blocks can have any length, but those of real compressors stay far below.
+/// Largest number of inflated bytes in a chunk. Deflate blocks can have any length, but those of real compressors are
+/// far shorter.
 pub(super) const MAX_CHUNK: usize = 32 << 20;
 
-/// How far back deflate can refer.
+/// Inflated bytes of a stream up to which libdeflate inflates it even when the read can be cancelled.
+const MAX_UNINTERRUPTED: usize = 8 << 20;
+
+/// The largest distance in deflate.
 pub(super) const WINDOW_BYTES: usize = 32 << 10;
 
-/// An empty block of fixed codes that is not the last, ten bits.
+/// An empty non-final block with fixed codes, ten bits.
 const EMPTY_BLOCK: u32 = 0b010;
 const EMPTY_BITS: u32 = 10;
 
-/// An empty final block of fixed codes, ten bits.
+/// An empty final block with fixed codes, ten bits.
 const FINAL_BLOCK: u128 = 0b011;
 
-/// An empty block of dynamic codes, 91 bits: the shortest way to an odd bit of a byte. Codes for the bytes 0 and
-/// end-of-block of one bit each, one distance of one bit.
+/// An empty block with dynamic codes, 91 bits. Of the empty blocks with an odd number of bits it is the shortest.
+/// Byte 0 and end-of-block have codes of one bit each, and there is one distance code of one bit.
 const ODD_BLOCK: u128 = odd_block();
 const ODD_BITS: u32 = 91;
 
-/// A part of a member that inflates on its own.
+/// A part of a member that can be inflated independently.
 #[derive(Debug)]
 pub(super) struct Chunk {
-    /// The inflated bytes that it holds.
+    /// Its range in the inflated bytes.
     pub out: Range<u64>,
-    /// Its bits in the compressed file, from the lowest of each byte to the highest.
+    /// Its range of bits in the compressed file, counted from the lowest bit of each byte.
     pub bits: Range<u64>,
-    /// The inflated bytes before it that it may refer to; none at the start of a member.
+    /// The inflated bytes before it to which it may refer; `None` at the start of a member.
     pub window: Option<Window>,
-    /// The CRC-32 of its inflated bytes. Where a chunk is a whole member, that of the member's trailer.
+    /// The CRC-32 of its inflated bytes. For a chunk that is a whole member, this is the one in the member's trailer.
     pub crc: u32,
     /// Whether it ends with the last block of its member.
     pub ends_member: bool,
@@ -53,16 +60,16 @@ pub(super) struct Chunk {
     pub verified: AtomicBool,
 }
 
-/// The [`WINDOW_BYTES`] before a chunk.
+/// The [`WINDOW_BYTES`] of inflated data before a chunk.
 #[derive(Debug, Clone)]
 pub(super) enum Window {
     Plain(Arc<[u8]>),
-    /// Deflated, as in an index file: there may be thousands, and few are used.
+    /// Deflated, as in an index file: there may be thousands of windows, and few are used.
     Packed(Arc<[u8]>),
 }
 
 impl Window {
-    /// Writes the bytes to their place; `None` for a damaged window.
+    /// Writes the window to `place`; `None` if the window is damaged.
     pub fn unpack(&self, place: &mut [u8], decompressor: &mut Decompressor) -> Option<()> {
         match self {
             Self::Plain(bytes) if bytes.len() == place.len() => place.copy_from_slice(bytes),
@@ -77,7 +84,7 @@ impl Window {
 }
 
 impl Chunk {
-    /// The bytes of the compressed file that hold its bits.
+    /// The bytes of the compressed file that contain its bits.
     pub fn bytes(&self) -> Range<u64> {
         self.bits.start / 8..self.bits.end.div_ceil(8)
     }
@@ -87,14 +94,15 @@ impl Chunk {
         self.verified.load(Ordering::Relaxed)
     }
 
-    /// Inflated bytes, [`MAX_CHUNK`] at most.
+    /// Number of inflated bytes, at most [`MAX_CHUNK`].
     pub fn len(&self) -> usize {
         (self.out.end - self.out.start) as usize
     }
 }
 
-/// Whether a compressor can have made a chunk of `length` bytes of so many bits: not more than deflate can hold, and few
-/// blocks that hold nothing. What an index file or a header says is checked so before memory is reserved for it.
+/// Whether a real compressor can have made a chunk of `length` bytes from these bits: not more than deflate can
+/// reach, and not mostly empty blocks. Sizes from an index file or a header are checked with this before memory is
+/// allocated.
 pub(super) fn is_plausible(bits: &Range<u64>, length: u64) -> bool {
     let bytes = bits.end.saturating_sub(bits.start) / 8;
     bits.start < bits.end
@@ -102,7 +110,7 @@ pub(super) fn is_plausible(bits: &Range<u64>, length: u64) -> bool {
         && length <= MAX_DEFLATE_RATIO.saturating_mul(bytes + 1)
 }
 
-/// Inflates chunks, keeping its memory from one to the next.
+/// Inflates chunks and reuses its memory from one to the next.
 pub(super) struct Inflater {
     decompressor: Decompressor,
     input: Vec<u8>,
@@ -120,10 +128,11 @@ impl Default for Inflater {
 }
 
 impl Inflater {
-    /// Inflates a chunk whose compressed bytes `read` gives, and compares its checksum with the one in the index.
+    /// Inflates a chunk and verifies its checksum. `read` fills a buffer with the compressed bytes that begin at an
+    /// offset.
     ///
     /// # Errors
-    /// What `read` gives; [`crate::ErrorKind::Integrity`] when the chunk is damaged.
+    /// Errors of `read`; [`crate::ErrorKind::Integrity`] if the chunk is damaged.
     pub fn inflate(
         &mut self,
         chunk: &Chunk,
@@ -141,10 +150,10 @@ impl Inflater {
         Ok(inflated)
     }
 
-    /// The same without the checksum; `None` when it does not inflate to its length.
+    /// Inflates a chunk without verifying its checksum; `None` if it does not inflate to its length.
     ///
     /// # Errors
-    /// What `read` gives.
+    /// Errors of `read`.
     pub fn inflate_unchecked(
         &mut self,
         chunk: &Chunk,
@@ -158,11 +167,11 @@ impl Inflater {
         let room = self.output.len().max(total) as u64;
         resize(&mut self.output, room)?;
         let output = self.output.get_mut(..total).unwrap_or_default();
-        let made = self.decompressor.deflate_decompress(&self.input, output);
-        Ok(output.get(before..).filter(|_| made == Ok(total)))
+        let made = inflate_all(&mut self.decompressor, &self.input, output)?;
+        Ok(output.get(before..).filter(|_| made == Some(total)))
     }
 
-    /// Makes the chunk's input a stream; `None` when its window is damaged.
+    /// Makes a stream from the chunk; `None` if its window is damaged.
     fn fill(
         &mut self,
         chunk: &Chunk,
@@ -190,7 +199,49 @@ impl Inflater {
     }
 }
 
-/// Appends a stored block of [`WINDOW_BYTES`]: where they go.
+/// Inflates a whole stream and returns its length; `None` if it is damaged or longer than `out`.
+///
+/// libdeflate cannot be interrupted, so zlib-rs inflates large streams of a read that can be cancelled, step by step.
+///
+/// # Errors
+/// [`crate::ErrorKind::Cancelled`].
+pub(super) fn inflate_all(
+    decompressor: &mut Decompressor,
+    input: &[u8],
+    out: &mut [u8],
+) -> Result<Option<usize>> {
+    if out.len() > MAX_UNINTERRUPTED && scope::is_cancellable() {
+        return inflate_in_steps(input, out);
+    }
+    Ok(decompressor.deflate_decompress(input, out).ok())
+}
+
+fn inflate_in_steps(input: &[u8], out: &mut [u8]) -> Result<Option<usize>> {
+    let mut inflate = Inflate::new(false, 15);
+    // The end of the stream may come after the last byte that there is room for.
+    let mut beyond = [0];
+    loop {
+        scope::check()?;
+        let (taken, made) = (inflate.total_in(), inflate.total_out());
+        let rest = input.get(taken as usize..).unwrap_or_default();
+        let place = out.get_mut(made as usize..).unwrap_or_default();
+        let step = place.len().min(SKIP_BYTES);
+        let place = match step {
+            0 => &mut beyond,
+            _ => place.get_mut(..step).unwrap_or_default(),
+        };
+        let status = inflate.decompress(rest, place, InflateFlush::NoFlush);
+        let total = inflate.total_out() as usize;
+        match status {
+            Ok(_) if total > out.len() => return Ok(None),
+            Ok(Status::StreamEnd) => return Ok(Some(total)),
+            Ok(_) if (inflate.total_in(), inflate.total_out()) != (taken, made) => {}
+            _ => return Ok(None),
+        }
+    }
+}
+
+/// Appends a stored block of [`WINDOW_BYTES`] and returns the place for its contents.
 pub(super) fn stored_block(input: &mut Vec<u8>) -> &mut [u8] {
     let length = WINDOW_BYTES as u16;
     input.push(0);
@@ -201,8 +252,8 @@ pub(super) fn stored_block(input: &mut Vec<u8>) -> &mut [u8] {
     input.get_mut(from..).unwrap_or_default()
 }
 
-/// Writes empty blocks before a chunk that begins at bit `bit` of a byte: the whole bytes to `input`; the bits that share a
-/// byte with the chunk are returned.
+/// Appends empty blocks that end at bit `bit` of a byte. Returns the bits in that last, incomplete byte, which the
+/// chunk's first byte must be merged with ([`merge_first`]).
 pub(super) fn lead_in(bit: u32, input: &mut Vec<u8>) -> u8 {
     let (mut bits, mut count) = (0u128, 0);
     if bit % 2 == 1 {
@@ -218,14 +269,14 @@ pub(super) fn lead_in(bit: u32, input: &mut Vec<u8>) -> u8 {
     bytes.get(whole).copied().unwrap_or_default()
 }
 
-/// Puts the bits before a chunk into the byte that they share with it.
+/// Puts the bits of the last empty block into the byte that it shares with the chunk.
 pub(super) fn merge_first(bytes: &mut [u8], low: u8, bit: u32) {
     if let Some(first) = bytes.first_mut() {
         *first = *first & (0xff << bit) | low;
     }
 }
 
-/// The deflate data that begins at bit `bit` of the first of these bytes, made a stream of its own.
+/// A stream made from the deflate data that begins at bit `bit` of the first byte.
 pub(super) fn stream_from(bit: u32, bytes: &[u8]) -> Vec<u8> {
     let mut input = Vec::with_capacity(bytes.len() + 16);
     let low = lead_in(bit, &mut input);
@@ -235,7 +286,7 @@ pub(super) fn stream_from(bit: u32, bytes: &[u8]) -> Vec<u8> {
     input
 }
 
-/// Ends a stream at bit `bit` of its last byte (0: after it) with a final block.
+/// Ends a stream at bit `bit` of its last byte (0: after it) with the final block `block`.
 pub(super) fn lead_out(bit: u32, block: u128, input: &mut Vec<u8>) {
     let mut tail = block;
     if bit != 0 {
@@ -247,7 +298,7 @@ pub(super) fn lead_out(bit: u32, block: u128, input: &mut Vec<u8>) {
 
 const fn odd_block() -> u128 {
     let (mut bits, mut at) = (0u128, 0);
-    // The last block no, dynamic codes; 257 codes, 1 distance, 18 lengths of code lengths.
+    // Not final, dynamic codes; 257 literal codes, 1 distance code, 18 code lengths.
     let fields: [(u128, u32); 5] = [(0, 1), (2, 2), (0, 5), (0, 5), (14, 4)];
     let mut i = 0;
     while i < fields.len() {
@@ -255,11 +306,11 @@ const fn odd_block() -> u128 {
         at += fields[i].1;
         i += 1;
     }
-    // In the order 16 17 18 0 8 .. 14 1, the lengths of 18 (many zeros) and of 1 are one bit: codes 1 and 0.
+    // In the order 16 17 18 0 8 .. 14 1: 18 (a run of zeros) and 1 have lengths of one bit, with the codes 1 and 0.
     bits |= 1 << (at + 3 * 2);
     bits |= 1 << (at + 3 * 17);
     at += 3 * 18;
-    // Byte 0 has one bit; 138 + 117 absent; end-of-block one bit; the distance one bit.
+    // Byte 0: one bit. Then 138 + 117 unused symbols. End-of-block: one bit. The distance: one bit.
     at += 1;
     bits |= 1 << at | (138 - 11) << (at + 1);
     at += 8;
@@ -276,7 +327,7 @@ mod tests {
     use super::*;
     use zlib_rs::{Inflate, InflateFlush};
 
-    /// Both decoders accept the empty blocks, at every bit of a byte.
+    /// Both decoders accept the empty blocks at every bit of a byte.
     #[test]
     fn lead_in_and_lead_out_make_no_bytes() {
         let window: Vec<u8> = (0..WINDOW_BYTES).map(|i| (i * 7 % 251) as u8).collect();

@@ -1,10 +1,10 @@
-//! A seek index kept in a file: in voxload's own format, or in indexed_gzip's (`GZIDX`).
+//! Index files: in voxload's own format, or in indexed_gzip's (`GZIDX`). doc/GZIP.md has the layout of both.
 //!
-//! voxload's, little-endian: magic, the state of the file it belongs to, the chunks with their checksums and windows (each
-//! deflated), and the CRC-32 of all that. An index that is damaged, stale or of another file is ignored, and made again.
+//! voxload's has the identity of the gzip file, the chunks with their checksums and windows, and a CRC-32 of
+//! everything. An index that is damaged, out of date or of another file is ignored and made again.
 //!
-//! indexed_gzip's holds no checksum of any chunk, so one is used only after the whole file has been inflated by it and the
-//! trailer found right; the checksums are then known.
+//! indexed_gzip's has no checksums of chunks. So the whole file is first inflated with it and compared with the
+//! trailer; the checksums are computed on the way.
 
 use std::io::Write;
 use std::ops::Range;
@@ -19,22 +19,23 @@ use super::checkpoints::{Index, SPACING};
 use super::chunk::{Chunk, Inflater, MAX_CHUNK, WINDOW_BYTES, Window, is_plausible};
 use super::member::{TRAILER_BYTES, Trailer};
 use crate::core::error::{Error, Result};
+use crate::core::scope;
 use crate::source::Source;
 use crate::source::whole_file::WholeFile;
 
 const MAGIC: [u8; 8] = *b"VOXGZI\x01\n";
 
-/// Bytes at each end of the compressed file by which it is known.
+/// Bytes at each end of the compressed file that are part of its identity.
 const END_BYTES: u64 = 64 << 10;
 
 // Flags of a chunk.
 const ENDS_MEMBER: u8 = 1;
 const HAS_WINDOW: u8 = 2;
 
-/// The index that a file holds for this compressed file; `None` when there is none that can be used.
+/// Reads the index of this compressed file; `None` if there is no index file or it cannot be used.
 ///
 /// # Errors
-/// What reading the compressed file gives.
+/// Errors of reading the compressed file.
 pub(super) fn load(path: &Path, compressed: &Source) -> Result<Option<Index>> {
     let Ok(bytes) = std::fs::read(path) else {
         return Ok(None);
@@ -48,39 +49,41 @@ pub(super) fn load(path: &Path, compressed: &Source) -> Result<Option<Index>> {
     Ok(parse(&bytes, &binding))
 }
 
-/// Writes an index, which should be complete, to `path`: in indexed_gzip's format for a name that ends in `.gzidx`.
+/// Writes a complete index to `path`; in indexed_gzip's format if the name ends in `.gzidx`.
 ///
 /// # Errors
-/// [`crate::ErrorKind::Unsupported`] for an index that cannot be kept, [`crate::ErrorKind::Io`].
+/// [`crate::ErrorKind::Unsupported`] if the index cannot be written to a file, [`crate::ErrorKind::Io`].
 pub(super) fn write(path: &Path, index: &Index, compressed: &Source) -> Result<()> {
     let binding = Binding::of(compressed)?.filter(|_| index.complete);
     let binding = binding.ok_or_else(|| {
-        Error::unsupported("an index of blocks this long, or of what is no file by itself")
+        Error::unsupported(
+            "an index of a gzip file with blocks this long, or of data that is not a file",
+        )
     })?;
     let bytes = match path.extension() {
         Some(ending) if ending.eq_ignore_ascii_case("gzidx") => {
             export_gzidx(index, binding.length)?
         }
-        _ => encode(index, &binding),
+        _ => encode(index, &binding)?,
     };
     let mut file = WholeFile::create(path)?;
     file.write_all(&bytes)
-        .map_err(|error| Error::io(&error, 0).at(path))?;
+        .map_err(|error| Error::io(error, 0).at(path))?;
     file.finish(path)
 }
 
-/// What identifies one state of the compressed file.
+/// The identity of the compressed file: what must not have changed since the index was made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Binding {
     length: u64,
     /// Nanoseconds since 1970.
     modified: u64,
-    /// CRC-32 of its first and of its last bytes; the trailer is among these.
+    /// CRC-32 of its first and of its last 64 KiB (which contain the trailer).
     ends: [u32; 2],
 }
 
 impl Binding {
-    /// `None` for bytes that are not a file of their own.
+    /// `None` if the bytes are not in a file.
     fn of(compressed: &Source) -> Result<Option<Self>> {
         let Source::File(file) = compressed else {
             return Ok(None);
@@ -117,14 +120,18 @@ impl Binding {
     }
 }
 
-/// The index in voxload's own format.
-fn encode(index: &Index, binding: &Binding) -> Vec<u8> {
+/// The contents of an index file in voxload's own format.
+///
+/// # Errors
+/// [`crate::ErrorKind::Cancelled`].
+fn encode(index: &Index, binding: &Binding) -> Result<Vec<u8>> {
     let mut compressor = Compressor::new(CompressionLvl::default());
     let mut bytes = MAGIC.to_vec();
     bytes.extend(binding.bytes());
     bytes.extend((index.chunks.len() as u64).to_le_bytes());
     let mut packed = vec![0; compressor.deflate_compress_bound(WINDOW_BYTES)];
     for chunk in &index.chunks {
+        scope::check()?;
         bytes.extend((chunk.len() as u64).to_le_bytes());
         bytes.extend(chunk.bits.start.to_le_bytes());
         bytes.extend(chunk.bits.end.to_le_bytes());
@@ -147,10 +154,10 @@ fn encode(index: &Index, binding: &Binding) -> Vec<u8> {
         }
     }
     bytes.extend(crc32fast::hash(&bytes).to_le_bytes());
-    bytes
+    Ok(bytes)
 }
 
-/// The index that the bytes hold, if they are whole and belong to the file.
+/// Parses an index file; `None` if it is damaged or belongs to another file.
 fn parse(bytes: &[u8], binding: &Binding) -> Option<Index> {
     let (bytes, checksum) = bytes.split_last_chunk::<4>()?;
     let rest = bytes.strip_prefix(&MAGIC)?;
@@ -168,7 +175,7 @@ fn parse(bytes: &[u8], binding: &Binding) -> Option<Index> {
     rest.is_empty().then_some(index)
 }
 
-/// The next chunk, which begins at inflated byte `start`, of a file of `file` bytes.
+/// Parses the next chunk, whose inflated bytes begin at `start`, of a compressed file of `file` bytes.
 fn parse_chunk(rest: &mut &[u8], start: u64, file: u64) -> Option<Chunk> {
     let length = take_u64(rest).filter(|&length| length <= MAX_CHUNK as u64)?;
     let bits = take_u64(rest)?..take_u64(rest)?;
@@ -192,7 +199,7 @@ fn parse_chunk(rest: &mut &[u8], start: u64, file: u64) -> Option<Chunk> {
     })
 }
 
-/// Takes bytes off the front.
+/// Splits bytes off the front.
 fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
     let (bytes, after) = rest.split_first_chunk::<N>()?;
     *rest = after;
@@ -207,7 +214,7 @@ fn take_u64(rest: &mut &[u8]) -> Option<u64> {
 
 const GZIDX_MAGIC: &[u8] = b"GZIDX";
 
-/// The version in which each point has a flag for its window.
+/// From this version on, each point has a flag for its window.
 const GZIDX_VERSION: u8 = 1;
 
 /// Bytes of a point in the list, with that flag.
@@ -219,18 +226,18 @@ fn is_gzidx(bytes: &[u8]) -> bool {
 
 /// A point of the list.
 struct Point {
-    /// Its bit in the compressed file.
+    /// Its position in the compressed file, in bits.
     bit: u64,
-    /// Inflated bytes before it.
+    /// Number of inflated bytes before it.
     out: u64,
-    /// Whether a window is stored.
+    /// Whether the file has its window.
     window: bool,
 }
 
-/// The index that an indexed_gzip file holds for a file of one member; `None` when it is not right.
+/// Imports an index of indexed_gzip for a file of one member; `None` if it does not match the file.
 ///
 /// # Errors
-/// What reading the compressed file gives.
+/// Errors of reading the compressed file.
 fn import_gzidx(bytes: &[u8], compressed: &Source) -> Result<Option<Index>> {
     let Some(length) = compressed.len()? else {
         return Ok(None);
@@ -241,7 +248,7 @@ fn import_gzidx(bytes: &[u8], compressed: &Source) -> Result<Option<Index>> {
     }
 }
 
-/// The chunks that the points begin, without their checksums.
+/// The chunks between the points, without checksums.
 fn parse_gzidx(bytes: &[u8], file: u64) -> Option<Vec<Chunk>> {
     let mut rest = bytes.strip_prefix(GZIDX_MAGIC)?;
     let [version, _flags] = take(&mut rest)?;
@@ -307,7 +314,7 @@ fn is_chunk(out: &Range<u64>) -> bool {
     out.start < out.end && out.end - out.start <= MAX_CHUNK as u64
 }
 
-/// The index of the chunks, with their checksums, if they inflate to what the trailer says.
+/// The index with checksums; `None` unless the chunks inflate to what the trailer says.
 fn verify(chunks: Vec<Chunk>, compressed: &Source, length: u64) -> Result<Option<Index>> {
     let session = compressed.begin()?;
     let mut trailer = [0; TRAILER_BYTES];
@@ -317,6 +324,7 @@ fn verify(chunks: Vec<Chunk>, compressed: &Source, length: u64) -> Result<Option
     let mut whole = crc32fast::Hasher::new();
     let mut index = Index::default();
     for mut chunk in chunks {
+        scope::check()?;
         let bytes = inflater.inflate_unchecked(&chunk, |at, bytes| session.read_at(at, bytes))?;
         let Some(bytes) = bytes else {
             return Ok(None);
@@ -333,7 +341,7 @@ fn verify(chunks: Vec<Chunk>, compressed: &Source, length: u64) -> Result<Option
     Ok(checked.is_ok().then_some(index))
 }
 
-/// The index in indexed_gzip's format, for a file of `length` bytes.
+/// The contents of an index file in indexed_gzip's format, for a compressed file of `length` bytes.
 ///
 /// # Errors
 /// [`crate::ErrorKind::Unsupported`] for a file of several members.
@@ -346,14 +354,14 @@ fn export_gzidx(index: &Index, length: u64) -> Result<Vec<u8>> {
         > 1
     {
         return Err(Error::unsupported(
-            "a GZIDX index of a file of several gzip members",
+            "a GZIDX index of a gzip file with several members",
         ));
     }
     let mut bytes = GZIDX_MAGIC.to_vec();
     bytes.extend([GZIDX_VERSION, 0]);
     bytes.extend(length.to_le_bytes());
     bytes.extend(index.end().to_le_bytes());
-    // One point more stands at the end of the file.
+    // There is one more point, at the end of the file.
     for number in [SPACING, WINDOW_BYTES, index.chunks.len() + 1] {
         bytes.extend((number as u32).to_le_bytes());
     }
@@ -377,7 +385,7 @@ fn export_gzidx(index: &Index, length: u64) -> Result<Vec<u8>> {
         let mut plain = [0; WINDOW_BYTES];
         window
             .unpack(&mut plain, &mut decompressor)
-            .ok_or_else(|| Error::unsupported("an index with a damaged window"))?;
+            .ok_or_else(|| Error::unsupported("writing an index with a damaged window"))?;
         bytes.extend(plain);
     }
     Ok(bytes)
@@ -416,7 +424,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         let (index, binding) = example();
-        let bytes = encode(&index, &binding);
+        let bytes = encode(&index, &binding).unwrap();
         let read = parse(&bytes, &binding).expect("it is sound");
         for (read, chunk) in read.chunks.iter().zip(&index.chunks) {
             assert_eq!(
@@ -455,7 +463,7 @@ mod tests {
     #[test]
     fn every_cut_and_ten_thousand_mutations_are_found() {
         let (index, binding) = example();
-        let bytes = encode(&index, &binding);
+        let bytes = encode(&index, &binding).unwrap();
         for length in 0..bytes.len() {
             assert!(
                 parse(&bytes[..length], &binding).is_none(),
@@ -480,11 +488,11 @@ mod tests {
         }
     }
 
-    /// The same with a right checksum: whatever comes of it, it does no harm.
+    /// Mutations whose checksum is right are accepted or not, but must not panic.
     #[test]
     fn mutations_with_a_right_checksum_are_read_without_harm() {
         let (index, binding) = example();
-        let bytes = encode(&index, &binding);
+        let bytes = encode(&index, &binding).unwrap();
         let mut random = Rng::new(9);
         for _ in 0..10_000 {
             let mut changed = bytes[..bytes.len() - 4].to_vec();

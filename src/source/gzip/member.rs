@@ -1,7 +1,7 @@
-//! What surrounds the deflate data of a gzip member (RFC 1952): its header, and its trailer with the CRC-32.
+//! What surrounds the deflate data of a gzip member (RFC 1952): its header, and its trailer with CRC-32 and length.
 //!
-//! [`Header::read`] is the one parser of headers, [`Trailer::check`] the one comparison of a member's checksum and length,
-//! whichever way a file is read.
+//! [`Header::read`] is the only parser of headers and [`Trailer::check`] the only comparison of checksum and length,
+//! however a file is read.
 
 use crate::core::error::{Error, ErrorKind, Result};
 use crate::core::limits::Limits;
@@ -9,13 +9,13 @@ use crate::source::truncated;
 
 const MAGIC: [u8; 2] = [0x1f, 0x8b];
 
-/// Deflate reaches about 1030 to 1, so a header that needs more than this is lying.
+/// Deflate reaches about 1030 to 1. A header that needs a higher ratio is wrong.
 pub(in crate::source) const MAX_DEFLATE_RATIO: u64 = 1100;
 
-/// The compression method of deflate, the only one that was ever defined.
+/// The compression method "deflate", the only one that RFC 1952 defines.
 const DEFLATE: u8 = 8;
 
-// Flags of a header (section 2.3.1). Bit 0, "probably text", means nothing to a reader.
+// Flags of a header (RFC 1952, section 2.3.1). Bit 0, "probably text", has no effect on readers.
 const FLAG_HEADER_CRC: u8 = 1 << 1;
 const FLAG_EXTRA: u8 = 1 << 2;
 const FLAG_NAME: u8 = 1 << 3;
@@ -28,31 +28,32 @@ pub(super) const FIXED_BYTES: usize = 10;
 /// Bytes of CRC-32 and length after a member's data.
 pub(super) const TRAILER_BYTES: usize = 8;
 
-/// Bytes of the shortest member: header, an empty block, trailer.
+/// Bytes of the shortest member: a header, an empty block, a trailer.
 const MIN_MEMBER_BYTES: usize = FIXED_BYTES + 2 + TRAILER_BYTES;
 
-/// Empty members in a row that are accepted: a file with more is a bomb.
+/// Largest number of consecutive empty members: more make a decompression bomb.
 pub(super) const MAX_EMPTY_MEMBERS: u32 = 1 << 16;
 
-/// Members that are listed whatever the length of the file.
-const FEW_MEMBERS: u64 = 1 << 16;
+/// Number of members that are always listed, however short the file.
+const ALWAYS_LISTED_MEMBERS: u64 = 1 << 16;
 
-/// With more members than that, the bytes that they have at least, on average.
-const SMALL_MEMBER_BYTES: u64 = 512;
+/// Mean number of compressed bytes that further members must have.
+const MIN_MEAN_MEMBER_BYTES: u64 = 512;
 
-/// Whether these first bytes are a gzip member's.
+/// Whether a gzip member begins with these bytes.
 pub(crate) fn is_gzip(prefix: &[u8]) -> bool {
     prefix.starts_with(&MAGIC)
 }
 
-/// Members of a file of `length` bytes up to which a list of them is made: of more the list could be larger than the file.
+/// Largest number of members of a file of `length` bytes that are kept in a list. A list of more could be larger than
+/// the file.
 pub(super) fn max_listed_members(length: u64, limits: &Limits) -> u64 {
     limits
         .members
-        .min(FEW_MEMBERS + length / SMALL_MEMBER_BYTES)
+        .min(ALWAYS_LISTED_MEMBERS + length / MIN_MEAN_MEMBER_BYTES)
 }
 
-/// The error of damaged gzip data.
+/// The error for damaged gzip data.
 pub(super) fn damaged(detail: impl Into<String>) -> Error {
     ErrorKind::Integrity {
         codec: "gzip",
@@ -61,25 +62,25 @@ pub(super) fn damaged(detail: impl Into<String>) -> Error {
     .into()
 }
 
-/// The error of content that is not gzip at all.
+/// The error for data that is not gzip.
 pub(super) fn not_gzip() -> Error {
     damaged("not a gzip file: it does not begin with 1f 8b")
 }
 
-/// What a member's header says.
+/// The part of a member's header that voxload uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Header {
     /// Bytes of the header.
     pub length: u64,
-    /// Bytes of the whole member, where the header tells (BGZF, mgzip, pgzip).
+    /// Bytes of the whole member, if the header has that (BGZF, mgzip, pgzip).
     pub member: Option<u64>,
 }
 
 impl Header {
-    /// Reads the header that a member begins with; `next` gives its bytes one after the other.
+    /// Reads a header; `next` returns its bytes one by one.
     ///
     /// # Errors
-    /// [`ErrorKind::Integrity`] for a header that cannot be used, and what `next` gives.
+    /// [`ErrorKind::Integrity`] if the header is not valid, and errors of `next`.
     pub fn read(mut next: impl FnMut() -> Result<u8>) -> Result<Self> {
         let mut length = 0;
         let mut byte = || {
@@ -93,7 +94,7 @@ impl Header {
         if !is_gzip(&fixed) {
             return Err(not_gzip());
         }
-        // Time, compression level and system follow, which nothing depends on.
+        // Time, compression level and operating system are not used.
         let [_, _, method, flags, ..] = fixed;
         if method != DEFLATE {
             return Err(damaged(format!("compression method {method} instead of 8")));
@@ -109,7 +110,7 @@ impl Header {
             }
         }
         for flag in [FLAG_NAME, FLAG_COMMENT] {
-            // Texts that end with a zero.
+            // Strings that end with a zero byte.
             while flags & flag != 0 && byte()? != 0 {}
         }
         if flags & FLAG_HEADER_CRC != 0 {
@@ -122,7 +123,7 @@ impl Header {
         })
     }
 
-    /// Parses the header that `bytes` begin with; `None` when there is none or it is not all there.
+    /// Parses the header at the start of `bytes`; `None` if it is not valid or not complete.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let mut rest = bytes.iter();
         let have = bytes.len() as u64;
@@ -133,7 +134,7 @@ impl Header {
         .ok()
     }
 
-    /// Whether a header, and a member, may begin at byte `at`: a quick look that few other bytes pass.
+    /// Whether a member may begin at byte `at`: a fast test with few false positives.
     pub fn may_begin(bytes: &[u8], at: usize) -> bool {
         let rest = bytes.get(at..).unwrap_or_default();
         let &[_, _, method, flags, _, _, _, _, level, system, ..] = rest else {
@@ -147,17 +148,17 @@ impl Header {
             && rest.len() >= MIN_MEMBER_BYTES
     }
 
-    /// The first bytes of every header that can be used.
+    /// The bytes with which every valid header begins.
     pub const START: [u8; 3] = [MAGIC[0], MAGIC[1], DEFLATE];
 }
 
-/// The bytes of a member, as the extra field of its header has them.
+/// The length of a member, from the extra field of its header.
 fn member_bytes(mut extra: &[u8], header: u64) -> Option<u64> {
     while let [a, b, low, high, rest @ ..] = extra {
         let size = usize::from(u16::from_le_bytes([*low, *high]));
         let value = rest.get(..size)?;
         match ([*a, *b], value) {
-            // BGZF: the length of the member less one.
+            // BGZF: the length of the member minus one.
             ([b'B', b'C'], &[low, high]) => {
                 return Some(u64::from(u16::from_le_bytes([low, high])) + 1);
             }
@@ -172,12 +173,12 @@ fn member_bytes(mut extra: &[u8], header: u64) -> Option<u64> {
     None
 }
 
-/// What follows a member's deflate data.
+/// What follows the deflate data of a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Trailer {
     /// The CRC-32 of the inflated bytes.
     pub crc: u32,
-    /// How many they are, modulo 2^32.
+    /// The number of inflated bytes, modulo 2^32.
     pub length: u32,
 }
 
@@ -190,10 +191,10 @@ impl Trailer {
         }
     }
 
-    /// Compares the CRC-32 and the number of a member's inflated bytes with what the file says.
+    /// Compares a member's CRC-32 and number of inflated bytes with the trailer.
     ///
     /// # Errors
-    /// [`ErrorKind::Integrity`] when one of them differs.
+    /// [`ErrorKind::Integrity`] if one of them differs.
     pub fn check(self, crc: u32, length: u64) -> Result<()> {
         if self.crc != crc {
             return Err(damaged(format!(
@@ -210,8 +211,8 @@ impl Trailer {
         Ok(())
     }
 
-    /// Whether the same bytes occur in a member's data: the member may end there, and what follows may be another member
-    /// that is damaged.
+    /// Whether the trailer's bytes also occur inside the data. Then the member may end there, and a damaged member
+    /// may follow.
     pub fn occurs_in(self, data: &[u8]) -> bool {
         let mut bytes = [0; TRAILER_BYTES];
         let (crc, length) = bytes.split_at_mut(4);

@@ -1,81 +1,98 @@
-//! A whole file inflated in one shot by libdeflate, every member at once.
+//! Inflates a whole file with one call of libdeflate per member.
 //!
-//! libdeflate neither says where a member ended nor what follows it, so each member is given exactly the bytes between its
-//! header and the trailer before the next one: what inflates from there to the length and the checksum of that trailer is
-//! that member. Anything else (padding, damage, false headers) is left to [`super::stream`], which says what it is.
+//! libdeflate does not report where a member ends. So each member is given exactly the bytes between its header and
+//! the trailer that precedes the next header. If they inflate to the length and CRC-32 in that trailer, they are the
+//! member. Everything else (padding, damage, false headers) is left to [`super::stream`], which reports what it is.
 
 use std::ops::Range;
 
 use libdeflater::Decompressor;
 use rayon::prelude::*;
 
+use super::chunk::inflate_all;
 use super::member::{FIXED_BYTES, Header, TRAILER_BYTES, Trailer, max_listed_members};
 use crate::core::error::Result;
 use crate::core::limits::Limits;
+use crate::core::{scope, threads};
 use crate::source::{Source, zeros};
 
-/// Compressed bytes that are held in memory of their own when the output has no room for them.
-const MAX_BESIDE: usize = 32 << 20;
+/// Compressed bytes for which memory is allocated if the output has no room for them.
+const MAX_SEPARATE_BYTES: usize = 32 << 20;
 
-/// Bytes whose checksum one thread computes at a time.
+/// Bytes of which one thread computes the CRC-32 at a time.
 const CHECKED_BYTES: usize = 4 << 20;
 
-/// Bytes searched for members by one thread at a time.
+/// Compressed bytes that a read which can be cancelled reads at a time.
+const CANCELLABLE_BYTES: usize = 4 << 20;
+
+/// Bytes that one thread searches for members at a time.
 const SEARCH_BYTES: usize = 4 << 20;
 
-/// Inflates a whole file into the end of `room`: the byte of `room` at which the result begins, or `None` when it does not
-/// fit or the file has to be read otherwise; `room` then holds anything.
+/// Inflates a whole file into the end of `buffer`. Returns the byte of `buffer` at which the result begins, or `None`
+/// if it does not fit or the file must be read differently; then the contents of `buffer` are unspecified.
 ///
-/// `need` bytes are wanted at least. The compressed bytes are held at the start of `room` meanwhile, so that no memory is
-/// used but the caller's.
+/// The file should inflate to at least `need` bytes. If possible, the compressed bytes are held at the start of
+/// `buffer`, so that no other memory is needed.
 ///
 /// # Errors
-/// What reading the compressed file gives.
+/// Errors of reading the compressed file.
 pub(super) fn inflate(
     source: &Source,
     limits: &Limits,
     need: u64,
-    room: &mut [u8],
+    buffer: &mut [u8],
 ) -> Result<Option<usize>> {
     let compressed = source.len()?;
     let Some(compressed) = compressed.and_then(|length| usize::try_from(length).ok()) else {
         return Ok(None);
     };
-    let Some(spare) = (room.len() as u64).checked_sub(need) else {
+    let Some(spare) = (buffer.len() as u64).checked_sub(need) else {
         return Ok(None);
     };
-    let inside = spare >= compressed as u64;
-    if !inside && compressed > MAX_BESIDE {
+    let in_buffer = spare >= compressed as u64;
+    if !in_buffer && compressed > MAX_SEPARATE_BYTES {
         return Ok(None);
     }
-    let mut beside = zeros(if inside { 0 } else { compressed as u64 })?;
-    let held = room.get_mut(..compressed).filter(|_| inside);
-    let held = held.unwrap_or(&mut beside);
+    let mut separate = zeros(if in_buffer { 0 } else { compressed as u64 })?;
+    let held = buffer.get_mut(..compressed).filter(|_| in_buffer);
+    let held = held.unwrap_or(&mut separate);
     let session = source.begin()?;
-    session.read_at(0, held)?;
+    // One request, unless it could take long to end it early.
+    let step = match scope::is_cancellable() {
+        true => CANCELLABLE_BYTES,
+        false => compressed.max(1),
+    };
+    for (number, piece) in held.chunks_mut(step).enumerate() {
+        scope::check()?;
+        session.read_at((number * step) as u64, piece)?;
+    }
     session.end()?;
-    let Some(members) = members(held, need, limits) else {
+    let members = members(held, need, limits);
+    scope::check()?;
+    let Some(members) = members else {
         return Ok(None);
     };
     let total: usize = members.iter().map(|member| member.length).sum();
-    let Some(start) = room.len().checked_sub(total) else {
+    let Some(start) = buffer.len().checked_sub(total) else {
         return Ok(None);
     };
-    let (head, tail) = room.split_at_mut(start);
-    let held: &[u8] = if inside { head } else { &beside };
+    let (head, tail) = buffer.split_at_mut(start);
+    let held: &[u8] = if in_buffer { head } else { &separate };
     let Some(held) = held.get(..compressed) else {
         return Ok(None);
     };
-    Ok(inflate_members(held, &members, tail).map(|()| start))
+    let inflated = inflate_members(held, &members, tail);
+    scope::check()?;
+    Ok(inflated.map(|()| start))
 }
 
-/// A member and the bytes it inflates to.
+/// A member and its inflated length.
 struct Member {
     span: Span,
     length: usize,
 }
 
-/// The members of a file that should inflate to `need` bytes or more.
+/// The members of a file that should inflate to at least `need` bytes.
 fn members(bytes: &[u8], need: u64, limits: &Limits) -> Option<Vec<Member>> {
     let spans = spans(bytes, limits)?;
     let is_only = spans.len() == 1;
@@ -94,7 +111,7 @@ fn members(bytes: &[u8], need: u64, limits: &Limits) -> Option<Vec<Member>> {
     (total >= need && usize::try_from(total).is_ok()).then_some(members)
 }
 
-/// Inflates every member to its place in `out`, which they fill; `None` when one is not as it should be.
+/// Inflates each member to its part of `out`; `None` if a member is not valid or the read was cancelled.
 fn inflate_members(bytes: &[u8], members: &[Member], mut out: &mut [u8]) -> Option<()> {
     let mut work = Vec::with_capacity(members.len());
     for member in members {
@@ -102,18 +119,24 @@ fn inflate_members(bytes: &[u8], members: &[Member], mut out: &mut [u8]) -> Opti
         out = rest;
         work.push((&member.span, place));
     }
-    work.into_par_iter()
-        .map_init(Decompressor::new, |decompressor, (span, place)| {
-            let body = bytes.get(span.body.clone())?;
-            let length = decompressor.deflate_decompress(body, place).ok()?;
-            let is_whole = length == place.len() && !span.trailer.occurs_in(body);
-            let checked = span.trailer.check(checksum(place), length as u64);
-            (is_whole && checked.is_ok()).then_some(())
-        })
-        .collect()
+    let inflate = |decompressor: &mut Decompressor, span: &Span, place: &mut [u8]| {
+        scope::check().ok()?;
+        let body = bytes.get(span.body.clone())?;
+        let length = inflate_all(decompressor, body, place).ok()??;
+        let is_whole = length == place.len() && !span.trailer.occurs_in(body);
+        let checked = span.trailer.check(checksum(place), length as u64);
+        (is_whole && checked.is_ok()).then_some(())
+    };
+    threads::parallel(|scope| {
+        work.into_par_iter()
+            .map_init(Decompressor::new, |decompressor, (span, place)| {
+                scope.enter(|| inflate(decompressor, span, place))
+            })
+            .collect()
+    })
 }
 
-/// The CRC-32 of bytes, all threads computing.
+/// The CRC-32 of bytes, computed on all threads.
 fn checksum(bytes: &[u8]) -> u32 {
     let part = |bytes: &[u8]| {
         let mut hasher = crc32fast::Hasher::new();
@@ -123,28 +146,30 @@ fn checksum(bytes: &[u8]) -> u32 {
     if bytes.len() <= CHECKED_BYTES {
         return part(bytes).finalize();
     }
-    let parts: Vec<_> = bytes.par_chunks(CHECKED_BYTES).map(part).collect();
+    let parts: Vec<_> = threads::parallel(|_| bytes.par_chunks(CHECKED_BYTES).map(part).collect());
     let mut whole = crc32fast::Hasher::new();
     parts.iter().for_each(|part| whole.combine(part));
     whole.finalize()
 }
 
-/// What seems to be a member: only inflating it shows whether it is one.
+/// A range that looks like a member. Only inflating it shows whether it is one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Span {
-    /// The deflate data, in bytes of the file.
+    /// The range of the deflate data in the file.
     body: Range<usize>,
     trailer: Trailer,
 }
 
-/// Cuts a file at everything that looks like the header of a member, all threads searching; `None` for more than
-/// [`max_listed_members`]. A false header is unlikely (one in some thousand files of 100 MB), and makes two spans that both
-/// fail to inflate.
+/// Splits a file at everything that looks like a member's header, searching on all threads; `None` if there are more
+/// than [`max_listed_members`]. A false header is unlikely (one in some thousand files of 100 MB); it splits a member
+/// into two spans, neither of which inflates.
 fn spans(bytes: &[u8], limits: &Limits) -> Option<Vec<Span>> {
-    let mut starts: Vec<usize> = (0..bytes.len().div_ceil(SEARCH_BYTES))
-        .into_par_iter()
-        .flat_map_iter(|i| headers_in(bytes, i * SEARCH_BYTES..(i + 1) * SEARCH_BYTES))
-        .collect();
+    let mut starts: Vec<usize> = threads::parallel(|_| {
+        (0..bytes.len().div_ceil(SEARCH_BYTES))
+            .into_par_iter()
+            .flat_map_iter(|i| headers_in(bytes, i * SEARCH_BYTES..(i + 1) * SEARCH_BYTES))
+            .collect()
+    });
     let max = max_listed_members(bytes.len() as u64, limits);
     if starts.first() != Some(&0) || starts.len() as u64 > max {
         return None;
@@ -164,7 +189,7 @@ fn spans(bytes: &[u8], limits: &Limits) -> Option<Vec<Span>> {
 
 /// Positions in `range` at which a header seems to begin.
 fn headers_in(bytes: &[u8], range: Range<usize>) -> impl Iterator<Item = usize> + '_ {
-    // Some bytes more, so that a header across the end of the range is found.
+    // The search continues a little beyond the range, to find headers across its end.
     let end = bytes.len().min(range.end.saturating_add(FIXED_BYTES - 1));
     let searched = bytes.get(range.start..end).unwrap_or_default();
     memchr::memmem::find_iter(searched, &Header::START)

@@ -1,12 +1,14 @@
-//! The first whole read of a file of one large member, on all threads and without an index.
+//! The first read of a file of one large member, on all threads and without an index.
 //!
-//! The compressed bytes are cut into parts where deflate blocks seem to begin ([`super::block_finder`]). Which bits belong
-//! to which code does not depend on the 32 KiB before a part; only what the part copies from there does. So each part is
-//! inflated at once after a window of zeros. When the part before it is done, its front is inflated again after the bytes
-//! that really precede it, until 32 KiB in a row are what they were: from there on everything is right.
+//! The compressed bytes are split into parts where deflate blocks seem to begin ([`super::block_finder`]). How bits
+//! are decoded does not depend on the 32 KiB before a part; only the bytes that the part copies from there do. So
+//! each part is first inflated after a window of zeros. When the part before it is complete, the beginning of the
+//! part is inflated again after the right window, until 32 KiB in a row did not change: everything after them is
+//! right already.
 //!
-//! No guess is trusted. A part that ends exactly where the next one begins proves that one's beginning, as the first begins
-//! with the member; the whole has the member's checksum and length. Whatever does not fit is left to the other ways.
+//! No guess is trusted. That a part ends exactly where the next one begins proves that the next one begins at a
+//! block, and the whole must have the member's checksum and length. Anything that does not fit is left to the other
+//! methods.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher as _};
@@ -20,48 +22,57 @@ use super::block_finder::{TRIAL_BYTES, find_block};
 use super::chunk::{WINDOW_BYTES, lead_in, lead_out, merge_first, stored_block, stream_from};
 use super::member::{Header, TRAILER_BYTES, Trailer};
 use crate::core::error::{Error, Result};
+use crate::core::{scope, threads};
 use crate::source::{Session, Source, max_tail, resize};
 
-/// Inflated bytes of a file from which on all threads are worth it.
+/// Inflated bytes of a file for which this is worth while.
 const MIN_BYTES: u64 = 16 << 20;
 
-/// Inflated bytes that all threads together hold, about.
+/// Inflated bytes that all threads together hold, approximately.
 const ALL_PARTS_BYTES: u64 = 24 << 20;
 
-/// How many times larger than planned a part may turn out.
+/// The largest part of a read that can be cancelled, in inflated bytes, approximately: libdeflate inflates a part in one call.
+const MAX_CANCELLABLE_PART: u64 = 4 << 20;
+
+/// How many times larger than planned a part may become.
 const MAX_GROWTH: u64 = 2;
 
-/// Compressed bytes of a part at least.
+/// Smallest number of compressed bytes in a part.
 const MIN_PART: u64 = 16 << 10;
 
-/// Compressed bytes in which the header of the member has to end.
+/// Compressed bytes in which the member's header must end.
 const HEADER_BYTES: u64 = 64 << 10;
 
-/// Compressed bytes that are searched for a block, first and then: those of usual compressors are shorter.
+/// Compressed bytes that are searched for a block: first, and if none is found. Blocks of usual compressors are
+/// shorter.
 const SEARCH_BYTES: [u64; 2] = [64 << 10, 512 << 10];
 
 /// Bytes of a part that are inflated again at a time.
 const REPAIR_BYTES: usize = 32 << 10;
 
-/// How a file is cut.
+/// How a file is split.
 #[derive(Debug, Clone, Copy)]
 struct Cut {
-    /// Inflated bytes of a file from which on it is cut.
+    /// Files that inflate to fewer bytes are not split.
     min_bytes: u64,
-    /// Inflated bytes of a part, about.
+    /// Inflated bytes of a part, approximately.
     part: u64,
     threads: usize,
 }
 
 impl Cut {
-    /// For the threads that there are; `None` for a single one.
+    /// For the number of threads in the pool; `None` if there is only one.
     fn usual() -> Option<Self> {
-        // Waiting for another thread would never end where there is none.
+        // There are no threads to wait for on wasm.
         let threads = match cfg!(target_family = "wasm") {
             true => 1,
-            false => rayon::current_num_threads(),
+            false => threads::count(),
         };
-        let part = (ALL_PARTS_BYTES / threads as u64).clamp(1 << 20, 16 << 20);
+        let largest = match scope::is_cancellable() {
+            true => MAX_CANCELLABLE_PART,
+            false => 16 << 20,
+        };
+        let part = (ALL_PARTS_BYTES / threads as u64).clamp(1 << 20, largest);
         let min_bytes = MIN_BYTES;
         (threads > 1).then_some(Self {
             min_bytes,
@@ -71,12 +82,13 @@ impl Cut {
     }
 }
 
-/// Inflates a file of one member on all threads: each part goes to `work` with its place in the inflated bytes and with
-/// what `place`, called in their order, gave for it. The results are in that order. `None` when the file is not suited or
-/// not as it should be; what was handed out may then be wrong. Voxels end at inflated byte `need`.
+/// Inflates a file of one large member on all threads, in parts. `place` is called for the parts in order, with their
+/// ranges in the inflated bytes. `work` is called with a part's offset, its bytes and the result of `place`. Returns
+/// the results in order, or `None` if the file is not suitable or is damaged; then what `work` was given may be
+/// wrong. The voxels end at inflated byte `need`.
 ///
 /// # Errors
-/// What reading the compressed file gives.
+/// Errors of reading the compressed file.
 pub(super) fn inflate<W: Send, R: Send>(
     source: &Source,
     need: u64,
@@ -112,12 +124,7 @@ fn inflate_cut<W: Send, R: Send>(
         state: Mutex::new(State::new(&member, cut, place)),
         changed: Condvar::new(),
     };
-    rayon::in_place_scope(|scope| {
-        for _ in 1..cut.threads {
-            scope.spawn(|_| job.run());
-        }
-        job.run();
-    });
+    threads::together(cut.threads - 1, || job.run());
     let results = job.finish()?;
     session.end()?;
     Ok(results)
@@ -125,15 +132,15 @@ fn inflate_cut<W: Send, R: Send>(
 
 /// The only member of a file.
 struct Member {
-    /// Its deflate data, in bytes of the file.
+    /// The range of its deflate data in the file.
     body: Range<u64>,
-    /// Inflated bytes.
+    /// Number of inflated bytes.
     total: u64,
     trailer: Trailer,
 }
 
 impl Member {
-    /// The member of a file of `length` bytes that seems to have no other, and nothing after it: its trailer says so.
+    /// The member of a file of `length` bytes, if it seems to be the only one and to end with the file.
     fn only(session: &Session<'_>, length: u64, need: u64) -> Result<Option<Self>> {
         let Some(end) = length.checked_sub(TRAILER_BYTES as u64) else {
             return Ok(None);
@@ -144,7 +151,7 @@ impl Member {
         let mut trailer = [0; TRAILER_BYTES];
         session.read_at(end, &mut trailer)?;
         let trailer = Trailer::parse(&trailer);
-        // The length is modulo 2^32.
+        // The trailer has the length modulo 2^32.
         let tail = trailer.length.wrapping_sub(need as u32).into();
         let header = Header::parse(&start);
         Ok(header
@@ -165,18 +172,18 @@ struct Part {
 }
 
 impl Part {
-    /// The bit of its byte at which it begins.
+    /// The bit of its first byte at which it begins.
     fn bit(&self) -> u32 {
         (self.bits.start % 8) as u32
     }
 
-    /// The bytes of the file that hold it.
+    /// The bytes of the file that contain it.
     fn bytes(&self) -> Range<u64> {
         self.bits.start / 8..self.bits.end.div_ceil(8)
     }
 }
 
-/// What the threads work on.
+/// What the threads share.
 struct Job<'a, P, R, F> {
     inflater: PartInflater<'a>,
     member: &'a Member,
@@ -186,22 +193,22 @@ struct Job<'a, P, R, F> {
     changed: Condvar,
 }
 
-/// How far the file has been cut and inflated.
+/// How far the file has been split and inflated.
 struct State<P, R> {
-    /// Parts that threads have taken, and the bit at which the next one begins.
+    /// Number of parts that threads have begun, and the bit at which the next one begins.
     taken: usize,
     bit: u64,
-    /// Compressed bytes of a part.
+    /// Compressed bytes of the next part.
     step: u64,
-    /// Parts, from the first on, whose length is known, and the inflated bytes of these.
+    /// Number of leading parts whose length is known, and their inflated bytes.
     known: usize,
     out: u64,
-    /// The bytes before the next part.
+    /// The window before the next part.
     window: Option<Vec<u8>>,
     place: P,
-    /// By the number of the part.
+    /// Each with the number of its part.
     results: Vec<(usize, crc32fast::Hasher, R)>,
-    /// Whether the file turned out not to be suited.
+    /// Whether the file turned out to be unsuitable.
     given_up: bool,
     error: Option<Error>,
 }
@@ -230,7 +237,7 @@ where
     P: FnMut(&Range<u64>) -> W,
     F: Fn(u64, &[u8], W) -> R,
 {
-    /// Inflates parts until there are no more, or until one does not fit.
+    /// Inflates parts until there are none left or one does not fit.
     fn run(&self) {
         let _guard = GiveUpOnPanic(self);
         match self.inflate_parts() {
@@ -243,10 +250,11 @@ where
         }
     }
 
-    /// Does all that is to be done with one part after the other; `false` when one does not fit.
+    /// Inflates one part after the other; `false` if one does not fit.
     fn inflate_parts(&self) -> Result<bool> {
         let mut buffer = PartBuffer::new(MAX_GROWTH * self.cut.part);
         while let Some(part) = self.next_part()? {
+            scope::check()?;
             if !self.inflater.inflate(&part, &mut buffer)? {
                 return Ok(false);
             }
@@ -266,7 +274,7 @@ where
         Ok(true)
     }
 
-    /// Cuts off the next part; `None` when there is none.
+    /// Splits off the next part; `None` if there is none.
     fn next_part(&self) -> Result<Option<Part>> {
         let mut state = self.lock();
         let (start, end) = (state.bit, self.member.body.end);
@@ -274,7 +282,7 @@ where
             return Ok(None);
         }
         let wanted = start / 8 + state.step;
-        // A rest of less than half a part is not worth one of its own.
+        // A remainder of less than half a part is joined to the last part.
         let found = match wanted + state.step / 2 < end {
             true => self.inflater.find(wanted)?,
             false => Some(end * 8),
@@ -294,8 +302,9 @@ where
         }))
     }
 
-    /// Waits until the parts before this one are inflated: at which inflated byte this one begins, the bytes before it
-    /// (unless it is the first), and what `place` gives for it. `None` when this one or another does not fit.
+    /// Waits until the parts before this one are inflated. Returns the part's offset in the inflated bytes, the
+    /// window before it (except for the first), and the result of `place`. `None` if this part or another does not
+    /// fit.
     fn wait_for_turn(&self, part: &Part, buffer: &PartBuffer) -> Option<(u64, Option<Vec<u8>>, W)> {
         let mut state = self.lock();
         while state.known < part.number && !state.given_up {
@@ -313,7 +322,7 @@ where
         let window = std::mem::replace(&mut state.window, tail);
         state.known += 1;
         state.out = range.end;
-        // Parts that are still to be cut get the size that was planned.
+        // Adjusts the size of the following parts, so that they inflate to about the planned size.
         let compressed = (part.bits.end - part.bits.start) / 8;
         let fair = compressed.saturating_mul(self.cut.part) / (buffer.length as u64).max(1);
         let fair = fair.clamp(state.step / 4, state.step * 4);
@@ -323,7 +332,7 @@ where
         Some((range.start, window, place))
     }
 
-    /// The results of all parts, if together they are the member.
+    /// The results of all parts; `None` unless together they have the member's length and checksum.
     fn finish(self) -> Result<Option<Vec<R>>> {
         let state = self.state.into_inner();
         let mut state = state.unwrap_or_else(PoisonError::into_inner);
@@ -351,7 +360,7 @@ impl<P, R, F> Job<'_, P, R, F> {
     }
 }
 
-/// Ends the job when a thread panics, so that no other waits for it.
+/// Gives up when a thread panics, so that the others do not wait for it.
 struct GiveUpOnPanic<'a, 'b, P, R, F>(&'a Job<'b, P, R, F>);
 
 impl<P, R, F> Drop for GiveUpOnPanic<'_, '_, P, R, F> {
@@ -362,25 +371,25 @@ impl<P, R, F> Drop for GiveUpOnPanic<'_, '_, P, R, F> {
     }
 }
 
-/// Memory for a part, and the part that is in it.
+/// Memory for one part.
 struct PartBuffer {
     decompressor: Decompressor,
-    /// The part's bits, made a stream.
+    /// A stream made from the part's bits.
     input: Vec<u8>,
-    /// The window, then what the part inflates to.
+    /// The window, then the inflated part.
     out: Vec<u8>,
-    /// Inflated bytes.
+    /// Number of inflated bytes in the part.
     length: usize,
 }
 
 impl PartBuffer {
-    /// For parts of up to so many inflated bytes.
+    /// For parts of up to `bytes` inflated bytes.
     fn new(bytes: u64) -> Self {
         let bytes = WINDOW_BYTES as u64 + bytes;
         Self {
             decompressor: Decompressor::new(),
             input: Vec::new(),
-            // Pages that are never touched take no memory.
+            // Pages that are never written to use no memory.
             out: vec![0; bytes as usize],
             length: 0,
         }
@@ -391,7 +400,7 @@ impl PartBuffer {
         bytes.unwrap_or_default()
     }
 
-    /// The last bytes; `None` when there are fewer than the next part may refer to.
+    /// The last 32 KiB, to which the next part may refer; `None` if there are fewer bytes.
     fn tail(&self) -> Option<Vec<u8>> {
         let from = self.length.checked_sub(WINDOW_BYTES)?;
         self.bytes().get(from..).map(<[u8]>::to_vec)
@@ -402,7 +411,7 @@ impl PartBuffer {
 struct PartInflater<'a> {
     session: &'a Session<'a>,
     member: &'a Member,
-    /// What is put after each part: that it comes out shows that the part ends where it should.
+    /// Appended to each part: if it comes out at the end, the part ends at a block.
     marker: Marker,
 }
 
@@ -415,7 +424,7 @@ impl<'a> PartInflater<'a> {
         }
     }
 
-    /// The first block from byte `at` on, as a bit of the file.
+    /// The first block at or after byte `at`, as a bit of the file.
     fn find(&self, at: u64) -> Result<Option<u64>> {
         let mut bytes = Vec::new();
         let left = self.member.body.end.saturating_sub(at);
@@ -429,9 +438,9 @@ impl<'a> PartInflater<'a> {
         Ok(None)
     }
 
-    /// Inflates a part after a window of zeros; whether it ends where it should.
+    /// Inflates a part after a window of zeros. Returns whether it ends where it should.
     fn inflate(&self, part: &Part, buffer: &mut PartBuffer) -> Result<bool> {
-        // The first part has nothing before it, but the window's place in the buffer is left free all the same.
+        // Nothing precedes the first part, but `buffer` has room for a window all the same.
         let window: &[u8] = match part.number {
             0 => &[],
             _ => &[0; WINDOW_BYTES],
@@ -468,8 +477,8 @@ impl<'a> PartInflater<'a> {
         Ok(own.is_some())
     }
 
-    /// Inflates the front of a part again, after the bytes that really precede it, until that makes no difference;
-    /// `false` when it still does in the bytes that the next part may refer to.
+    /// Inflates the beginning of a part again, after the right window, until nothing changes any more; `false` if
+    /// there are still changes in the 32 KiB to which the next part may refer.
     fn repair(&self, part: &Part, buffer: &mut PartBuffer, window: &[u8]) -> Result<bool> {
         let bytes = part.bytes();
         let mut first = [0];
@@ -486,7 +495,7 @@ impl<'a> PartInflater<'a> {
         let out = out.unwrap_or_default();
         let mut made = vec![0; REPAIR_BYTES];
         let (mut taken, mut done) = (0, 0);
-        // Where the window of zeros was right by chance, so is what was copied from it.
+        // Where the right window is zero too, what was copied from it is right already.
         let mut same = window.iter().rev().take_while(|&&byte| byte == 0).count();
         while same < WINDOW_BYTES && done < out.len() {
             if taken == input.len() {
@@ -516,12 +525,12 @@ impl<'a> PartInflater<'a> {
             old.copy_from_slice(new);
             done += new.len();
         }
-        // Nothing refers to the last part.
+        // No part refers to the last one.
         Ok(same >= WINDOW_BYTES || part.last)
     }
 }
 
-/// Random bytes, which no file can contain on purpose, in a final block of fixed codes.
+/// Random bytes, which a file cannot contain on purpose, in a final block with fixed codes.
 struct Marker {
     bytes: [u8; 8],
 }
@@ -534,7 +543,7 @@ impl Marker {
         Self { bytes }
     }
 
-    /// Last block, fixed codes; the bytes; end of block, seven zeros.
+    /// Final block, fixed codes; the bytes; end-of-block, which is seven zeros.
     fn block(&self) -> u128 {
         let codes = self.bytes.map(|byte| (0x30 + byte).reverse_bits());
         u128::from(u64::from_le_bytes(codes)) << 3 | 0b011

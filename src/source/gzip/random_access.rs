@@ -1,7 +1,8 @@
-//! Reads of parts of a gzip file: the seek index is grown as far as they reach, then chunks are inflated by themselves.
+//! Reads of parts of a gzip file: the seek index is grown as far as needed, then chunks are inflated independently.
 //!
-//! One stream inflates the file from its start and records the index. A read beyond the index takes it farther; a read
-//! inside inflates the chunks that it touches, on several threads when they are several, and keeps what it may need again.
+//! One stream inflates the file from its start and records the index. A read beyond the index continues that stream.
+//! A read inside it inflates the chunks that overlap (on several threads if there are several), and keeps those that
+//! the next read may need.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -14,35 +15,37 @@ use super::checkpoints::{Index, from_member_headers};
 use super::chunk::{Chunk, Inflater};
 use super::index_file;
 use super::stream::{GzipCodec, Stream};
-use crate::core::error::Result;
+use crate::core::error::{Error, Result};
+use crate::core::{scope, threads};
 use crate::source::forward::{Decoder, SKIP_BYTES, drain, read_exact, skip_to};
 use crate::source::{Session, Source, max_tail, truncated};
 
-/// Inflated bytes of chunks that are kept for the next slice, unless the options say otherwise.
+/// Default size of the cache of inflated chunks, in inflated bytes.
 const CACHE_BYTES: usize = 32 << 20;
 
-/// A whole read inflates chunks on all threads only up to this size: each thread needs memory for one.
+/// Whole reads inflate chunks on all threads only up to this size, because each thread needs memory for one.
 const MAX_PARALLEL_CHUNK: usize = 8 << 20;
 
-/// A gzip file's seek index, and what makes and uses it.
+/// The seek index of a gzip file, and reads that use it.
 pub(super) struct RandomAccess {
     compressed: Source,
     codec: GzipCodec,
-    /// The file or folder in which the index is kept, where the options say so.
+    /// The file or folder in which the options ask to keep the index.
     index_place: Option<PathBuf>,
-    /// Inflates from the start and records the index, as far as it was needed.
+    /// Inflates from the start of the file and records the index, as far as needed so far.
     stream: Mutex<Option<Stream>>,
     index: RwLock<Arc<Index>>,
-    /// Whether an index that need not be made was looked for.
+    /// Whether an existing index has been looked for.
     looked_up: Mutex<bool>,
-    /// Whether the index was written, or need not be.
+    /// Whether the index has been written, or need not be.
     written: Mutex<bool>,
     cache: ChunkCache,
     inflaters: Mutex<Vec<Inflater>>,
 }
 
 impl RandomAccess {
-    /// `cache` bytes of inflated chunks are kept for the next slice; the index is kept in a file or folder.
+    /// Up to `cache` bytes of inflated chunks are kept for later slices. `index_place` is the file or folder for the
+    /// index.
     pub fn new(
         compressed: Source,
         codec: GzipCodec,
@@ -62,15 +65,15 @@ impl RandomAccess {
         }
     }
 
-    /// Whether any part can be read at the same cost.
+    /// Whether the index covers the whole file, so that every part costs the same.
     pub fn is_complete(&self) -> bool {
         self.snapshot().complete
     }
 
-    /// Fills `buffer` with the inflated bytes from `offset` on.
+    /// Fills `buffer` with the inflated bytes that begin at `offset`.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Integrity`], [`crate::ErrorKind::Truncated`], and what reading the compressed file gives.
+    /// [`crate::ErrorKind::Integrity`], [`crate::ErrorKind::Truncated`], and errors of reading the compressed file.
     pub fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
         self.look_for_index()?;
         self.keep_index()?;
@@ -86,11 +89,11 @@ impl RandomAccess {
         self.read_growing(offset, buffer)
     }
 
-    /// Checks what a read of all voxels, which end at byte `end`, has not seen yet.
+    /// Verifies what a read of all voxels, which end at byte `end`, has not verified yet.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Integrity`], [`crate::ErrorKind::Truncated`], [`crate::ErrorKind::Limit`] for too long a tail,
-    /// and what reading the compressed file gives.
+    /// [`crate::ErrorKind::Integrity`], [`crate::ErrorKind::Truncated`], [`crate::ErrorKind::Limit`] if the file
+    /// continues too far after the voxels, and errors of reading the compressed file.
     pub fn check_to_end(&self, end: u64) -> Result<()> {
         match self.is_complete() {
             true => self.verify_all(),
@@ -100,7 +103,7 @@ impl RandomAccess {
         }
     }
 
-    /// Makes the index of the whole file, unless it is there, and writes it to `path`.
+    /// Completes the index and writes it to `path`.
     ///
     /// # Errors
     /// As [`Self::read_at`] and [`index_file::write`].
@@ -112,10 +115,10 @@ impl RandomAccess {
         index_file::write(path, &self.snapshot(), &self.compressed)
     }
 
-    /// Every chunk, when they are known to the end of the file and small enough for each thread to hold one.
+    /// All chunks, if the index is complete and they are small enough to inflate one per thread.
     ///
     /// # Errors
-    /// What reading the compressed file gives.
+    /// Errors of reading the compressed file.
     pub fn chunks(&self) -> Result<Option<Chunks>> {
         self.look_for_index()?;
         let index = self.snapshot();
@@ -123,10 +126,11 @@ impl RandomAccess {
         Ok(usable.then_some(Chunks(index)))
     }
 
-    /// Inflates every chunk, on all threads, and hands each to `work` with its place in the file.
+    /// Inflates every chunk, on all threads, and calls `work` with its offset in the inflated bytes, its bytes, and
+    /// the corresponding item of `places`.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Integrity`] for a damaged chunk, and what reading the compressed file gives.
+    /// [`crate::ErrorKind::Integrity`] for a damaged chunk, and errors of reading the compressed file.
     pub fn for_chunks<W: Send, R: Send>(
         &self,
         chunks: &Chunks,
@@ -134,22 +138,22 @@ impl RandomAccess {
         work: impl Fn(u64, &[u8], W) -> R + Sync,
     ) -> Result<Vec<R>> {
         let session = self.compressed.begin()?;
-        let results = chunks
-            .0
-            .chunks
-            .par_iter()
-            .zip(places)
-            .map(|(chunk, place)| {
+        let results = threads::parallel(|scope| {
+            let inflate = |(chunk, place): (&Arc<Chunk>, W)| {
                 self.inflate_chunk(&session, chunk, |bytes| work(chunk.out.start, bytes, place))
-            })
-            .collect::<Result<_>>()?;
+            };
+            let chunks = chunks.0.chunks.par_iter().zip(places);
+            chunks
+                .map(|chunk| scope.enter(|| inflate(chunk)))
+                .collect::<Result<_>>()
+        })?;
         session.end()?;
         Ok(results)
     }
 
     // ---- the index ----
 
-    /// The index as it is now.
+    /// The index at this moment.
     fn snapshot(&self) -> Arc<Index> {
         Arc::clone(&self.index.read().unwrap_or_else(PoisonError::into_inner))
     }
@@ -158,12 +162,9 @@ impl RandomAccess {
         *self.index.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(index);
     }
 
-    /// Looks once for an index that need not be made: one that is kept, or in the headers of the members.
+    /// Looks once for an index that can be had without inflating: in an index file, or in the members' headers.
     fn look_for_index(&self) -> Result<()> {
-        let mut looked_up = self
-            .looked_up
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut looked_up = scope::lock(&self.looked_up)?;
         if !*looked_up {
             let kept = match self.index_path() {
                 Some(path) => index_file::load(&path, &self.compressed)?,
@@ -181,35 +182,37 @@ impl RandomAccess {
         Ok(())
     }
 
-    /// Makes and writes the index that the options want kept, at the first read that uses it.
+    /// If the options ask to keep the index, completes and writes it before the first read that uses it.
     fn keep_index(&self) -> Result<()> {
-        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut written = scope::lock(&self.written)?;
         if !*written
             && let Some(path) = self.index_path()
             && !self.is_complete()
         {
             self.grow_to_end()?;
-            // Without the file the next process makes the index again: slower, and as right.
+            // An error is ignored: without the file the next process has to make the index again, which is only
+            // slower.
             let _ = self.write_index(&path);
+            scope::check()?;
         }
         *written = true;
         Ok(())
     }
 
-    /// Where the index of this file is kept, for the path or folder that the options name.
+    /// The index file of this gzip file; the options name the file itself or its folder.
     fn index_path(&self) -> Option<PathBuf> {
         let place = self.index_place.as_ref()?;
         if !place.is_dir() {
             return Some(place.clone());
         }
-        // Files of one name in several folders have an index each.
+        // Files of the same name in different folders have different indexes.
         let path = std::path::absolute(self.compressed.path()?).ok()?;
         let folder = crc32fast::hash(path.parent()?.as_os_str().as_encoded_bytes());
         let name = path.file_name()?.to_string_lossy();
         Some(place.join(format!("{name}.{folder:08x}.voxgzi")))
     }
 
-    /// Inflates to the end of the file: the index is complete then, unless a chunk was too large.
+    /// Inflates to the end of the file. Afterwards the index is complete, unless a chunk was too large.
     fn grow_to_end(&self) -> Result<()> {
         self.grow(|stream| {
             drain(stream, |stream| {
@@ -219,9 +222,9 @@ impl RandomAccess {
         })
     }
 
-    /// Lets `read` take the stream farther.
+    /// Continues the stream with `read`.
     fn grow(&self, read: impl FnOnce(&mut Stream) -> Result<()>) -> Result<()> {
-        let mut kept = self.lock_stream();
+        let mut kept = scope::lock(&self.stream)?;
         let mut stream = self.stream_for(kept.take(), u64::MAX);
         let done = read(&mut stream);
         self.put_back(&mut kept, stream, u64::MAX, done)
@@ -229,16 +232,12 @@ impl RandomAccess {
 
     // ---- the stream ----
 
-    fn lock_stream(&self) -> MutexGuard<'_, Option<Stream>> {
-        self.stream.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Reads beyond the end of the index, which grows.
+    /// Reads beyond the end of the index and thereby grows it.
     fn read_growing(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
         let end = offset.saturating_add(buffer.len() as u64);
-        let mut kept = self.lock_stream();
+        let mut kept = scope::lock(&self.stream)?;
         let mut stream = self.stream_for(kept.take(), offset);
-        // What the index holds by now may reach farther than when it was looked at.
+        // Another thread may have grown the index in the meantime.
         let index = self.snapshot();
         let known = index.end().min(end).saturating_sub(offset);
         let known = usize::try_from(known).unwrap_or(usize::MAX);
@@ -250,7 +249,7 @@ impl RandomAccess {
             .advance(&mut stream, from, end, offset)
             .and_then(|()| self.fill(&mut stream, rest, end, offset))
             .and_then(|()| match stream.is_nearly_done()? {
-                // Little is left, and then everything is known and verified.
+                // Little is left: read it too, so that the index is complete and the file verified.
                 true => drain(&mut stream, |stream| {
                     self.collect(stream, offset);
                     Ok(())
@@ -262,11 +261,11 @@ impl RandomAccess {
         self.read_chunks(&index, offset, indexed)
     }
 
-    /// The stream for a read from `offset` on: the kept one, unless it has given up recording and is past that.
+    /// The stream for a read that begins at `offset`: the kept one, unless it no longer records and is past `offset`.
     fn stream_for(&self, kept: Option<Stream>, offset: u64) -> Stream {
         match kept {
             Some(stream) if stream.recorder().is_some() || stream.position() <= offset => stream,
-            // Recording again would give up at the same place.
+            // A new recording would stop at the same place.
             Some(_) => self.codec.stream(&self.compressed),
             None => {
                 self.set_index(Index::default());
@@ -275,7 +274,8 @@ impl RandomAccess {
         }
     }
 
-    /// Keeps a stream for the next read, unless it failed: then the next one starts again.
+    /// Keeps the stream for the next read. After an error it is dropped, and the next read starts again; a stream that was
+    /// cancelled between two of its steps is kept.
     fn put_back(
         &self,
         kept: &mut Option<Stream>,
@@ -283,7 +283,8 @@ impl RandomAccess {
         wanted: u64,
         done: Result<()>,
     ) -> Result<()> {
-        if done.is_ok() || stream.is_at_end() {
+        let is_cancelled = done.as_ref().is_err_and(Error::is_cancelled);
+        if done.is_ok() || stream.is_at_end() || (is_cancelled && stream.is_sound()) {
             self.collect(&mut stream, wanted);
             *kept = Some(stream);
         } else {
@@ -293,7 +294,7 @@ impl RandomAccess {
         done
     }
 
-    /// Inflates up to `offset`, for a read from `wanted` to `need`, step by step, so that chunks are taken over in time.
+    /// Inflates up to `offset`, for a read from `wanted` to `need`. Finished chunks are collected after each step.
     fn advance(&self, stream: &mut Stream, offset: u64, need: u64, wanted: u64) -> Result<()> {
         let mut scratch = Vec::new();
         while stream.position() < offset {
@@ -312,7 +313,8 @@ impl RandomAccess {
         Ok(())
     }
 
-    /// Takes over the chunks that the stream finished; the bytes of those from `wanted` on are kept.
+    /// Moves finished chunks from the stream to the index. The bytes of those that end after `wanted` go to the
+    /// cache.
     fn collect(&self, stream: &mut Stream, wanted: u64) {
         let finished = stream.take_finished();
         let complete = stream.is_at_end() && stream.recorder().is_some();
@@ -332,7 +334,7 @@ impl RandomAccess {
 
     // ---- chunks ----
 
-    /// Copies from the chunks of the index, on several threads when there are several.
+    /// Copies from the index's chunks; if there are several, on several threads.
     fn read_chunks(&self, index: &Index, offset: u64, buffer: &mut [u8]) -> Result<()> {
         if buffer.is_empty() {
             return Ok(());
@@ -356,11 +358,12 @@ impl RandomAccess {
             [(number, chunk, from, place)] => {
                 self.copy_chunk(&session, *number, chunk, *from, place)?;
             }
-            work => work
-                .par_iter_mut()
-                .try_for_each(|(number, chunk, from, place)| {
-                    self.copy_chunk(&session, *number, chunk, *from, place)
-                })?,
+            work => threads::parallel(|scope| {
+                work.par_iter_mut()
+                    .try_for_each(|(number, chunk, from, place)| {
+                        scope.enter(|| self.copy_chunk(&session, *number, chunk, *from, place))
+                    })
+            })?,
         }
         session.end()
     }
@@ -382,7 +385,7 @@ impl RandomAccess {
             return Ok(());
         }
         if place.len() == chunk.len() {
-            // All of it is wanted, so that nothing is left for a next read.
+            // The whole chunk is used now, so it is not worth caching.
             return self.inflate_chunk(session, chunk, |bytes| copy(bytes, place));
         }
         let bytes = self.cache.get(number, || {
@@ -392,13 +395,14 @@ impl RandomAccess {
         Ok(())
     }
 
-    /// Inflates a chunk and hands its bytes to `work`.
+    /// Inflates a chunk and calls `work` with its bytes.
     fn inflate_chunk<R>(
         &self,
         session: &Session<'_>,
         chunk: &Chunk,
         work: impl FnOnce(&[u8]) -> R,
     ) -> Result<R> {
+        scope::check()?;
         let pool = || {
             self.inflaters
                 .lock()
@@ -412,15 +416,15 @@ impl RandomAccess {
         result
     }
 
-    /// Inflates the chunks that were not inflated yet, for their checksums.
+    /// Inflates the chunks that have not been verified yet.
     fn verify_all(&self) -> Result<()> {
         let index = self.snapshot();
         let session = self.compressed.begin()?;
-        index
-            .chunks
-            .par_iter()
-            .filter(|chunk| !chunk.is_verified())
-            .try_for_each(|chunk| self.inflate_chunk(&session, chunk, |_| ()))?;
+        threads::parallel(|scope| {
+            let unverified = index.chunks.par_iter().filter(|chunk| !chunk.is_verified());
+            unverified
+                .try_for_each(|chunk| scope.enter(|| self.inflate_chunk(&session, chunk, |_| ())))
+        })?;
         session.end()
     }
 }
@@ -429,19 +433,19 @@ impl RandomAccess {
 pub(crate) struct Chunks(Arc<Index>);
 
 impl Chunks {
-    /// Whether they hold voxels that end at inflated byte `end`, and no tail that only a bomb has.
+    /// Whether they contain voxels that end at inflated byte `end`, and no tail so long that it must be a bomb.
     pub fn hold(&self, end: u64) -> bool {
         let total = self.0.end();
         total >= end && total - end <= max_tail(end)
     }
 
-    /// The inflated bytes of each chunk.
+    /// The range of each chunk in the inflated bytes.
     pub fn ranges(&self) -> impl Iterator<Item = Range<u64>> + '_ {
         self.0.chunks.iter().map(|chunk| chunk.out.clone())
     }
 }
 
-/// Copies what the stream's open chunk holds from `from` on: how many bytes, and what is left to fill.
+/// Copies the bytes of the stream's open chunk that begin at `from`. Returns how many, and the rest of `buffer`.
 fn copy_open<'a>(stream: &Stream, from: u64, buffer: &'a mut [u8]) -> (usize, &'a mut [u8]) {
     let bytes = stream.recorder().and_then(|recorder| {
         let (start, bytes) = recorder.open();
@@ -454,7 +458,7 @@ fn copy_open<'a>(stream: &Stream, from: u64, buffer: &'a mut [u8]) -> (usize, &'
     (length, rest)
 }
 
-/// Inflated chunks, the most recently used ones up to a number of bytes.
+/// A cache of inflated chunks that keeps the most recently used ones, up to a number of bytes.
 #[derive(Debug)]
 struct ChunkCache {
     budget: usize,
@@ -465,7 +469,7 @@ struct ChunkCache {
 struct CacheState {
     entries: HashMap<usize, CacheEntry>,
     bytes: usize,
-    /// Counts uses.
+    /// Incremented at each use.
     clock: u64,
 }
 
@@ -476,14 +480,14 @@ struct CacheEntry {
     used: u64,
 }
 
-/// Locked while a chunk is inflated, so that no two threads inflate the same.
+/// Locked while a chunk is inflated, so that two threads do not inflate the same chunk.
 type Slot = Mutex<Option<Bytes>>;
 
-/// The bytes of a chunk, taken over as they were made.
+/// The bytes of a chunk, shared without copying.
 type Bytes = Arc<Vec<u8>>;
 
 impl ChunkCache {
-    /// A cache of at most `budget` bytes; the chunk in use may be larger.
+    /// A cache of at most `budget` bytes, or of the one chunk in use if that is larger.
     fn new(budget: usize) -> Self {
         Self {
             budget,
@@ -491,13 +495,13 @@ impl ChunkCache {
         }
     }
 
-    /// The bytes of chunk `number`, made by `inflate` when they are not in the cache.
+    /// The bytes of chunk `number`; `inflate` is called if they are not in the cache.
     ///
     /// # Errors
-    /// What `inflate` gives.
+    /// Errors of `inflate`.
     fn get(&self, number: usize, inflate: impl FnOnce() -> Result<Bytes>) -> Result<Bytes> {
         let slot = self.slot(number);
-        let mut held = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut held = scope::lock(&slot)?;
         if let Some(bytes) = &*held {
             return Ok(Arc::clone(bytes));
         }
@@ -508,7 +512,7 @@ impl ChunkCache {
         Ok(bytes)
     }
 
-    /// The bytes of a chunk if they are in the cache.
+    /// The bytes of a chunk, if they are in the cache.
     fn peek(&self, number: usize) -> Option<Bytes> {
         let mut state = self.lock();
         state.clock += 1;
@@ -518,7 +522,7 @@ impl ChunkCache {
         entry.slot.try_lock().ok()?.clone()
     }
 
-    /// Keeps the bytes of a chunk.
+    /// Adds the bytes of a chunk.
     fn put(&self, number: usize, bytes: Bytes) {
         let length = bytes.len();
         let slot = self.slot(number);
@@ -526,7 +530,7 @@ impl ChunkCache {
         self.account(number, length);
     }
 
-    /// Forgets everything.
+    /// Empties the cache.
     fn clear(&self) {
         *self.lock() = CacheState::default();
     }
@@ -544,7 +548,7 @@ impl ChunkCache {
         Arc::clone(&entry.slot)
     }
 
-    /// Counts a chunk's bytes, and drops the least recently used others while there are too many.
+    /// Records the size of a chunk, and drops the least recently used others while the cache is too large.
     fn account(&self, number: usize, bytes: usize) {
         let mut state = self.lock();
         let Some(entry) = state.entries.get_mut(&number) else {
@@ -577,9 +581,12 @@ mod tests {
                 number as u8
             );
         }
-        cache.get(0, || panic!("it is at hand")).unwrap();
+        cache.get(0, || panic!("it is cached")).unwrap();
         cache.get(3, make(3)).unwrap();
-        assert!(cache.peek(1).is_none(), "the least recently used one went");
+        assert!(
+            cache.peek(1).is_none(),
+            "the least recently used one is dropped"
+        );
         for number in [0, 2, 3] {
             assert!(cache.peek(number).is_some(), "chunk {number}");
         }

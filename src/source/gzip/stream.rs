@@ -1,4 +1,4 @@
-//! All members of a gzip file inflated in order, by zlib-rs: the way that tells what is wrong with a damaged file.
+//! Inflates all members of a gzip file in order, with zlib-rs. This method reports what is wrong with a damaged file.
 
 use std::mem;
 use std::sync::Arc;
@@ -13,29 +13,30 @@ use super::member::{
 };
 use crate::core::error::{Error, Result};
 use crate::core::limits::{self, Limits};
+use crate::core::scope;
 use crate::source::forward::{Codec, Decoder, drain};
-use crate::source::{Source, TAIL, check_tail, max_tail, truncated};
+use crate::source::{Source, TAIL, check_tail, max_tail, memory, truncated, zeros};
 
-/// Compressed bytes read at a time.
+/// Compressed bytes per read.
 const INPUT_BYTES: u64 = 256 << 10;
 
-/// Compressed bytes read at first: most headers take no more, and often nothing else is wanted.
+/// Compressed bytes in the first read: enough for most headers, and often nothing else is needed.
 const FIRST_INPUT_BYTES: u64 = 4 << 10;
 
-/// Compressed bytes that are worth inflating at once when no more are left, so that the end is known.
-const LITTLE_LEFT: u64 = 64 << 10;
+/// If at most this many compressed bytes are left after a read, they are inflated too, so that the end is known.
+const NEARLY_DONE_BYTES: u64 = 64 << 10;
 
-/// Inflated bytes after the voxels from which on the file's last trailer is believed to be one.
-const SURE_TAIL: u64 = 4 << 20;
+/// The length in the file's last trailer is used only after this many inflated bytes after the voxels have been seen.
+const MIN_TAIL_FOR_TRAILER: u64 = 4 << 20;
 
-/// Deflate's largest window is 2^15 bytes.
+/// The largest window of deflate is 2^15 bytes.
 const WINDOW_BITS: u8 = 15;
 
-/// gzip, as a codec that is read forwards: what all streams of one file share.
+/// gzip as a [`Codec`]: what all streams of one file share.
 #[derive(Debug, Clone)]
 pub(crate) struct GzipCodec {
     limits: Limits,
-    /// Bytes of something else after the last member, once a stream has seen its end.
+    /// Number of bytes after the last member that are not gzip, once a stream has reached the end.
     trailing: Arc<AtomicU64>,
 }
 
@@ -55,7 +56,7 @@ impl GzipCodec {
         self.trailing.load(Ordering::Relaxed)
     }
 
-    /// A stream from the start of a file.
+    /// A stream that begins at the start of the file.
     pub fn stream(&self, compressed: &Source) -> Stream {
         Stream::new(compressed.clone(), 0, self.clone())
     }
@@ -73,38 +74,40 @@ impl Codec for GzipCodec {
     }
 }
 
-/// An inflating stream over all members.
+/// Inflates all members of a file, one after the other.
 pub(crate) struct Stream {
     input: Input,
     inflate: Inflate,
     state: State,
-    /// The checksum of the member that is being inflated, unless a recorder keeps it.
+    /// The CRC-32 of the current member, if no recorder computes it.
     crc: crc32fast::Hasher,
-    /// Inflated bytes that were read so far.
+    /// Number of inflated bytes returned so far.
     position: u64,
     codec: GzipCodec,
-    /// Members that were begun.
+    /// Number of members begun so far.
     members: u64,
-    /// Empty members in a row.
+    /// Number of consecutive empty members.
     empty: u32,
     recorder: Option<Recorder>,
+    /// Whether the last read succeeded.
+    is_sound: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
 enum State {
-    /// At the start of a member; `first` when there was none before it.
+    /// At the start of a member; `first` for the first member of the file.
     Between { first: bool },
-    /// Inside a member, of which this many bytes were inflated.
+    /// Inside a member, of which `length` bytes have been inflated.
     Body { length: u64 },
     /// After the last member.
     End,
 }
 
-/// Where a step of inflate stopped.
+/// Where a step of the inflater stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stop {
     Anywhere,
-    /// At the end of a block, as was asked for.
+    /// At the end of a block, because that was requested.
     Block,
     /// At the end of a member's data.
     Member,
@@ -112,6 +115,24 @@ enum Stop {
 
 impl Decoder for Stream {
     fn read(&mut self, out: &mut [u8]) -> Result<usize> {
+        self.is_sound = false;
+        let read = self.step(out)?;
+        self.is_sound = true;
+        Ok(read)
+    }
+
+    fn position(&self) -> u64 {
+        self.position
+    }
+
+    fn is_sound(&self) -> bool {
+        self.is_sound
+    }
+}
+
+impl Stream {
+    /// Inflates some bytes; none at the end of the last member.
+    fn step(&mut self, out: &mut [u8]) -> Result<usize> {
         loop {
             match self.state {
                 State::End => return Ok(0),
@@ -136,18 +157,17 @@ impl Decoder for Stream {
         }
     }
 
-    fn position(&self) -> u64 {
-        self.position
-    }
-}
-
-impl Stream {
     fn new(compressed: Source, start: u64, codec: GzipCodec) -> Self {
+        // What a header leaves over is kept while headers are read, so that little is asked for then.
+        let first = match compressed.keeps_pieces() {
+            true => FIRST_INPUT_BYTES,
+            false => FIRST_INPUT_BYTES.max(compressed.hint().min_read),
+        };
         Self {
             input: Input {
                 source: compressed,
                 offset: start,
-                step: FIRST_INPUT_BYTES,
+                step: first,
                 buffer: Vec::new(),
                 start: 0,
             },
@@ -159,10 +179,11 @@ impl Stream {
             members: 0,
             empty: 0,
             recorder: None,
+            is_sound: true,
         }
     }
 
-    /// The same, recording checkpoints.
+    /// The same stream, with a recorder of checkpoints.
     pub fn recording(self) -> Self {
         Self {
             recorder: Some(Recorder::default()),
@@ -170,50 +191,51 @@ impl Stream {
         }
     }
 
-    /// The recorder, unless none was asked for or it has given up.
+    /// The recorder; `None` if there is none or it has stopped recording.
     pub(super) fn recorder(&self) -> Option<&Recorder> {
         self.recorder
             .as_ref()
             .filter(|recorder| !recorder.is_full())
     }
 
-    /// The chunks that were finished since the last call.
+    /// Returns the chunks that were finished since the last call.
     pub(super) fn take_finished(&mut self) -> Vec<Finished> {
         self.recorder
             .as_mut()
             .map_or(Vec::new(), Recorder::take_finished)
     }
 
-    /// Whether so little is left that it may as well be read now.
+    /// Whether so little is left that it is worth reading now.
     pub fn is_nearly_done(&self) -> Result<bool> {
-        Ok(self.input.left()? <= LITTLE_LEFT && !self.is_at_end())
+        Ok(self.input.left()? <= NEARLY_DONE_BYTES && !self.is_at_end())
     }
 
-    /// Whether the end of the last member was reached and verified.
+    /// Whether the end of the last member has been reached and verified.
     pub fn is_at_end(&self) -> bool {
         matches!(self.state, State::End)
     }
 
-    /// Goes on to the end of the file after a read of voxels that end at byte `end`; `after_each` is called after each
-    /// step. A tail so long that only a bomb has it is an error. The file's last trailer may announce one; as any bytes can
-    /// stand there, it is believed once some of the tail has been seen.
+    /// Continues to the end of the file after a read of voxels that end at byte `end`, and calls `after_each` after
+    /// each step. A tail that is far longer than the voxels is an error. The file's last trailer may show this early.
+    /// But any bytes can stand there, so it is used only after [`MIN_TAIL_FOR_TRAILER`] bytes of the tail.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Limit`] for too long a tail, and those of [`Decoder::read`].
+    /// [`crate::ErrorKind::Limit`] if the tail is too long, and errors of [`Decoder::read`].
     pub fn drain_tail(&mut self, end: u64, mut after_each: impl FnMut(&mut Self)) -> Result<()> {
-        let announced = self.announced()?.saturating_sub(end);
-        let is_bomb = announced > max_tail(end);
+        let claimed = self.claimed_length()?.saturating_sub(end);
+        let is_bomb = claimed > max_tail(end);
         drain(self, |stream| {
             after_each(stream);
-            if is_bomb && stream.position > end.saturating_add(SURE_TAIL) {
-                limits::check(TAIL, announced.into(), max_tail(end))?;
+            if is_bomb && stream.position > end.saturating_add(MIN_TAIL_FOR_TRAILER) {
+                limits::check(TAIL, claimed.into(), max_tail(end))?;
             }
             check_tail(stream.position, end)
         })
     }
 
-    /// The inflated bytes of the last member, or of all if there is one, modulo 2^32: if the file ends with a trailer.
-    fn announced(&self) -> Result<u64> {
+    /// The inflated length, modulo 2^32, of the last member according to the last bytes of the file, if they are a
+    /// trailer.
+    fn claimed_length(&self) -> Result<u64> {
         let mut trailer = [0; TRAILER_BYTES];
         let length = self.input.source.len()?.unwrap_or_default();
         if let Some(at) = length.checked_sub(TRAILER_BYTES as u64) {
@@ -230,7 +252,7 @@ impl Stream {
         limits::check("empty gzip members in a row", self.empty.into(), max)
     }
 
-    /// Takes note of bytes that were made and of where inflating stopped; at a member's end gives its checksum.
+    /// Passes inflated bytes and the reason for stopping to the recorder. At the end of a member, returns its CRC-32.
     fn record(&mut self, made: &[u8], stop: Stop) -> Result<u32> {
         let Some(recorder) = &mut self.recorder else {
             self.crc.update(made);
@@ -239,7 +261,7 @@ impl Stream {
                 _ => 0,
             });
         };
-        recorder.add(made, &self.input.source)?;
+        recorder.add(made, |from, bytes| self.input.near(from, bytes))?;
         match stop {
             Stop::Anywhere => {}
             Stop::Block => recorder.end_block(self.input.position()),
@@ -248,7 +270,7 @@ impl Stream {
         Ok(0)
     }
 
-    /// One step of inflate: bytes made, and where it stopped.
+    /// One step of the inflater. Returns the number of bytes, and where it stopped.
     fn inflate(&mut self, out: &mut [u8]) -> Result<(usize, Stop)> {
         let flush = match self
             .recorder
@@ -269,7 +291,7 @@ impl Stream {
             let taken = self.inflate.total_in() - taken;
             let made = (self.inflate.total_out() - made) as usize;
             self.input.consume(taken as usize);
-            // With room and input left it stops at the end of a block only, when asked to.
+            // With a block end requested, the inflater stops with space and input left only at the end of a block.
             let at_block = flush == InflateFlush::Block && taken < have && made < out.len();
             match status {
                 Status::StreamEnd => return Ok((made, Stop::Member)),
@@ -289,11 +311,15 @@ impl Stream {
         self.members += 1;
         let max = self.codec.limits.members;
         limits::check("gzip members", self.members.into(), max)?;
-        // Content too short for a header can still be something else than gzip.
+        // A file that is too short for a header may still be recognisable as something other than gzip.
         if !is_gzip(self.input.peek(2)?) {
             return Err(not_gzip());
         }
         Header::read(|| {
+            // A name may have any length.
+            if self.input.buffered().is_empty() {
+                scope::check()?;
+            }
             let [byte] = self.input.array("gzip header")?;
             Ok(byte)
         })?;
@@ -305,12 +331,12 @@ impl Stream {
         Ok(())
     }
 
-    /// Whether no other member follows: the end of the file, zero padding, or something else (which is noted).
+    /// Whether no member follows: at the end of the file, its zero padding, or other bytes (which are counted).
     fn is_after_last_member(&mut self) -> Result<bool> {
         let padding_from = self.input.position();
         while let Some(&byte) = self.input.fill()?.first() {
             if byte != 0 {
-                // A member right here; after padding only garbage can follow.
+                // A member follows directly. After padding only other bytes can follow.
                 if self.input.position() == padding_from && is_gzip(self.input.peek(2)?) {
                     return Ok(false);
                 }
@@ -318,6 +344,7 @@ impl Stream {
                 self.codec.trailing.store(left, Ordering::Relaxed);
                 break;
             }
+            scope::check()?;
             self.input.skip_zeros();
         }
         Ok(true)
@@ -329,26 +356,26 @@ impl Stream {
     }
 }
 
-/// Compressed bytes, buffered.
+/// A buffer of compressed bytes.
 struct Input {
     source: Source,
-    /// Where in the source the buffer ends.
+    /// Offset in the source of the end of the buffer.
     offset: u64,
-    /// Bytes to read next.
+    /// Number of bytes to read next.
     step: u64,
     buffer: Vec<u8>,
-    /// Bytes of the buffer that are used up.
+    /// Number of bytes of the buffer that have been used.
     start: usize,
 }
 
 impl Input {
-    /// Bytes of the source that were not taken yet.
+    /// Number of bytes of the source that have not been used.
     fn left(&self) -> Result<u64> {
         let length = self.source.len()?.unwrap_or(u64::MAX);
         Ok(length.saturating_sub(self.position()))
     }
 
-    /// Where the next byte stands in the source.
+    /// The offset of the next byte in the source.
     fn position(&self) -> u64 {
         self.offset - (self.buffer.len() - self.start) as u64
     }
@@ -357,7 +384,28 @@ impl Input {
         self.buffer.get(self.start..).unwrap_or_default()
     }
 
-    /// The bytes that are buffered, more read when there are none; empty at the end of the source.
+    /// Up to `bytes` bytes from a position that was passed recently: usually still in the buffer.
+    fn near(&self, from: u64, bytes: u64) -> Result<Vec<u8>> {
+        let end = self
+            .source
+            .len()?
+            .unwrap_or(0)
+            .min(from.saturating_add(bytes));
+        let mut near = zeros(end.saturating_sub(from))?;
+        let begins = self.offset - self.buffer.len() as u64;
+        let held = from.checked_sub(begins).filter(|_| end <= self.offset);
+        match held {
+            Some(at) => memory::copy(&self.buffer, at, &mut near)?,
+            None => {
+                let session = self.source.begin()?;
+                session.read_at(from, &mut near)?;
+                session.end()?;
+            }
+        }
+        Ok(near)
+    }
+
+    /// The buffered bytes; more are read if there are none. Empty at the end of the source.
     fn fill(&mut self) -> Result<&[u8]> {
         if self.buffered().is_empty() {
             self.read_more()?;
@@ -365,7 +413,7 @@ impl Input {
         Ok(self.buffered())
     }
 
-    /// Up to `length` bytes ahead; fewer at the end of the source.
+    /// The next bytes, up to `length`, without using them. Fewer at the end of the source.
     fn peek(&mut self, length: usize) -> Result<&[u8]> {
         if self.buffered().len() < length {
             self.read_more()?;
@@ -379,7 +427,8 @@ impl Input {
         self.start = 0;
         let length = self.source.len()?.unwrap_or(u64::MAX);
         let left = length.saturating_sub(self.offset);
-        let more = left.min(mem::replace(&mut self.step, INPUT_BYTES));
+        let usual = INPUT_BYTES.max(self.source.hint().min_read);
+        let more = left.min(mem::replace(&mut self.step, usual));
         if more > 0 {
             let old = self.buffer.len();
             self.buffer.resize(old + more as usize, 0);
@@ -402,7 +451,7 @@ impl Input {
         self.consume(zeros);
     }
 
-    /// The next bytes; `what` they are of is named when the source ends before.
+    /// The next `N` bytes. `what` names what they belong to, for the error if the source ends before.
     fn array<const N: usize>(&mut self, what: &'static str) -> Result<[u8; N]> {
         let found = self.peek(N)?.first_chunk::<N>().copied();
         self.consume(N);

@@ -1,12 +1,12 @@
-//! Frames on a device, and where they are put: buffers of the stream's own, ranges of the caller's, or the caller's
-//! texture.
+//! Frames on a device, and where they are written: to the stream's own buffers, ranges of a caller's buffer, or a
+//! caller's texture.
 
 use std::fmt;
 use std::sync::Arc;
 use std::task;
 
 use super::texture_target::TextureTarget;
-use crate::convert::texel::Texels;
+use crate::convert::texel::{Fidelity, Texels};
 use crate::core::array::{Buffer, HostArray};
 #[cfg(doc)]
 use crate::core::error::ErrorKind;
@@ -21,40 +21,40 @@ use crate::device::load::Target;
 use crate::device::{DeviceArray, download};
 use crate::read::wait::Mailbox;
 
-/// Where a stream puts its frames.
+/// Where a stream writes its frames.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub enum StreamTarget {
-    /// Buffers that the stream makes, one for each slot, used again and again.
+    /// Buffers that the stream allocates, one per slot, and uses again and again.
     #[default]
     NewBuffers,
-    /// A range of a buffer of the caller's, of usage `STORAGE` (and `COPY_SRC` where frames are to be downloaded). The
-    /// slots follow each other there: [`Frame::offset_bytes`] says where a frame is. From one to the next it is the
-    /// size of a frame rounded up to the device's `min_storage_buffer_offset_alignment`; with one slot frames are at
-    /// `offset` itself. Nothing else in the buffer is changed.
+    /// A range of a buffer of the caller, with usage `STORAGE` (and `COPY_SRC` if frames are to be downloaded). The
+    /// slots follow each other; [`Frame::offset_bytes`] has the position of a frame. The distance between slots is the
+    /// size of a frame, rounded up to the device's `min_storage_buffer_offset_alignment`. If there is one slot, frames
+    /// are at `offset` itself. Nothing else in the buffer is changed.
     BufferRange {
         /// The buffer.
         buffer: wgpu::Buffer,
-        /// Byte of the buffer at which the first slot begins: a multiple of 4, and of the size of a voxel.
+        /// Byte of the buffer at which the first slot begins: a multiple of 4 and of the size of a value.
         offset: u64,
     },
-    /// A 3-D texture of the caller's, of the size of a frame, the format of the texels and usage `COPY_DST`; `T` of the
-    /// stream is the type that is narrowed to texels: [`half::f16`], `f32`, or `f64` for unorm texels. The file is read,
-    /// never a kept copy.
+    /// A 3-D texture of the caller, with the size of a frame, the format of the texels and usage `COPY_DST`. `T` of the
+    /// stream is the type that is narrowed to texels: [`half::f16`], `f32`, or `f64` for unorm texels. Values are
+    /// always read from the file, not from a cache.
     ///
-    /// There is one frame at a time, whatever slots the options ask for: the next one is made ready meanwhile, and
-    /// copied to the texture, whole, only when the [`Frame`] that was given out has been dropped and the stream is
-    /// pumped or asked for its next item. A render loop drops each frame at once: what is drawn between two calls of
-    /// the stream is always a whole frame.
+    /// There is one frame at a time, however many slots the options ask for. The next one is prepared meanwhile. It is
+    /// copied to the texture, as a whole, only after the current [`Frame`] was dropped and the stream is pumped or
+    /// asked for its next item. A render loop should drop each frame at once: between two calls of the stream, the
+    /// texture always has a complete frame.
     Texture {
         /// The texture.
         texture: wgpu::Texture,
-        /// What its texels are.
+        /// The texel format.
         texels: Texels,
     },
 }
 
-/// The placements of a stream, and which of them are free.
+/// The places for a stream's frames, and which of them are free.
 pub(super) struct Placements {
     gpu: Gpu,
     placements: Vec<Placement>,
@@ -69,7 +69,7 @@ pub(super) struct Placements {
     dropped: Arc<Mailbox<Free>>,
 }
 
-/// Where a frame is put: the number of the placement, what is written to, and the byte at which it begins.
+/// Where a frame is written: the number of the placement, the buffer, and the byte at which the frame begins.
 #[derive(Clone)]
 pub(super) struct Placement {
     pub number: usize,
@@ -77,15 +77,15 @@ pub(super) struct Placement {
     pub offset: u64,
 }
 
-/// A block that is on the device.
+/// A block that is complete on the device.
 pub(super) struct Arrived {
     pub block: usize,
     pub placement: Placement,
     /// Whether its texels give back all values; known of textures only.
-    pub exact: Option<bool>,
+    pub fidelity: Option<Fidelity>,
 }
 
-/// A placement that is free again.
+/// A placement that has become free.
 #[derive(Debug, Clone, Copy)]
 struct Free {
     number: usize,
@@ -94,11 +94,11 @@ struct Free {
 }
 
 impl Placements {
-    /// Placements for blocks of this shape.
+    /// Makes placements for blocks of this shape.
     ///
     /// # Errors
     /// As [`DeviceArray::zeroed`] and [`TextureTarget::new`]; [`crate::ErrorKind::Usage`] and
-    /// [`crate::ErrorKind::Shape`] for a buffer that does not serve.
+    /// [`crate::ErrorKind::Shape`] for a buffer that is not suitable.
     pub async fn new<T: Float>(
         gpu: &Gpu,
         target: &StreamTarget,
@@ -113,7 +113,7 @@ impl Placements {
         };
         let mut placements = Vec::new();
         match target {
-            // One is the frame in the texture, the other the next one, in the slab.
+            // One is the frame in the texture, the other the next frame, in the slab.
             StreamTarget::Texture { .. } => {
                 for texture in texture.iter() {
                     let at = |number| placement(number, texture.target().clone(), 0);
@@ -152,13 +152,13 @@ impl Placements {
         })
     }
 
-    /// Bytes by which every placement begins after a position where a binding may begin.
+    /// Offset of all placements, in bytes, from a position at which a binding may begin.
     pub fn phase(&self) -> u64 {
         let first = self.placements.first().map_or(0, |first| first.offset);
         first % binding_align(self.gpu.context())
     }
 
-    /// Bytes of the buffers that the stream made.
+    /// Bytes of the buffers that the stream allocated.
     pub fn own_bytes(&self) -> u64 {
         match (self.is_own, &self.texture) {
             (true, _) => self.size * self.placements.len() as u64,
@@ -167,7 +167,7 @@ impl Placements {
         }
     }
 
-    /// How many frames the caller may hold.
+    /// How many frames the caller can hold.
     pub fn slots(&self) -> usize {
         match self.texture {
             Some(_) => 1,
@@ -175,22 +175,22 @@ impl Placements {
         }
     }
 
-    /// The caller's texture, where frames go to one.
+    /// The caller's texture, if frames go to one.
     pub fn texture(&self) -> Option<&TextureTarget> {
         self.texture.as_ref()
     }
 
-    /// Whether the last part of a block has to wait: the caller looks at the frame in the texture.
+    /// Whether the last part of a block has to wait because the caller holds the frame in the texture.
     pub fn texture_is_held(&self) -> bool {
         self.texture.is_some() && self.held > 0
     }
 
-    /// Whether the bytes up to a whole word after a frame belong to its placement.
+    /// Whether the bytes after a frame, up to a whole word, belong to its placement.
     pub fn are_padded(&self) -> bool {
         self.is_own
     }
 
-    /// Whether copies can be made to the placements.
+    /// Whether the placements can be copied to.
     pub fn can_be_copied_to(&self) -> bool {
         let usage = |placement: &Placement| {
             let usage = placement.target.buffer.usage();
@@ -199,8 +199,8 @@ impl Placements {
         self.texture.is_none() && self.placements.iter().all(usage)
     }
 
-    /// Takes a free placement, if there is one. Where the caller has kept the buffer that was there, another one is made;
-    /// what the device has against that is in the scope.
+    /// Returns a free placement, if there is one. If the caller has kept the array that was there, a new buffer is
+    /// allocated, and the scope has the errors of that.
     ///
     /// # Errors
     /// [`crate::ErrorKind::DeviceLost`].
@@ -222,12 +222,12 @@ impl Placements {
         Ok(None)
     }
 
-    /// Has a placement be free again.
+    /// Marks a placement as free.
     pub fn free(&mut self, number: usize) {
         self.free.push(unused(number));
     }
 
-    /// Takes note of frames that were dropped.
+    /// Collects frames that were dropped.
     pub fn collect(&mut self, cx: &task::Context<'_>) {
         while let task::Poll::Ready(Some(free)) = self.dropped.poll_take(cx) {
             self.held -= 1;
@@ -235,12 +235,13 @@ impl Placements {
         }
     }
 
-    /// Whether the caller has all placements.
+    /// Whether the caller holds all placements.
     pub fn all_held(&self) -> bool {
         self.held == self.slots()
     }
 
-    /// Gives a placement to the caller. `blocked` streams keep the last axis, as long as there are frames.
+    /// Makes a frame from a placement, to be given to the caller. If `blocked` is set, its last axis has one entry per
+    /// frame.
     pub fn frame<T: Float>(
         &mut self,
         arrived: Arrived,
@@ -249,7 +250,9 @@ impl Placements {
     ) -> Frame<T> {
         self.held += 1;
         let Arrived {
-            placement, exact, ..
+            placement,
+            fidelity,
+            ..
         } = arrived;
         let mut shape = self.shape.clone();
         if let Some(last) = shape.last_mut().filter(|_| blocked) {
@@ -262,7 +265,7 @@ impl Placements {
             frames,
             shape,
             array,
-            exact,
+            fidelity,
             texture: (self.texture.as_ref()).map(|target| target.texture.clone()),
             placement,
             dropped: Arc::clone(&self.dropped),
@@ -315,8 +318,8 @@ fn check_range(buffer: &wgpu::Buffer, offset: u64, end: u64, item: u64) -> Resul
     Ok(())
 }
 
-/// A frame (or a block of frames) in device memory. It holds its place: dropping it lets the stream write there again,
-/// after everything that was submitted to the queue before.
+/// A frame (or a block of frames) in device memory. Dropping it lets the stream write there again, after everything
+/// that was submitted to the queue before.
 pub struct Frame<T: Float> {
     gpu: Gpu,
     frames: Vec<usize>,
@@ -324,7 +327,7 @@ pub struct Frame<T: Float> {
     placement: Placement,
     array: Option<DeviceArray<T>>,
     texture: Option<wgpu::Texture>,
-    exact: Option<bool>,
+    fidelity: Option<Fidelity>,
     dropped: Arc<Mailbox<Free>>,
 }
 
@@ -334,19 +337,19 @@ impl<T: Float> Frame<T> {
         self.frames.first().copied().unwrap_or_default()
     }
 
-    /// The numbers of its frames in the image: one, unless the stream is in blocks.
+    /// The numbers of its frames in the image: one, unless the stream has blocks.
     pub fn frames(&self) -> &[usize] {
         &self.frames
     }
 
-    /// Voxels along each axis, the first axis fastest; a stream in blocks keeps the last axis.
+    /// Voxels along each axis, the first axis fastest. If the stream has blocks, the last axis is that of the frames.
     pub fn shape(&self) -> &[usize] {
         &self.shape
     }
 
-    /// The buffer that the frame is in, from [`Self::offset_bytes`] on. The stream has one for each slot and uses them
-    /// again: a bind group may be kept for each. Of a stream to a texture it is the one that texels pass through, which
-    /// belongs to the next frame already.
+    /// The buffer with the frame, starting at [`Self::offset_bytes`]. The stream has one buffer per slot and uses them
+    /// again, so a bind group can be kept for each. In a stream to a texture, this is the buffer through which texels
+    /// pass; it already belongs to the next frame.
     pub fn buffer(&self) -> &wgpu::Buffer {
         &self.placement.target.buffer
     }
@@ -356,40 +359,40 @@ impl<T: Float> Frame<T> {
         self.placement.offset
     }
 
-    /// Bytes of the values.
+    /// The size of the values in bytes.
     pub fn size_bytes(&self) -> u64 {
         let sides = self.shape.iter().map(|&side| side as u64);
         sides.product::<u64>() * size_of::<T>() as u64
     }
 
-    /// The frame as an array, where the stream makes the buffers. A clone of it stays valid: the stream then makes
-    /// another buffer for its place.
+    /// The frame as an array, if the stream allocates the buffers. A clone of it stays valid: the stream then allocates
+    /// another buffer.
     pub fn array(&self) -> Option<&DeviceArray<T>> {
         self.array.as_ref()
     }
 
-    /// The texture that the frame is in, of a stream to one.
+    /// The texture with the frame, in a stream to a texture.
     pub fn texture(&self) -> Option<&wgpu::Texture> {
         self.texture.as_ref()
     }
 
-    /// Whether the texels give back all values, as [`crate::Texture3d::exact`] says; known of textures only.
-    pub fn exact(&self) -> Option<bool> {
-        self.exact
+    /// Whether the texels give back all values, as [`Fidelity`] says; known of textures only.
+    pub fn fidelity(&self) -> Option<Fidelity> {
+        self.fidelity
     }
 
     /// Waits for the device and copies the values to the host.
     ///
     /// # Errors
-    /// [`ErrorKind::DeviceLost`], [`ErrorKind::GpuOutOfMemory`], [`ErrorKind::OutOfMemory`]; [`ErrorKind::Gpu`] for
-    /// a buffer of the caller's without usage `COPY_SRC`; [`ErrorKind::Usage`] for a frame in a texture, which has no
-    /// values any more.
+    /// [`ErrorKind::DeviceLost`], [`ErrorKind::GpuOutOfMemory`], [`ErrorKind::OutOfMemory`]; [`ErrorKind::Gpu`] if a
+    /// buffer of the caller lacks usage `COPY_SRC`; [`ErrorKind::Usage`] for a frame in a texture, whose values no
+    /// longer exist.
     #[cfg(not(target_family = "wasm"))]
     pub fn download(&self) -> Result<HostArray<T>> {
         self.gpu.context().block_on(self.downloaded())
     }
 
-    /// [`Self::download`], awaited.
+    /// The asynchronous form of [`Self::download`].
     ///
     /// # Errors
     /// As [`Self::download`].

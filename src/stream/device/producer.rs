@@ -1,5 +1,5 @@
-//! What is read for a stream to a device: staging slots are filled with packets, or with values where the device cannot
-//! run the kernel.
+//! Reading for a stream to a device: staging slots are filled with packets, or with values if the device cannot run the
+//! kernel.
 
 use std::iter::StepBy;
 use std::ops::Range;
@@ -24,17 +24,17 @@ use crate::device::staging::{self, Purpose, Ring, SlotMemory};
 use crate::device::{DeviceArray, StagingOptions};
 use crate::plan::Plan;
 use crate::plan::gather::part;
-use crate::read::ahead::{Cancel, Producer};
+use crate::read::ahead::{Epoch, Producer};
 use crate::read::trace::{Stage, Tracer};
 use crate::stream::feed::Feed;
 
 /// A part of a block.
 pub(super) enum Task {
-    /// Stored bytes to be converted on the device.
+    /// Stored bytes to be converted by the device.
     Convert { packet: Packet, kernel: Kernel },
-    /// Values that are on the device already: their bytes in the cached array.
+    /// Values that are on the device already: their byte ranges in the cached array.
     Copy(Vec<Range<u64>>),
-    /// Values that the CPU makes: their bytes in the block.
+    /// Values computed by the CPU: their byte range in the block.
     Upload { block: usize, bytes: Range<u64> },
 }
 
@@ -76,7 +76,7 @@ impl Iterator for Tasks {
     }
 }
 
-/// An array with the values of the whole image on the device.
+/// An array on the device with the values of the whole image.
 #[derive(Clone)]
 pub(super) struct CachedArray {
     pub buffer: wgpu::Buffer,
@@ -91,21 +91,21 @@ impl CachedArray {
         }
     }
 
-    /// Whether it is no longer as the file has it.
-    pub fn was_written(&self) -> bool {
+    /// Whether it was modified, so that it no longer has the file's values.
+    pub fn is_modified(&self) -> bool {
         self.written.load(Ordering::Acquire)
     }
 }
 
 /// How blocks are converted.
 enum Method {
-    /// By kernels on the device, of boxes that are dense or not.
+    /// By kernels on the device, for boxes that are dense or not.
     Kernels {
         dense: Option<Kernel>,
         strided: Option<Kernel>,
     },
-    /// By the CPU, for devices that cannot run the kernel: their values are only copied there. What is kept is the block
-    /// that is being staged.
+    /// By the CPU, for devices that cannot run the kernel: values are only copied to the device. The block that is
+    /// being staged is kept.
     Cpu(Option<(usize, StoredArray)>),
 }
 
@@ -119,25 +119,27 @@ pub(super) struct FrameProducer {
     texture: Option<TextureTarget>,
     method: Method,
     slot_bytes: u64,
-    /// Elements by which every placement begins after a position where a binding may begin.
+    /// Offset of all placements, in elements, from a position at which a binding may begin.
     phase: u64,
     tracer: Arc<Tracer>,
 }
 
-/// A producer, the staging slots that it fills, and what it needs besides.
-pub(super) struct Made {
+/// A producer, the staging slots that it fills, and what belongs to them.
+pub(super) struct Prepared {
     pub producer: FrameProducer,
     pub ring: Ring,
-    /// The array to copy from, where there is one.
+    /// The array to copy from, if there is one.
     pub cached: Option<CachedArray>,
-    /// Host memory beside the staging slots, in bytes.
+    /// Host memory in bytes, in addition to the staging slots.
     pub converted_bytes: u64,
 }
 
 impl FrameProducer {
+    /// Makes a producer and its staging slots.
+    ///
     /// # Errors
-    /// Those of [`check_convertible`] and of making the staging slots and the kernels; for a device that cannot run
-    /// them [`crate::ErrorKind::GpuUnsupported`] where values cannot be copied to the placements either.
+    /// Errors of [`check_convertible`] and of making the staging slots and the kernels;
+    /// [`crate::ErrorKind::GpuUnsupported`] if the device can neither run kernels nor copy values to the placements.
     pub async fn prepare(
         gpu: &Gpu,
         feed: Feed,
@@ -146,7 +148,7 @@ impl FrameProducer {
         placements: &Placements,
         options: &StreamOptions,
         tracer: &Arc<Tracer>,
-    ) -> Result<Made> {
+    ) -> Result<Prepared> {
         let context = gpu.context();
         let texture = placements.texture().cloned();
         let mut conversion = feed.proxy().conversion(output)?;
@@ -187,7 +189,7 @@ impl FrameProducer {
         if producer.cached.is_some() {
             ring = ring.with_probes(context).await?;
         }
-        Ok(Made {
+        Ok(Prepared {
             cached: producer.cached.clone(),
             producer,
             ring,
@@ -195,7 +197,7 @@ impl FrameProducer {
         })
     }
 
-    /// Has the CPU convert; gives the bytes of a block.
+    /// Selects conversion by the CPU. Returns the bytes of a block.
     fn prepare_cpu(&mut self) -> Result<u64> {
         if self.feed.order().blocks() == 0 {
             return Ok(0);
@@ -206,7 +208,7 @@ impl FrameProducer {
         Ok(bytes)
     }
 
-    /// Makes the kernels. The first block is as large as any, the last one may be cut otherwise.
+    /// Makes the kernels. The first block is as large as any; the last one may be split differently.
     async fn prepare_kernels(&mut self) -> Result<()> {
         let blocks = self.feed.order().blocks();
         let (mut dense, mut strided) = (None, None);
@@ -241,7 +243,7 @@ impl FrameProducer {
         Cut::new(self.gpu.context(), &self.conversion, plan, &self.staging)
     }
 
-    /// How a block is read, and where in its placement it goes.
+    /// How a block is read, and where in its placement it is written.
     fn block_plan(&self, block: usize) -> Result<Plan> {
         match &self.texture {
             Some(texture) => texture.plan(&self.feed, block),
@@ -249,15 +251,15 @@ impl FrameProducer {
         }
     }
 
-    /// Bytes of a block's values.
+    /// Size of a block's values in bytes.
     fn block_bytes(&self, block: usize) -> Result<u64> {
         let voxels = voxels(&self.feed.selection(block)?.shape())?;
         Ok(voxels.saturating_mul(self.conversion.output.size_bytes() as u64))
     }
 
-    /// A block of the cached array, while that is as the file has it.
+    /// The byte ranges of a block in the cached array; `None` if that was modified.
     fn pieces(&self, block: usize) -> Option<Vec<Range<u64>>> {
-        self.cached.as_ref().filter(|array| !array.was_written())?;
+        self.cached.as_ref().filter(|array| !array.is_modified())?;
         let bytes = frame_len(&self.feed) * self.conversion.output.size_bytes() as u64;
         let piece = |frame: usize| frame as u64 * bytes..(frame as u64 + 1) * bytes;
         let pieces = self.feed.order().frames(block).map(piece);
@@ -268,23 +270,23 @@ impl FrameProducer {
         &mut self,
         packet: &Packet,
         memory: &mut SlotMemory,
-        cancel: &Cancel,
+        epoch: &Epoch,
     ) -> Result<()> {
-        self.feed.skip_to(&packet.tile, cancel)?;
+        self.feed.skip_to(&packet.tile, epoch)?;
         let tracer = Some(Arc::clone(&self.tracer));
         let reader = self.feed.proxy().tile_reader(tracer);
         memory.fill(|writer| fill(packet, &reader, self.staging.workers, writer))
     }
 
-    /// Fills a slot with some bytes of a block, all of which is converted when the first are asked for.
+    /// Fills a slot with some bytes of a block. The whole block is converted when its first bytes are requested.
     fn fill_converted(
         &mut self,
         block: usize,
         bytes: &Range<u64>,
         memory: &mut SlotMemory,
-        cancel: &Cancel,
+        epoch: &Epoch,
     ) -> Result<()> {
-        cancel.check()?;
+        epoch.check()?;
         let Method::Cpu(converted) = &mut self.method else {
             return Ok(());
         };
@@ -294,7 +296,7 @@ impl FrameProducer {
             None => {
                 let selection = self.feed.selection(block)?;
                 let plan = self.feed.proxy().plan(&selection);
-                self.feed.skip_to(&plan, cancel)?;
+                self.feed.skip_to(&plan, epoch)?;
                 let proxy = self.feed.proxy();
                 proxy.fetch_stored(&self.conversion, &selection)?
             }
@@ -305,16 +307,16 @@ impl FrameProducer {
         self.tracer.time(Stage::Copy, copy)
     }
 
-    fn end_of_pass(&self) -> Result<()> {
-        let is_read = self.cached.as_ref().is_none_or(CachedArray::was_written);
+    fn finish_pass(&self) -> Result<()> {
+        let is_read = self.cached.as_ref().is_none_or(CachedArray::is_modified);
         match is_read {
-            true => self.feed.end_of_pass(),
+            true => self.feed.finish_pass(),
             false => Ok(()),
         }
     }
 }
 
-/// Voxels of a frame.
+/// Number of voxels in a frame.
 fn frame_len(feed: &Feed) -> u64 {
     let shape = feed.proxy().shape();
     let axes = if shape.len() > 3 {
@@ -331,8 +333,8 @@ impl Producer for FrameProducer {
     type Tasks = Tasks;
 
     fn begin(&mut self, turn: usize) -> Result<Option<(usize, Tasks)>> {
-        if self.feed.order().ends_pass_before(turn) {
-            self.end_of_pass()?;
+        if self.feed.order().begins_pass(turn) {
+            self.finish_pass()?;
         }
         let Some(block) = self.feed.order().block(turn) else {
             return Ok(None);
@@ -358,9 +360,10 @@ impl Producer for FrameProducer {
                 plan.out_first += self.phase;
                 let cut = self.cut(&plan);
                 let kernel = if cut.is_dense() { dense } else { strided };
-                // Those of the first and of the last block serve all others.
+                // The kernels of the first and of the last block are right for all others.
                 let kernel = kernel.clone();
-                let kernel = kernel.ok_or_else(|| Error::usage("a block that is cut otherwise"))?;
+                let kernel =
+                    kernel.ok_or_else(|| Error::usage("a block that is split differently"))?;
                 let packets = Arc::new(cut).packets();
                 Tasks::Convert { packets, kernel }
             }
@@ -368,12 +371,12 @@ impl Producer for FrameProducer {
         Ok(Some((block, tasks)))
     }
 
-    fn fill(&mut self, task: &Task, memory: &mut SlotMemory, cancel: &Cancel) -> Result<()> {
+    fn fill(&mut self, task: &Task, memory: &mut SlotMemory, epoch: &Epoch) -> Result<()> {
         memory.used = 0;
         match task {
-            Task::Convert { packet, .. } => self.fill_packet(packet, memory, cancel),
-            Task::Copy(_) => cancel.check(),
-            Task::Upload { block, bytes } => self.fill_converted(*block, bytes, memory, cancel),
+            Task::Convert { packet, .. } => self.fill_packet(packet, memory, epoch),
+            Task::Copy(_) => epoch.check(),
+            Task::Upload { block, bytes } => self.fill_converted(*block, bytes, memory, epoch),
         }
     }
 }

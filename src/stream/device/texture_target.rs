@@ -1,5 +1,4 @@
-//! A texture of the caller's as the target of a stream: frames are converted to a slab of padded rows, and copied from
-//! there.
+//! A caller's texture as the target of a stream: frames are converted to a slab with padded rows and copied from there.
 
 use crate::convert::Conversion;
 use crate::convert::texel::Texels;
@@ -12,22 +11,22 @@ use crate::device::texture::{Slab, check_texture, texture_shape};
 use crate::plan::Plan;
 use crate::stream::feed::Feed;
 
-/// A texture of the caller's, and what frames pass through on their way to it.
+/// A texture of the caller, and the slab through which frames pass.
 #[derive(Clone)]
 pub(super) struct TextureTarget {
     pub texture: wgpu::Texture,
     slab: Slab,
     texels: Texels,
-    /// Where the host reads whether values were lost: mapped between two frames.
+    /// The buffer from which the host reads whether values were lost. It is mapped between two frames.
     pub probe: wgpu::Buffer,
 }
 
 impl TextureTarget {
-    /// Checks the texture, and makes what frames pass through.
+    /// Checks the texture, and makes the slab.
     ///
     /// # Errors
     /// [`ErrorKind::Shape`] and [`ErrorKind::Usage`] for a texture that does not serve, or texels that are not made of
-    /// `T`; [`ErrorKind::GpuUnsupported`] for a device that cannot run the kernel; [`ErrorKind::LimitExceeded`] for a
+    /// `T`; [`ErrorKind::GpuUnsupported`] for a device that cannot run the kernel; [`ErrorKind::GpuLimit`] for a
     /// frame whose padded rows are above the largest buffer; as [`Slab::new`].
     pub async fn new<T: Float>(
         context: &Context,
@@ -56,7 +55,7 @@ impl TextureTarget {
         check_watchable(context, &conversion)?;
         let slab = Slab::new(context, shape, texels, u64::MAX).await?;
         if slab.ranges().count() > 1 {
-            return Err(ErrorKind::LimitExceeded {
+            return Err(ErrorKind::GpuLimit {
                 limit: "max_buffer_size",
                 needed: slab.frame_bytes(),
                 allowed: context.limits().max_buffer_size,
@@ -73,22 +72,22 @@ impl TextureTarget {
         })
     }
 
-    /// What packets write to.
+    /// The target of the packets.
     pub fn target(&self) -> &Target {
         self.slab.target()
     }
 
-    /// Bytes of a frame in padded rows.
+    /// Size of a frame with padded rows, in bytes.
     pub fn slab_bytes(&self) -> u64 {
         self.slab.frame_bytes()
     }
 
-    /// The conversion that makes texels, of the one that makes values.
+    /// The conversion to texels, made from the conversion to values.
     pub fn conversion(&self, values: Conversion) -> Conversion {
         self.texels.conversion(values)
     }
 
-    /// How a block is read, and where in the slab it goes.
+    /// How a block is read, and where in the slab it is written.
     ///
     /// # Errors
     /// As [`Feed::selection`].
@@ -98,13 +97,13 @@ impl TextureTarget {
         Ok(feed.proxy().slab_plan(&selection, &self.slab, &(0..depth)))
     }
 
-    /// Records what comes before the first packet of a frame.
+    /// Records what is needed before the first packet of a frame.
     pub fn record_begin(&self, encoder: &mut wgpu::CommandEncoder) {
         encoder.clear_buffer(self.slab.losses(), 0, None);
     }
 
-    /// Records what comes after the last packet of a frame: the frame is then in the texture, and the word that tells of
-    /// losses in the probe.
+    /// Records what is needed after the last packet of a frame: afterwards the frame is in the texture, and the word
+    /// that reports lost values is in the probe.
     pub fn record_end(&self, encoder: &mut wgpu::CommandEncoder) {
         let depth = self.texture.size().depth_or_array_layers as usize;
         self.probe.unmap();

@@ -1,4 +1,4 @@
-//! The device's side of a stream: blocks on their way from staging slots to their placements.
+//! The device's side of a stream: transfers of blocks from staging slots to their placements.
 
 use std::collections::VecDeque;
 use std::task::{self, Poll};
@@ -6,6 +6,7 @@ use std::task::{self, Poll};
 use super::frames::{Arrived, Placement, Placements};
 use super::producer::{CachedArray, FrameProducer, Task};
 use super::texture_target::TextureTarget;
+use crate::convert::texel::Fidelity;
 use crate::core::error::{Error, Result};
 use crate::device::context::Context;
 use crate::device::cut::binding_align;
@@ -16,7 +17,7 @@ use crate::read::ahead::{Filled, Pool};
 
 type Staged = Filled<FrameProducer>;
 
-/// Bytes that the device is given to do.
+/// Number of bytes that are submitted for a slot.
 fn bytes_of(staged: &Staged) -> u64 {
     match &staged.task {
         Task::Convert { .. } | Task::Upload { .. } => staged.memory.used,
@@ -29,16 +30,16 @@ struct Transfer {
     id: u64,
     block: usize,
     placement: Placement,
-    /// Parts that are on the device, and questions to it.
+    /// Number of its parts, and of words to be read back, that the device has not finished.
     on_device: usize,
     /// Whether a part of it was submitted.
     is_begun: bool,
-    /// Whether all of it was submitted, or will not be.
+    /// Whether nothing more of it will be submitted.
     is_whole: bool,
-    /// Whether it is no longer wanted.
+    /// Whether it is no longer needed.
     is_stale: bool,
     /// Whether nothing was lost, where that is asked.
-    exact: Option<bool>,
+    fidelity: Option<Fidelity>,
 }
 
 /// A part of a block that is about to be submitted.
@@ -46,11 +47,11 @@ struct Submission {
     staged: Staged,
     transfer: u64,
     placement: Placement,
-    /// Whether it is the first of its block.
+    /// Whether it is the first part of its block.
     is_first: bool,
 }
 
-/// Blocks that are staged and blocks that are on the device.
+/// Blocks that are staged, and blocks that are on the device.
 pub(super) struct Transfers {
     context: Context,
     engine: Engine<u64>,
@@ -59,7 +60,7 @@ pub(super) struct Transfers {
     staged: VecDeque<Staged>,
     transfers: VecDeque<Transfer>,
     next_id: u64,
-    /// Bytes that earlier calls were allowed and did not use.
+    /// Bytes that earlier calls were allowed to submit and did not.
     carried: u64,
 }
 
@@ -82,7 +83,7 @@ impl Transfers {
         }
     }
 
-    /// Bytes on the device that kernels read from.
+    /// Bytes of the device memory that kernels read from.
     pub fn raw_bytes(&self) -> u64 {
         self.engine.ring().raw_bytes()
     }
@@ -91,21 +92,22 @@ impl Transfers {
         self.staged.push_back(staged);
     }
 
-    /// Takes note of what the device has finished: the slots are given back to be filled again.
+    /// Collects what the device has finished and returns the slots to be filled again.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::DeviceLost`], and what the device has against earlier submissions.
+    /// [`crate::ErrorKind::DeviceLost`], and errors of earlier submissions.
     pub fn collect(
         &mut self,
         placements: &mut Placements,
         pool: &Pool<SlotMemory>,
         cx: &mut task::Context<'_>,
     ) -> Result<()> {
-        while let Poll::Ready(returned) = self.engine.poll_returned(cx)? {
+        while let Poll::Ready(returned) = self.engine.poll_completed(cx)? {
             let mut transfers = self.transfers.iter_mut();
             if let Some(transfer) = transfers.find(|transfer| transfer.id == returned.key) {
                 transfer.on_device -= 1;
-                transfer.exact = transfer.exact.or(returned.word.map(|losses| losses == 0));
+                let fidelity = |losses| Fidelity::of(losses == 0);
+                transfer.fidelity = transfer.fidelity.or(returned.word.map(fidelity));
             }
             if let Some(memory) = returned.memory {
                 pool.give(memory);
@@ -115,15 +117,15 @@ impl Transfers {
         Ok(())
     }
 
-    /// As [`Engine::check_patience`].
+    /// As [`Engine::check_timeout`].
     ///
     /// # Errors
-    /// As [`Engine::check_patience`].
-    pub fn check_patience(&mut self) -> Result<()> {
-        self.engine.check_patience()
+    /// As [`Engine::check_timeout`].
+    pub fn check_timeout(&mut self) -> Result<()> {
+        self.engine.check_timeout()
     }
 
-    /// Frees the placements of what is no longer wanted, once the device has finished it.
+    /// Frees the placements of blocks that are no longer needed, once the device has finished them.
     fn retire(&mut self, placements: &mut Placements) {
         self.transfers.retain(|transfer| {
             let is_done = transfer.is_stale && transfer.on_device == 0;
@@ -134,7 +136,7 @@ impl Transfers {
         });
     }
 
-    /// Forgets everything that was not given out.
+    /// Discards everything that was not returned to the caller.
     pub fn abandon(&mut self, placements: &mut Placements, pool: &Pool<SlotMemory>) {
         for staged in self.staged.drain(..) {
             pool.give(staged.memory);
@@ -146,9 +148,9 @@ impl Transfers {
         self.retire(placements);
     }
 
-    /// Forgets a block of which the last part will not come.
+    /// Discards a block whose last part will not come.
     pub fn abandon_incomplete(&mut self, placements: &mut Placements, pool: &Pool<SlotMemory>) {
-        // Blocks are staged in order: what stands after the last part of one is all of the next.
+        // Blocks are staged in order, so everything after the last part of one belongs to the next one.
         while self.staged.back().is_some_and(|staged| !staged.last) {
             if let Some(staged) = self.staged.pop_back() {
                 pool.give(staged.memory);
@@ -163,7 +165,7 @@ impl Transfers {
         self.retire(placements);
     }
 
-    /// The next block, if it has arrived; its placement is the caller's from here on.
+    /// The next block, if it is complete. Its placement then belongs to the caller.
     pub fn arrived(&mut self, placements: &mut Placements) -> Option<Arrived> {
         self.retire(placements);
         let first = self.transfers.front()?;
@@ -173,21 +175,21 @@ impl Transfers {
         self.transfers.pop_front().map(|transfer| Arrived {
             block: transfer.block,
             placement: transfer.placement,
-            exact: transfer.exact,
+            fidelity: transfer.fidelity,
         })
     }
 
-    /// Whether a block that is wanted is on its way.
+    /// Whether a block that is still needed is on its way.
     pub fn are_under_way(&self) -> bool {
         !self.staged.is_empty() || self.transfers.iter().any(|transfer| !transfer.is_stale)
     }
 
-    /// Whether values were to be copied from an array that is no longer as the file has it.
-    pub fn source_was_written(&self) -> bool {
+    /// Whether values were to be copied from an array that was modified.
+    pub fn source_is_modified(&self) -> bool {
         let copies =
             |staged: &Staged| matches!(&staged.task, Task::Copy(pieces) if !pieces.is_empty());
-        let was_written = self.cached.as_ref().is_some_and(CachedArray::was_written);
-        was_written && self.staged.iter().any(copies)
+        let is_modified = self.cached.as_ref().is_some_and(CachedArray::is_modified);
+        is_modified && self.staged.iter().any(copies)
     }
 
     /// Whether a frame is in the texture, or may be soon, that is not the one being staged.
@@ -195,8 +197,8 @@ impl Transfers {
         placements.texture_is_held() || self.transfers.iter().any(|transfer| transfer.is_whole)
     }
 
-    /// Submits staged slots for which there are placements, of at most `max_bytes` and what earlier calls left, in one
-    /// submission. Gives their bytes.
+    /// Submits staged slots that have placements, in one submission: at most `max_bytes`, plus what earlier calls did
+    /// not use. Returns the number of bytes.
     ///
     /// # Errors
     /// [`crate::ErrorKind::GpuOutOfMemory`], [`crate::ErrorKind::DeviceLost`], [`crate::ErrorKind::Gpu`].
@@ -240,7 +242,8 @@ impl Transfers {
         Ok(bytes)
     }
 
-    /// Whether the last transfer is of this block, which begins here when the one before is whole; `false` when there is
+    /// Whether the last transfer is for this block. If the one before it is complete, a new transfer is begun; `false`
+    /// if there is no free placement.
     /// no placement for it.
     fn is_transferring(&mut self, block: usize, placements: &mut Placements) -> Result<bool> {
         if self.transfers.back().is_some_and(|last| !last.is_whole) {
@@ -257,7 +260,7 @@ impl Transfers {
             is_begun: false,
             is_whole: false,
             is_stale: false,
-            exact: None,
+            fidelity: None,
         });
         self.next_id += 1;
         scope.map_or(Ok(()), |scope| self.engine.watch(scope))?;
@@ -286,7 +289,7 @@ impl Transfers {
     }
 }
 
-/// What parts of blocks are recorded with.
+/// What is needed to record parts of blocks.
 struct Parts<'a> {
     context: &'a Context,
     cached: Option<&'a CachedArray>,

@@ -30,13 +30,13 @@ fn dump<T: bytemuck::Pod>(array: ArrayD<T>, out: &str) -> Answer {
 
 fn open(path: &str, times: &str) -> Answer {
     let times: u32 = times.parse()?;
-    let took = seconds(|| {
+    let elapsed = seconds(|| {
         for _ in 0..times {
             medrs::nifti::load_header(path)?;
         }
         Ok(())
     })?;
-    Ok(took / f64::from(times))
+    Ok(elapsed / f64::from(times))
 }
 
 fn main() {

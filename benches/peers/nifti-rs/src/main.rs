@@ -24,13 +24,13 @@ fn dump<T: DataElement + bytemuck::Pod>(path: &str, out: &str) -> Answer {
 
 fn open(path: &str, times: &str) -> Answer {
     let times: u32 = times.parse()?;
-    let took = seconds(|| {
+    let elapsed = seconds(|| {
         for _ in 0..times {
             NiftiHeader::from_file(path)?;
         }
         Ok(())
     })?;
-    Ok(took / f64::from(times))
+    Ok(elapsed / f64::from(times))
 }
 
 fn main() {

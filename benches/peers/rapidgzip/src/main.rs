@@ -1,5 +1,5 @@
-//! A first read of a gzip file, no index: rapidgzip-core on 1, 2, 4 and all threads against libdeflate in one shot, in
-//! alternation; medians in MB/s of output.
+//! A first read of a gzip file without an index: rapidgzip-core on 1, 2, 4 and all threads, and one call of libdeflate,
+//! alternately. Prints medians in MB/s of output.
 //!
 //! `cargo run --release --manifest-path benches/peers/rapidgzip/Cargo.toml -- FILE.nii.gz`
 

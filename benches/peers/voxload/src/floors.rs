@@ -1,4 +1,4 @@
-//! What a read cannot be faster than: the same bytes moved without arithmetic, and plain copies.
+//! Lower bounds for reads: the same bytes moved without arithmetic, and plain copies.
 
 use std::path::Path;
 
@@ -8,10 +8,10 @@ use crate::Result;
 use crate::floor;
 use crate::serve::{Answer, seconds};
 
-/// Where the voxels of compare.py's files begin.
+/// The offset of the voxels in compare.py's files.
 const OFFSET: usize = 352;
 
-/// A file's voxels, and how many bytes they have stored and made.
+/// A file's voxels, and how many bytes they have, stored and converted.
 pub struct Floor<'a> {
     path: &'a str,
     stored: usize,
@@ -38,7 +38,7 @@ impl<'a> Floor<'a> {
         })
     }
 
-    /// The same to memory that has been written before.
+    /// The same with memory that was written before.
     pub fn warm(&self, spare: &mut Vec<u8>) -> Answer {
         let bytes = std::fs::metadata(self.path)?.len() as usize - OFFSET;
         let out = sized(spare, bytes / self.stored * self.made);
@@ -49,16 +49,16 @@ impl<'a> Floor<'a> {
         })
     }
 
-    /// Seconds for one of `count` frames of so many voxels here and there, from a file that stays mapped: the faster
-    /// of one thread and all.
+    /// Seconds for one of `count` frames of this many voxels at scattered positions, from a file that stays mapped: the
+    /// faster of one thread and all threads.
     pub fn frames(&self, voxels: &str, count: &str) -> Answer {
         let (voxels, count): (usize, usize) = (voxels.parse()?, count.parse()?);
         let bytes = voxels * self.stored;
         let run = |work: fn(&[u8], usize, &mut [u8], usize)| -> Result<f64> {
-            // A mapping of its own, as an image that was just opened has.
+            // A separate mapping, as an image has that was just opened.
             let map = floor::map(Path::new(self.path))?;
             let frames = (map.len() - OFFSET) / bytes;
-            let took = seconds(|| {
+            let elapsed = seconds(|| {
                 for i in 0..count {
                     let start = OFFSET + i * 37 % frames * bytes;
                     let mut out = vec![0; voxels * self.made];
@@ -68,13 +68,13 @@ impl<'a> Floor<'a> {
                 }
                 Ok(())
             });
-            Ok(took? / count as f64)
+            Ok(elapsed? / count as f64)
         };
         Ok(run(floor::move_row)?.min(run(floor::move_voxels)?))
     }
 }
 
-/// Seconds to map a file and copy it to memory of the kind, each thread one part of it by one `memcpy`.
+/// Seconds to map a file and copy it to memory of this kind, with one `memcpy` of a part by each thread.
 pub fn copy(kind: &str, path: &str, spare: &mut Vec<u8>) -> Answer {
     let copy = |out: &mut [u8]| -> Result<()> {
         let map = floor::map(Path::new(path))?;
@@ -99,7 +99,7 @@ pub fn copy(kind: &str, path: &str, spare: &mut Vec<u8>) -> Answer {
     }
 }
 
-/// Seconds to write to so many bytes of new memory, which are given back.
+/// Seconds to write to this many bytes of new memory, which are then freed.
 pub fn touch(bytes: &str) -> Answer {
     let bytes = bytes.parse()?;
     seconds(|| {
@@ -109,7 +109,7 @@ pub fn touch(bytes: &str) -> Answer {
     })
 }
 
-/// Memory of this size that has been written.
+/// Memory of this size that was written before.
 fn sized(spare: &mut Vec<u8>, bytes: usize) -> &mut [u8] {
     if spare.len() != bytes {
         *spare = Vec::new();

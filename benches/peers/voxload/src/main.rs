@@ -1,4 +1,4 @@
-//! Reads by voxload, and the floors they are measured against: see `serve.rs` and `compare.py`.
+//! Reads by voxload, and their lower bounds: see `serve.rs` and `compare.py`.
 
 #[path = "../../../../cli/src/bench/floor.rs"]
 mod floor;
@@ -31,7 +31,7 @@ fn dump<T: Float>(path: &str, out: &str) -> Answer {
     Ok(0.0)
 }
 
-/// A buffer that stays: `filled` has been written before.
+/// A buffer that is reused. If `filled`, it was written before.
 fn warm(filled: &mut Vec<f32>, path: &str) -> Answer {
     let voxels = voxload::load(path)?.header().voxels()? as usize;
     if filled.len() != voxels {
@@ -40,9 +40,9 @@ fn warm(filled: &mut Vec<f32>, path: &str) -> Answer {
     seconds(|| Ok(voxload::load(path)?.dataobj().read_into(filled)?))
 }
 
-#[expect(unsafe_code, reason = "its contract is kept: nobody changes the file")]
+#[expect(unsafe_code, reason = "the contract holds: the file does not change")]
 fn zero_copy(path: &str) -> Answer {
-    // SAFETY: compare.py makes the files before it asks and leaves them alone.
+    // SAFETY: compare.py makes the files before its requests, and does not change them afterwards.
     let options = unsafe { LoadOptions::new().zero_copy() };
     seconds(|| {
         Ok(DataobjImage::from_filename(path, &options)?
@@ -51,10 +51,10 @@ fn zero_copy(path: &str) -> Answer {
     })
 }
 
-/// The average over `count` times of work on a number that counts up.
+/// The mean time of `count` runs of work on an increasing number.
 fn average(count: usize, mut work: impl FnMut(usize) -> Result<()>) -> Answer {
-    let took = seconds(|| (0..count).try_for_each(&mut work))?;
-    Ok(took / count as f64)
+    let elapsed = seconds(|| (0..count).try_for_each(&mut work))?;
+    Ok(elapsed / count as f64)
 }
 
 fn frame(image: &DataobjImage, t: usize) -> Result<HostArray<f32>> {
@@ -62,7 +62,7 @@ fn frame(image: &DataobjImage, t: usize) -> Result<HostArray<f32>> {
     Ok(image.dataobj().slice(&index)?)
 }
 
-/// Frames here and there in an open image.
+/// Frames at scattered positions in an open image.
 fn frames(path: &str, count: &str) -> Answer {
     let image = voxload::load(path)?;
     let count: usize = count.parse()?;
@@ -71,7 +71,7 @@ fn frames(path: &str, count: &str) -> Answer {
     average(count, |i| frame(&image, i * 37 % all).map(drop))
 }
 
-/// Single-voxel time series, their places one a line in a file.
+/// Time series of single voxels, whose positions are the lines of a file.
 fn series(path: &str, places: &str) -> Answer {
     let image = voxload::load(path)?;
     let places: Vec<Index> = std::fs::read_to_string(places)?
@@ -84,20 +84,20 @@ fn series(path: &str, places: &str) -> Answer {
     })
 }
 
-/// The same frame again after a read elsewhere, in one image.
+/// The same frame again after another read, in one image.
 fn again(image: &DataobjImage, t: &str) -> Answer {
     let t: usize = t.parse()?;
     drop((frame(image, t)?, frame(image, 0)?));
     seconds(|| frame(image, t))
 }
 
-/// A frame in an image that is opened for it.
+/// A frame of an image that is opened each time.
 fn once(path: &str, t: &str, index: &str) -> Answer {
     let t: usize = t.parse()?;
     seconds(|| frame(&indexed(path, index)?, t))
 }
 
-/// Anonymous bytes of a load beyond its output.
+/// Anonymous memory of a load beyond its output, in bytes.
 fn memory_over(path: &str) -> Answer {
     let (peak, array) = memory::peak_of(|| whole::<f32>(path));
     Ok(peak as f64 - array?.size_bytes() as f64)

@@ -1,4 +1,4 @@
-//! However a file is cut: the right bytes or none.
+//! However a file is split: the right bytes or none.
 
 use std::io::Write;
 
@@ -37,7 +37,7 @@ fn cut(threads: usize, part: u64) -> Cut {
     }
 }
 
-/// What comes out, each part at its place; `None` when it is left to the other ways.
+/// The inflated bytes, assembled from the parts; `None` if the file is left to other methods.
 fn inflated(file: &[u8], need: usize, cut: Cut) -> Option<Vec<u8>> {
     let source = Source::Memory(MemorySource::new(file.to_vec()));
     let mut end = 0;
@@ -69,11 +69,11 @@ fn the_right_bytes_or_none() {
             }
         }
     }
-    // Level 1 writes no dynamic codes.
+    // Level 1 writes no blocks with dynamic codes.
     assert!(tried[1] >= 56 && tried[0] + tried[1] == 72, "{tried:?}");
 }
 
-/// A tail after the voxels, and a header with a name, are no hindrance.
+/// Bytes after the voxels and a file name in the header do not prevent it.
 #[test]
 fn tails_and_names() {
     let bytes = scan(2 << 20, false, 9);
@@ -89,7 +89,7 @@ fn tails_and_names() {
     assert!(found.is_some_and(|found| found == bytes));
 }
 
-/// Data that repeats at the largest distance depends on the window for ever.
+/// In data that repeats at the largest distance, everything depends on the window.
 #[test]
 fn what_never_settles_is_left_to_others() {
     let period = scan(31_000, false, 3);
@@ -122,7 +122,7 @@ fn files_that_are_not_for_this() {
     assert!(inflated(&whole, bytes.len() + 1, cut(4, 300_000)).is_none());
 }
 
-/// A member that ends early, with a copy of its trailer at the end of the file: only inflating shows where it ends.
+/// A member that ends early and has a copy of its trailer at the end of the file: only inflating shows where it ends.
 #[test]
 fn an_end_before_the_end() {
     let bytes = scan(2 << 20, false, 23);
