@@ -42,64 +42,58 @@ const INDEXES: [&str; 14] = [
     "[-100:100, 9:]",
 ];
 
-/// Steps of each kind, and whether the model below knows them: it has no arithmetic in f32.
-fn scalings() -> Vec<(Scaling, bool)> {
+/// How a value is made, in the model that the crate is compared with.
+#[derive(Debug, Clone, Copy)]
+enum Model {
+    Linear(f64, f64),
+    /// By the steps of the scaling: one multiplication after a clip, one addition.
+    Steps,
+    /// Arithmetic in f32, which other tests compare with nibabel: here slices are compared with the whole.
+    Whole,
+}
+
+/// Every kind of scaling.
+fn scalings() -> Vec<(Scaling, Model)> {
     let one = Factor::One;
     let table = |entries: &[f64]| Factor::Table(entries.into());
-    // A frame's 60 voxels share an entry of two, a slice's 20 one of six.
-    let of = |steps, block, arithmetic| Scaling::new(steps, block, arithmetic);
-    let f64s = Arithmetic::F64;
+    let linear = |slope, inter| (Scaling::linear(slope, inter), Model::Linear(slope, inter));
+    let multiply_add = vec![
+        Step::Multiply(table(&[0.3, -2.0])),
+        Step::Add(table(&[1.0, 0.7])),
+    ];
+    let all = vec![
+        Step::Clip {
+            lo: -100.0,
+            hi: 1000.25,
+        },
+        Step::Multiply(table(&[0.1, 0.2, 0.3, 1.0, -1.0, 1e-9])),
+        Step::Add(one(-0.3)),
+    ];
+    let spm = vec![Step::Multiply(one(0.37))];
     vec![
-        (Scaling::none(), true),
-        (Scaling::linear(2.5, 0.0), true),
-        (Scaling::linear(1.0, -3.0), true),
-        (Scaling::linear(0.1, 7.25), true),
+        (Scaling::none(), Model::Linear(1.0, 0.0)),
+        linear(2.5, 0.0),
+        linear(1.0, -3.0),
+        linear(0.1, 7.25),
+        // An entry for each of two frames, and for each of six slices.
         (
-            of(
-                vec![
-                    Step::Multiply(table(&[0.3, -2.0])),
-                    Step::Add(table(&[1.0, 0.7])),
-                ],
-                60,
-                f64s,
-            ),
-            true,
+            Scaling::new(multiply_add, 60, Arithmetic::F64),
+            Model::Steps,
         ),
+        (Scaling::new(all, 20, Arithmetic::F64), Model::Steps),
         (
-            of(
-                vec![
-                    Step::Clip {
-                        lo: -100.0,
-                        hi: 1000.25,
-                    },
-                    Step::Multiply(table(&[0.1, 0.2, 0.3, 1.0, -1.0, 1e-9])),
-                    Step::Add(one(-0.3)),
-                ],
-                20,
-                f64s,
-            ),
-            true,
-        ),
-        (
-            of(
-                vec![Step::Multiply(one(0.37))],
-                VOXELS as u64,
-                Arithmetic::Spm99,
-            ),
-            false,
+            Scaling::new(spm, VOXELS as u64, Arithmetic::Spm99),
+            Model::Whole,
         ),
     ]
 }
 
 /// The value of the `n`-th voxel by plain arithmetic (`doc/VALUES.md`, section 1).
-fn model<T: Out>(number: Number, n: usize, scaling: &Scaling, block: usize) -> (T, bool) {
+fn by_steps<T: Out>(number: Number, n: usize, scaling: &Scaling) -> (T, bool) {
     let entry = |factor: &Factor| match factor {
         Factor::One(value) => *value,
-        Factor::Table(values) => values[n / block],
+        Factor::Table(values) => values[n / scaling.block() as usize],
     };
-    if scaling.steps().is_empty() {
-        return naive::value(number, (1.0, 0.0));
-    }
     let mut value = naive::real(number, (1.0, 0.0));
     for step in scaling.steps() {
         match step {
@@ -191,10 +185,10 @@ fn every_type_scaling_and_index() {
     let scalings = scalings();
     let mut cases = Vec::new();
     for dtype in REAL {
-        for (scaling, is_modelled) in &scalings {
+        for (scaling, model) in &scalings {
             // One kernel serves both orders: each has every other kind.
             let order = ORDERS[cases.len() % 2];
-            cases.push((dtype, order, scaling.clone(), *is_modelled));
+            cases.push((dtype, order, scaling.clone(), *model));
         }
     }
     assert_eq!(cases.len(), 11 * 7);
@@ -202,12 +196,12 @@ fn every_type_scaling_and_index() {
         AtomicUsize::new(0),
         cases.len() * 3 * backends.len() * INDEXES.len(),
     );
-    for_each_parallel(cases, |(dtype, order, scaling, is_modelled)| {
+    for_each_parallel(cases, |(dtype, order, scaling, model)| {
         let bytes = voxels(dtype, order, &mut Rng::new(dtype.size_bytes() as u64));
         let image = image(dtype, order, scaling.clone(), bytes.clone());
-        let compared = one_output::<f16>(&backends, &image, &bytes, &indexes, is_modelled)
-            + one_output::<f32>(&backends, &image, &bytes, &indexes, is_modelled)
-            + one_output::<f64>(&backends, &image, &bytes, &indexes, is_modelled);
+        let compared = one_output::<f16>(&backends, &image, &bytes, &indexes, model)
+            + one_output::<f32>(&backends, &image, &bytes, &indexes, model)
+            + one_output::<f64>(&backends, &image, &bytes, &indexes, model);
         done.fetch_add(compared, Ordering::Relaxed);
     });
     assert_eq!(done.into_inner(), expected);
@@ -218,20 +212,20 @@ fn one_output<T: Out>(
     image: &DataobjImage,
     bytes: &[u8],
     indexes: &[Index],
-    is_modelled: bool,
+    model: Model,
 ) -> usize {
     let header = image.header();
-    let scaling = &header.scaling;
-    let block = scaling.block() as usize;
     let stored = bytes.chunks_exact(header.dtype.size_bytes());
-    let values: Vec<(T, bool)> = match is_modelled {
-        true => stored
-            .map(|voxel| naive::decode(header.dtype, header.byte_order, voxel))
-            .enumerate()
-            .map(|(n, number)| model(number, n, scaling, block.max(1)))
+    let numbers = stored.map(|voxel| naive::decode(header.dtype, header.byte_order, voxel));
+    let values: Vec<(T, bool)> = match model {
+        Model::Linear(slope, inter) => numbers
+            .map(|number| naive::value(number, (slope, inter)))
             .collect(),
-        // Other tests compare these with nibabel.
-        false => {
+        Model::Steps => numbers
+            .enumerate()
+            .map(|(n, number)| by_steps(number, n, &header.scaling))
+            .collect(),
+        Model::Whole => {
             let whole = image.dataobj().read::<T>().expect("values");
             whole
                 .as_slice()

@@ -1,6 +1,6 @@
 //! A render loop: `pump` and `try_next` never wait.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -139,8 +139,8 @@ fn destroying_a_buffer_does_not_wait_for_a_stream() {
         return;
     };
     let image = series();
-    let done = AtomicBool::new(false);
-    let (waits, frames) = std::thread::scope(|scope| {
+    let (done, frames) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let waits = std::thread::scope(|scope| {
         let others = scope.spawn(|| {
             let mut waits = Vec::new();
             while !done.load(Ordering::Relaxed) {
@@ -150,34 +150,39 @@ fn destroying_a_buffer_does_not_wait_for_a_stream() {
                     usage: wgpu::BufferUsages::COPY_DST,
                     mapped_at_creation: false,
                 });
-                let start = Instant::now();
+                let (start, before) = (Instant::now(), frames.load(Ordering::Relaxed));
                 buffer.destroy();
-                waits.push(start.elapsed());
+                waits.push((frames.load(Ordering::Relaxed) - before, start.elapsed()));
                 std::thread::sleep(Duration::from_millis(2));
             }
             waits
         });
         let looping = || StreamOptions::new().frames(FrameOptions::new().looping());
         let waiting = image.stream::<f32>(&gpu, looping()).expect("a stream");
-        let mut frames = waiting.take(40).filter(Result::is_ok).count();
+        for frame in waiting.take(40) {
+            drop(frame.expect("a frame"));
+            frames.fetch_add(1, Ordering::Relaxed);
+        }
         let mut pumped = image.stream::<f32>(&gpu, looping()).expect("a stream");
-        while frames < 80 {
+        while frames.load(Ordering::Relaxed) < 80 {
             pumped.pump(1 << 20);
-            frames += usize::from(pumped.try_next().is_ready());
+            let more = usize::from(pumped.try_next().is_ready());
+            frames.fetch_add(more, Ordering::Relaxed);
         }
         done.store(true, Ordering::Relaxed);
-        (others.join().expect("no panic"), frames)
+        others.join().expect("no panic")
     });
-    assert_eq!(frames, 80);
-    let mut waits = waits;
-    waits.sort_unstable();
-    let (median, most) = (waits[waits.len() / 2], waits[waits.len() - 1]);
+    let slow = waits.iter().filter(|(frames, _)| *frames > 2).count();
+    let mut times: Vec<Duration> = waits.iter().map(|(_, wait)| *wait).collect();
+    times.sort_unstable();
+    let (median, most) = (times[times.len() / 2], times[times.len() - 1]);
     println!(
-        "destroy: {} calls, median {median:?}, most {most:?}",
+        "destroy: {} calls, {slow} of them while more than two frames came; median {median:?}, most {most:?}",
         waits.len()
     );
-    // One that waited for the stream's work would come back once in many frames: the streams have always some.
-    assert!(waits.len() >= 40, "{} calls in 80 frames", waits.len());
+    // One that waited until the device has no work would wait for many frames: the streams always have some.
+    assert!(waits.len() >= 20, "{} calls in 80 frames", waits.len());
+    assert!(10 * slow <= waits.len(), "{slow} of {}", waits.len());
     if is_long_run() {
         // A submission on a software device is some milliseconds.
         assert!(median < Duration::from_millis(20), "{median:?}");
