@@ -21,6 +21,10 @@ use crate::read::tiles::TileReader;
 use crate::read::wait::{MaybeSend, Site};
 use crate::source::truncated;
 
+/// Bytes of a slot on a software adapter, at most, of a load that can be cancelled: a submission may last until its work is
+/// done there.
+const CANCELLABLE_SLOT_BYTES: u64 = 2 << 20;
+
 /// Bytes that are copied from memory between two looks at whether the load was cancelled.
 const PIECE_BYTES: usize = 1 << 20;
 
@@ -103,7 +107,15 @@ impl Load<'_> {
         after: impl FnMut(&Converted<'_>, &mut wgpu::CommandEncoder),
     ) -> Result<()> {
         let threads = feeder.reader.threads();
-        threads.run_async(self.run_here(feeder, after)).await
+        let mut options = self.options.clone();
+        if self.gpu.context().is_software() && scope::is_cancellable() {
+            options.slot_bytes = options.slot_bytes.min(CANCELLABLE_SLOT_BYTES);
+        }
+        let load = Load {
+            options: &options,
+            ..self
+        };
+        threads.run_async(load.run_here(feeder, after)).await
     }
 
     async fn run_here<R: TileReader>(
