@@ -22,6 +22,10 @@ use crate::read::tiles::TileReader;
 use crate::read::wait::{MaybeSend, Site};
 use crate::source::truncated;
 
+/// Largest slot, in bytes, of a load on a software adapter that can be cancelled. There a submission can take until its
+/// work is done.
+const CANCELLABLE_SLOT_BYTES: u64 = 2 << 20;
+
 /// Bytes copied from memory between two checks for cancellation.
 const PIECE_BYTES: usize = 1 << 20;
 
@@ -104,7 +108,15 @@ impl Load<'_> {
         after: impl FnMut(&Converted<'_>, &mut wgpu::CommandEncoder),
     ) -> Result<()> {
         let threads = feeder.reader.threads();
-        threads.run_async(self.run_here(feeder, after)).await
+        let mut options = self.options.clone();
+        if self.gpu.context().is_software() && scope::is_cancellable() {
+            options.slot_bytes = options.slot_bytes.min(CANCELLABLE_SLOT_BYTES);
+        }
+        let load = Load {
+            options: &options,
+            ..self
+        };
+        threads.run_async(load.run_here(feeder, after)).await
     }
 
     async fn run_here<R: TileReader>(
