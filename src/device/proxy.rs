@@ -90,7 +90,8 @@ impl ArrayProxy {
         let Some(conversion) = self.device_conversion::<T>(gpu)? else {
             let proxy = self.clone();
             let values = site.run(move || proxy.read::<T>()).await??;
-            return DeviceArray::uploaded(gpu, values.shape(), values.as_slice()).await;
+            let upload = DeviceArray::uploaded(gpu, values.shape(), values.as_slice());
+            return self.threads().run_async(upload).await;
         };
         let plan = self.plan(&self.whole());
         self.check_output(&plan, size_of::<T>())?;
