@@ -5,9 +5,10 @@
 
 pub mod afni;
 pub mod analyze;
-mod cifti;
+pub mod cifti;
 mod ecat;
 pub(crate) mod file_map;
+pub(crate) mod foreign;
 #[cfg(feature = "minc2")]
 mod hdf5;
 mod matfile;
@@ -29,8 +30,8 @@ mod text;
 mod tests;
 
 pub use crate::core::format::Format;
-pub use crate::header::fields::{Fields, TextHeader};
+pub use crate::header::fields::{FieldValue, Fields, TextHeader};
 pub(crate) use names::FileName;
 pub(crate) use parsed::{Encoding, Need, Parsed, Place, Voxels};
-pub(crate) use table::{FORMATS, Files, FormatEntry, detect};
+pub(crate) use table::{By, Detected, FORMATS, FormatEntry, detect, sniff_bytes};
 pub use table::{FormatInfo, formats};

@@ -1,5 +1,6 @@
 //! The header: what every format describes in common about a volume, and the format's own fields.
 
+mod axes;
 pub(crate) mod fields;
 
 use std::fmt;
@@ -14,6 +15,8 @@ use crate::core::scaling::Scaling;
 use crate::core::shape::overflow;
 use crate::core::shape::voxels;
 use fields::Fields;
+
+pub use axes::{AxisKind, SpaceUnit, TimeUnit};
 
 /// Which axis of the stored voxels varies fastest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -52,6 +55,8 @@ pub struct Header {
     pub format: Format,
     /// Voxels along each axis, first axis first; empty if the file has no axes.
     pub shape: Vec<usize>,
+    /// What each axis of the shape means.
+    pub axes: Vec<AxisKind>,
     /// The stored voxel type.
     pub dtype: DType,
     /// The byte order of the stored voxels.
@@ -62,22 +67,30 @@ pub struct Header {
     pub data_offset: u64,
     /// How stored numbers become values.
     pub scaling: Scaling,
-    /// Voxel index to millimetres (RAS+); `None` if the format has no affine.
+    /// Index along [`Self::space_axes`] to a place in space (RAS+), in [`Self::space_unit`]; `None` if the file has
+    /// none. If there are two axes of space, the third column is the direction across them.
     pub affine: Option<Affine>,
-    /// Voxel size along each axis, in the format's units (millimetres, seconds), as stated in the file. (For formats
-    /// other than NIfTI, Analyze and MGH, nibabel replaces the first three by the lengths of the affine's columns.)
+    /// Voxel size along each axis as stated in the file: in [`Self::space_unit`] for axes of space, in
+    /// [`Self::time_unit`] for an axis of time. (For formats other than NIfTI, Analyze and MGH, nibabel replaces those of
+    /// space by the lengths of the affine's columns.)
     pub zooms: Vec<f64>,
+    /// The unit of the affine and of the zooms in space.
+    pub space_unit: SpaceUnit,
+    /// The unit of the zooms in time.
+    pub time_unit: TimeUnit,
     /// The format's own fields as stored in the file, except for repaired faults.
     pub fields: Fields,
 }
 
 impl Header {
-    /// The header of voxels of no file: of this type, unscaled, without an affine, the zooms 1.
+    /// The header of voxels of no file: of this type, unscaled, without an affine, the zooms 1. The first three axes are
+    /// of space, the fourth is of time.
     #[must_use]
     pub fn new(shape: &[usize], dtype: DType) -> Self {
         Self {
             format: Format::Array,
             shape: shape.to_vec(),
+            axes: AxisKind::by_position(shape.len()),
             dtype,
             byte_order: ByteOrder::NATIVE,
             layout: Layout::FirstFastest,
@@ -85,8 +98,30 @@ impl Header {
             scaling: Scaling::none(),
             affine: None,
             zooms: vec![1.0; shape.len()],
+            space_unit: SpaceUnit::Unknown,
+            time_unit: TimeUnit::Unknown,
             fields: Fields::None,
         }
+    }
+
+    /// The axes of space, at most three, in the order of the affine's columns.
+    pub fn space_axes(&self) -> Vec<usize> {
+        let of_space = |&(axis, kind): &(usize, &AxisKind)| {
+            *kind == AxisKind::Space && axis < self.shape.len()
+        };
+        let found = self.axes.iter().enumerate().filter(of_space);
+        found.map(|(axis, _)| axis).take(3).collect()
+    }
+
+    /// The axis of time.
+    pub fn time_axis(&self) -> Option<usize> {
+        self.axes.iter().position(|kind| *kind == AxisKind::Time)
+    }
+
+    /// The axis of components; the first one, if there are several.
+    pub fn component_axis(&self) -> Option<usize> {
+        let mut axes = self.axes.iter();
+        axes.position(|kind| *kind == AxisKind::Component)
     }
 
     /// Number of voxels.

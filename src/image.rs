@@ -1,6 +1,7 @@
 //! The image: voxels, header, files, and the cached values.
 
 pub(crate) mod cache;
+mod content;
 #[cfg(feature = "gpu")]
 mod device;
 pub(crate) mod fdata;
@@ -27,11 +28,15 @@ use crate::core::array::StoredArray;
 use crate::core::error::{Error, Result};
 use crate::core::options::LoadOptions;
 use crate::core::threads::Threads;
+use crate::format::Fields;
 use crate::format::file_map::FileMap;
-use crate::header::{Header, Note};
+use crate::format::mgh::MghFooter;
+use crate::header::fields::mgh::{Deferred, MAX_FOOTER_BYTES};
+use crate::header::{AxisKind, Header, Note};
 use crate::image::cache::Cache;
 use crate::image::cache::budget::Budget;
 use crate::read::proxy::ArrayProxy;
+use crate::source::Source;
 use crate::source::memory::MemorySource;
 
 /// The caller's own notes on an image; voxload ignores them.
@@ -68,14 +73,17 @@ pub fn load(path: impl AsRef<Path>) -> Result<DataobjImage> {
 }
 
 impl DataobjImage {
-    /// Loads an image from the name of any of its files; compression is recognized by content.
+    /// Loads an image from the name of any of its files. Format and compression are recognized by the content; where a name
+    /// does not fit it, [`Self::notes`] says so. Analyze files have no magic number, and are recognized only under `.hdr` and
+    /// `.img`, or by [`LoadOptions::format`].
     ///
     /// A NRRD or MetaImage header may name the files its voxels are in. These names are followed from the header's
     /// folder wherever they lead, as in SimpleITK: only load such headers from sources that may name any file.
     ///
     /// # Errors
     /// - [`crate::ErrorKind::NotFound`], [`crate::ErrorKind::NotAFile`], [`crate::ErrorKind::Empty`] for the file
-    /// - [`crate::ErrorKind::UnknownFormat`] when neither name nor content is a known format's
+    /// - [`crate::ErrorKind::UnknownFormat`] when the content is of no known format
+    /// - [`crate::ErrorKind::NotAVolume`] when it is known to be something else, such as a pointer of Git LFS
     /// - [`crate::ErrorKind::Header`], [`crate::ErrorKind::Truncated`] for header faults that cannot be repaired
     /// - [`crate::ErrorKind::Integrity`] for damaged compressed data
     pub fn from_filename(path: impl AsRef<Path>, options: &LoadOptions) -> Result<Self> {
@@ -118,9 +126,11 @@ impl DataobjImage {
     /// [`crate::ErrorKind::Header`] when the array's bytes do not fit in 63 bits.
     pub fn from_array(array: impl Into<StoredArray>, affine: Option<Affine>) -> Result<Self> {
         let array = array.into();
-        let mut header = Header::new(array.shape(), array.dtype());
-        header.affine = affine;
-        header.zooms = zooms(array.ndim(), affine.as_ref());
+        let header = Header {
+            affine,
+            zooms: zooms(array.ndim(), affine.as_ref()),
+            ..Header::new(array.shape(), array.dtype())
+        };
         Self::new(array, header, Extra::new(), FileMap::new())
     }
 
@@ -140,6 +150,10 @@ impl DataobjImage {
             header.shape = dataobj.shape().to_vec();
             header.zooms.resize(header.shape.len(), 1.0);
         }
+        let by_position = AxisKind::by_position(header.shape.len());
+        header.axes.truncate(header.shape.len());
+        let missing = by_position.into_iter().skip(header.axes.len());
+        header.axes.extend(missing);
         header.data_bytes()?;
         Ok(Self {
             dataobj,
@@ -179,7 +193,42 @@ impl DataobjImage {
 
     /// The header. Its offset and scaling are those of the file.
     pub fn header(&self) -> &Header {
+        if let Some(deferred) = self.unread_footer()
+            && let Some(bytes) = self.dataobj.source().tail()
+        {
+            deferred.footer.get_or_init(|| MghFooter::from_bytes(bytes));
+        }
         &self.header
+    }
+
+    /// Reads the footer of a gzipped MGH file, which has the repetition time and more, if that has not been done yet. It
+    /// follows the voxels, so the file is inflated once to its end; no voxel is kept. Does nothing for other files. See
+    /// [`MghHeader::footer`](crate::format::mgh::MghHeader::footer).
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Truncated`] and [`crate::ErrorKind::Integrity`] for a damaged file,
+    /// [`crate::ErrorKind::NotFound`], [`crate::ErrorKind::Changed`] and [`crate::ErrorKind::Io`].
+    pub fn read_footer(&self) -> Result<()> {
+        let Some(deferred) = self.unread_footer() else {
+            return Ok(());
+        };
+        let footer = match self.dataobj.source() {
+            Source::Gzip(gzip) => MghFooter::from_bytes(gzip.read_tail()?),
+            other => {
+                let range = deferred.at..deferred.at.saturating_add(MAX_FOOTER_BYTES);
+                MghFooter::from_bytes(&voxels::piece(other, range)?)
+            }
+        };
+        deferred.footer.get_or_init(|| footer);
+        Ok(())
+    }
+
+    /// The footer of an MGH file that has not been read yet.
+    fn unread_footer(&self) -> Option<&Deferred> {
+        match &self.header.fields {
+            Fields::Mgh(mgh) if mgh.footer().is_none() => Some(&mgh.deferred),
+            _ => None,
+        }
     }
 
     /// The header, for editing; the voxels that [`Self::dataobj`] reads stay what they were.
@@ -207,7 +256,8 @@ impl DataobjImage {
         &self.file_map
     }
 
-    /// Header faults that were repaired on reading, and what a whole read found after the end of a gzip stream.
+    /// Header faults that were repaired on reading, names that do not fit the content (`name`), and what a whole read found
+    /// after a gzip stream.
     pub fn notes(&self) -> Vec<Note> {
         let mut notes = self.notes.clone();
         let trailing = self.dataobj.source().trailing();

@@ -27,9 +27,9 @@ mod testing;
 #[cfg(test)]
 extern crate self as voxload;
 
-/// Products of affines.
+/// Calculations with affines.
 pub mod affine {
-    pub use crate::core::affine::multiply;
+    pub use crate::core::affine::{multiply, obliquity};
 }
 
 /// The steps that a [`Scaling`] is made of.
@@ -60,7 +60,7 @@ pub use device::{
     TextureOptions, Trace, TracedLoad,
 };
 pub use format::file_map::{FileHolder, FileMap, FileRole};
-pub use header::{Header, Layout, Note};
+pub use header::{AxisKind, Header, Layout, Note, SpaceUnit, TimeUnit};
 pub use image::cache::budget::{Budget, BudgetUsage};
 pub use image::nifti_writer::{NiftiWriter, SaveOptions};
 pub use image::save::save;

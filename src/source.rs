@@ -3,7 +3,7 @@
 //! - [`gzip`]: gzip, with random access by a seek index;
 //! - [`codec`]: zlib, bzip2 and zstd, which can only be read forwards ([`forward`] has what all decoders share);
 //! - [`text`]: numbers written as text;
-//! - [`offset`], [`blocks`], [`joined`]: parts of other sources;
+//! - [`offset`], [`tail`], [`blocks`], [`joined`]: parts of other sources;
 //! - [`ByteSource`]: implementations of the caller;
 //! - [`hinted`]: those of them that want few and large requests.
 //!
@@ -19,6 +19,7 @@ pub(crate) mod joined;
 pub(crate) mod memory;
 pub(crate) mod mmap;
 pub(crate) mod offset;
+pub(crate) mod tail;
 pub(crate) mod text;
 pub(crate) mod whole_file;
 
@@ -81,6 +82,11 @@ pub trait ByteSource: Send + Sync + fmt::Debug {
     /// How the source is best read.
     fn access(&self) -> Access {
         Access::Random
+    }
+
+    /// The file that the bytes come from, for messages; `None` if there is none, or several.
+    fn path(&self) -> Option<&Path> {
+        None
     }
 
     /// Called after a read of the whole array, which ends at byte `end`. Checks what is known only at the end of the
@@ -232,7 +238,8 @@ impl Source {
             Self::File(source) => Some(source.path()),
             Self::Gzip(source) => source.path(),
             Self::Missing(path) => Some(path),
-            Self::Memory(_) | Self::Array(_) | Self::Custom(_) | Self::Hinted(_) => None,
+            Self::Custom(source) => source.path(),
+            Self::Memory(_) | Self::Array(_) | Self::Hinted(_) => None,
         }
     }
 
@@ -263,6 +270,14 @@ impl Source {
         match self {
             Self::Gzip(source) => source.trailing(),
             _ => 0,
+        }
+    }
+
+    /// The bytes of a gzip stream that [`GzipSource::keep_tail`] asked for, once a read has passed them.
+    pub fn tail(&self) -> Option<&[u8]> {
+        match self {
+            Self::Gzip(source) => source.tail(),
+            _ => None,
         }
     }
 

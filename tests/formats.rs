@@ -11,6 +11,8 @@ mod promises;
 mod real;
 pub mod seeds;
 
+pub use manifest::LEFT_OUT;
+
 use voxload::{LoadOptions, ParScaling};
 
 /// Options by their names in the manifest.

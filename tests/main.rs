@@ -11,12 +11,15 @@
     )
 )]
 
+mod axes;
 mod bits;
 mod bits_complex;
 mod budget;
 mod cache_walk;
 mod caches;
 mod cancel;
+mod conditions;
+mod content;
 #[cfg(feature = "gpu")]
 mod device_outputs;
 mod entry;

@@ -6,18 +6,18 @@ use clap::ValueEnum;
 use half::f16;
 use voxload::{DType, DataobjImage, Float, Index, SaveOptions};
 
-use crate::loading::Loading;
+use crate::loading::{Loading, note_real_part, print_notes};
 use crate::output::ArrayFile;
 use crate::{CommandResult, spinner};
 
 /// Writes the scaled values of a volume to another file.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Any file of the volume
-    input: PathBuf,
+    /// Any file of the volume; - is standard input, which is copied to a temporary file first
+    pub input: PathBuf,
     /// Output file: `.npy` (Fortran order), `.raw` (the same bytes without a header), `.nii`, `.nii.gz`, `.hdr` or
     /// `.img`
-    output: PathBuf,
+    pub output: PathBuf,
     /// Type to write; `native` is the stored type if nothing is scaled, otherwise f64. Default: f32; for NIfTI, the
     /// stored type with its scaling
     #[arg(long, value_enum)]
@@ -82,10 +82,16 @@ pub fn run(args: &Args) -> CommandResult {
         None => to_nifti(&image, args)?,
     }
     working.finish_and_clear();
-    // Printed at the end, because a whole read of a gzip file may add notes.
-    for note in image.notes() {
-        eprintln!("voxload: {}: {note}", args.input.display());
+    // The place for a choice among the parts of complex voxels.
+    let as_real = match args.dtype {
+        None => !nifti,
+        Some(dtype) => dtype != OutType::Native,
+    };
+    if as_real {
+        note_real_part(&image, &args.input);
     }
+    // Printed at the end, because a whole read of a gzip file may add notes.
+    print_notes(&image, &args.input);
     Ok(())
 }
 

@@ -1,104 +1,88 @@
-//! `voxload info`: shows headers, as text or JSON.
+//! `voxload info`: what volumes are, for people and for programs.
+
+mod listing;
+mod object;
+mod schema;
+mod summary;
+mod text;
+mod words;
 
 use std::io::Write;
 use std::path::PathBuf;
 
-use serde_json::{Map, Value, json};
-use voxload::{DataobjImage, Header};
+use serde_json::Value;
 
-use crate::CommandResult;
-use crate::loading::Loading;
+use crate::loading::{Loading, message, shown};
+use crate::{CommandResult, Reported};
+use summary::Summary;
 
-/// Shows headers.
+/// Says what volumes are: size, orientation, units, faults; lists the volumes of a folder.
+///
+/// Headers alone are read, no voxels; but a gzipped MGH file is inflated to its end, where its repetition time is. A file that cannot be loaded is reported, the rest goes on, and the exit status is 1
+/// at the end.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Any file of each volume
-    #[arg(required = true)]
+    /// Any file of each volume; - is standard input, which is copied to a temporary file first
+    #[arg(required_unless_present = "schema")]
     files: Vec<PathBuf>,
-    /// Print a JSON array with one object per file
+    /// Print a JSON array with one object per file; a file that cannot be loaded has an object with an error
     #[arg(long)]
     json: bool,
+    /// The fields of the format too, as they are stored
+    #[arg(long, conflicts_with = "json")]
+    raw: bool,
+    /// Lists the volumes in folders, one line each: those whose names have an ending of a known format. Hidden files and
+    /// folders are left out; links to folders are not followed
+    #[arg(short, long, conflicts_with = "raw")]
+    recursive: bool,
+    /// Prints the JSON schema of --json
+    #[arg(long, conflicts_with_all = ["files", "json", "raw", "recursive"])]
+    schema: bool,
     #[command(flatten)]
     loading: Loading,
 }
 
 pub fn run(args: &Args) -> CommandResult {
     let mut out = std::io::stdout().lock();
+    if args.schema {
+        writeln!(out, "{:#}", schema::schema())?;
+        return Ok(());
+    }
+    let files = match args.recursive {
+        true => listing::volumes(&args.files)?,
+        false => args.files.clone(),
+    };
+    if args.recursive && !args.json {
+        return listing::write(&mut out, &files, &args.loading);
+    }
     let mut objects = Vec::new();
-    for path in &args.files {
-        let image = args.loading.load(path)?;
-        let name = path.display().to_string();
-        if args.json {
-            objects.push(object(&name, &image));
-        } else {
-            write_text(&mut out, &name, &image)?;
+    let mut failed = false;
+    for (k, path) in files.iter().enumerate() {
+        match args.loading.load(path) {
+            Ok(image) => {
+                let summary = Summary::of(shown(path), &image, &args.loading.options());
+                if args.json {
+                    objects.push(object::of(&summary));
+                } else {
+                    if k > 0 {
+                        writeln!(out)?;
+                    }
+                    text::write(&mut out, &summary, args.raw)?;
+                }
+            }
+            Err(error) => {
+                failed = true;
+                let message = message(&error, path, None);
+                eprintln!("voxload: {message}");
+                objects.push(object::of_error(&shown(path), &error, &message));
+            }
         }
     }
     if args.json {
         writeln!(out, "{:#}", Value::Array(objects))?;
     }
-    Ok(())
-}
-
-fn object(name: &str, image: &DataobjImage) -> Value {
-    let header = image.header();
-    let fields: Map<String, Value> = header
-        .fields
-        .list()
-        .into_iter()
-        .map(|(name, value)| (name, Value::String(value)))
-        .collect();
-    let notes: Vec<String> = image.notes().iter().map(ToString::to_string).collect();
-    json!({
-        "file": name,
-        "format": header.format.name(),
-        "shape": header.shape,
-        "dtype": header.dtype.name(),
-        "byte_order": header.byte_order.to_string(),
-        "slope": header.scaling.slope(),
-        "inter": header.scaling.inter(),
-        "data_offset": header.data_offset,
-        "zooms": header.zooms,
-        "affine": image.affine(),
-        "notes": notes,
-        "fields": fields,
-    })
-}
-
-fn write_text(out: &mut dyn Write, name: &str, image: &DataobjImage) -> std::io::Result<()> {
-    let header = image.header();
-    writeln!(out, "{name}")?;
-    let mut line = |label: &str, value: String| writeln!(out, "  {label:<12} {value}");
-    line("format", header.format.name().to_owned())?;
-    line("shape", format!("{:?}", header.shape))?;
-    line(
-        "dtype",
-        format!("{}, {} endian", header.dtype, header.byte_order),
-    )?;
-    line("scaling", scaling(header))?;
-    line("data offset", header.data_offset.to_string())?;
-    line("zooms", format!("{:?}", header.zooms))?;
-    for (row, label) in image
-        .affine()
-        .into_iter()
-        .flatten()
-        .zip(["affine", "", "", ""])
-    {
-        line(label, format!("{row:?}"))?;
-    }
-    for note in image.notes() {
-        line("note", note.to_string())?;
-    }
-    for (name, value) in header.fields.list() {
-        writeln!(out, "    {name:<16} {value}")?;
-    }
-    Ok(())
-}
-
-fn scaling(header: &Header) -> String {
-    match (header.scaling.slope(), header.scaling.inter()) {
-        _ if header.scaling.is_none() => "none".to_owned(),
-        (Some(slope), Some(inter)) => format!("slope {slope}, inter {inter}"),
-        _ => format!("{} steps, with tables", header.scaling.steps().len()),
+    match failed {
+        true => Err(Reported.into()),
+        false => Ok(()),
     }
 }

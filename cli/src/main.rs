@@ -31,7 +31,7 @@ enum Command {
     Adapters(adapters::Args),
     /// Compares CPU and GPU on this machine, stage by stage, and checks that their bits agree.
     Bench(bench::Args),
-    /// Shows headers.
+    /// Says what volumes are: size, orientation, units, faults; lists the volumes of a folder.
     Info(info::Args),
     /// Writes the scaled values of a volume to another file.
     Convert(convert::Args),
@@ -46,6 +46,18 @@ enum Command {
 /// The result of a subcommand. The error is printed as one line.
 type CommandResult = Result<(), Box<dyn std::error::Error>>;
 
+/// An error of which all was said when it was found.
+#[derive(Debug)]
+pub struct Reported;
+
+impl std::fmt::Display for Reported {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("some files could not be loaded")
+    }
+}
+
+impl std::error::Error for Reported {}
+
 fn main() -> ExitCode {
     // clap itself exits with status 2 for wrong usage and 0 for --help.
     let result = match Cli::parse().command {
@@ -53,14 +65,19 @@ fn main() -> ExitCode {
         Command::Adapters(args) => adapters::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Info(args) => info::run(&args),
-        Command::Convert(args) => convert::run(&args),
+        Command::Convert(args) => {
+            loading::explained(convert::run(&args), &args.input, Some(&args.output))
+        }
         Command::Index(args) => index::run(&args),
-        Command::Render(args) => render::run(&args),
-        Command::Stats(args) => stats::run(&args),
+        Command::Render(args) => {
+            loading::explained(render::run(&args), &args.input, Some(&args.output))
+        }
+        Command::Stats(args) => loading::explained(stats::run(&args), &args.file, None),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if is_broken_pipe(error.as_ref()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<Reported>() => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("voxload: {error}");
             ExitCode::FAILURE

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use voxload::{DataobjImage, HostArray, Index};
 
+use crate::loading::{Loading, note_real_part, print_notes};
 use crate::output::write_whole;
 use crate::{CommandResult, spinner};
 use picture::{Panel, Picture};
@@ -16,11 +17,11 @@ use window::Window;
 /// Draws a volume as a PNG file.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Any file of the volume
-    input: PathBuf,
+    /// Any file of the volume; - is standard input, which is copied to a temporary file first
+    pub input: PathBuf,
     /// PNG file to write
     #[arg(short, long, value_name = "PNG")]
-    output: PathBuf,
+    pub output: PathBuf,
     /// What to draw
     #[arg(long, value_enum, default_value_t = Mode::Slices)]
     mode: Mode,
@@ -38,6 +39,8 @@ pub struct Args {
         allow_hyphen_values = true
     )]
     window: Option<Vec<f64>>,
+    #[command(flatten)]
+    loading: Loading,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -57,7 +60,7 @@ const PANELS: [([usize; 2], usize, [char; 4]); 3] = [
 
 pub fn run(args: &Args) -> CommandResult {
     let working = spinner("drawing");
-    let image = voxload::load(&args.input)?;
+    let image = args.loading.load(&args.input)?;
     let volume = Volume::load(&image, args.frame)?;
     let window = match args.window.as_deref() {
         None => Window::robust(volume.values.as_slice()),
@@ -91,9 +94,8 @@ pub fn run(args: &Args) -> CommandResult {
     let picture = Picture::of(&panels);
     write_whole(&args.output, |writer| picture.write_png(writer))?;
     working.finish_and_clear();
-    for note in image.notes() {
-        eprintln!("voxload: {}: {note}", args.input.display());
-    }
+    note_real_part(&image, &args.input);
+    print_notes(&image, &args.input);
     Ok(())
 }
 

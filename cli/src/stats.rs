@@ -9,7 +9,7 @@ use voxload::{DataobjImage, Float, Histogram, Statistics, StatisticsOptions};
 
 use crate::CommandResult;
 use crate::convert::Backend;
-use crate::loading::Loading;
+use crate::loading::{Loading, note_real_part, print_notes};
 
 /// Length of the longest bar in characters.
 const BAR: u64 = 50;
@@ -17,8 +17,8 @@ const BAR: u64 = 50;
 /// Count, extremes, mean, standard deviation and histogram of the scaled values.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Any file of the volume
-    file: PathBuf,
+    /// Any file of the volume; - is standard input, which is copied to a temporary file first
+    pub file: PathBuf,
     /// Type of the values
     #[arg(long, value_enum, default_value_t = ValueType::F32)]
     dtype: ValueType,
@@ -65,9 +65,8 @@ pub fn run(args: &Args) -> CommandResult {
     } else {
         write_text(&mut out, &statistics)?;
     }
-    for note in image.notes() {
-        eprintln!("voxload: {}: {note}", args.file.display());
-    }
+    note_real_part(&image, &args.file);
+    print_notes(&image, &args.file);
     Ok(())
 }
 

@@ -321,25 +321,6 @@ fn wrong_usage_is_status_2() {
 }
 
 #[test]
-fn info_for_people() {
-    let dir = folder();
-    let input = scaled(&dir);
-    let output = voxload(&["info", name(&input)]);
-    assert_eq!(status(&output), 0);
-    let shown = text(&output.stdout);
-    for part in [
-        "in.nii.gz",
-        "NIfTI-1",
-        "[4, 3, 2]",
-        "int16",
-        "slope 0.5, inter -1",
-        "scl_slope",
-    ] {
-        assert!(shown.contains(part), "{part}: {shown}");
-    }
-}
-
-#[test]
 fn info_for_programs() {
     let dir = folder();
     let mut bytes = Nifti::counting(&[5, 6])
@@ -366,7 +347,7 @@ fn info_for_programs() {
     assert_eq!(two["byte_order"], "big");
     assert_eq!(two["data_offset"], 352);
     assert_eq!(two["notes"].as_array().map(Vec::len), Some(1));
-    assert!(two["fields"]["vox_offset"].is_string());
+    assert_eq!(two["fields"]["vox_offset"], 0.0);
 }
 
 /// The same bytes on every backend; without an adapter asking for one is a failure in one line.

@@ -85,7 +85,16 @@ fn table() -> Vec<Bad> {
             wrong_sum,
             &["damaged gzip", "checksum", "the file says"],
         ),
-        ("plain.nii.gz", sound(), &["damaged gzip", "1f 8b"]),
+        (
+            "text.nii.gz",
+            b"no volume at all".repeat(40),
+            &["damaged gzip", "1f 8b"],
+        ),
+        (
+            "pointer.nii.gz",
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n".to_vec(),
+            &["Git LFS pointer", "not the file itself", "git lfs pull"],
+        ),
         ("bomb.nii.gz", bomb(), &["inflated bytes", "limit"]),
         (
             "a.nrrd",
@@ -151,5 +160,5 @@ fn one_line_names_file_and_field() {
             cases += 1;
         }
     }
-    row.done(cases, 2 * 17);
+    row.done(cases, 2 * 18);
 }

@@ -2,6 +2,7 @@
 
 mod command;
 mod faults;
+mod info;
 mod render;
 mod stats;
 mod support;

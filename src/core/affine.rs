@@ -26,6 +26,32 @@ pub fn multiply(left: &Affine, right: &Affine) -> Affine {
     })
 }
 
+/// The angle in radians between each axis of space and the voxel axis that is closest to it: nibabel's `obliquity`. All
+/// are 0 if the voxels are aligned with space, up to rounding; NaN if the affine is singular.
+///
+/// ```
+/// let (sin, cos) = 0.1f64.sin_cos();
+/// let affine = [[cos, -sin, 0.0, 0.0], [sin, cos, 0.0, 0.0], [0.0, 0.0, 2.0, 0.0], [0.0, 0.0, 0.0, 1.0]];
+/// let [x, y, z] = voxload::affine::obliquity(&affine);
+/// assert!((x - 0.1).abs() < 1e-12 && (y - 0.1).abs() < 1e-12 && z == 0.0);
+/// ```
+pub fn obliquity(affine: &Affine) -> [f64; 3] {
+    let [x, y, z, _] = affine;
+    let rows = [x, y, z];
+    let sizes: [f64; 3] = std::array::from_fn(|column| {
+        let squares = rows.map(|row| row[column] * row[column]);
+        squares.iter().sum::<f64>().sqrt()
+    });
+    rows.map(|row| {
+        let cosines = row
+            .iter()
+            .zip(sizes)
+            .map(|(entry, size)| (entry / size).abs());
+        let best = cosines.fold(f64::NAN, f64::max);
+        best.min(1.0).acos()
+    })
+}
+
 /// The determinant of a 3 x 3 matrix.
 pub(crate) fn determinant(matrix: &[[f64; 3]; 3]) -> f64 {
     let [[a, b, c], [d, e, f], [g, h, i]] = *matrix;

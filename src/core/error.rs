@@ -60,10 +60,19 @@ pub enum ErrorKind {
     /// The file has no bytes: perhaps its transfer failed. Fetch it again.
     #[error("empty file")]
     Empty,
-    /// Neither content nor name belongs to a known format, or they belong to different ones. The message names the ending
-    /// that would fit the content. [`crate::LoadOptions::format`] selects one of the three readings of Analyze files.
+    /// The content is of no known format. A format without a mark of its own (Analyze) is recognised only under its usual
+    /// ending; [`crate::LoadOptions::format`] names the format of such a file.
     #[error("cannot work out the format: {0}")]
     UnknownFormat(String),
+    /// The content is something else than a volume: a pointer of Git LFS or git-annex to the file, a web page that was
+    /// saved in its place, an archive, a document. The message says what it is and what to do.
+    #[error("{what}: {hint}")]
+    NotAVolume {
+        /// What the file is.
+        what: &'static str,
+        /// What to do about it.
+        hint: &'static str,
+    },
     /// The file ends before its header or its voxels do: its transfer was cut short, or the header is wrong. Fetch it again;
     /// slices before its end can be read.
     #[error("truncated: {what} needs {need} bytes, there are {have}")]

@@ -58,10 +58,12 @@ pub struct LoadOptions {
     pub(crate) zero_copy: bool,
     pub(crate) gzip_index: Option<PathBuf>,
     pub(crate) gzip_cache: Option<usize>,
-    pub(crate) format: Option<Format>,
+    /// The only formats to consider; all if empty.
+    pub(crate) formats: Vec<Format>,
     pub(crate) par_scaling: ParScaling,
     pub(crate) permit_truncated: bool,
     pub(crate) strict_sort: bool,
+    pub(crate) quaternion_threshold: Option<f64>,
     pub(crate) limits: Limits,
     pub(crate) threads: Threads,
 }
@@ -107,7 +109,19 @@ impl LoadOptions {
     /// Reads the file as this format, whatever its content: the way to [`Format::Analyze`] and
     /// [`Format::Spm99Analyze`], whose headers look like [`Format::Spm2Analyze`].
     pub fn format(mut self, format: Format) -> Self {
-        self.format = Some(format);
+        self.formats = vec![format];
+        self
+    }
+
+    /// Considers only these formats; the content decides among them. With one format this is [`Self::format`], with none
+    /// the default: all formats.
+    ///
+    /// ```
+    /// use voxload::{LoadOptions, format::Format};
+    /// let options = LoadOptions::new().formats([Format::Minc1, Format::Minc2]);
+    /// ```
+    pub fn formats(mut self, formats: impl IntoIterator<Item = Format>) -> Self {
+        self.formats = formats.into_iter().collect();
         self
     }
 
@@ -126,6 +140,15 @@ impl LoadOptions {
     /// PAR/REC: sorts slices by all the keys there are, not only by slice number and recurrence.
     pub fn strict_sort(mut self, strict: bool) -> Self {
         self.strict_sort = strict;
+        self
+    }
+
+    /// NIfTI: how far the quaternion (b, c, d) of a qform may exceed a length of 1. The squared scalar part, which is 1
+    /// minus the squared length of (b, c, d), counts as 0 if its absolute value is below this threshold; a negative one is
+    /// an error otherwise. nibabel's `quaternion_threshold`, with its default: three times the precision of the fields,
+    /// 3.6e-7 in NIfTI-1 and 6.7e-16 in NIfTI-2.
+    pub fn quaternion_threshold(mut self, threshold: f64) -> Self {
+        self.quaternion_threshold = Some(threshold);
         self
     }
 

@@ -10,38 +10,54 @@ use crate::core::format::Format;
 use crate::core::scaling::{Arithmetic, Factor, Scaling, Step};
 use crate::core::shape::voxels;
 use crate::header::fields::{Fields, TextHeader};
-use crate::header::{Header, Layout};
+use crate::header::{AxisKind, Header, Layout, Note, SpaceUnit, TimeUnit};
 
-/// The types that nibabel reads. AFNI's complex type is two floats, but nibabel reads two doubles, and so does voxload.
+/// The types that nibabel reads. AFNI's complex type is two floats (nibabel reads two doubles).
 const TYPES: [(i64, DType); 4] = [
     (0, DType::U8),
     (1, DType::I16),
     (3, DType::F32),
-    (5, DType::C128),
+    (5, DType::C64),
 ];
+
+/// Whether the first bytes are a `.HEAD` file, which begins with the type of an attribute.
+pub(super) fn claims(prefix: &[u8]) -> bool {
+    let text = prefix.trim_ascii_start();
+    let value = text.strip_prefix(b"type").and_then(|rest| {
+        let rest = rest.trim_ascii_start().strip_prefix(b"=")?;
+        Some(rest.trim_ascii_start())
+    });
+    let kinds: [&[u8]; 3] = [
+        b"string-attribute",
+        b"integer-attribute",
+        b"float-attribute",
+    ];
+    value.is_some_and(|value| kinds.iter().any(|kind| value.starts_with(kind)))
+}
 
 /// Parses a `.HEAD` file.
 pub(super) fn parse(bytes: &[u8]) -> Result<Parsed> {
     let info = attributes(&String::from_utf8_lossy(bytes))?;
     let shape = shape(&info)?;
+    let (fourth, time_unit) = fourth_axis(&info)?;
+    let mut notes = Vec::new();
     let header = Header {
         format: Format::Afni,
+        axes: vec![AxisKind::Space, AxisKind::Space, AxisKind::Space, fourth],
         dtype: dtype(&info)?,
-        byte_order: match info.require("BYTEORDER_STRING")? {
-            "LSB_FIRST" => ByteOrder::Little,
-            "MSB_FIRST" => ByteOrder::Big,
-            _ => ByteOrder::NATIVE,
-        },
+        byte_order: byte_order(&info, &mut notes),
         layout: Layout::FirstFastest,
         data_offset: 0,
         scaling: scaling(&info, &shape)?,
         affine: Some(affine(&info)?),
         zooms: zooms(&info)?,
+        space_unit: SpaceUnit::Millimetre,
+        time_unit,
         shape,
         fields: Fields::Text(info),
     };
     header.data_end()?;
-    Ok(Parsed::new(header, Vec::new()))
+    Ok(Parsed::new(header, notes))
 }
 
 /// The attributes: blocks of type, name, count and values, separated by empty lines.
@@ -161,10 +177,32 @@ fn scaling(info: &TextHeader, shape: &[usize]) -> Result<Scaling> {
     Ok(Scaling::new(steps, volume, Arithmetic::F64))
 }
 
-/// `IJK_TO_DICOM_REAL`, converted from AFNI's LPS to RAS. As in nibabel, a zero may become -0 by this.
+/// The byte order; as in AFNI that of this machine if the header does not say.
+fn byte_order(info: &TextHeader, notes: &mut Vec<Note>) -> ByteOrder {
+    const FIELD: &str = "BYTEORDER_STRING";
+    match info.get(FIELD) {
+        Some("LSB_FIRST") => ByteOrder::Little,
+        Some("MSB_FIRST") => ByteOrder::Big,
+        found => {
+            if found.is_none() {
+                notes.push(Note {
+                    field: FIELD,
+                    message: format!("missing: {} endian, as this machine", ByteOrder::NATIVE),
+                });
+            }
+            ByteOrder::NATIVE
+        }
+    }
+}
+
+/// `IJK_TO_DICOM_REAL`, or the matrix of the other attributes, converted from AFNI's LPS to RAS. As in nibabel, a zero may
+/// become -0 by this.
 fn affine(info: &TextHeader) -> Result<Affine> {
     const FIELD: &str = "IJK_TO_DICOM_REAL";
-    let values: [f64; 12] = exactly(FIELD, info.require(FIELD)?)?;
+    let values: [f64; 12] = match info.get(FIELD) {
+        Some(text) => exactly(FIELD, text)?,
+        None => cardinal(info)?,
+    };
     let mut affine = [[0.0, 0.0, 0.0, 1.0]; 4];
     for (row, (values, sign)) in affine
         .iter_mut()
@@ -175,6 +213,52 @@ fn affine(info: &TextHeader) -> Result<Affine> {
         }
     }
     Ok(affine)
+}
+
+/// The rows of the matrix for axes that are not oblique: axis k is along x, y or z by its code in `ORIENT_SPECIFIC`
+/// (0 and 1 x, 2 and 3 y, 4 and 5 z), with `DELTA`'s step from `ORIGIN`'s coordinate.
+fn cardinal(info: &TextHeader) -> Result<[f64; 12]> {
+    const FIELD: &str = "ORIENT_SPECIFIC";
+    let missing = |_| {
+        let expected = "it, or ORIENT_SPECIFIC, ORIGIN and DELTA";
+        Error::header("IJK_TO_DICOM_REAL", "nothing", expected)
+    };
+    let orient = info.require(FIELD).map_err(missing)?;
+    let codes: [i64; 3] = exactly(FIELD, orient)?;
+    let origin: [f64; 3] = exactly("ORIGIN", info.require("ORIGIN").map_err(missing)?)?;
+    let delta: [f64; 3] = exactly("DELTA", info.require("DELTA").map_err(missing)?)?;
+    let mut rows = [0.0; 12];
+    let mut seen = [false; 3];
+    for (column, code) in codes.into_iter().enumerate() {
+        let along = usize::try_from(code / 2).unwrap_or(3);
+        let again = seen
+            .get_mut(along)
+            .map(|seen| std::mem::replace(seen, true));
+        if code < 0 || again != Some(false) {
+            let expected = "one code each of x (0, 1), y (2, 3) and z (4, 5)";
+            return Err(Error::header(FIELD, quoted(orient), expected));
+        }
+        rows[4 * along + column] = delta[column];
+        rows[4 * along + 3] = origin[column];
+    }
+    Ok(rows)
+}
+
+/// What the sub-bricks are, and the unit of time. They are a time series if there is a time axis, and its unit is not Hz;
+/// otherwise they are a bucket, with a meaning of their own each.
+fn fourth_axis(info: &TextHeader) -> Result<(AxisKind, TimeUnit)> {
+    const FIELD: &str = "TAXIS_NUMS";
+    let nums: Vec<i64> = match info.get(FIELD) {
+        Some(text) => numbers(FIELD, text)?,
+        None if info.get("TAXIS_FLOATS").is_some() => Vec::new(),
+        None => return Ok((AxisKind::Other, TimeUnit::Unknown)),
+    };
+    Ok(match nums.get(2) {
+        Some(77001) => (AxisKind::Time, TimeUnit::Millisecond),
+        Some(77002) => (AxisKind::Time, TimeUnit::Second),
+        Some(77003) => (AxisKind::Other, TimeUnit::Unknown),
+        _ => (AxisKind::Time, TimeUnit::Unknown),
+    })
 }
 
 /// Voxel sizes, and the time step; 0 if there is none.

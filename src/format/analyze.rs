@@ -21,7 +21,7 @@ use crate::core::scaling::{Arithmetic, Factor, Scaling, Step};
 use crate::header::fields::Fields;
 use crate::header::fields::analyze::TABLE;
 use crate::header::fields::binary::{Field, Record};
-use crate::header::{Header, Layout, Note};
+use crate::header::{AxisKind, Header, Layout, Note, SpaceUnit, TimeUnit};
 
 /// Bytes of the header.
 pub(super) const HEADER_BYTES: u64 = 348;
@@ -75,13 +75,14 @@ pub(super) fn parse(bytes: &[u8], format: Format) -> Result<Parsed> {
         .collect();
     // nibabel's shape for a header without axes.
     let none = lengths.is_empty();
+    let shape = match none {
+        true => vec![0],
+        false => shape("dim", &lengths)?,
+    };
     let header = Header {
         format,
-        shape: if none {
-            vec![0]
-        } else {
-            shape("dim", &lengths)?
-        },
+        axes: AxisKind::by_position(shape.len()),
+        shape,
         dtype,
         byte_order,
         layout: Layout::FirstFastest,
@@ -97,6 +98,9 @@ pub(super) fn parse(bytes: &[u8], format: Format) -> Result<Parsed> {
             base_affine(&lengths, &zooms)
         }),
         zooms: if none { vec![1.0] } else { zooms },
+        // The format defines both.
+        space_unit: SpaceUnit::Millimetre,
+        time_unit: TimeUnit::Millisecond,
         fields: Fields::Analyze(Box::new(analyze)),
     };
     header.data_end()?;

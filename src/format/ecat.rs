@@ -15,7 +15,7 @@ use crate::core::shape::voxels;
 use crate::header::fields::binary::Stored::{self, F32, I16, Text, U16, U32};
 use crate::header::fields::binary::{Field, Record, field, numbers};
 use crate::header::fields::{Fields, TextHeader};
-use crate::header::{Header, Layout, Note};
+use crate::header::{AxisKind, Header, Note, SpaceUnit};
 
 /// Bytes of a block.
 const BLOCK: u64 = 512;
@@ -62,15 +62,9 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Parsed> {
     // What depends on the frames is filled in later.
     let header = Header {
         format: Format::Ecat,
-        shape: Vec::new(),
-        dtype: DType::I16,
         byte_order: order,
-        layout: Layout::FirstFastest,
-        data_offset: 0,
-        scaling: Scaling::none(),
-        affine: None,
-        zooms: Vec::new(),
-        fields: Fields::None,
+        space_unit: SpaceUnit::Millimetre,
+        ..Header::new(&[], DType::I16)
     };
     let mut parsed = Parsed::new(header, Vec::new());
     parsed.more = Some(file.list(list)?);
@@ -270,6 +264,7 @@ fn finish(
     let [x, y, z] = first.sizes.map(f64::from);
     let header = &mut parsed.header;
     (header.shape, header.dtype, header.zooms) = (shape, dtype, vec![x, y, z, 1.0]);
+    header.axes = AxisKind::by_position(header.shape.len());
     header.affine = Some(affine(first));
     header.scaling = scaling(main, subheaders, dtype, block);
     header.fields = Fields::Text(listing(main, subheaders));

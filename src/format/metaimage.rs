@@ -3,7 +3,8 @@
 //!
 //! The axes are those of the file, fastest first. The components of a voxel (`ElementNumberOfChannels`) are an axis
 //! before them. The affine maps the index along the first three of `DimSize` to RAS+ (MetaIO's LPS with x and y
-//! negated); two-dimensional images have none. `ElementToIntensityFunction` is ignored, as in ITK.
+//! negated); in two-dimensional images z is 0. A fourth axis is of time: the format has no other use for it.
+//! `ElementToIntensityFunction` is ignored, as in ITK.
 
 use super::parsed::{Encoding, Need, Parsed, Voxels};
 use super::text::{number, numbered, numbers, quoted, shape};
@@ -14,7 +15,7 @@ use crate::core::format::Format;
 use crate::core::scaling::Scaling;
 use crate::core::shape::voxels;
 use crate::header::fields::{Fields, TextHeader};
-use crate::header::{Header, Layout};
+use crate::header::{AxisKind, Header, Layout, Note, SpaceUnit, TimeUnit};
 use crate::source::text::Notation;
 
 /// Largest size of a header.
@@ -26,23 +27,70 @@ const MAX_FILES: i64 = 1 << 20;
 /// The key that ends the header.
 const DATA_FILE: &str = "ElementDataFile";
 
-/// Whether the first bytes are a MetaImage header, which begins with one of these keys.
+/// The value of [`DATA_FILE`] with which the names of the files follow.
+const LIST: &str = "LIST";
+
+/// Keys that show that a text is a MetaImage header; others may come before them.
+const OWN_KEYS: [&str; 12] = [
+    "ObjectType",
+    "ObjectSubType",
+    "NDims",
+    "DimSize",
+    "BinaryDataByteOrderMSB",
+    "ElementByteOrderMSB",
+    "ElementSpacing",
+    "ElementSize",
+    "ElementType",
+    "ElementNumberOfChannels",
+    "TransformMatrix",
+    DATA_FILE,
+];
+
+/// Whether the first bytes of a file with the format's ending may be a MetaImage header. MetaIO accepts any key first; so
+/// if none of the format's own keys is among them, each line has to be a word, a separator and a value.
+pub(super) fn sniff(prefix: &[u8]) -> bool {
+    let is_word = |key: &[u8]| !key.is_empty() && key.iter().all(u8::is_ascii_graphic);
+    let mut keys = 0;
+    for line in prefix.split_inclusive(|&byte| byte == b'\n') {
+        let (is_whole, line) = (line.ends_with(b"\n"), line.trim_ascii());
+        match key_and_value(line) {
+            _ if line.is_empty() || line.starts_with(b"#") => {}
+            Some((key, _)) if is_word(key) => keys += 1,
+            // The rest of the last line was not read.
+            _ if !is_whole && keys > 0 => {}
+            _ => return claims(prefix),
+        }
+    }
+    keys > 0
+}
+
+/// Whether the first bytes are a MetaImage header, for bytes without a file name: every line up to one with an own key
+/// of the format has a key.
 pub(super) fn claims(prefix: &[u8]) -> bool {
-    let first: Vec<u8> = prefix
+    let lines = prefix.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
+    for line in lines.filter(|line| !line.is_empty() && !line.starts_with(b"#")) {
+        match key_and_value(line) {
+            Some((key, _)) if OWN_KEYS.iter().any(|own| own.as_bytes() == key) => return true,
+            Some(_) => {}
+            None => return false,
+        }
+    }
+    false
+}
+
+/// The key and the value of a line. As in MetaIO they are separated by `=` or `:`, even by several of them.
+fn key_and_value(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let at = line.iter().position(|&byte| is_separator(byte))?;
+    let (key, rest) = line.split_at(at);
+    let value = rest
         .iter()
-        .copied()
-        .take_while(|byte| *byte != b'=' && *byte != b'\n')
-        .take(40)
-        .collect();
-    let keys: [&[u8]; 6] = [
-        b"ObjectType",
-        b"ObjectSubType",
-        b"NDims",
-        b"Comment",
-        b"TransformType",
-        b"ID",
-    ];
-    prefix.get(first.len()) == Some(&b'=') && keys.contains(&first.trim_ascii())
+        .position(|&byte| !is_separator(byte) && !byte.is_ascii_whitespace());
+    let value = value.and_then(|at| rest.get(at..)).unwrap_or_default();
+    Some((key.trim_ascii(), value.trim_ascii_end()))
+}
+
+fn is_separator(byte: u8) -> bool {
+    matches!(byte, b'=' | b':')
 }
 
 /// The header ends with the line of the data file, or, for a list of data files, with the file.
@@ -65,13 +113,12 @@ fn header_end(bytes: &[u8]) -> Option<(usize, bool)> {
     let mut at = 0;
     for line in bytes.split_inclusive(|&byte| byte == b'\n') {
         at += line.len();
-        if let Some(value) = line.trim_ascii_start().strip_prefix(DATA_FILE.as_bytes()) {
-            let value = value
-                .trim_ascii_start()
-                .strip_prefix(b"=")
-                .unwrap_or_default();
-            let list = value.trim_ascii_start().starts_with(b"LIST");
-            return line.ends_with(b"\n").then_some((at, list));
+        if let Some((key, value)) = key_and_value(line)
+            && key == DATA_FILE.as_bytes()
+        {
+            return line
+                .ends_with(b"\n")
+                .then_some((at, value.starts_with(LIST.as_bytes())));
         }
     }
     None
@@ -89,7 +136,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Parsed> {
         return Err(Error::header("NDims", ndims, "1 to 10"));
     }
     let sizes: Vec<i64> = numbers("DimSize", meta.require("DimSize")?)?;
-    if sizes.len() != ndims || sizes.iter().any(|&size| size < 1) {
+    if sizes.len() < ndims || sizes.iter().take(ndims).any(|&size| size < 1) {
         let expected = format!("{ndims} sizes of at least 1");
         return Err(Error::header("DimSize", format!("{sizes:?}"), expected));
     }
@@ -102,19 +149,23 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Parsed> {
         ));
     }
     let components = (channels > 1).then_some(channels);
+    let sizes = sizes.into_iter().take(ndims);
     let lengths: Vec<i64> = components.into_iter().chain(sizes).collect();
     let shape = shape("DimSize", &lengths)?;
-    let spacing = per_axis(&meta, &["ElementSpacing"], ndims)?.unwrap_or_else(|| vec![1.0; ndims]);
+    let spacing = per_axis(&meta, &["ElementSpacing", "ElementSize"], ndims)?;
+    let spacing = spacing.unwrap_or_else(|| vec![1.0; ndims]);
     let zooms = components
         .iter()
         .map(|_| 1.0)
         .chain(spacing.iter().map(|size| size.abs()));
     let dtype = dtype(meta.require("ElementType")?)?;
-    let (voxels, header_size) = data(&meta, end as u64, &shape, dtype)?;
+    let slowest = shape.get(components.iter().count()..).unwrap_or_default();
+    let mut notes = Vec::new();
+    let (voxels, header_size) = data(&meta, end as u64, slowest, dtype)?;
     let header = Header {
         format: Format::MetaImage,
         dtype,
-        byte_order: match flag(&meta, &["ElementByteOrderMSB", "BinaryDataByteOrderMSB"])? {
+        byte_order: match flag(&meta, &["BinaryDataByteOrderMSB", "ElementByteOrderMSB"])? {
             _ if matches!(voxels.encoding, Encoding::Text(_)) => ByteOrder::NATIVE,
             true => ByteOrder::Big,
             false => ByteOrder::Little,
@@ -122,13 +173,23 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Parsed> {
         layout: Layout::FirstFastest,
         data_offset: header_size,
         scaling: Scaling::none(),
-        affine: affine(&meta, ndims, &spacing)?,
+        affine: affine(&meta, ndims, &spacing, &mut notes)?,
         zooms: zooms.collect(),
+        axes: components
+            .iter()
+            .map(|_| AxisKind::Component)
+            .chain(AxisKind::by_position(ndims))
+            .collect(),
+        space_unit: match meta.get("DistanceUnits") {
+            None | Some("?") => SpaceUnit::Millimetre,
+            Some(unit) => SpaceUnit::named(unit),
+        },
+        time_unit: TimeUnit::Unknown,
         shape,
         fields: Fields::Text(meta),
     };
     header.data_end()?;
-    let mut parsed = Parsed::new(header, Vec::new());
+    let mut parsed = Parsed::new(header, notes);
     parsed.voxels = voxels;
     Ok(parsed)
 }
@@ -137,24 +198,19 @@ fn fields(text: &str) -> Result<TextHeader> {
     let mut meta = TextHeader::default();
     let mut lines = text.lines();
     while let Some(line) = lines.next() {
-        if line.trim().is_empty() {
+        if line.trim().is_empty() || line.starts_with('#') {
             continue;
         }
-        let Some((key, value)) = line.split_once('=') else {
-            return Err(Error::header(
-                "header",
-                quoted(line),
-                "a key, = and a value",
-            ));
+        let Some((key, value)) = key_and_value(line.as_bytes()) else {
+            let expected = "a key, = or :, and a value";
+            return Err(Error::header("header", quoted(line), expected));
         };
-        let key = key.trim();
-        meta.push(key, value.trim());
-        if key == DATA_FILE {
-            for file in lines
-                .by_ref()
-                .map(str::trim)
-                .filter(|file| !file.is_empty())
-            {
+        let [key, value] = [key, value].map(String::from_utf8_lossy);
+        let last = key == DATA_FILE;
+        meta.push(key, value);
+        if last {
+            let files = lines.by_ref().map(str::trim);
+            for file in files.filter(|file| !file.is_empty()) {
                 meta.push("file", file);
             }
         }
@@ -179,16 +235,17 @@ fn flag(meta: &TextHeader, keys: &[&'static str]) -> Result<bool> {
     }
 }
 
-/// One number per axis, under the first of the keys that exists.
+/// One number per axis, under the first of the keys that exists. More numbers than that are ignored, as in MetaIO.
 fn per_axis(meta: &TextHeader, keys: &[&'static str], count: usize) -> Result<Option<Vec<f64>>> {
     let Some((key, text)) = keys.iter().find_map(|key| Some((*key, meta.get(key)?))) else {
         return Ok(None);
     };
-    let values = numbers(key, text)?;
-    if values.len() != count {
+    let mut values = numbers(key, text)?;
+    if values.len() < count {
         let found = format!("{} numbers", values.len());
         return Err(Error::header(key, found, format!("{count}")));
     }
+    values.truncate(count);
     Ok(Some(values))
 }
 
@@ -215,59 +272,38 @@ fn dtype(name: &str) -> Result<DType> {
     })
 }
 
-/// Where the voxels are, and the bytes to skip there. The header ends at byte `end`.
-fn data(meta: &TextHeader, end: u64, shape: &[usize], dtype: DType) -> Result<(Voxels, u64)> {
+/// Where the voxels are, and the bytes to skip there. The header ends at byte `end`; `sizes` is `DimSize`.
+fn data(meta: &TextHeader, end: u64, sizes: &[usize], dtype: DType) -> Result<(Voxels, u64)> {
     let compressed = flag(meta, &["CompressedData"])?;
     let name = meta.require(DATA_FILE)?;
-    let words: Vec<&str> = name.split_whitespace().collect();
-    let files: Vec<String> = match words.as_slice() {
-        ["LOCAL" | "Local" | "local"] => Vec::new(),
-        ["LIST", ..] => {
-            let files = meta.entries().iter().filter(|(key, _)| key == "file");
-            files.map(|(_, file)| file.clone()).collect()
-        }
-        [pattern, numbers @ ..] if pattern.contains('%') => {
-            let mut given = numbers.iter().map(|word| number::<i64>(DATA_FILE, word));
-            let first = given.next().transpose()?.unwrap_or(1);
-            let slices = shape.last().copied().unwrap_or(1) as i64;
-            let last = given.next().transpose()?;
-            let step = given.next().transpose()?.unwrap_or(1);
-            let last = last.unwrap_or(first.saturating_add(step.saturating_mul(slices - 1)));
-            numbered(DATA_FILE, pattern, [first, last, step], MAX_FILES)?
-        }
-        [_, ..] => vec![name.to_owned()],
-        [] => Vec::new(),
+    let local = matches!(name, "LOCAL" | "Local" | "local");
+    let files = match local {
+        true => Vec::new(),
+        false => data_files(meta, name, sizes)?,
     };
-    let local = matches!(words.as_slice(), ["LOCAL" | "Local" | "local"]);
-    if files.is_empty() != local {
-        return Err(Error::header(
-            DATA_FILE,
-            quoted(name),
-            "LOCAL, or names of files",
-        ));
-    }
     let text = meta.get("BinaryData").is_some() && !flag(meta, &["BinaryData"])?;
     if text && compressed {
         return Err(Error::unsupported("compressed MetaImage voxels as text"));
     }
-    if compressed && files.len() > 1 {
-        return Err(Error::unsupported(
-            "compressed MetaImage voxels in several files",
-        ));
-    }
     let skip: i64 = optional(meta, "HeaderSize")?.unwrap_or(0);
-    let at_end = skip == -1 && voxels(shape)? > 0;
-    if skip < -1 || (skip != 0 && compressed) || (at_end && text) {
+    let at_end = skip == -1 && voxels(sizes)? > 0;
+    if skip < -1 || (at_end && (compressed || text)) {
         return Err(Error::header(
             "HeaderSize",
             skip,
-            "0 or more, or -1 for raw voxels, and 0 when compressed",
+            "0 or more, or -1 for voxels that are neither compressed nor text",
         ));
     }
+    let skip = u64::try_from(skip).unwrap_or(0);
     let voxels = Voxels {
-        base: if local { end } else { 0 },
+        // As in MetaIO, a header's size counts from the start of the file even if the voxels follow the text.
+        base: match (local, compressed) {
+            (true, _) if skip == 0 => end,
+            (_, true) => skip,
+            _ => 0,
+        },
         files,
-        at_end,
+        from_end: at_end.then_some(0),
         encoding: match (compressed, text) {
             (true, _) => Encoding::Zlib,
             (_, true) => Encoding::Text(Notation::Numbers(dtype)),
@@ -275,18 +311,102 @@ fn data(meta: &TextHeader, end: u64, shape: &[usize], dtype: DType) -> Result<(V
         },
         ..Voxels::default()
     };
-    Ok((voxels, u64::try_from(skip).unwrap_or(0)))
+    Ok((voxels, if compressed { 0 } else { skip }))
+}
+
+/// The files of the voxels, as MetaIO reads them: one; `LIST n`, of n axes each; or a pattern with the first number, the
+/// last and the step. Of too many files those that the sizes need are taken, in their order.
+fn data_files(meta: &TextHeader, name: &str, sizes: &[usize]) -> Result<Vec<String>> {
+    let words: Vec<&str> = name.split_whitespace().collect();
+    let slices = sizes.last().copied().unwrap_or(1);
+    let short = |have: usize, need: u64| {
+        let expected = format!("{need}, which DimSize {sizes:?} needs");
+        Error::header(DATA_FILE, format!("{have} files"), expected)
+    };
+    if name.starts_with(LIST) {
+        // What is not a number of axes that leaves one over means one axis less than the image has.
+        let axes = words.get(1).and_then(|word| word.parse::<f64>().ok());
+        let axes = axes.map_or(0, |axes| axes as usize);
+        let axes = match axes {
+            1.. if axes < sizes.len() => axes,
+            _ => sizes.len().saturating_sub(1),
+        };
+        let need = voxels(sizes.get(axes..).unwrap_or_default())?;
+        let listed = meta.entries().iter().filter(|(key, _)| key == "file");
+        let listed = listed.map(|(_, file)| file.clone());
+        let files: Vec<String> = listed
+            .take(usize::try_from(need).unwrap_or(usize::MAX))
+            .collect();
+        return match (files.len() as u64) < need {
+            true => Err(short(files.len(), need)),
+            false => Ok(files),
+        };
+    }
+    if !name.contains('%') {
+        return match words.is_empty() {
+            true => Err(Error::header(
+                DATA_FILE,
+                "nothing",
+                "LOCAL, or names of files",
+            )),
+            false => Ok(vec![name.to_owned()]),
+        };
+    }
+    let (pattern, given) = pattern(&words)?;
+    let first = given.first().copied().unwrap_or(1);
+    let count = i64::try_from(slices).unwrap_or(i64::MAX);
+    let last = given.get(1).copied();
+    let step = match (given.get(2), last) {
+        (Some(&step), _) => step,
+        (None, Some(last)) => (last.saturating_sub(first) / count.max(1)).max(1),
+        (None, None) => 1,
+    };
+    if step < 1 {
+        return Err(Error::header(
+            DATA_FILE,
+            quoted(name),
+            "a step of 1 or more",
+        ));
+    }
+    let needed = first.saturating_add(step.saturating_mul(count - 1));
+    let last = last.unwrap_or(needed).min(needed);
+    let files = match last < first {
+        true => Vec::new(),
+        false => numbered(DATA_FILE, &pattern, [first, last, step], MAX_FILES)?,
+    };
+    match files.len() < slices {
+        true => Err(short(files.len(), slices as u64)),
+        false => Ok(files),
+    }
+}
+
+/// A pattern and the numbers after it. With five words or more, all but the last three are the pattern, which then has
+/// spaces in it.
+fn pattern(words: &[&str]) -> Result<(String, Vec<i64>)> {
+    let (pattern, given) = words.split_at(match words.len() {
+        5.. => words.len() - 3,
+        _ => 1.min(words.len()),
+    });
+    let given = given.iter().map(|word| number(DATA_FILE, word));
+    Ok((pattern.join(" "), given.collect::<Result<_>>()?))
 }
 
 /// Each row of the matrix is the direction of an axis. Converted from LPS to RAS+.
-fn affine(meta: &TextHeader, ndims: usize, spacing: &[f64]) -> Result<Option<Affine>> {
+fn affine(
+    meta: &TextHeader,
+    ndims: usize,
+    spacing: &[f64],
+    notes: &mut Vec<Note>,
+) -> Result<Option<Affine>> {
     let matrix = per_axis(
         meta,
         &["TransformMatrix", "Rotation", "Orientation"],
         ndims * ndims,
     )?;
-    let offset = per_axis(meta, &["Offset", "Position", "Origin"], ndims)?;
-    if ndims < 3 {
+    // The order in which ITK 5.4 lets them override each other.
+    let origins = ["ImagePosition", "Origin", "Offset", "Position"];
+    let offset = per_axis(meta, &origins, ndims)?;
+    if ndims < 2 {
         return Ok(None);
     }
     let direction = |axis: usize, k: usize| match &matrix {
@@ -294,13 +414,28 @@ fn affine(meta: &TextHeader, ndims: usize, spacing: &[f64]) -> Result<Option<Aff
         None => f64::from(u8::from(axis == k)),
     };
     let mut affine = [[0.0, 0.0, 0.0, 1.0]; 4];
-    for (k, (row, sign)) in affine.iter_mut().zip([-1.0, -1.0, 1.0]).enumerate() {
+    // The third column of a two-dimensional image is z.
+    affine[2] = [0.0, 0.0, 1.0, 0.0];
+    for (k, (row, sign)) in affine
+        .iter_mut()
+        .zip([-1.0, -1.0, 1.0])
+        .take(ndims)
+        .enumerate()
+    {
         // Adding 0 turns -0 into 0.
         for (axis, (entry, size)) in row.iter_mut().zip(spacing).take(3).enumerate() {
             *entry = direction(axis, k) * size * sign + 0.0;
         }
         let origin = offset.as_ref().and_then(|offset| offset.get(k));
         row[3] = origin.copied().unwrap_or(0.0) * sign + 0.0;
+    }
+    let further = (3..ndims).any(|axis| (0..3).any(|k| direction(axis, k) != 0.0));
+    if further {
+        notes.push(Note {
+            field: "TransformMatrix",
+            message: "places change along the fourth axis or a later one: the affine is that of their first index"
+                .to_owned(),
+        });
     }
     Ok(Some(affine))
 }

@@ -1,9 +1,11 @@
 //! FreeSurfer's MGH and its gzipped form MGZ (<https://surfer.nmr.mgh.harvard.edu/fswiki/FsTutorial/MghFormat>): a
 //! header, the voxels, and an optional footer.
 
-pub use crate::header::fields::mgh::MghHeader;
+pub use crate::header::fields::mgh::{MghFooter, MghHeader, MghTag};
 
 pub(super) use crate::header::fields::mgh::HEADER_BYTES;
+
+use std::sync::Arc;
 
 use super::parsed::{More, Parsed, Place, check_length};
 use super::text::shape;
@@ -14,13 +16,11 @@ use crate::core::format::Format;
 use crate::core::scaling::Scaling;
 use crate::header::fields::Fields;
 use crate::header::fields::binary::{Stored, numbers};
-use crate::header::{Header, Layout};
+use crate::header::fields::mgh::{Deferred, MAX_FOOTER_BYTES};
+use crate::header::{AxisKind, Header, Layout, SpaceUnit, TimeUnit};
 
 /// Byte at which the voxels begin.
 const DATA_OFFSET: u64 = 284;
-
-/// Bytes of the footer with a fixed layout: five floats.
-const FOOTER_BYTES: u64 = 20;
 
 const TYPES: [(i32, DType); 5] = [
     (0, DType::U8),
@@ -68,9 +68,10 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Parsed> {
     let affine = affine(&mgh);
     let mut zooms = zooms(&mgh, &affine).to_vec();
     zooms.resize(lengths.len(), 0.0);
-    let header = Header {
+    let mut header = Header {
         format: Format::Mgh,
         shape: shape("dims", &lengths)?,
+        axes: AxisKind::by_position(lengths.len()),
         dtype: dtype(mgh.r#type)?,
         byte_order: ByteOrder::Big,
         layout: Layout::FirstFastest,
@@ -78,10 +79,17 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Parsed> {
         scaling: Scaling::none(),
         affine: Some(affine),
         zooms,
-        fields: Fields::Mgh(Box::new(mgh)),
+        space_unit: SpaceUnit::Millimetre,
+        time_unit: TimeUnit::Millisecond,
+        fields: Fields::None,
     };
     let end = header.data_end()?;
-    let footer = end..end.saturating_add(FOOTER_BYTES);
+    mgh.deferred = Arc::new(Deferred {
+        at: end,
+        ..Deferred::default()
+    });
+    header.fields = Fields::Mgh(Box::new(mgh));
+    let footer = end..end.saturating_add(MAX_FOOTER_BYTES);
     let place = match header.shape.len() {
         // The repetition time is the fourth zoom, so the footer is needed even if the voxels must be inflated to reach
         // it.
@@ -102,14 +110,16 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Parsed> {
     Ok(parsed)
 }
 
-/// Reads the footer; missing bytes count as 0.
+/// Reads the footer. As in nibabel, bytes of the repetition time that are missing count as 0.
 fn read_footer(bytes: &[u8], header: &mut Header) {
-    let footer = numbers(Stored::F32, bytes, ByteOrder::Big);
     if let Fields::Mgh(mgh) = &mut header.fields {
-        [mgh.tr, mgh.flip_angle, mgh.te, mgh.ti, mgh.fov] = footer;
+        let footer = MghFooter::from_bytes(bytes);
         if let Some(time) = header.zooms.get_mut(3) {
-            *time = f64::from(mgh.tr);
+            let [tr]: [f32; 1] = numbers(Stored::F32, bytes, ByteOrder::Big);
+            *time = f64::from(tr);
         }
+        // Nothing else has set it.
+        let _ = mgh.deferred.footer.set(footer);
     }
 }
 

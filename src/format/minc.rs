@@ -14,7 +14,7 @@ use crate::core::format::Format;
 use crate::core::scaling::{Arithmetic, Factor, Scaling, Step};
 use crate::core::shape::voxels;
 use crate::header::fields::{Fields, TextHeader};
-use crate::header::{Header, Layout};
+use crate::header::{AxisKind, Header, Layout, SpaceUnit, TimeUnit};
 
 /// Largest size of a header without voxels.
 const MAX_BYTES: u64 = 64 << 20;
@@ -51,10 +51,12 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Parsed> {
     let [max, min] = [variable(&file, "image-max")?, variable(&file, "image-min")?];
     let dtype = dtype(image)?;
     let lengths: Vec<i64> = image.dimensions.iter().map(|&(_, n)| n as i64).collect();
+    let (space_unit, time_unit) = units(&axes);
     let mut parsed = Parsed::new(
         Header {
             format: Format::Minc1,
             shape: shape("image", &lengths)?,
+            axes: axes.iter().map(Axis::kind).collect(),
             dtype,
             byte_order: ByteOrder::Big,
             layout: Layout::LastFastest,
@@ -62,6 +64,8 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Parsed> {
             scaling: Scaling::none(),
             affine: Some(affine(&axes)?),
             zooms: axes.iter().map(|axis| axis.step.abs()).collect(),
+            space_unit,
+            time_unit,
             fields: Fields::Text(listing(&file)),
         },
         Vec::new(),
@@ -90,6 +94,9 @@ fn variable<'a>(file: &'a NetCdf, name: &'static str) -> Result<&'a Variable> {
 fn axes(file: &NetCdf, image: &Variable) -> Result<Vec<Axis>> {
     let axis = |(name, _): &(String, u64)| {
         let found = file.variable(name);
+        if found.is_none() && name == COMPONENTS {
+            return Ok(Axis::of_components());
+        }
         let found = found.ok_or_else(|| Error::header("image", name, "axes with a variable"))?;
         match found.attribute("spacing") {
             Some(Value::Text(spacing)) if spacing == "regular__" => {}
@@ -111,6 +118,10 @@ fn axes(file: &NetCdf, image: &Variable) -> Result<Vec<Axis>> {
             step: one(found, "step", 1.0)?,
             start: one(found, "start", 0.0)?,
             cosines,
+            units: match found.attribute("units") {
+                Some(Value::Text(units)) => units.clone(),
+                _ => String::new(),
+            },
         })
     };
     image.dimensions.iter().map(axis).collect()
@@ -238,6 +249,49 @@ pub(super) struct Axis {
     pub start: f64,
     /// Its direction in space; if the file has none, the name decides.
     pub cosines: Option<[f64; 3]>,
+    /// The unit of the step; empty if the file has none.
+    pub units: String,
+}
+
+/// The name of the axis of components, as of a vector or a colour. It need not have a description.
+pub(super) const COMPONENTS: &str = "vector_dimension";
+
+impl Axis {
+    pub fn of_components() -> Self {
+        Self {
+            name: COMPONENTS.to_owned(),
+            step: 1.0,
+            start: 0.0,
+            cosines: None,
+            units: String::new(),
+        }
+    }
+
+    /// What the axis means, by its name.
+    pub fn kind(&self) -> AxisKind {
+        match self.name.as_str() {
+            COMPONENTS => AxisKind::Component,
+            "time" => AxisKind::Time,
+            name if name.ends_with("space") => AxisKind::Space,
+            _ => AxisKind::Other,
+        }
+    }
+}
+
+/// The units of space and of time. In space millimetres are the default; axes in different units have none in common.
+pub(super) fn units(axes: &[Axis]) -> (SpaceUnit, TimeUnit) {
+    let of = |kind| axes.iter().filter(move |axis| axis.kind() == kind);
+    let mut space = of(AxisKind::Space).map(|axis| match axis.units.as_str() {
+        "" => SpaceUnit::Millimetre,
+        units => SpaceUnit::named(units),
+    });
+    let first = space.next().unwrap_or_default();
+    let space = match space.all(|unit| unit == first) {
+        true => first,
+        false => SpaceUnit::Unknown,
+    };
+    let mut time = of(AxisKind::Time).map(|axis| TimeUnit::named(&axis.units));
+    (space, time.next().unwrap_or_default())
 }
 
 /// Direction cosines times steps, with the axes in the order of the file, and the starts along the axes.

@@ -5,13 +5,12 @@
 use std::sync::Arc;
 
 use super::hdf5::{Data, File, Value};
-use super::minc::{Axis, Named, Ranges, affine};
+use super::minc::{Axis, COMPONENTS, Named, Ranges, affine, units};
 use super::parsed::Parsed;
 use super::text::{quoted, shape};
-use crate::core::dtype::{ByteOrder, DType};
+use crate::core::dtype::DType;
 use crate::core::error::{Error, ErrorKind, Result};
 use crate::core::format::Format;
-use crate::core::scaling::Scaling;
 use crate::header::fields::{Fields, TextHeader};
 use crate::header::{Header, Layout, Note};
 use crate::source::Source;
@@ -32,15 +31,8 @@ pub(super) fn claims(prefix: &[u8]) -> bool {
 pub(super) fn parse(_: &[u8]) -> Result<Parsed> {
     let header = Header {
         format: Format::Minc2,
-        shape: Vec::new(),
-        dtype: DType::U8,
-        byte_order: ByteOrder::NATIVE,
         layout: Layout::LastFastest,
-        data_offset: 0,
-        scaling: Scaling::none(),
-        affine: None,
-        zooms: Vec::new(),
-        fields: Fields::None,
+        ..Header::new(&[], DType::U8)
     };
     let mut parsed = Parsed::new(header, Vec::new());
     parsed.container = Some(read);
@@ -60,9 +52,15 @@ fn read(source: &Source, parsed: &mut Parsed) -> Result<()> {
     let mut described = Vec::with_capacity(named.len());
     let mut axes = Vec::with_capacity(named.len());
     for (name, _) in &named {
-        let dimension = file.dataset(name, DIMENSIONS)?;
-        axes.push(axis(name, &dimension, &mut parsed.notes)?);
-        described.push(dimension);
+        match file.dataset(name, DIMENSIONS) {
+            Ok(dimension) => {
+                axes.push(axis(name, &dimension, &mut parsed.notes)?);
+                described.push(dimension);
+            }
+            // The axis of components needs no description.
+            Err(_) if name == COMPONENTS => axes.push(Axis::of_components()),
+            Err(error) => return Err(error),
+        }
     }
     let lengths: Vec<i64> = image.lengths().iter().map(|&n| n as i64).collect();
     let header = &mut parsed.header;
@@ -70,6 +68,8 @@ fn read(source: &Source, parsed: &mut Parsed) -> Result<()> {
     header.dtype = dtype;
     header.affine = Some(affine(&axes)?);
     header.zooms = axes.iter().map(|axis| axis.step.abs()).collect();
+    header.axes = axes.iter().map(Axis::kind).collect();
+    (header.space_unit, header.time_unit) = units(&axes);
     header.fields = Fields::Text(listing(described.iter().chain([&image, &max, &min])));
     let (need, have) = (header.data_bytes()?, file.bytes());
     if need / MAX_INFLATION > have {
@@ -145,6 +145,10 @@ fn axis(name: &str, data: &Data, notes: &mut Vec<Note>) -> Result<Axis> {
         step: one(data, "step", 1.0)?,
         start: one(data, "start", 0.0)?,
         cosines,
+        units: match data.attribute("units") {
+            Some(Value::Text(units)) => units,
+            _ => String::new(),
+        },
     })
 }
 

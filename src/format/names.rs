@@ -51,16 +51,28 @@ impl FileName {
         &self.compression
     }
 
+    /// The path without its compression suffix.
+    pub fn plain(&self) -> PathBuf {
+        match self.compression.as_str() {
+            "" => self.path.clone(),
+            _ => self.path.with_extension(""),
+        }
+    }
+
     /// The same name with another ending (given in lower case) and the same compression suffix. As in nibabel, the
     /// ending becomes upper case if this one's is.
     pub fn companion(&self, ending: &str) -> PathBuf {
         let upper = !self.ending.is_empty() && self.ending == self.ending.to_uppercase();
-        let mut name = self.root.clone();
-        if upper {
-            name.push(ending.to_uppercase());
-        } else {
-            name.push(ending);
+        match upper {
+            true => self.with_ending(&ending.to_uppercase()),
+            false => self.with_ending(ending),
         }
+    }
+
+    /// The same name with this ending and the same compression suffix.
+    pub fn with_ending(&self, ending: &str) -> PathBuf {
+        let mut name = self.root.clone();
+        name.push(ending);
         name.push(&self.compression);
         name.into()
     }

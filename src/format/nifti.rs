@@ -13,6 +13,7 @@ mod malformed;
 #[cfg(test)]
 mod tests;
 
+pub use crate::header::fields::codes::{extension_name, intent_name, transform_name};
 pub use crate::header::fields::nifti::{Extension, NiftiHeader, Version};
 
 pub(crate) use crate::header::fields::nifti::Container;
@@ -24,10 +25,11 @@ use super::text;
 use crate::core::dtype::{ByteOrder, DType};
 use crate::core::error::{Error, Result};
 use crate::core::format::Format;
+use crate::core::options::LoadOptions;
 use crate::header::fields::Fields;
 use crate::header::fields::binary::{Record, Stored, numbers};
 use crate::header::fields::nifti::{DATATYPES, EOL};
-use crate::header::{Header, Layout, Note};
+use crate::header::{AxisKind, Header, Layout, Note, SpaceUnit, TimeUnit};
 
 /// Whether the first bytes of a file are a NIfTI header, by nibabel's tests: for NIfTI-1 only the magic, for NIfTI-2
 /// only the header size.
@@ -47,15 +49,15 @@ pub(crate) fn sniff(prefix: &[u8], version: Version) -> Sniff {
     }
 }
 
-/// Whether the magic is that of this container. It decides for bytes without a file name.
+/// Whether the magic is that of this container. It decides for bytes whose name does not.
 pub(crate) fn claims(prefix: &[u8], version: Version, container: Container) -> bool {
     let [single, pair] = version.magics();
-    let magic = version.magic_at(prefix);
     let own = match container {
         Container::Single => single,
         Container::Pair => pair,
     };
-    magic.starts_with(own.as_bytes())
+    // A magic that does not end is an error of the parser.
+    version.magic_at(prefix).starts_with(own.as_bytes())
 }
 
 /// How much of the header file the parser needs: if there are extensions, everything before the voxels.
@@ -89,7 +91,12 @@ pub(crate) fn need(prefix: &[u8], version: Version, container: Container) -> Res
 ///
 /// # Errors
 /// [`crate::ErrorKind::Truncated`] if the header is incomplete, [`crate::ErrorKind::Header`] if a field is not valid.
-pub(crate) fn parse(bytes: &[u8], version: Version, container: Container) -> Result<Parsed> {
+pub(crate) fn parse(
+    bytes: &[u8],
+    version: Version,
+    container: Container,
+    options: &LoadOptions,
+) -> Result<Parsed> {
     let size = version.header_bytes();
     check_length(bytes, size as u64)?;
     let byte_order = byte_order(bytes, version.table(), size as u64)?;
@@ -107,6 +114,7 @@ pub(crate) fn parse(bytes: &[u8], version: Version, container: Container) -> Res
             .unwrap_or_default();
         nifti.extensions = read_extensions(region, container, byte_order, &mut notes);
     }
+    let shape = shape(&nifti)?;
     let header = Header {
         format: match (version, container) {
             (Version::One, Container::Single) => Format::Nifti1Single,
@@ -114,14 +122,17 @@ pub(crate) fn parse(bytes: &[u8], version: Version, container: Container) -> Res
             (Version::Two, Container::Single) => Format::Nifti2Single,
             (Version::Two, Container::Pair) => Format::Nifti2Pair,
         },
-        shape: shape(&nifti)?,
+        axes: kinds(&nifti, shape.len()),
+        shape,
         dtype,
         byte_order,
         layout: Layout::FirstFastest,
         data_offset,
         scaling: scaling::from_slope_and_inter(&nifti)?,
-        affine: Some(affine::best(&nifti)?),
+        affine: Some(affine::best(&nifti, options.quaternion_threshold)?),
         zooms: zooms(&nifti),
+        space_unit: space_unit(&nifti),
+        time_unit: time_unit(&nifti),
         fields: Fields::Nifti(Box::new(nifti)),
     };
     // Sizes that no file can have are refused here, before memory is allocated.
@@ -260,6 +271,47 @@ fn shape(header: &NiftiHeader) -> Result<Vec<usize>> {
         }
     }
     text::shape(field, &dims)
+}
+
+/// Intents for which the fifth axis has several values of each voxel: statistics whose parameters differ between voxels,
+/// matrices, vectors, points, triangles, quaternions, colours.
+fn has_components(intent: i64) -> bool {
+    matches!(intent, 2..=24 | 1004..=1010 | 2003 | 2004)
+}
+
+/// The fourth axis is of time unless `xyzt_units` names a unit of frequency, and the fifth of components if the intent
+/// says so.
+fn kinds(header: &NiftiHeader, ndim: usize) -> Vec<AxisKind> {
+    let mut kinds = AxisKind::by_position(ndim);
+    if let Some(fourth) = kinds.get_mut(3)
+        && matches!(header.xyzt_units & 0x38, 32 | 40 | 48)
+    {
+        *fourth = AxisKind::Other;
+    }
+    if let Some(fifth) = kinds.get_mut(4)
+        && has_components(header.intent_code)
+    {
+        *fifth = AxisKind::Component;
+    }
+    kinds
+}
+
+fn space_unit(header: &NiftiHeader) -> SpaceUnit {
+    match header.xyzt_units & 0x07 {
+        1 => SpaceUnit::Metre,
+        2 => SpaceUnit::Millimetre,
+        3 => SpaceUnit::Micrometre,
+        _ => SpaceUnit::Unknown,
+    }
+}
+
+fn time_unit(header: &NiftiHeader) -> TimeUnit {
+    match header.xyzt_units & 0x38 {
+        8 => TimeUnit::Second,
+        16 => TimeUnit::Millisecond,
+        24 => TimeUnit::Microsecond,
+        _ => TimeUnit::Unknown,
+    }
 }
 
 /// Voxel sizes along each axis.

@@ -1,19 +1,21 @@
 //! NRRD ("Definition of NRRD File Format", <https://teem.sourceforge.net/nrrd/format.html>): a text header, then the
 //! voxels (`.nrrd`), or a text header with the names of the files that have them (`.nhdr`).
 //!
-//! The axes are those of the file, fastest first. An axis of vector or colour components keeps its position, usually
-//! the first. The affine is for the spatial axes, in their order, and maps to RAS+. It exists only if the header names
-//! a space.
+//! The axes are those of the file, fastest first. `nrrd/geometry.rs` has what they mean and where they are in space.
+
+mod geometry;
+
+use geometry::Geometry;
 
 use super::parsed::{Encoding, Need, Parsed, Voxels};
 use super::text::{number, numbered, numbers, quoted, shape};
-use crate::core::affine::Affine;
 use crate::core::dtype::{ByteOrder, DType};
 use crate::core::error::{Error, ErrorKind, Result};
 use crate::core::format::Format;
 use crate::core::scaling::Scaling;
+use crate::core::shape::voxels;
 use crate::header::fields::{Fields, TextHeader};
-use crate::header::{Header, Layout, Note};
+use crate::header::{Header, Layout};
 use crate::source::text::Notation;
 
 /// Largest size of a header.
@@ -24,7 +26,7 @@ const MAX_FILES: i64 = 1 << 20;
 
 /// Whether the first bytes are a NRRD file.
 pub(super) fn claims(prefix: &[u8]) -> bool {
-    prefix.starts_with(b"NRRD000")
+    prefix.starts_with(b"NRRD000") || prefix.starts_with(b"NRRD00.01")
 }
 
 /// The header ends with an empty line, or with the file if there is none.
@@ -66,16 +68,17 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Parsed> {
     let encoding = encoding(nrrd.require("encoding")?, dtype)?;
     let mut notes = Vec::new();
     let byte_skip: i64 = optional(&nrrd, "byteskip")?.unwrap_or(0);
-    let at_end = byte_skip == -1;
-    if byte_skip < -1 || (at_end && encoding != Encoding::Raw) {
-        return Err(Error::header(
-            "byteskip",
-            byte_skip,
-            "0 or more, or -1 for raw voxels",
-        ));
+    let is_text = matches!(encoding, Encoding::Text(_));
+    if byte_skip < 0 && is_text {
+        let expected = "0 or more for voxels that are text";
+        return Err(Error::header("byteskip", byte_skip, expected));
     }
     let line_skip = optional(&nrrd, "lineskip")?.unwrap_or(0);
-    let files = data_files(&nrrd)?;
+    let (files, skips) = data_files(&nrrd, &axes)?;
+    if !skips.is_empty() && (byte_skip != 0 || encoding != Encoding::Raw) {
+        let expected = "neither beside SKIPLIST, which is for raw voxels";
+        return Err(Error::header("byteskip", "a skip or an encoding", expected));
+    }
     if files.is_empty() && end.is_none() {
         return Err(ErrorKind::Truncated {
             what: "header",
@@ -92,14 +95,17 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Parsed> {
             0
         },
         files,
+        skips,
         lines: line_skip,
-        at_end,
+        // -1 - n is for voxels that end n bytes before the end.
+        from_end: (byte_skip < 0).then(|| (byte_skip + 1).unsigned_abs()),
         encoding,
         blocks: None,
     };
-    let directions = directions(&nrrd, axes.len())?;
+    let geometry = Geometry::read(&nrrd, &axes, &mut notes)?;
     let header = Header {
         format: Format::Nrrd,
+        axes: geometry.kinds,
         dtype,
         byte_order: match encoding {
             Encoding::Text(Notation::Numbers(_)) => ByteOrder::NATIVE,
@@ -108,8 +114,10 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Parsed> {
         layout: Layout::FirstFastest,
         data_offset: u64::try_from(byte_skip).unwrap_or(0),
         scaling: Scaling::none(),
-        affine: affine(&nrrd, &directions, &mut notes)?,
-        zooms: zooms(&nrrd, &directions)?,
+        affine: geometry.affine,
+        zooms: geometry.zooms,
+        space_unit: geometry.space_unit,
+        time_unit: geometry.time_unit,
         shape: axes,
         fields: Fields::Text(nrrd),
     };
@@ -123,18 +131,18 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Parsed> {
 fn fields(text: &str) -> Result<TextHeader> {
     let mut lines = text.lines();
     let magic = lines.next().unwrap_or_default();
-    if !matches!(
-        magic.strip_prefix("NRRD000"),
-        Some("1" | "2" | "3" | "4" | "5" | "6")
-    ) {
-        return Err(Error::header(
-            "magic",
-            quoted(magic),
-            "NRRD0001 to NRRD0006",
-        ));
-    }
+    let version = match magic.trim_end() {
+        "NRRD00.01" => "00.01",
+        known => match known.strip_prefix("NRRD000") {
+            Some(version @ ("1" | "2" | "3" | "4" | "5" | "6")) => version,
+            _ => {
+                let expected = "NRRD00.01, or NRRD0001 to NRRD0006";
+                return Err(Error::header("magic", quoted(magic), expected));
+            }
+        },
+    };
     let mut nrrd = TextHeader::default();
-    nrrd.push("version", magic.trim_start_matches("NRRD000"));
+    nrrd.push("version", version);
     while let Some(line) = lines.next() {
         if line.trim().is_empty() {
             break;
@@ -155,7 +163,7 @@ fn fields(text: &str) -> Result<TextHeader> {
         }
         let name = name.to_lowercase().replace(' ', "");
         let value = value.trim();
-        let list = name == "datafile" && value.split_whitespace().next() == Some("LIST");
+        let list = name == "datafile" && is_list(value);
         nrrd.push(name, value);
         if list {
             // The file names are all remaining lines.
@@ -242,146 +250,98 @@ fn byte_order(nrrd: &TextHeader, dtype: DType) -> Result<ByteOrder> {
     }
 }
 
-/// The files with the voxels: one, a list, or `pattern min max step`; none if the voxels follow the header.
-fn data_files(nrrd: &TextHeader) -> Result<Vec<String>> {
+/// Whether the names of the files follow the field.
+fn is_list(data_file: &str) -> bool {
+    data_file.starts_with("LIST") || data_file.starts_with("SKIPLIST")
+}
+
+/// The files with the voxels, and for a `SKIPLIST` the bytes to skip in each: one file, a list, or
+/// `pattern min max step`; none if the voxels follow the header. After a list or a pattern comes the number of axes of
+/// each file; by default it is one less than the volume has.
+///
+/// # Errors
+/// The field, if there are not as many files as the sizes ask for.
+fn data_files(nrrd: &TextHeader, sizes: &[usize]) -> Result<(Vec<String>, Vec<i64>)> {
     const FIELD: &str = "datafile";
     let Some(value) = nrrd.get(FIELD) else {
-        return Ok(Vec::new());
+        return Ok(Default::default());
     };
+    let refuse = |expected: &str| Error::header(FIELD, quoted(value), expected);
     let words: Vec<&str> = value.split_whitespace().collect();
-    let files = match words.as_slice() {
-        ["LIST", ..] => {
-            let files = nrrd.entries().iter().filter(|(key, _)| key == "file");
-            files.map(|(_, file)| file.clone()).collect()
+    let (mut files, mut skips) = (Vec::new(), Vec::new());
+    let axes = match words.as_slice() {
+        [] => return Err(refuse("names of files")),
+        [list, rest @ ..] if is_list(list) => {
+            for (_, line) in nrrd.entries().iter().filter(|(key, _)| key == "file") {
+                let file = match *list {
+                    "SKIPLIST" => {
+                        let (skip, file) = line
+                            .split_once(' ')
+                            .ok_or_else(|| refuse("a number and a name in each line"))?;
+                        skips.push(number(FIELD, skip)?);
+                        file
+                    }
+                    _ => line,
+                };
+                files.push(file.to_owned());
+            }
+            rest.first()
         }
-        [pattern, min, max, step, ..] if pattern.contains('%') => {
+        [pattern, rest @ ..] if has_number(pattern) => {
+            let [min, max, step, axes @ ..] = rest else {
+                return Err(refuse("the first number, the last and the step"));
+            };
             let [min, max, step] = [min, max, step].map(|word| number::<i64>(FIELD, word));
-            numbered(FIELD, pattern, [min?, max?, step?], MAX_FILES)?
+            files = numbered(FIELD, pattern, [min?, max?, step?], MAX_FILES)?;
+            axes.first()
         }
-        _ => vec![value.to_owned()],
+        _ => return Ok((vec![value.to_owned()], skips)),
     };
-    if files.iter().all(String::is_empty) {
-        return Err(Error::header(FIELD, quoted(value), "names of files"));
+    let axes = match axes {
+        Some(axes) => number(FIELD, axes)?,
+        None => sizes.len().saturating_sub(1).max(1),
+    };
+    if !(1..=sizes.len()).contains(&axes) {
+        let expected = format!("1 to {} axes for each file", sizes.len());
+        return Err(Error::header(FIELD, axes, expected));
     }
-    Ok(files)
+    check_count(files.len(), sizes, axes)?;
+    Ok((files, skips))
 }
 
-/// The direction of each axis; `None` for an axis that is not in space.
-fn directions(nrrd: &TextHeader, axes: usize) -> Result<Vec<Option<Vec<f64>>>> {
-    const FIELD: &str = "spacedirections";
-    let Some(text) = nrrd.get(FIELD) else {
-        return Ok(vec![None; axes]);
-    };
-    let mut rest = text.trim();
-    let mut directions = Vec::new();
-    while !rest.is_empty() {
-        if let Some(after) = rest.strip_prefix("none") {
-            directions.push(None);
-            rest = after.trim_start();
-        } else {
-            let (vector, after) = vector(FIELD, rest)?;
-            directions.push(Some(vector));
-            rest = after;
+/// Whether a name is a pattern with a place for a number.
+fn has_number(name: &str) -> bool {
+    name.split_once('%').is_some_and(|(_, rest)| {
+        rest.trim_start_matches(|c: char| c.is_ascii_digit())
+            .starts_with('d')
+    })
+}
+
+/// Checks the number of files of so many axes: one for each index of the further axes; or, for files of all axes, a number
+/// by which the length of the last one can be divided.
+fn check_count(files: usize, sizes: &[usize], axes: usize) -> Result<()> {
+    let further = sizes.get(axes..).unwrap_or_default();
+    let (fits, expected) = match further {
+        [] => {
+            let last = sizes.last().copied().unwrap_or(1);
+            let fits = files > 0 && last % files == 0;
+            (
+                fits,
+                format!("a number that divides {last}, the last of the sizes"),
+            )
         }
-    }
-    if directions.len() != axes {
-        let found = format!("{} directions", directions.len());
-        return Err(Error::header(FIELD, found, format!("{axes}")));
-    }
-    Ok(directions)
-}
-
-/// A vector `(x,y,z)` at the start of a text, and the rest of the text.
-fn vector<'a>(field: &'static str, text: &'a str) -> Result<(Vec<f64>, &'a str)> {
-    let refuse = || Error::header(field, quoted(text), "vectors (x,y,z)");
-    let inside = text.trim_start().strip_prefix('(').ok_or_else(refuse)?;
-    let (inside, after) = inside.split_once(')').ok_or_else(refuse)?;
-    let values = inside.split(',').map(|word| number(field, word));
-    Ok((values.collect::<Result<_>>()?, after.trim_start()))
-}
-
-/// The lengths of the directions; without directions the spacings; otherwise 1.
-fn zooms(nrrd: &TextHeader, directions: &[Option<Vec<f64>>]) -> Result<Vec<f64>> {
-    let spacings: Vec<f64> = match nrrd.get("spacings") {
-        Some(text) => numbers("spacings", text)?,
-        None => Vec::new(),
-    };
-    let zoom = |(axis, direction): (usize, &Option<Vec<f64>>)| match direction {
-        Some(vector) => vector.iter().map(|x| x * x).sum::<f64>().sqrt(),
-        None => match spacings.get(axis) {
-            Some(spacing) if spacing.is_finite() => spacing.abs(),
-            _ => 1.0,
-        },
-    };
-    Ok(directions.iter().enumerate().map(zoom).collect())
-}
-
-/// The affine of the three spatial axes; `None` if the space does not have three dimensions or there are not exactly
-/// three spatial axes.
-fn affine(
-    nrrd: &TextHeader,
-    directions: &[Option<Vec<f64>>],
-    notes: &mut Vec<Note>,
-) -> Result<Option<Affine>> {
-    let Some(signs) = to_ras(nrrd, notes)? else {
-        return Ok(None);
-    };
-    // In a space with time, the axis of time is not part of the affine.
-    let spatial: Vec<&Vec<f64>> = directions
-        .iter()
-        .flatten()
-        .filter(|vector| vector.iter().skip(3).all(|&time| time == 0.0))
-        .collect();
-    let origin = match nrrd.get("spaceorigin") {
-        Some(text) => vector("spaceorigin", text)?.0,
-        None => vec![0.0; 3],
-    };
-    let [x, y, z] = spatial.as_slice() else {
-        return Ok(None);
-    };
-    let columns = [x, y, z, &&origin];
-    if columns.iter().any(|column| column.len() < 3) {
-        return Err(Error::header(
-            "spacedirections",
-            "short vectors",
-            "one number per dimension",
-        ));
-    }
-    let mut affine = [[0.0, 0.0, 0.0, 1.0]; 4];
-    for (row, (k, sign)) in affine.iter_mut().zip(signs.into_iter().enumerate()) {
-        for (entry, column) in row.iter_mut().zip(columns) {
-            // Adding 0 turns -0 into 0.
-            *entry = column.get(k).copied().unwrap_or(0.0) * sign + 0.0;
+        further => {
+            let need = voxels(further)?;
+            let expected = format!("{need} of {axes} axes, which sizes {sizes:?} need");
+            (files as u64 == need, expected)
         }
-    }
-    Ok(Some(affine))
-}
-
-/// The signs that convert the axes of the header's space to RAS+; `None` unless the space has three dimensions.
-fn to_ras(nrrd: &TextHeader, notes: &mut Vec<Note>) -> Result<Option<[f64; 3]>> {
-    let mut unknown = |name: &str| {
-        notes.push(Note {
-            field: "space",
-            message: format!("{name} does not say how the patient lies: treated as LPS, as in ITK"),
-        });
-        Ok(Some([-1.0, -1.0, 1.0]))
     };
-    let Some(space) = nrrd.get("space") else {
-        return match nrrd.get("spacedimension").map(str::trim) {
-            Some("3") => unknown("a space dimension alone"),
-            _ => Ok(None),
-        };
-    };
-    let space = space.to_lowercase();
-    match space.trim_end_matches("-time").trim_end_matches('t') {
-        "right-anterior-superior" | "ras" => Ok(Some([1.0; 3])),
-        "left-anterior-superior" | "las" => Ok(Some([-1.0, 1.0, 1.0])),
-        "left-posterior-superior" | "lps" => Ok(Some([-1.0, -1.0, 1.0])),
-        "scanner-xyz" | "3d-right-handed" | "3d-left-handed" => unknown(&space),
-        _ => Err(Error::header(
-            "space",
-            quoted(&space),
-            "the name of a space",
+    match fits {
+        true => Ok(()),
+        false => Err(Error::header(
+            "datafile",
+            format!("{files} files"),
+            expected,
         )),
     }
 }

@@ -2,6 +2,7 @@
 //! descriptions. There is no public specification: the reference is nibabel's `parrec` module, which reads versions 4
 //! to 4.2.
 
+mod gradients;
 mod par;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,8 +17,19 @@ use crate::core::options::{LoadOptions, ParScaling};
 use crate::core::scaling::{Arithmetic, Factor, Scaling, Step};
 use crate::core::shape::voxels;
 use crate::header::fields::Fields;
-use crate::header::{Header, Layout, Note};
+use crate::header::{AxisKind, Header, Layout, Note, SpaceUnit, TimeUnit};
 use par::{Par, Slice};
+
+pub use gradients::{Gradient, gradients};
+
+/// Whether the first bytes are a `.par` file: a comment that says so is its first line.
+pub(super) fn claims(prefix: &[u8]) -> bool {
+    const TITLE: &[u8] = b"DATA DESCRIPTION FILE";
+    let text = prefix.trim_ascii_start();
+    let mut lines = text.split(|byte| matches!(byte, b'\n' | b'\r'));
+    let first = lines.next().unwrap_or_default();
+    first.starts_with(b"#") && first.windows(TITLE.len()).any(|part| part == TITLE)
+}
 
 /// Parses a `.par` file.
 pub(super) fn parse(bytes: &[u8], options: &LoadOptions) -> Result<Parsed> {
@@ -40,6 +52,7 @@ pub(super) fn parse(bytes: &[u8], options: &LoadOptions) -> Result<Parsed> {
     let zooms = zooms(&par, lengths.len(), &mut notes)?;
     let shape = shape("recon resolution", &lengths)?;
     let block = voxels(shape.get(..2).unwrap_or_default())?;
+    let time = volumes > 1 && is_dynamic(&par)?;
     let header = Header {
         format: Format::ParRec,
         dtype,
@@ -49,6 +62,12 @@ pub(super) fn parse(bytes: &[u8], options: &LoadOptions) -> Result<Parsed> {
         scaling: scaling(&par, &order, block, options.par_scaling)?,
         affine: Some(affine(&par, &lengths, &zooms)?),
         zooms,
+        axes: kinds(&par, shape.len()),
+        space_unit: SpaceUnit::Millimetre,
+        time_unit: match time {
+            true => TimeUnit::Second,
+            false => TimeUnit::Unknown,
+        },
         shape,
         fields: Fields::Text(par.header),
     };
@@ -137,9 +156,7 @@ fn zooms(par: &Par, axes: usize, notes: &mut Vec<Note>) -> Result<Vec<f64>> {
     let thickness = par.same("slice thickness", |slice| slice.thickness)?;
     let mut zooms = vec![x, y, thickness + gap];
     if axes > 3 {
-        let dynamic = par.integer("Dynamic scan      <0=no 1=yes> ?")?;
-        let dynamic = dynamic.ok_or_else(|| Error::header("Dynamic scan", "nothing", "0 or 1"))?;
-        zooms.push(if dynamic != 0 {
+        zooms.push(if is_dynamic(par)? {
             repetition_time(par, notes)?
         } else {
             1.0
@@ -153,6 +170,44 @@ fn zooms(par: &Par, axes: usize, notes: &mut Vec<Note>) -> Result<Vec<f64>> {
         ));
     }
     Ok(zooms)
+}
+
+/// Whether the header says that the recording is dynamic.
+fn is_dynamic(par: &Par) -> Result<bool> {
+    let dynamic = par.integer("Dynamic scan      <0=no 1=yes> ?")?;
+    match dynamic {
+        Some(dynamic) => Ok(dynamic != 0),
+        None => Err(Error::header("Dynamic scan", "nothing", "0 or 1")),
+    }
+}
+
+/// The fourth axis is of time if volumes differ in the number of the dynamic scan and in nothing else; echoes, phases,
+/// gradients, labels and types of image are not times.
+fn kinds(par: &Par, ndim: usize) -> Vec<AxisKind> {
+    let mut kinds = AxisKind::by_position(ndim);
+    let differ = |of: &dyn Fn(&Slice) -> Option<i64>| {
+        let mut values = par.slices.iter().map(of);
+        let first = values.next();
+        values.any(|value| Some(value) != first)
+    };
+    type Of<'a> = &'a dyn Fn(&Slice) -> Option<i64>;
+    let of_others: [Of; 7] = [
+        &|slice| Some(slice.echo),
+        &|slice| Some(slice.phase),
+        &|slice| Some(slice.image_type),
+        &|slice| slice.b_value,
+        &|slice| slice.gradient,
+        &|slice| slice.label,
+        &|slice| Some(slice.b_factor.to_bits() as i64),
+    ];
+    let others = of_others.into_iter().any(differ);
+    let dynamics = differ(&|slice| Some(slice.dynamic));
+    if let Some(fourth) = kinds.get_mut(3)
+        && (others || !dynamics)
+    {
+        *fourth = AxisKind::Other;
+    }
+    kinds
 }
 
 fn repetition_time(par: &Par, notes: &mut Vec<Note>) -> Result<f64> {
@@ -345,14 +400,19 @@ const IDENTITY: Affine = [
     [0.0, 0.0, 0.0, 1.0],
 ];
 
+/// From the axes of the voxels, as they were acquired, to Philips' PSL axes, without the angulation.
+fn acquired_to_psl(par: &Par) -> Result<Affine> {
+    match par.same("slice orientation", |slice| slice.orientation)? {
+        1 => Ok(TRANSVERSE_TO_PSL),
+        2 => Ok(SAGITTAL_TO_PSL),
+        3 => Ok(CORONAL_TO_PSL),
+        other => Err(Error::header("slice orientation", other, "1, 2 or 3")),
+    }
+}
+
 /// Voxels around the middle of the volume, to Philips' PSL axes, rotated, shifted, to RAS.
 fn affine(par: &Par, lengths: &[i64], zooms: &[f64]) -> Result<Affine> {
-    let permutation = match par.same("slice orientation", |slice| slice.orientation)? {
-        1 => TRANSVERSE_TO_PSL,
-        2 => SAGITTAL_TO_PSL,
-        3 => CORONAL_TO_PSL,
-        other => return Err(Error::header("slice orientation", other, "1, 2 or 3")),
-    };
+    let permutation = acquired_to_psl(par)?;
     let (mut zoomer, mut to_centre) = (IDENTITY, IDENTITY);
     for (axis, (&length, &zoom)) in lengths.iter().zip(zooms).take(3).enumerate() {
         zoomer[axis][axis] = zoom;

@@ -113,13 +113,16 @@ pub(crate) struct Voxels {
     /// Files named by the header, in the order of their voxels. Each has an equal share of them. If empty, the voxels
     /// are in the format's image file.
     pub files: Vec<String>,
+    /// For each of the files the bytes to skip, if they differ: then [`crate::Header::data_offset`] is not used. Negative
+    /// numbers count from the end: -1 - n for voxels that end n bytes before it.
+    pub skips: Vec<i64>,
     /// Byte of the image file at which the stored voxels begin. [`crate::Header::data_offset`] is relative to it, after
     /// decoding.
     pub base: u64,
     /// Lines to skip after `base`.
     pub lines: u64,
-    /// The voxels are the last bytes of their file; the header's offset is not used.
-    pub at_end: bool,
+    /// The voxels end this many bytes before the end of their file, after decoding; the header's offset is not used.
+    pub from_end: Option<u64>,
     /// How the bytes after `base` and `lines` are encoded.
     pub encoding: Encoding,
     /// The order of blocks of voxels in the file.

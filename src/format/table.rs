@@ -1,5 +1,6 @@
 //! The table of formats: how each is recognised, which files it has, and which function parses its header.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use super::file_map::FileRole;
@@ -7,7 +8,7 @@ use super::file_map::FileRole;
 use super::minc2;
 use super::names::FileName;
 use super::parsed::{Need, Parsed, Sniff};
-use super::{afni, analyze, cifti, ecat, metaimage, mgh, minc, nifti, nrrd, parrec};
+use super::{afni, analyze, cifti, ecat, foreign, metaimage, mgh, minc, nifti, nrrd, parrec};
 use crate::core::error::{Error, ErrorKind, Result};
 use crate::core::format::Format;
 use crate::core::options::LoadOptions;
@@ -26,7 +27,8 @@ pub(crate) struct FormatEntry {
     pub optional_files: &'static [(FileRole, &'static str)],
     /// Whether the first bytes of the header file belong to the format (`None`: by ending only).
     pub sniff: Option<fn(&[u8]) -> Sniff>,
-    /// Whether bytes that [`Self::sniff`] accepts are of this format if there is no file name.
+    /// Whether bytes that [`Self::sniff`] accepts are of this format whatever the name: by a magic number, or by a text
+    /// that files of other kinds do not begin with.
     pub claims: fn(&[u8]) -> bool,
     /// How much the parser needs, given the bytes read so far. Called again until it does not need more.
     pub need: fn(&[u8]) -> Result<Need>,
@@ -68,11 +70,25 @@ pub fn formats() -> impl Iterator<Item = FormatInfo> {
     })
 }
 
+impl fmt::Debug for FormatEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
 impl FormatEntry {
     /// Whether files of the format can have this ending, in upper or lower case.
     pub fn has_ending(&self, ending: &str) -> bool {
         let mut endings = self.header_endings.iter().chain(self.image_endings);
         endings.any(|known| known.eq_ignore_ascii_case(ending))
+    }
+
+    /// Whether the first bytes of a file show it to be of the format.
+    pub fn accepts(&self, prefix: &[u8]) -> bool {
+        match self.sniff {
+            Some(sniff) => sniff(prefix) == Sniff::Yes,
+            None => (self.claims)(prefix),
+        }
     }
 
     /// The header file and the voxel file for a file name; `None` if its ending is not one of the format's.
@@ -107,35 +123,109 @@ pub(crate) struct Files {
     pub image: PathBuf,
 }
 
+/// The format of a file, and what it was recognised by.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Detected {
+    pub entry: &'static FormatEntry,
+    pub by: By,
+}
+
+/// What a format was recognised by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum By {
+    /// The content, and the name where there is one.
+    Both,
+    /// The content; the ending of the name is not one of the format's.
+    Content,
+    /// The ending alone, or the caller: the content does not show its format.
+    Name,
+}
+
+/// How much of a file is needed to recognise its format, if it is more than `prefix`: the longest header that the first
+/// bytes may belong to.
+pub(crate) fn sniff_bytes(prefix: &[u8]) -> Option<u64> {
+    let sniffs = FORMATS.iter().filter_map(|entry| entry.sniff);
+    let cuts = sniffs.filter_map(|sniff| match sniff(prefix) {
+        Sniff::Cut(need) => Some(need),
+        Sniff::Yes | Sniff::No => None,
+    });
+    cuts.max()
+}
+
 /// Finds the format of a header file from its first bytes, decompressed, and the ending of its name
-/// ([`FileName::ending`]); from the bytes alone if there is no name.
+/// ([`FileName::ending`]); from the bytes alone if there is no name. Of all formats, or of those in `among`.
 ///
-/// As in nibabel, both the ending (in upper or lower case) and the content must belong to the format.
+/// A format to which both belong comes first, in nibabel's order. If there is none, the content decides alone, by the
+/// formats' magic numbers. The ending decides alone only for formats whose files may begin with anything, so that their
+/// parsers can say what is wrong.
 ///
 /// # Errors
 /// - [`ErrorKind::Empty`] if there are no bytes
 /// - [`ErrorKind::Truncated`] for the beginning of a header
+/// - [`ErrorKind::NotAVolume`] for known files of other kinds
 /// - [`ErrorKind::Unsupported`] for HDF5 without the feature `minc2`
 /// - [`ErrorKind::UnknownFormat`] otherwise
-pub(crate) fn detect(prefix: &[u8], ending: Option<&str>) -> Result<&'static FormatEntry> {
+pub(crate) fn detect(prefix: &[u8], ending: Option<&str>, among: &[Format]) -> Result<Detected> {
     if prefix.is_empty() {
         return Err(ErrorKind::Empty.into());
     }
+    let allowed = |entry: &&FormatEntry| among.is_empty() || among.contains(&entry.format);
+    let named = |entry: &&FormatEntry| ending.is_some_and(|ending| entry.has_ending(ending));
+    // Lines of a pointer or a page can be read as keys of MetaImage.
+    let foreign = foreign::recognise(prefix);
     let mut cut = None;
-    for entry in FORMATS.iter() {
-        if ending.is_some_and(|ending| !entry.has_ending(ending)) {
-            continue;
+    for entry in FORMATS.iter().filter(allowed).filter(named) {
+        match entry.sniff.map(|sniff| sniff(prefix)) {
+            Some(Sniff::Yes) if foreign.is_none() || (entry.claims)(prefix) => {
+                return Ok(Detected {
+                    entry,
+                    by: By::Both,
+                });
+            }
+            Some(Sniff::Cut(need)) => cut = cut.max(Some(need)),
+            Some(Sniff::Yes | Sniff::No) => {}
+            None if (entry.claims)(prefix) => {
+                return Ok(Detected {
+                    entry,
+                    by: By::Both,
+                });
+            }
+            None => {}
         }
-        let sniffed = match (entry.sniff, ending) {
-            (Some(sniff), _) => sniff(prefix),
-            (None, Some(_)) => Sniff::Yes,
-            (None, None) => Sniff::from((entry.claims)(prefix)),
+    }
+    let by = if ending.is_some() {
+        By::Content
+    } else {
+        By::Both
+    };
+    // Of a few formats that the caller named, one without a magic number may be meant, if no other is.
+    let mut without_magic = None;
+    for entry in FORMATS.iter().filter(allowed) {
+        let sniffed = match entry.sniff {
+            Some(sniff) => sniff(prefix),
+            None => Sniff::from((entry.claims)(prefix)),
         };
         match sniffed {
-            Sniff::Yes if ending.is_some() || (entry.claims)(prefix) => return Ok(entry),
-            Sniff::Yes | Sniff::No => {}
+            Sniff::Yes if (entry.claims)(prefix) => return Ok(Detected { entry, by }),
+            Sniff::Yes if !among.is_empty() => {
+                without_magic.get_or_insert(Detected { entry, by });
+            }
             Sniff::Cut(need) => cut = cut.max(Some(need)),
+            Sniff::Yes | Sniff::No => {}
         }
+    }
+    if let Some(found) = without_magic {
+        return Ok(found);
+    }
+    if let Some(foreign) = foreign {
+        return Err(foreign.into());
+    }
+    let mut by_name = FORMATS.iter().filter(allowed).filter(named);
+    if let Some(entry) = by_name.find(|entry| entry.sniff.is_none()) {
+        return Ok(Detected {
+            entry,
+            by: By::Name,
+        });
     }
     if prefix.starts_with(b"\x89HDF") {
         return Err(Error::unsupported(
@@ -148,29 +238,30 @@ pub(crate) fn detect(prefix: &[u8], ending: Option<&str>) -> Result<&'static For
             have: prefix.len() as u64,
             need,
         },
-        None => ErrorKind::UnknownFormat(unknown(prefix, ending)),
+        None => ErrorKind::UnknownFormat(unknown(prefix, ending, among)),
     }
     .into())
 }
 
-/// The message for a file of unknown format. Its content may be known, but not under its ending.
-fn unknown(prefix: &[u8], ending: Option<&str>) -> String {
-    let Some(ending) = ending else {
-        return "the content is not of a known format".to_owned();
-    };
-    let by_content = FORMATS.iter().find(|entry| {
-        entry.sniff.is_some_and(|sniff| sniff(prefix) == Sniff::Yes) && (entry.claims)(prefix)
-    });
-    match by_content {
-        Some(entry) => format!(
-            "the content is {}, so the name must end in {} and not in {ending:?}",
-            entry.name,
-            entry.header_endings.join(" or ")
-        ),
-        None if FORMATS.iter().any(|entry| entry.has_ending(ending)) => {
-            format!("the content is not of a format whose files end in {ending:?}")
+/// The message for a file of unknown format.
+fn unknown(prefix: &[u8], ending: Option<&str>, among: &[Format]) -> String {
+    if !among.is_empty() {
+        let names: Vec<&str> = among.iter().map(|format| format.name()).collect();
+        let names = names.join(" or ");
+        return match detect(prefix, None, &[]) {
+            Ok(found) => format!("the content is {}, not {names}", found.entry.name),
+            Err(_) => format!("the content is not {names}"),
+        };
+    }
+    match ending {
+        None => "the content is not of a known format".to_owned(),
+        Some(ending) if FORMATS.iter().any(|entry| entry.has_ending(ending)) => {
+            format!("the content is not of a format whose files end in {ending:?}, nor of another")
         }
-        None => format!("files of no known format end in {ending:?}"),
+        Some("") => "the content is of no known format, and the name has no ending".to_owned(),
+        Some(ending) => {
+            format!("the content is of no known format, and no format's files end in {ending:?}")
+        }
     }
 }
 
@@ -185,7 +276,7 @@ pub(crate) static FORMATS: &[FormatEntry] = &[
         sniff: Some(|prefix| nifti::sniff(prefix, Version::One)),
         claims: |prefix| nifti::claims(prefix, Version::One, Container::Pair),
         need: |prefix| nifti::need(prefix, Version::One, Container::Pair),
-        parse: |bytes, _| nifti::parse(bytes, Version::One, Container::Pair),
+        parse: |bytes, options| nifti::parse(bytes, Version::One, Container::Pair, options),
     },
     FormatEntry {
         format: Format::Nifti1Single,
@@ -196,7 +287,7 @@ pub(crate) static FORMATS: &[FormatEntry] = &[
         sniff: Some(|prefix| nifti::sniff(prefix, Version::One)),
         claims: |prefix| nifti::claims(prefix, Version::One, Container::Single),
         need: |prefix| nifti::need(prefix, Version::One, Container::Single),
-        parse: |bytes, _| nifti::parse(bytes, Version::One, Container::Single),
+        parse: |bytes, options| nifti::parse(bytes, Version::One, Container::Single, options),
     },
     FormatEntry {
         format: Format::Nifti2Pair,
@@ -207,7 +298,7 @@ pub(crate) static FORMATS: &[FormatEntry] = &[
         sniff: Some(|prefix| nifti::sniff(prefix, Version::Two)),
         claims: |prefix| nifti::claims(prefix, Version::Two, Container::Pair),
         need: |prefix| nifti::need(prefix, Version::Two, Container::Pair),
-        parse: |bytes, _| nifti::parse(bytes, Version::Two, Container::Pair),
+        parse: |bytes, options| nifti::parse(bytes, Version::Two, Container::Pair, options),
     },
     FormatEntry {
         format: Format::Cifti2,
@@ -218,7 +309,7 @@ pub(crate) static FORMATS: &[FormatEntry] = &[
         sniff: Some(|prefix| Sniff::from(cifti::claims(prefix))),
         claims: cifti::claims,
         need: |prefix| nifti::need(prefix, Version::Two, Container::Single),
-        parse: |bytes, _| cifti::parse(bytes),
+        parse: cifti::parse,
     },
     FormatEntry {
         format: Format::Nifti2Single,
@@ -229,7 +320,7 @@ pub(crate) static FORMATS: &[FormatEntry] = &[
         sniff: Some(|prefix| nifti::sniff(prefix, Version::Two)),
         claims: |prefix| nifti::claims(prefix, Version::Two, Container::Single),
         need: |prefix| nifti::need(prefix, Version::Two, Container::Single),
-        parse: |bytes, _| nifti::parse(bytes, Version::Two, Container::Single),
+        parse: |bytes, options| nifti::parse(bytes, Version::Two, Container::Single, options),
     },
     FormatEntry {
         format: Format::Spm2Analyze,
@@ -306,7 +397,7 @@ pub(crate) static FORMATS: &[FormatEntry] = &[
         image_endings: &[".rec"],
         optional_files: &[],
         sniff: None,
-        claims: |_| false,
+        claims: parrec::claims,
         need: |_| Ok(Need::All),
         parse: parrec::parse,
     },
@@ -317,7 +408,7 @@ pub(crate) static FORMATS: &[FormatEntry] = &[
         image_endings: &[".brik"],
         optional_files: &[],
         sniff: None,
-        claims: |_| false,
+        claims: afni::claims,
         need: |_| Ok(Need::All),
         parse: |bytes, _| afni::parse(bytes),
     },
@@ -350,7 +441,8 @@ pub(crate) static FORMATS: &[FormatEntry] = &[
         header_endings: &[".mha", ".mhd"],
         image_endings: &[],
         optional_files: &[],
-        sniff: Some(|prefix| Sniff::from(metaimage::claims(prefix))),
+        // Attributes of AFNI are lines of keys and values too.
+        sniff: Some(|prefix| Sniff::from(metaimage::sniff(prefix) && !afni::claims(prefix))),
         claims: metaimage::claims,
         need: metaimage::need,
         parse: |bytes, _| metaimage::parse(bytes),

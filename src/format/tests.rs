@@ -6,9 +6,9 @@ use crate::core::error::{ErrorKind, Result};
 use crate::header::fields::binary::Field;
 use crate::header::fields::{analyze, mgh};
 
-fn kind(result: Result<&'static FormatEntry>) -> ErrorKind {
+fn kind(result: Result<Detected>) -> ErrorKind {
     match result {
-        Ok(entry) => panic!("detected as {}", entry.name),
+        Ok(found) => panic!("detected as {}", found.entry.name),
         Err(error) => error.kind().clone(),
     }
 }
@@ -39,26 +39,114 @@ fn name_and_content_decide() {
         (Version::Two, "n+2", None, Nifti2Single),
         (Version::Two, "ni2", None, Nifti2Pair),
     ] {
-        let entry = detect(&header(version, magic), ending).unwrap();
-        assert_eq!(entry.format, expected, "{magic} {ending:?}");
+        let found = detect(&header(version, magic), ending, &[]).unwrap();
+        assert_eq!(found.entry.format, expected, "{magic} {ending:?}");
+        assert_eq!(found.by, By::Both, "{magic} {ending:?}");
     }
 }
 
 #[test]
+fn content_decides_under_the_endings_of_others() {
+    use Format::*;
+    for (content, expected) in [
+        (header(Version::One, "n+1"), Nifti1Single),
+        (header(Version::One, "ni1"), Nifti1Pair),
+        (header(Version::Two, "n+2"), Nifti2Single),
+        (b"NRRD0004\n".to_vec(), Nrrd),
+        (b"ObjectType = Image\n".to_vec(), MetaImage),
+        (b"CDF\x01".to_vec(), Minc1),
+        (b"MATRIX72v".to_vec(), Ecat),
+        (b"# === DATA DESCRIPTION FILE ===\n#\n".to_vec(), ParRec),
+        (b"\n\ntype  = string-attribute\nname = X".to_vec(), Afni),
+    ] {
+        let rows = FORMATS
+            .iter()
+            .find(|entry| entry.format == expected)
+            .unwrap();
+        for entry in FORMATS {
+            for ending in entry.header_endings.iter().chain(entry.image_endings) {
+                let found = detect(&content, Some(ending), &[]).unwrap();
+                let named = rows.has_ending(ending);
+                // A pair's header may be named as a single file's, and the other way round.
+                let halves = [".hdr", ".img", ".nii"];
+                let of_nifti = expected.name().starts_with("NIfTI") && halves.contains(ending);
+                if !of_nifti {
+                    let by = if named { By::Both } else { By::Content };
+                    assert_eq!((found.entry.format, found.by), (expected, by), "{ending}");
+                }
+            }
+        }
+        for ending in ["", ".dat", ".txt"] {
+            let found = detect(&content, Some(ending), &[]).unwrap();
+            assert_eq!(
+                (found.entry.format, found.by),
+                (expected, By::Content),
+                "{ending:?}"
+            );
+        }
+        // Formats that were not asked for are not found, and those that were are found whatever the name.
+        let found = detect(&content, Some(".par"), &[expected, Minc1]).unwrap();
+        assert_eq!(found.entry.format, expected);
+        let others: Vec<Format> = [Nrrd, Minc1, Mgh]
+            .into_iter()
+            .filter(|f| *f != expected)
+            .collect();
+        let message = kind(detect(&content, None, &others)).to_string();
+        assert!(message.contains(expected.name()), "{message}");
+    }
+}
+
+#[test]
+fn a_name_alone_decides_where_no_content_says_more() {
+    let text = b"What is this?";
+    for (ending, expected) in [
+        (".mgh", Format::Mgh),
+        (".PAR", Format::ParRec),
+        (".head", Format::Afni),
+    ] {
+        let found = detect(text, Some(ending), &[]).unwrap();
+        assert_eq!((found.entry.format, found.by), (expected, By::Name));
+        let pointer = kind(detect(
+            b"version https://git-lfs.github.com/spec/v1\n",
+            Some(ending),
+            &[],
+        ));
+        assert!(
+            matches!(pointer, ErrorKind::NotAVolume { .. }),
+            "{pointer:?}"
+        );
+    }
+    // Analyze has no magic number: its size alone is found under its endings, and where it is asked for.
+    let mut analyze = header(Version::One, "");
+    analyze[344..].fill(0);
+    assert_eq!(
+        detect(&analyze, Some(".hdr"), &[]).unwrap().entry.format,
+        Format::Spm2Analyze
+    );
+    assert!(matches!(
+        kind(detect(&analyze, Some(".dat"), &[])),
+        ErrorKind::UnknownFormat(_)
+    ));
+    let asked = [Format::Nifti1Pair, Format::Analyze];
+    assert_eq!(
+        detect(&analyze, Some(".dat"), &asked).unwrap().entry.format,
+        Format::Analyze
+    );
+}
+
+#[test]
 fn what_is_no_format_says_why() {
-    let good = header(Version::One, "n+1");
-    let message = |ending| match kind(detect(&good, Some(ending))) {
+    let message = |ending| match kind(detect(b"What is this?", ending, &[])) {
         ErrorKind::UnknownFormat(message) => message,
         other => panic!("{other:?}"),
     };
-    assert!(message(".dat").contains("the content is NIfTI-1"));
-    assert_eq!(kind(detect(&[], Some(".nii"))), ErrorKind::Empty);
-    for ending in [None, Some(".nii"), Some(".hdr"), Some(".dat"), Some("")] {
-        let text = kind(detect(b"What is this?", ending));
-        assert!(matches!(text, ErrorKind::UnknownFormat(_)), "{text:?}");
-    }
+    assert!(message(Some(".dat")).contains("no format's files end in \".dat\""));
+    assert!(message(Some("")).contains("has no ending"));
+    assert!(message(Some(".nii")).contains("not of a format whose files end in \".nii\""));
+    assert!(message(None).contains("not of a known format"));
+    assert_eq!(kind(detect(&[], Some(".nii"), &[])), ErrorKind::Empty);
     assert!(matches!(
-        kind(detect(&header(Version::One, "xxx"), Some(".nii"))),
+        kind(detect(&header(Version::One, "xxx"), Some(".nii"), &[])),
         ErrorKind::UnknownFormat(_)
     ));
 }
@@ -69,7 +157,7 @@ fn a_cut_header_is_truncated_at_every_length() {
         let whole = header(version, magic);
         for have in 1..whole.len() {
             for ending in [None, Some(".nii"), Some(".hdr")] {
-                let found = kind(detect(&whole[..have], ending));
+                let found = kind(detect(&whole[..have], ending, &[]));
                 let ErrorKind::Truncated {
                     what: "header",
                     have: reported,
@@ -144,7 +232,7 @@ fn end_of(table: &[Field], names: &[&str]) -> usize {
 #[test]
 fn tables_are_in_order() {
     assert_eq!(end_of(analyze::TABLE, analyze::AnalyzeHeader::NAMES), 313);
-    assert_eq!(end_of(mgh::TABLE, mgh::MghHeader::NAMES), 304);
+    assert_eq!(end_of(mgh::TABLE, mgh::MghHeader::NAMES), 90);
     assert_eq!(end_of(ecat::MAIN, &[]), 512);
     assert_eq!(end_of(ecat::FRAME, &[]), 510);
 }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use crate::core::error::{Error, ErrorKind, Result};
 use crate::core::options::{KeepFileOpen, LoadOptions, Mmap};
 use crate::format::file_map::{FileHolder, FileMap, FileRole};
-use crate::format::{FORMATS, FileName, Files, Format, FormatEntry};
+use crate::format::foreign::{ANNEX_LINK, is_annex_path};
+use crate::format::{FORMATS, FileName, Format, FormatEntry};
 use crate::source::Source;
 use crate::source::file::{FileSource, Identity};
 use crate::source::mmap::MmapSource;
@@ -24,22 +25,20 @@ pub(super) fn entry(format: Format) -> Result<&'static FormatEntry> {
 /// The files that go with a name.
 pub(super) fn file_map(path: &Path, options: &LoadOptions) -> Result<FileMap> {
     let name = FileName::new(path);
-    let candidates = match options.format {
-        Some(format) => vec![entry(format)?],
-        None => FORMATS.iter().collect(),
+    let candidates: Vec<&FormatEntry> = match options.formats.as_slice() {
+        [] => FORMATS.iter().collect(),
+        formats => formats
+            .iter()
+            .map(|&format| entry(format))
+            .collect::<Result<_>>()?,
     };
     let mut file_map = FileMap::new();
-    let found = candidates
-        .iter()
-        .find_map(|entry| Some((*entry, entry.files(&name)?)));
+    let found = candidates.iter().find_map(|entry| entry.files(&name));
     match found {
-        Some((entry, files)) if files.header != files.image => {
-            let files = match entry.format {
-                Format::Afni => afni(files),
-                _ => files,
-            };
-            file_map.insert(FileRole::Header, FileHolder::from_filename(files.header));
-            file_map.insert(FileRole::Image, FileHolder::from_filename(files.image));
+        Some(files) if files.header != files.image => {
+            let header = FileHolder::from_filename(existing(files.header));
+            let image = FileHolder::from_filename(existing(files.image));
+            file_map.extend([(FileRole::Header, header), (FileRole::Image, image)]);
         }
         _ => {
             file_map.insert(FileRole::Image, FileHolder::from_filename(path));
@@ -57,39 +56,71 @@ pub(super) fn file_map(path: &Path, options: &LoadOptions) -> Result<FileMap> {
     Ok(file_map)
 }
 
-/// AFNI's header is never compressed, its voxels may be, and each is found from the other's name.
-fn afni(files: Files) -> Files {
-    let plain = |path: &Path| {
-        let name = FileName::new(path);
-        match name.compression() {
-            "" => None,
-            _ => Some(path.with_extension("")),
-        }
-    };
-    let compressed = |path: &Path| {
-        [".gz", ".bz2", ".zst"].into_iter().find_map(|suffix| {
-            let mut name = path.as_os_str().to_owned();
-            name.push(suffix);
-            Some(PathBuf::from(name)).filter(|path| path.exists())
-        })
-    };
-    let or = |path: PathBuf, other: &dyn Fn(&Path) -> Option<PathBuf>| match path.exists() {
-        true => path,
-        false => other(&path).unwrap_or(path),
-    };
-    Files {
-        header: or(files.header, &plain),
-        image: or(files.image, &compressed),
+/// The file, or the same one without a compression suffix or with another, if that is the one that exists: one half of a
+/// pair may be compressed and the other not, as AFNI has it.
+fn existing(path: PathBuf) -> PathBuf {
+    if path.exists() {
+        return path;
+    }
+    let plain = FileName::new(&path).plain();
+    let compressed = [".gz", ".bz2", ".zst"].map(|suffix| {
+        let mut name = plain.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    });
+    let mut others = std::iter::once(plain).chain(compressed);
+    others.find(|other| other.exists()).unwrap_or(path)
+}
+
+/// The file with the voxels of a header under a name that is not usual for its format: the first that exists, else the
+/// one that should.
+pub(super) fn image_of(name: &FileName, entry: &FormatEntry) -> PathBuf {
+    let endings = entry.image_endings.iter();
+    let mut images = endings.flat_map(|ending| {
+        let names = [
+            name.companion(ending),
+            name.with_ending(ending),
+            name.with_ending(&ending.to_uppercase()),
+        ];
+        names.map(existing)
+    });
+    let first = images.next().unwrap_or_default();
+    match first.exists() {
+        true => first,
+        false => images.find(|path| path.exists()).unwrap_or(first),
     }
 }
 
-/// As in nibabel, a header alone can be loaded; its voxels cannot be read.
-pub(super) fn or_missing(opened: Result<Source>, path: Option<&Path>) -> Result<Source> {
+/// A source that is not there, with what else was found: as in nibabel, a header alone can be loaded, and its voxels
+/// cannot be read.
+pub(super) fn or_missing<T: Default>(
+    opened: Result<(Source, T)>,
+    path: Option<&Path>,
+) -> Result<(Source, T)> {
     match opened {
         Err(error) if *error.kind() == ErrorKind::NotFound => {
-            Ok(Source::Missing(path.unwrap_or(Path::new("")).into()))
+            let missing = Source::Missing(path.unwrap_or(Path::new("")).into());
+            Ok((missing, T::default()))
         }
         opened => opened,
+    }
+}
+
+/// The state of a file, by which a change of it is noticed later.
+///
+/// # Errors
+/// As [`Identity::of_path`]; [`ErrorKind::NotAVolume`] for a link to a file of git-annex that is not here.
+pub(super) fn identity(path: &Path) -> Result<Identity> {
+    let found = Identity::of_path(path);
+    match &found {
+        Err(error) if *error.kind() == ErrorKind::NotFound => {
+            let target = std::fs::read_link(path).unwrap_or_default();
+            if is_annex_path(target.as_os_str().as_encoded_bytes()) {
+                return Err(Error::from(ANNEX_LINK).at(path));
+            }
+            found
+        }
+        _ => found,
     }
 }
 
@@ -100,7 +131,7 @@ pub(super) fn by_position(path: &Path, identity: Identity, options: &LoadOptions
 
 /// The bytes of a file as they are stored, whatever they are.
 pub(super) fn open_stored(path: &Path, options: &LoadOptions) -> Result<Source> {
-    Ok(stored(path, Identity::of_path(path)?, options))
+    Ok(stored(path, identity(path)?, options))
 }
 
 pub(super) fn stored(path: &Path, identity: Identity, options: &LoadOptions) -> Source {

@@ -1,72 +1,218 @@
 //! From files and bytes to an image: which file is the header, what it says, where the voxels are.
 
 use std::path::Path;
-use std::sync::Arc;
 
-use super::files::{self, by_position, from_byte, or_missing, stored};
+use super::content::{self, Opened};
+use super::files::{self, identity, or_missing};
 use super::{DataobjImage, Extra, voxels};
 use crate::core::error::{Error, ErrorKind, Result};
-use crate::core::limits;
 use crate::core::options::LoadOptions;
 use crate::format::file_map::{FileHolder, FileMap, FileRole};
-use crate::format::{FileName, Format, FormatEntry, Need, Parsed, Place, detect};
+use crate::format::{By, Detected, FileName, Format, Parsed, Place};
+use crate::header::Note;
+use crate::header::fields::mgh::MAX_FOOTER_BYTES;
 use crate::read::proxy::{ArrayProxy, ProxySpec};
-use crate::source::codec::{self, ForwardCodec};
-use crate::source::file::Identity;
-use crate::source::gzip::{GzipSource, is_gzip};
 use crate::source::memory::MemorySource;
 use crate::source::{Access, Source};
-
-/// Bytes by which a format is told: the NIfTI-1 header and its extension flag, so that no voxel is read.
-const SNIFF_BYTES: u64 = 352;
 
 /// Bytes of a file beside the others.
 const MAX_BESIDE_BYTES: u64 = 16 << 20;
 
 pub(super) fn from_filename(path: &Path, options: &LoadOptions) -> Result<DataobjImage> {
     // The file that was named is the one whose absence is reported first.
-    Identity::of_path(path)?;
-    from_file_map(files::file_map(path, options)?, options)
+    identity(path)?;
+    let file_map = files::file_map(path, options)?;
+    let header = file_map
+        .get(&FileRole::Header)
+        .and_then(|file| file.filename.clone());
+    let loaded = load(file_map, Names::Found, options);
+    // By its name, the file holds voxels whose header is in another one. Where that is not there, or is no header, the
+    // content of the file itself may be a whole volume.
+    let is_no_header = |error: &Error| {
+        let kind = matches!(
+            error.kind(),
+            ErrorKind::NotFound
+                | ErrorKind::UnknownFormat(_)
+                | ErrorKind::NotAVolume { .. }
+                | ErrorKind::Empty
+        );
+        kind && error.path() == header.as_deref()
+    };
+    match (&loaded, &header) {
+        (Err(error), Some(header)) if header != path && is_no_header(error) => {
+            let alone = FileMap::from([(FileRole::Image, FileHolder::from_filename(path))]);
+            load(alone, Names::Misleading, options).or(loaded)
+        }
+        _ => loaded,
+    }
 }
 
 pub(super) fn from_bytes(bytes: MemorySource) -> Result<DataobjImage> {
     let options = LoadOptions::new();
-    let source = decompressed(Source::Memory(bytes), None, &options)?;
-    let (_, mut parsed) = read_header(&source, None, &options)?;
-    read_more(&mut parsed, &source, &FileMap::new(), &options)?;
-    let source = voxels::source(&mut parsed, source, None, &options)?;
+    let opened = content::decompressed(Source::Memory(bytes), None, &options)?;
+    let found = content::recognise(&opened, None, &options)?;
+    let found = in_one_file(found, &opened, &options)?;
+    let mut parsed = content::parse(&opened, found, &options)?;
+    read_more(&mut parsed, &opened.source, &FileMap::new(), &options)?;
+    let source = voxels::source(&mut parsed, opened.source, None, &options)?;
     assemble(parsed, source, FileMap::new(), &options)
 }
 
 pub(super) fn from_file_map(file_map: FileMap, options: &LoadOptions) -> Result<DataobjImage> {
+    load(file_map, Names::Given, options)
+}
+
+/// What the names in a file map are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Names {
+    /// Found from the name of one file, which may be wrong.
+    Found,
+    /// Given by the caller, who knows which file is which.
+    Given,
+    /// One name, that of voxels, although the file begins with a header.
+    Misleading,
+}
+
+fn load(mut file_map: FileMap, names: Names, options: &LoadOptions) -> Result<DataobjImage> {
     let image = file_map
         .get(&FileRole::Image)
         .ok_or_else(|| Error::usage("the file map has no \"image\""))?;
-    let header = file_map.get(&FileRole::Header).unwrap_or(image);
+    let header = file_map.get(&FileRole::Header).unwrap_or(image).clone();
     let header_path = header.filename.clone();
     let of_header = |error: Error| error.at_maybe(header_path.as_deref());
-    let header_source = open_holder(header, options)?;
+    let opened = content::open(&header, options)?;
     let name = header.filename.as_ref().map(FileName::new);
-    let (entry, mut parsed) =
-        read_header(&header_source, name.as_ref(), options).map_err(of_header)?;
+    let ending = match names {
+        Names::Misleading => None,
+        Names::Found | Names::Given => name.as_ref().map(FileName::ending),
+    };
+    let found = content::recognise(&opened, ending, options)
+        .and_then(|found| find_voxels(found, &opened, &mut file_map, names, options))
+        .map_err(of_header)?;
+    let mut parsed = content::parse(&opened, found, options).map_err(of_header)?;
+    let notes = content::notes(&opened, found, header_path.as_deref());
+    parsed.notes.splice(..0, notes);
+    let header_source = opened.source;
     read_more(&mut parsed, &header_source, &file_map, options).map_err(of_header)?;
     header_source.release();
-    let image_source = if entry.image_endings.is_empty() {
-        header_source
-    } else {
-        let opened = or_missing(open_holder(image, options), image.filename.as_deref());
-        match opened {
-            // An image without voxels has an empty file.
-            Err(error) if *error.kind() == ErrorKind::Empty && parsed.header.data_bytes()? == 0 => {
-                Source::Memory(MemorySource::new([]))
-            }
-            opened => opened?,
+    let image_source = match file_map.get(&FileRole::Image) {
+        Some(image) if !found.entry.image_endings.is_empty() => {
+            let (source, note) = open_voxels(image, &parsed, options)?;
+            parsed.notes.extend(note);
+            source
         }
+        _ => header_source,
     };
     let folder = header_path.as_deref().and_then(Path::parent);
     let source = voxels::source(&mut parsed, image_source, folder, options).map_err(of_header)?;
     source.release();
     assemble(parsed, source, file_map, options).map_err(of_header)
+}
+
+/// The format of bytes that must hold header and voxels, for there is no way to find a second file.
+///
+/// # Errors
+/// [`ErrorKind::Usage`] if the voxels are elsewhere.
+fn in_one_file(found: Detected, opened: &Opened, options: &LoadOptions) -> Result<Detected> {
+    if found.entry.image_endings.is_empty() {
+        return Ok(found);
+    }
+    if let Some(whole) = content::whole_bytes(opened, found, options)? {
+        return Ok(whole);
+    }
+    let name = found.entry.name;
+    Err(Error::usage(format!(
+        "{name} keeps its voxels in a file of their own: load it by its name, or from a map of both files"
+    )))
+}
+
+/// Puts the file with the voxels into the map, if it is another than the name says: that of a header under an unusual
+/// name, or a whole volume under the name of a header. Returns the format, which the second case changes.
+///
+/// # Errors
+/// [`ErrorKind::Usage`] if the format needs a second file and there is no way to know which.
+fn find_voxels(
+    found: Detected,
+    opened: &Opened,
+    file_map: &mut FileMap,
+    names: Names,
+    options: &LoadOptions,
+) -> Result<Detected> {
+    let found = match names {
+        Names::Misleading => Detected {
+            by: By::Content,
+            ..found
+        },
+        Names::Found | Names::Given => found,
+    };
+    let has_two = file_map.contains_key(&FileRole::Header);
+    let header = file_map
+        .get(&FileRole::Header)
+        .or(file_map.get(&FileRole::Image));
+    let header = header.cloned().unwrap_or_default();
+    if found.entry.image_endings.is_empty() {
+        if has_two {
+            *file_map = FileMap::from([(FileRole::Image, header)]);
+        }
+        return Ok(found);
+    }
+    let (None, Some(path)) = (&header.source, &header.filename) else {
+        return if has_two {
+            Ok(found)
+        } else {
+            in_one_file(found, opened, options)
+        };
+    };
+    if has_two && (names == Names::Given || found.by != By::Content) {
+        let image = file_map
+            .get(&FileRole::Image)
+            .and_then(|image| image.filename.as_deref());
+        if names == Names::Given || image.is_some_and(Path::exists) {
+            return Ok(found);
+        }
+    }
+    if is_pair(found.entry.format)
+        && let Some(single) = content::whole_volume(opened, options)?
+    {
+        *file_map = FileMap::from([(FileRole::Image, header)]);
+        return Ok(single);
+    }
+    let image = files::image_of(&FileName::new(path), found.entry);
+    if has_two && found.by != By::Content {
+        // Its name can be in other letters than that of the header.
+        if image.exists() && image != *path {
+            file_map.insert(FileRole::Image, FileHolder::from_filename(image));
+        }
+        return Ok(found);
+    }
+    if image == *path {
+        return in_one_file(found, opened, options);
+    }
+    file_map.insert(FileRole::Image, FileHolder::from_filename(image));
+    file_map.insert(FileRole::Header, header);
+    Ok(found)
+}
+
+/// Whether it is a NIfTI pair, whose header may be that of a single file too.
+fn is_pair(format: Format) -> bool {
+    matches!(format, Format::Nifti1Pair | Format::Nifti2Pair)
+}
+
+/// Opens the file with the voxels, which may not be there: then their read is an error.
+fn open_voxels(
+    image: &FileHolder,
+    parsed: &Parsed,
+    options: &LoadOptions,
+) -> Result<(Source, Option<Note>)> {
+    let header = &parsed.header;
+    let opened = content::open_voxels(image, header.data_end().ok(), options);
+    match or_missing(opened, image.filename.as_deref()) {
+        // An image without voxels has an empty file.
+        Err(error) if *error.kind() == ErrorKind::Empty && header.data_bytes()? == 0 => {
+            Ok((Source::Memory(MemorySource::new([])), None))
+        }
+        opened => opened,
+    }
 }
 
 fn assemble(
@@ -80,134 +226,12 @@ fn assemble(
         .with_threads(options.threads.clone());
     let mut image = DataobjImage::new(proxy, parsed.header, Extra::new(), file_map)?;
     image.notes = parsed.notes;
-    Ok(image)
-}
-
-fn open_holder(holder: &FileHolder, options: &LoadOptions) -> Result<Source> {
-    let source = match (&holder.source, &holder.filename) {
-        (Some(source), _) => Source::custom(Arc::clone(source)),
-        (None, Some(path)) => return open_file(path, holder.pos, options),
-        (None, None) => {
-            return Err(Error::usage("a file holder has neither a name nor bytes"));
-        }
-    };
-    decompressed(
-        from_byte(source, holder.pos),
-        holder.filename.as_deref(),
-        options,
-    )
-}
-
-pub(super) fn open_file(path: &Path, pos: u64, options: &LoadOptions) -> Result<Source> {
-    let identity = Identity::of_path(path)?;
-    if pos == 0 && FileName::new(path).compression().is_empty() {
-        let source = stored(path, identity, options);
-        let prefix = source.prefix(2)?;
-        if !is_gzip(&prefix) && !codec::may_begin(&prefix) {
-            return Ok(source);
-        }
-    }
-    let opened = decompressed(
-        from_byte(by_position(path, identity, options), pos),
-        Some(path),
-        options,
-    )?;
-    match opened {
-        Source::File(_) => Ok(stored(path, identity, options)),
-        other => Ok(other),
-    }
-}
-
-/// The source, or what it inflates to when its content is gzip.
-fn decompressed(source: Source, path: Option<&Path>, options: &LoadOptions) -> Result<Source> {
-    // Two bytes tell most files apart: no more of the voxels is read for that.
-    let mut prefix = source.prefix(2)?;
-    if is_gzip(&prefix) {
-        return Ok(Source::Gzip(Arc::new(GzipSource::new(
-            source,
-            options.gzip_cache,
-            options.gzip_index.clone(),
-            options.limits,
-        ))));
-    }
-    let suffix = path.map(FileName::new);
-    let suffix = suffix
-        .as_ref()
-        .map(|name| name.compression().to_ascii_lowercase())
-        .unwrap_or_default();
-    let named = ForwardCodec::of_suffix(&suffix);
-    if codec::may_begin(&prefix) {
-        prefix = source.prefix(codec::SNIFF_BYTES)?;
-    }
-    if let Some(codec) = ForwardCodec::sniff(&prefix) {
-        source.release();
-        let opened = codec.open(source, 0, options.limits);
-        let source = opened.map_err(|error| error.at_maybe(path))?;
-        return Ok(Source::Custom(Arc::new(source)));
-    }
-    let (codec, begins) = match named {
-        _ if suffix == ".gz" => ("gzip", "1f 8b"),
-        Some(ForwardCodec::Bzip2) => ("bzip2", "BZh"),
-        Some(ForwardCodec::Zstd) => ("zstd", "28 b5 2f fd"),
-        Some(ForwardCodec::Zlib) | None => return Ok(source),
-    };
-    let detail = format!("not a {codec} file: it does not begin with {begins}");
-    Err(Error::from(ErrorKind::Integrity { codec, detail }).at_maybe(path))
-}
-
-/// Tells the format and parses the header.
-fn read_header(
-    source: &Source,
-    name: Option<&FileName>,
-    options: &LoadOptions,
-) -> Result<(&'static FormatEntry, Parsed)> {
-    let mut bytes = source.prefix(SNIFF_BYTES)?;
-    let entry = match options.format {
-        Some(format) => files::entry(format)?,
-        None => tell(source, &mut bytes, name)?,
-    };
-    loop {
-        let need = (entry.need)(&bytes)?;
-        let length = need.bytes(&options.limits)?;
-        if need == Need::All {
-            bytes = source.prefix(length)?;
-            limits::check("header bytes", bytes.len() as u128, options.limits.header)?;
-            break;
-        }
-        if length <= bytes.len() as u64 {
-            break;
-        }
-        bytes = source.prefix(length)?;
-        if (bytes.len() as u64) < length {
-            break;
-        }
-    }
-    Ok((entry, (entry.parse)(&bytes, options)?))
-}
-
-/// Tells the format by the first bytes and the name.
-fn tell(
-    source: &Source,
-    prefix: &mut Vec<u8>,
-    name: Option<&FileName>,
-) -> Result<&'static FormatEntry> {
-    let ending = name.map(FileName::ending);
-    let mut detected = detect(prefix, ending);
-    if let Err(error) = &detected
-        && let ErrorKind::Truncated { need, .. } = *error.kind()
-        && prefix.len() as u64 == SNIFF_BYTES
+    if let Some(footer) = image.unread_footer()
+        && let Source::Gzip(gzip) = image.dataobj.source()
     {
-        // Not the file is short, but what was read of it. The four bytes behind a header tell of extensions.
-        *prefix = source.prefix(need + 4)?;
-        detected = detect(prefix, ending);
+        gzip.keep_tail(footer.at, MAX_FOOTER_BYTES);
     }
-    match detected? {
-        // nibabel knows no compressed CIFTI-2: it is NIfTI-2 then, with all its axes.
-        cifti if cifti.format == Format::Cifti2 && matches!(source, Source::Gzip(_)) => {
-            files::entry(Format::Nifti2Single)
-        }
-        entry => Ok(entry),
-    }
+    Ok(image)
 }
 
 /// Reads what else of the header there is.
@@ -221,17 +245,24 @@ fn read_more(
         read(source, parsed)?;
     }
     while let Some(more) = parsed.more.take() {
-        let Some(pieces) = pieces(more.place, source, file_map, options)? else {
+        // What is wrong in another file is not the header's fault.
+        let path = match &more.place {
+            Place::File(key) => file_map.get(key).and_then(|file| file.filename.clone()),
+            _ => None,
+        };
+        let of_other = |error: Error| error.at_maybe(path.as_deref());
+        let pieces = pieces(&more.place, source, file_map, options).map_err(of_other)?;
+        let Some(pieces) = pieces else {
             return Ok(());
         };
-        (more.apply)(&pieces, parsed)?;
+        (more.apply)(&pieces, parsed).map_err(of_other)?;
     }
     Ok(())
 }
 
 /// The parts of a header that are asked for; `None` where they are not to be had.
 fn pieces(
-    place: Place,
+    place: &Place,
     source: &Source,
     file_map: &FileMap,
     options: &LoadOptions,
@@ -239,15 +270,15 @@ fn pieces(
     let pieces = match place {
         Place::CheapRanges(_) if source.access() == Access::Sequential => return Ok(None),
         Place::Ranges(ranges) | Place::CheapRanges(ranges) => ranges
-            .into_iter()
-            .map(|range| voxels::piece(source, range))
+            .iter()
+            .map(|range| voxels::piece(source, range.clone()))
             .collect::<Result<_>>()?,
         Place::File(key) => {
-            let Some(holder) = file_map.get(&key) else {
+            let Some(holder) = file_map.get(key) else {
                 return Ok(None);
             };
-            let opened = open_holder(holder, options);
-            match opened.and_then(|source| source.prefix(MAX_BESIDE_BYTES)) {
+            let opened = content::open(holder, options);
+            match opened.and_then(|opened| opened.source.prefix(MAX_BESIDE_BYTES)) {
                 Ok(bytes) => vec![bytes],
                 Err(error) => match error.kind() {
                     ErrorKind::NotFound | ErrorKind::NotAFile | ErrorKind::Empty => {

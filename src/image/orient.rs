@@ -3,6 +3,7 @@
 use super::{DataobjImage, zooms};
 use crate::core::affine::{Affine, AxisDirection, Orientation, multiply};
 use crate::core::error::{Error, Result};
+use crate::header::AxisKind;
 use crate::plan::index::Index;
 use crate::plan::selection::{OutAxis, Selection};
 
@@ -108,6 +109,11 @@ impl DataobjImage {
             OutAxis::New(_) => 1.0,
         };
         header.zooms = own.out.iter().map(kept).collect();
+        let kind = |out: &OutAxis| match *out {
+            OutAxis::Axis(axis) => self.header.axes.get(axis).copied().unwrap_or_default(),
+            OutAxis::New(_) => AxisKind::Other,
+        };
+        header.axes = own.out.iter().map(kind).collect();
         if affine != self.header.affine {
             let spatial = zooms(own.out.len().min(3), affine.as_ref());
             header.zooms.splice(..spatial.len(), spatial);

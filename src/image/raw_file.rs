@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::open::open_file;
+use super::content::open_raw;
 use crate::core::error::{ErrorKind, Result};
 use crate::core::options::LoadOptions;
 use crate::core::shape::voxels;
@@ -35,7 +35,7 @@ impl ArrayProxy {
     /// [`ArrayProxy::new`]. A file that is too short is found by the first read that needs more.
     pub fn open(path: impl AsRef<Path>, spec: ProxySpec, options: &LoadOptions) -> Result<Self> {
         let path = path.as_ref();
-        let source = match open_file(path, 0, options) {
+        let source = match open_raw(path, options) {
             Err(error) if *error.kind() == ErrorKind::Empty && voxels(&spec.shape)? == 0 => {
                 Source::Memory(MemorySource::new([]))
             }

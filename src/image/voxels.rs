@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::content::check_pointer;
 use super::files::{from_byte, open_stored, or_missing};
 use crate::core::error::{Error, ErrorKind, Result};
 use crate::core::options::LoadOptions;
@@ -13,11 +14,15 @@ use crate::source::blocks::BlockSource;
 use crate::source::codec::ForwardCodec;
 use crate::source::gzip::{GzipSource, is_gzip};
 use crate::source::joined::JoinedSource;
+use crate::source::tail::TailSource;
 use crate::source::text::TextSource;
 use crate::source::{Source, truncated, zeros};
 
 /// Bytes read at a time in search of the ends of lines.
 const LINE_BYTES: u64 = 4096;
+
+/// Files of this size and larger are no pointers of Git LFS or git-annex.
+const MAX_POINTER: u64 = 1024;
 
 /// The source to read voxels from, given the format's image file; the header's offset becomes the one in that source.
 ///
@@ -33,9 +38,12 @@ pub(super) fn source(
         return Ok(Source::Custom(own));
     }
     let bytes = parsed.header.data_bytes()?;
-    let skip = parsed.header.data_offset;
+    let place = match voxels.from_end {
+        Some(after) => Place::BeforeEnd(after),
+        None => Place::After(parsed.header.data_offset),
+    };
     let (source, offset) = match voxels.files.as_slice() {
-        [] => part(image, &voxels, skip, bytes, options)?,
+        [] => part(image, &voxels, place, bytes, options)?,
         names => {
             let files = names.len() as u64;
             if bytes % files != 0 {
@@ -47,14 +55,15 @@ pub(super) fn source(
                 ));
             }
             let mut parts = Vec::with_capacity(names.len());
-            for name in names {
-                parts.push(part(
-                    named(name, folder, options)?,
-                    &voxels,
-                    skip,
-                    bytes / files,
-                    options,
-                )?);
+            for (k, name) in names.iter().enumerate() {
+                let place = match voxels.skips.get(k) {
+                    Some(&skip) => Place::of_skip(skip),
+                    None => place,
+                };
+                let source = named(name, folder, options)?;
+                let path = source.path().map(Path::to_owned);
+                let opened = part(source, &voxels, place, bytes / files, options);
+                parts.push(opened.map_err(|error| error.at_maybe(path.as_deref()))?);
             }
             joined(parts, bytes / files)
         }
@@ -95,19 +104,53 @@ fn named(name: &str, folder: Option<&Path>, options: &LoadOptions) -> Result<Sou
         )));
     };
     let path = folder.join(name);
-    or_missing(open_stored(&path, options), Some(&path))
+    let opened = open_stored(&path, options).map(|source| (source, ()));
+    let (source, ()) = or_missing(opened, Some(&path))?;
+    if source.len().is_ok_and(|have| have < Some(MAX_POINTER)) {
+        check_pointer(&source).map_err(|error| error.at(&path))?;
+    }
+    Ok(source)
+}
+
+/// Where the voxels are in a file, once it is decoded.
+#[derive(Clone, Copy)]
+enum Place {
+    /// They begin after this many bytes.
+    After(u64),
+    /// They end this many bytes before the end.
+    BeforeEnd(u64),
+}
+
+impl Place {
+    fn of_skip(skip: i64) -> Self {
+        match u64::try_from(skip) {
+            Ok(skip) => Self::After(skip),
+            Err(_) => Self::BeforeEnd((skip + 1).unsigned_abs()),
+        }
+    }
+
+    /// The bytes from byte `from` on, and the byte at which the voxels begin.
+    fn of(self, source: Source, bytes: u64, from: u64) -> (Source, u64) {
+        match self {
+            Self::After(skip) => (source, from.saturating_add(skip)),
+            Self::BeforeEnd(after) => {
+                let source = TailSource::new(source, bytes, after, from);
+                (Source::Custom(Arc::new(source)), 0)
+            }
+        }
+    }
 }
 
 /// The source of a file's voxels once decoded, and the byte of it at which they begin.
 fn part(
     source: Source,
     voxels: &Voxels,
-    skip: u64,
+    place: Place,
     bytes: u64,
     options: &LoadOptions,
 ) -> Result<(Source, u64)> {
     if matches!(source, Source::Missing(_)) {
-        return Ok((source, skip));
+        return Ok((source, 0));
     }
     let start = skip_lines(&source, voxels.base, voxels.lines)?;
     source.release();
@@ -117,29 +160,36 @@ fn part(
         Source::Gzip(Arc::new(GzipSource::new(source, None, None, limits)))
     };
     Ok(match voxels.encoding {
-        Encoding::Raw if voxels.at_end => {
-            let Some(have) = source.len()? else {
-                return Err(Error::unsupported("voxels at the end of a compressed file"));
-            };
-            let offset = have.checked_sub(bytes).filter(|&offset| offset >= start);
-            let offset = offset.ok_or_else(|| truncated("voxel data", have, start + bytes))?;
-            (source, offset)
-        }
-        Encoding::Raw => (source, start.saturating_add(skip)),
-        Encoding::Gzip => (gzip(source), skip),
+        Encoding::Raw => match (place, source.len()?) {
+            (Place::BeforeEnd(after), Some(have)) => {
+                let need = bytes.saturating_add(after);
+                let offset = have.checked_sub(need).filter(|&offset| offset >= start);
+                let need = start.saturating_add(need);
+                let offset = offset.ok_or_else(|| truncated("voxel data", have, need))?;
+                (source, offset)
+            }
+            _ => place.of(source, bytes, start),
+        },
+        Encoding::Gzip => place.of(gzip(source), bytes, 0),
         // MetaIO inflates both.
         Encoding::Zlib if is_gzip(&piece(&source, start..start.saturating_add(2))?) => {
-            (gzip(source), skip)
+            place.of(gzip(source), bytes, 0)
         }
         Encoding::Zlib => {
             let inflated = ForwardCodec::Zlib.open(source, start, limits)?;
-            (Source::Custom(Arc::new(inflated)), skip)
+            place.of(Source::Custom(Arc::new(inflated)), bytes, 0)
         }
         Encoding::Bzip2 => {
             let inflated = ForwardCodec::Bzip2.open(source, start, limits)?;
-            (Source::Custom(Arc::new(inflated)), skip)
+            place.of(Source::Custom(Arc::new(inflated)), bytes, 0)
         }
         Encoding::Text(notation) => {
+            let skip = match place {
+                Place::After(skip) => skip,
+                Place::BeforeEnd(_) => {
+                    return Err(Error::unsupported("voxels at the end of a text"));
+                }
+            };
             let text = from_byte(source, start.saturating_add(skip));
             let decoded = TextSource::new(text, notation, bytes)?;
             (Source::Custom(Arc::new(decoded)), 0)

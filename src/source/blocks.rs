@@ -1,7 +1,9 @@
 //! A source made of blocks of another source that are scattered, reordered or reversed.
 
+use std::path::Path;
+
 use super::{Access, ByteSource, ReadHint, Session, Source, memory, truncated, zeros};
-use crate::core::error::{ErrorKind, Result};
+use crate::core::error::{Error, ErrorKind, Result};
 
 /// Blocks of equal size in another source: the slices of a PAR/REC volume, the frames of an ECAT file.
 #[derive(Debug)]
@@ -66,8 +68,13 @@ impl ByteSource for BlockSource {
         Ok(self.inner.max_len()?.map(|inner| self.have(inner)))
     }
 
+    fn path(&self) -> Option<&Path> {
+        self.inner.path()
+    }
+
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
         let session = self.inner.begin()?;
+        let of_inner = |error: Error| error.at_maybe(self.inner.path());
         let (mut at, mut rest) = (offset, buffer);
         while !rest.is_empty() {
             let within = at % self.bytes;
@@ -82,9 +89,10 @@ impl ByteSource for BlockSource {
                 })?;
             let block = start.saturating_add(self.offset);
             match self.reversed {
-                0 => session.read_at(block.saturating_add(within), piece)?,
-                _ => self.read_reversed(&session, block, within, piece)?,
+                0 => session.read_at(block.saturating_add(within), piece),
+                _ => self.read_reversed(&session, block, within, piece),
             }
+            .map_err(of_inner)?;
             (at, rest) = (at + run, after);
         }
         session.end()

@@ -51,15 +51,6 @@ impl ForwardCodec {
         }
     }
 
-    /// The compression for a file name's suffix (lower case, with its dot).
-    pub fn of_suffix(suffix: &str) -> Option<Self> {
-        match suffix {
-            ".bz2" => Some(Self::Bzip2),
-            ".zst" => Some(Self::Zstd),
-            _ => None,
-        }
-    }
-
     pub fn name(self) -> &'static str {
         match self {
             Self::Zlib => "zlib",

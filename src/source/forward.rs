@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::io::{self, Read};
+use std::path::Path;
 use std::sync::Mutex;
 
 use super::{Access, ByteSource, Source, check_tail, truncated};
@@ -151,6 +152,10 @@ impl<C: Codec> ByteSource for ForwardSource<C> {
             let own = length.saturating_sub(self.start);
             self.limits.inflated(own, self.codec.max_ratio())
         }))
+    }
+
+    fn path(&self) -> Option<&Path> {
+        self.compressed.path()
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {

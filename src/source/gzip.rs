@@ -23,6 +23,7 @@
 //! - [`checkpoints`]: the index, a list of chunks. It is recorded while a stream is inflated, or read from BGZF
 //!   headers.
 //! - [`index_file`]: index files, in voxload's format or indexed_gzip's.
+//! - [`tail`]: bytes after the voxels that are kept when a read of the whole array passes them.
 //!
 //! Members follow each other. Zero padding after the last one is accepted; other bytes there are counted
 //! ([`GzipSource::trailing`]); a missing or wrong trailer is an error. A read of the whole array continues to the end
@@ -37,6 +38,7 @@ mod one_shot;
 mod parallel;
 mod random_access;
 mod stream;
+mod tail;
 
 use std::fmt;
 use std::ops::Range;
@@ -46,7 +48,7 @@ use std::sync::{Arc, Mutex};
 use super::file::{FileSource, Identity};
 use super::forward::{Codec, Decoder, ForwardSource, SKIP_BYTES, read_exact, skip_to};
 use super::{Access, ByteSource, Hold, Source};
-use crate::core::error::{Error, Result};
+use crate::core::error::{Error, ErrorKind, Result};
 use crate::core::limits::Limits;
 use crate::core::scope;
 pub(super) use member::MAX_DEFLATE_RATIO;
@@ -81,6 +83,47 @@ impl GzipSource {
             random,
             prefix: Mutex::default(),
         }
+    }
+
+    /// Keeps up to `most` inflated bytes from byte `at` on, after the voxels, when a read of the whole array passes them.
+    /// Only the first call counts.
+    pub fn keep_tail(&self, at: u64, most: u64) {
+        self.codec.tail.keep(at, most);
+    }
+
+    /// The bytes that [`Self::keep_tail`] asked for, once a read has passed them.
+    pub fn tail(&self) -> Option<&[u8]> {
+        self.codec.tail.bytes()
+    }
+
+    /// The same bytes, for which the file is inflated to its end if no read has passed them.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Truncated`] and [`crate::ErrorKind::Integrity`] for a damaged file.
+    pub fn read_tail(&self) -> Result<&[u8]> {
+        match self.codec.tail.wanted() {
+            Some(range) if self.random.is_complete() => self.read_tail_by_index(range)?,
+            Some(range) => self.pieces(range.start, range.start, 1, Ok)?,
+            None => {}
+        }
+        Ok(self.tail().unwrap_or_default())
+    }
+
+    /// Reads the tail from the chunks of a complete index.
+    fn read_tail_by_index(&self, range: Range<u64>) -> Result<()> {
+        let mut bytes = vec![0; usize::try_from(range.end - range.start).unwrap_or(0)];
+        let mut read = self.random.read_at(range.start, &mut bytes);
+        if let Err(error) = &read
+            && let ErrorKind::Truncated { have, .. } = *error.kind()
+        {
+            bytes.truncate(usize::try_from(have.saturating_sub(range.start)).unwrap_or(0));
+            read = self.random.read_at(range.start, &mut bytes);
+        }
+        read.map_err(|error| self.named(error))?;
+        let seen = self.codec.tail.begin();
+        seen.offer(range.start, &bytes);
+        seen.complete();
+        Ok(())
     }
 
     /// The path of the compressed file, if there is one.
@@ -155,7 +198,13 @@ impl GzipSource {
         places: Vec<W>,
         work: impl Fn(u64, &[u8], W) -> R + Sync,
     ) -> Result<Vec<R>> {
-        self.random.for_chunks(chunks, places, work)
+        let seen = self.codec.tail.begin();
+        let results = self.random.for_chunks(chunks, places, |at, bytes, place| {
+            seen.offer(at, bytes);
+            work(at, bytes, place)
+        })?;
+        seen.complete();
+        Ok(results)
     }
 
     /// Inflates a file of one large member on all threads, in parts. `place` is called for the parts in order, with
@@ -171,7 +220,15 @@ impl GzipSource {
         place: impl FnMut(&Range<u64>) -> W + Send,
         work: impl Fn(u64, &[u8], W) -> R + Sync,
     ) -> Result<Option<Vec<R>>> {
-        parallel::inflate(&self.compressed, need, place, work)
+        let seen = self.codec.tail.begin();
+        let results = parallel::inflate(&self.compressed, need, place, |at, bytes, place| {
+            seen.offer(at, bytes);
+            work(at, bytes, place)
+        })?;
+        if results.is_some() {
+            seen.complete();
+        }
+        Ok(results)
     }
 
     /// Inflates the whole file, which should give at least `need` bytes, into the end of `buffer`. Returns the byte
@@ -181,7 +238,13 @@ impl GzipSource {
     /// # Errors
     /// Errors of reading the compressed file.
     pub fn one_shot(&self, need: u64, buffer: &mut [u8]) -> Result<Option<usize>> {
-        one_shot::inflate(&self.compressed, self.codec.limits(), need, buffer)
+        let start = one_shot::inflate(&self.compressed, self.codec.limits(), need, buffer)?;
+        if let Some(start) = start {
+            let seen = self.codec.tail.begin();
+            seen.offer(0, buffer.get(start..).unwrap_or_default());
+            seen.complete();
+        }
+        Ok(start)
     }
 
     /// Inflates the whole file in order. The bytes from `start` to `end` go to `sink` in pieces of `piece` bytes (the
@@ -244,7 +307,12 @@ impl ByteSource for GzipSource {
     fn finish(&self, end: u64) -> Result<()> {
         self.random
             .check_to_end(end)
-            .map_err(|error| self.named(error))
+            .map_err(|error| self.named(error))?;
+        match self.codec.tail.wanted() {
+            // Nothing was inflated from the start to the end if there was an index before.
+            Some(range) if self.random.is_complete() => self.read_tail_by_index(range),
+            _ => Ok(()),
+        }
     }
 }
 

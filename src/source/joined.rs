@@ -55,8 +55,8 @@ impl ByteSource for JoinedSource {
 
     fn finish(&self, _end: u64) -> Result<()> {
         self.parts.iter().try_for_each(|(source, start)| {
-            let session = source.begin()?;
-            session.finish(start.saturating_add(self.bytes))
+            let finish = || source.begin()?.finish(start.saturating_add(self.bytes));
+            finish().map_err(|error| error.at_maybe(source.path()))
         })
     }
 }

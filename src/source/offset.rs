@@ -2,6 +2,7 @@
 
 use super::{Access, ByteSource, ReadHint, Source};
 use crate::core::error::Result;
+use std::path::Path;
 
 /// The bytes of a source from a given position.
 #[derive(Debug)]
@@ -19,6 +20,10 @@ impl ByteSource for OffsetSource {
     fn max_len(&self) -> Result<Option<u64>> {
         let whole = self.inner.max_len()?;
         Ok(whole.map(|length| length.saturating_sub(self.pos)))
+    }
+
+    fn path(&self) -> Option<&Path> {
+        self.inner.path()
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {

@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use super::forward::SourceReader;
@@ -181,6 +182,10 @@ fn whole(word: &str) -> Option<i128> {
 impl ByteSource for TextSource {
     fn len(&self) -> Result<Option<u64>> {
         Ok(Some(self.bytes))
+    }
+
+    fn path(&self) -> Option<&Path> {
+        self.text.path()
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {

@@ -235,11 +235,11 @@ impl NetCdf {
         self
     }
 
-    fn text_attribute(&mut self, name: &str, value: &str) -> &mut Self {
+    pub fn text_attribute(&mut self, name: &str, value: &str) -> &mut Self {
         self.text(name).int(2).text(value)
     }
 
-    fn doubles(&mut self, name: &str, values: &[f64]) -> &mut Self {
+    pub fn doubles(&mut self, name: &str, values: &[f64]) -> &mut Self {
         self.text(name).int(6).int(values.len() as i32);
         self.0
             .extend(values.iter().flat_map(|value| value.to_be_bytes()));
@@ -287,7 +287,7 @@ pub fn minc() -> Seed {
     Seed::new("MINC1", [("seed.mnc", bytes)])
 }
 
-/// A NIfTI-2 header of 1 x 1 x 1 x 1 x 3 x 2 floats, with an extension of 32 bytes.
+/// A NIfTI-2 header of 1 x 1 x 1 x 1 x 3 x 2 floats, with an extension of 144 bytes.
 pub fn cifti() -> Seed {
     let mut bytes = vec![0; 540];
     put32(&mut bytes, 0, &[540]);
@@ -299,12 +299,15 @@ pub fn cifti() -> Seed {
     for k in 0..8 {
         bytes[104 + 8 * k..][..8].copy_from_slice(&1f64.to_be_bytes());
     }
-    bytes[168..176].copy_from_slice(&576i64.to_be_bytes());
+    bytes[168..176].copy_from_slice(&688i64.to_be_bytes());
     put32(&mut bytes, 504, &[3001]);
     bytes.extend([1, 0, 0, 0]);
-    bytes.extend([32, 32].map(i32::to_be_bytes).concat());
-    bytes.extend(b"<CIFTI Version=\"2\"/>    ");
-    bytes.extend([0; 24]);
+    bytes.extend([144, 32].map(i32::to_be_bytes).concat());
+    bytes.extend(
+        b"<CIFTI Version=\"2\"><Matrix><MatrixIndicesMap AppliesToMatrixDimension=\"0,1\" \
+          IndicesMapToDataType=\"OTHER\"/></Matrix></CIFTI>",
+    );
+    bytes.resize(688 + 24, 0);
     Seed::new("CIFTI-2", [("seed.dconn.nii", bytes)])
 }
 

@@ -69,8 +69,15 @@ fn damage_is_found() {
     let right = plain.dataobj().slice::<f32>(&Index::new()).expect("a read");
     for (ending, tool, built) in CODECS {
         let name = format!("it.nii.{ending}");
-        let error = voxload::load(write(&folder, &name, &bytes)).expect_err("plain content");
-        assert!(error.to_string().contains("not a"), "{error}");
+        let named = open(&write(&folder, &name, &bytes));
+        let found = named.dataobj().slice::<f32>(&Index::new()).expect("a read");
+        assert_eq!(found.as_slice(), right.as_slice(), "plain content: {name}");
+        let text = b"neither compressed nor a volume".repeat(20);
+        let error = voxload::load(write(&folder, &name, &text)).expect_err("a text");
+        assert!(
+            error.to_string().contains(&format!("not a {tool}")),
+            "{error}"
+        );
         let Some(file) = by_tool(tool, &["-c", "-q"], &bytes).filter(|_| built) else {
             continue;
         };

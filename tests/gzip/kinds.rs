@@ -104,6 +104,13 @@ fn names_and_content() {
             name,
         );
     }
-    let error = voxload::load(write(&folder, "not.nii.gz", &bytes)).expect_err("it is plain");
+    same::<f32>(
+        &open(&write(&folder, "not.nii.gz", &bytes)),
+        &plain,
+        &Index::new(),
+        "not.nii.gz",
+    );
+    let text = b"neither gzip nor a volume".repeat(20);
+    let error = voxload::load(write(&folder, "text.nii.gz", &text)).expect_err("a text");
     assert!(error.to_string().contains("not a gzip file"), "{error}");
 }

@@ -10,6 +10,7 @@ pub fn kind(error: &Error) -> String {
         ErrorKind::Changed { what, .. } => format!("Changed({what})"),
         ErrorKind::Integrity { codec, .. } => format!("Integrity({codec})"),
         ErrorKind::UnknownFormat(_) => "UnknownFormat".to_owned(),
+        ErrorKind::NotAVolume { .. } => "NotAVolume".to_owned(),
         ErrorKind::Unsupported(_) => "Unsupported".to_owned(),
         ErrorKind::Limit { what, .. } => format!("Limit({what})"),
         ErrorKind::Index(_) => "Index".to_owned(),

@@ -162,6 +162,7 @@ fn map_header(series: &Header) -> Header {
     let mut header = series.clone();
     header.shape.pop();
     header.zooms.truncate(header.shape.len());
+    header.axes.truncate(header.shape.len());
     header
 }
 

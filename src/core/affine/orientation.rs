@@ -15,6 +15,27 @@ pub struct AxisDirection {
     pub flipped: bool,
 }
 
+impl AxisDirection {
+    /// The direction towards which the voxel index increases, as a letter: `R`, `A`, `S` or their opposites `L`, `P`, `I`.
+    pub fn code(self) -> char {
+        let ends = CODES.get(self.axis).copied().unwrap_or(['?'; 2]);
+        if self.flipped { ends[0] } else { ends[1] }
+    }
+
+    /// The same in words: `right`, `anterior`, `superior` or their opposites `left`, `posterior`, `inferior`.
+    pub fn name(self) -> &'static str {
+        match self.code() {
+            'R' => "right",
+            'L' => "left",
+            'A' => "anterior",
+            'P' => "posterior",
+            'S' => "superior",
+            'I' => "inferior",
+            _ => "unknown",
+        }
+    }
+}
+
 /// The closest direction in space for each of the three voxel axes. Each axis of space is used once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Orientation {
@@ -90,12 +111,7 @@ impl Orientation {
     /// The letter of the direction towards which each voxel axis points (`R`, `A`, `S` or their opposites): nibabel's
     /// `aff2axcodes`.
     pub fn codes(&self) -> [Option<char>; 3] {
-        self.axes.map(|axis| {
-            let AxisDirection { axis, flipped } = axis?;
-            CODES
-                .get(axis)
-                .map(|[low, high]| if flipped { *low } else { *high })
-        })
+        self.axes.map(|axis| axis.map(AxisDirection::code))
     }
 
     /// Whether the voxel axes already have the canonical order and directions (`RAS`).

@@ -9,10 +9,11 @@ use crate::header::fields::Fields;
 use crate::header::fields::nifti::{NiftiHeader, Version};
 
 /// The best affine: the sform if its code is not 0, else the qform if its code is not 0, else the base affine.
+/// `threshold` is [`crate::LoadOptions::quaternion_threshold`].
 ///
 /// # Errors
 /// `quatern_b` if the qform is used and its quaternion is longer than 1.
-pub(super) fn best(header: &NiftiHeader) -> Result<Affine> {
+pub(super) fn best(header: &NiftiHeader, threshold: Option<f64>) -> Result<Affine> {
     if header.sform_code != 0 {
         Ok([
             header.srow_x,
@@ -21,7 +22,7 @@ pub(super) fn best(header: &NiftiHeader) -> Result<Affine> {
             [0.0, 0.0, 0.0, 1.0],
         ])
     } else if header.qform_code != 0 {
-        from_qform(header)
+        from_qform(header, threshold)
     } else {
         let ndim = header.dim[0];
         Ok(base_affine(
@@ -35,12 +36,13 @@ pub(super) fn best(header: &NiftiHeader) -> Result<Affine> {
 ///
 /// # Errors
 /// `quatern_b` if (b, c, d) is longer than 1.
-fn from_qform(header: &NiftiHeader) -> Result<Affine> {
+fn from_qform(header: &NiftiHeader, threshold: Option<f64>) -> Result<Affine> {
     let [qfac, dx, dy, dz, ..] = header.pixdim;
     let sizes = [dx, dy, dz * qfac];
     let offset = [header.qoffset_x, header.qoffset_y, header.qoffset_z];
     let mut affine = [[0.0, 0.0, 0.0, 1.0]; 4];
-    for ((row, turned), offset) in affine.iter_mut().zip(rotation(header)?).zip(offset) {
+    let rotation = rotation(header, threshold)?;
+    for ((row, turned), offset) in affine.iter_mut().zip(rotation).zip(offset) {
         // Adding 0 turns -0 into 0, as nibabel's matrix product does.
         let [x, y, z] = std::array::from_fn(|column| turned[column] * sizes[column] + 0.0);
         *row = [x, y, z, offset];
@@ -50,22 +52,29 @@ fn from_qform(header: &NiftiHeader) -> Result<Affine> {
 
 /// The rotation of the quaternion (a, b, c, d) by the formula in `nifti1.h`; a is chosen so that its length is 1. All
 /// entries are NaN if b, c or d is.
-fn rotation(header: &NiftiHeader) -> Result<[[f64; 3]; 3]> {
-    // As in nibabel, a square up to this size counts as 0: three times the precision of the fields.
-    let zero = 3.0
-        * match header.version {
-            Version::One => f64::from(f32::EPSILON),
-            Version::Two => f64::EPSILON,
-        };
+fn rotation(header: &NiftiHeader, threshold: Option<f64>) -> Result<[[f64; 3]; 3]> {
+    // As in nibabel, a square below this size counts as 0: by default three times the precision of the fields.
+    let precision = match header.version {
+        Version::One => f64::from(f32::EPSILON),
+        Version::Two => f64::EPSILON,
+    };
+    let zero = threshold.unwrap_or(3.0 * precision);
     let vector = [header.quatern_b, header.quatern_c, header.quatern_d];
     if vector.iter().any(|part| part.is_nan()) {
         return Ok([[f64::NAN; 3]; 3]);
     }
     let left = scalar_part_squared(vector);
-    // Large components are refused first, because their squares may overflow.
-    if left <= -zero || vector.iter().any(|part| part.abs() > 2.0) {
-        let found = format!("{vector:?} (b, c, d)");
-        return Err(Error::header("quatern_b", found, "a length of at most 1"));
+    // The squares of large components may overflow.
+    if left <= -zero || left.is_nan() || vector.iter().any(|part| part.abs() > 1e100) {
+        let found = format!(
+            "{vector:?} (b, c, d), whose squared length is 1 + {:e}",
+            -left
+        );
+        let expected = format!(
+            "a length of at most 1 (a quaternion_threshold above {:e} accepts it)",
+            -left
+        );
+        return Err(Error::header("quatern_b", found, expected));
     }
     let a = if left.abs() < zero { 0.0 } else { left.sqrt() };
     let [b, c, d] = vector;

@@ -18,7 +18,7 @@ const SNIFF_BYTES: usize = 1024;
 /// Does what the image layer does with a header file.
 fn load(bytes: &[u8], ending: Option<&str>) -> Result<Parsed> {
     let prefix = &bytes[..bytes.len().min(SNIFF_BYTES)];
-    let entry = detect(prefix, ending)?;
+    let entry = detect(prefix, ending, &[])?.entry;
     let wanted = (entry.need)(prefix)?.bytes(&Limits::default())?;
     let wanted = &bytes[..bytes.len().min(wanted as usize)];
     (entry.parse)(wanted, &LoadOptions::new())

@@ -5,6 +5,10 @@ use crate::core::affine::Affine;
 use crate::testing::floats::from_hex;
 use crate::testing::{Rng, oracle_file};
 
+fn parsed_as(bytes: &[u8], version: Version, container: Container) -> Result<Parsed> {
+    parse(bytes, version, container, &LoadOptions::new())
+}
+
 fn header(version: Version, container: Container) -> NiftiHeader {
     let [single, pair] = version.magics();
     NiftiHeader {
@@ -36,7 +40,7 @@ fn header(version: Version, container: Container) -> NiftiHeader {
 fn parsed(edit: impl Fn(&mut NiftiHeader)) -> Parsed {
     let mut header = header(Version::One, Container::Single);
     edit(&mut header);
-    parse(&header.to_bytes(), Version::One, Container::Single).unwrap()
+    parsed_as(&header.to_bytes(), Version::One, Container::Single).unwrap()
 }
 
 fn noted(notes: &[Note]) -> Vec<&'static str> {
@@ -127,11 +131,11 @@ fn an_offset_of_zero_is_the_smallest_one_in_a_single_file() {
         let mut single = header(version, Container::Single);
         single.vox_offset = 0.0;
         let Parsed { header, notes, .. } =
-            parse(&single.to_bytes(), version, Container::Single).unwrap();
+            parsed_as(&single.to_bytes(), version, Container::Single).unwrap();
         assert_eq!(header.data_offset, offset);
         assert_eq!(noted(&notes), ["vox_offset"]);
         let Parsed { header, notes, .. } =
-            parse(&single.to_bytes(), version, Container::Pair).unwrap();
+            parsed_as(&single.to_bytes(), version, Container::Pair).unwrap();
         assert_eq!((header.data_offset, notes), (0, vec![]));
     }
 }
@@ -213,7 +217,7 @@ fn with_extensions(container: Container, region: &[u8]) -> Parsed {
     }
     let need = need(&bytes, Version::One, container).unwrap();
     let end = need.bytes(&crate::Limits::default()).unwrap() as usize;
-    parse(&bytes[..end.min(bytes.len())], Version::One, container).unwrap()
+    parsed_as(&bytes[..end.min(bytes.len())], Version::One, container).unwrap()
 }
 
 fn extension(size: i32, content: &[u8]) -> Vec<u8> {
@@ -379,7 +383,7 @@ fn headers_are_read_as_nibabel_reads_them() {
         cases += 1;
 
         let mut expected: Vec<_> = parts.map(str::to_owned).collect();
-        let result = parse(bytes, version, container);
+        let result = parsed_as(bytes, version, container);
         let mut found = match &result {
             Ok(parsed) => outcome(parsed),
             Err(_) => vec!["error".to_owned()],
@@ -483,7 +487,7 @@ fn quaternions_longer_than_a_unit_are_errors() {
         let mut header = header(Version::Two, Container::Single);
         header.qform_code = 1;
         [header.quatern_b, header.quatern_c, header.quatern_d] = vector;
-        parse(&header.to_bytes(), Version::Two, Container::Single)
+        parsed_as(&header.to_bytes(), Version::Two, Container::Single)
     };
     for long in [
         [1.001, 0.0, 0.0],

@@ -83,6 +83,8 @@ pub(super) struct Slice {
     pub b_value: Option<i64>,
     /// Since version 4.1.
     pub gradient: Option<i64>,
+    /// The direction of diffusion weighting along anterior-posterior, feet-head and right-left. Since version 4.1.
+    pub diffusion: Option<[f64; 3]>,
     /// Since version 4.2.
     pub label: Option<i64>,
 }
@@ -139,6 +141,18 @@ impl Par {
             header.push("slice", line);
         }
         Ok(Self { header, slices })
+    }
+
+    /// The text of a `.par` file that was parsed before, from its header.
+    pub fn from_header(header: &TextHeader) -> Result<Self> {
+        let words = words(header.get("version").unwrap_or_default())?;
+        let lines = header.entries().iter().filter(|(key, _)| key == "slice");
+        Ok(Self {
+            slices: lines
+                .map(|(_, line)| Slice::parse(line, &words))
+                .collect::<Result<_>>()?,
+            header: header.clone(),
+        })
     }
 
     /// A value of the general information. `key` is written as in nibabel; case does not matter.
@@ -283,6 +297,7 @@ impl Slice {
             b_factor: given(33),
             b_value: real(41).map(|value| value as i64),
             gradient: real(42).map(|value| value as i64),
+            diffusion: real(45).map(|first| [first, given(46), given(47)]),
             label: real(48).map(|value| value as i64),
         })
     }

@@ -82,8 +82,13 @@ impl AnalyzeHeader {
 
     /// Every field with its value as text, in the order of the file.
     pub fn fields(&self) -> impl Iterator<Item = (&'static str, String)> + '_ {
-        let listed = self.list(TABLE).into_iter();
+        let listed = self.texts().into_iter();
         listed.map(|(field, text)| (field.name, text))
+    }
+
+    /// Every field with its value as text.
+    pub(super) fn texts(&self) -> Vec<(&'static Field, String)> {
+        self.list(TABLE)
     }
 }
 

@@ -303,7 +303,7 @@ macro_rules! header {
     (
         $(#[$about:meta])*
         pub struct $header:ident {
-            $($(#[$own_doc:meta])* pub $own:ident: $own_type:ty,)*
+            $($(#[$own_doc:meta])* $own_visible:vis $own:ident: $own_type:ty,)*
         } and fields {
             $($(#[$doc:meta])* pub $name:ident: $type:ty,)*
         }
@@ -311,7 +311,7 @@ macro_rules! header {
         $(#[$about])*
         #[derive(Debug, Clone, PartialEq, Default)]
         pub struct $header {
-            $($(#[$own_doc])* pub $own: $own_type,)*
+            $($(#[$own_doc])* $own_visible $own: $own_type,)*
             $($(#[$doc])* pub $name: $type,)*
         }
 

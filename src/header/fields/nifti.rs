@@ -148,11 +148,16 @@ impl NiftiHeader {
 
     /// Every field of this version with its value as text, in the order of the file.
     pub fn fields(&self) -> impl Iterator<Item = (&'static str, String)> + '_ {
-        let listed = self.list(self.version.table()).into_iter();
+        let listed = self.texts().into_iter();
         listed.map(|(field, text)| match field.stored {
             Stored::Text => (field.name, text.escape_default().to_string()),
             _ => (field.name, text),
         })
+    }
+
+    /// Every field of this version with its value as text.
+    pub(super) fn texts(&self) -> Vec<(&'static Field, String)> {
+        self.list(self.version.table())
     }
 
     /// The bytes of the header in its version and byte order, without extensions.

@@ -11,6 +11,7 @@ use super::member::{
     Header, MAX_DEFLATE_RATIO, MAX_EMPTY_MEMBERS, TRAILER_BYTES, Trailer, damaged, is_gzip,
     not_gzip,
 };
+use super::tail::{Followed, Tail};
 use crate::core::error::{Error, Result};
 use crate::core::limits::{self, Limits};
 use crate::core::scope;
@@ -38,6 +39,8 @@ pub(crate) struct GzipCodec {
     limits: Limits,
     /// Number of bytes after the last member that are not gzip, once a stream has reached the end.
     trailing: Arc<AtomicU64>,
+    /// Inflated bytes that a stream from the start of the file keeps when it passes them.
+    pub(super) tail: Arc<Tail>,
 }
 
 impl GzipCodec {
@@ -45,6 +48,7 @@ impl GzipCodec {
         Self {
             limits,
             trailing: Arc::default(),
+            tail: Arc::default(),
         }
     }
 
@@ -89,6 +93,8 @@ pub(crate) struct Stream {
     /// Number of consecutive empty members.
     empty: u32,
     recorder: Option<Recorder>,
+    /// The bytes of [`GzipCodec::tail`] so far.
+    followed: Followed,
     /// Whether the last read succeeded.
     is_sound: bool,
 }
@@ -142,6 +148,7 @@ impl Stream {
                     let made = out.get(..read).unwrap_or_default();
                     let length = length + read as u64;
                     self.state = State::Body { length };
+                    self.followed.add(self.position, made);
                     self.position += read as u64;
                     let crc = self.record(made, stop)?;
                     if stop == Stop::Member {
@@ -175,10 +182,11 @@ impl Stream {
             crc: crc32fast::Hasher::new(),
             state: State::Between { first: true },
             position: 0,
-            codec,
             members: 0,
             empty: 0,
             recorder: None,
+            followed: codec.tail.follow(),
+            codec,
             is_sound: true,
         }
     }
@@ -305,6 +313,7 @@ impl Stream {
 
     fn begin_member(&mut self, first: bool) -> Result<()> {
         if !first && self.is_after_last_member()? {
+            self.codec.tail.reached_end(&mut self.followed);
             self.state = State::End;
             return Ok(());
         }

@@ -7,8 +7,8 @@ use crate::support::by_width;
 #[test]
 fn malformed_files() {
     let (mut table, seed) = (Table::new("AFNI", 40), seeds::afni());
+    table.replaced(&seed, &[("BYTEORDER_STRING", "RENAMED", "Ok")]);
     for name in [
-        "BYTEORDER_STRING",
         "BRICK_TYPES",
         "DATASET_RANK",
         "DATASET_DIMENSIONS",

@@ -13,17 +13,17 @@ fn malformed_files() {
         &seed,
         &[
             (0, "Empty"),
-            (576, "Truncated(voxel data)"),
-            (599, "Truncated(voxel data)"),
+            (688, "Truncated(voxel data)"),
+            (711, "Truncated(voxel data)"),
         ],
     );
-    for length in [540, 544, 560, 575] {
+    for length in [540, 544, 560, 687] {
         table.cut(&seed, &[(length, "Header(extension)")]);
     }
     for code in [0i32, 4, 6, 31, 33] {
         table.overwritten(&seed, &[(548, &code.to_be_bytes(), "Header(extension)")]);
     }
-    for size in [0i32, 7, 48, -1] {
+    for size in [0i32, 7, 160, -1] {
         table.overwritten(&seed, &[(544, &size.to_be_bytes(), "Header(extension)")]);
     }
     table.overwritten(&seed, &[(540, &[0], "Header(extension)")]);

@@ -9,7 +9,7 @@ fn malformed_files() {
     table.replaced(
         &seed,
         &[
-            ("CDF\x01", "CDF\x02", "UnknownFormat"),
+            ("CDF\x01", "CDF\x02", "NotAVolume"),
             ("CDF\x01", "HDF\x01", "UnknownFormat"),
             ("regular__", "irregular", "Header(spacing)"),
             ("spacing", "spacink", "Header(spacing)"),

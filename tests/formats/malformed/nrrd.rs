@@ -98,7 +98,7 @@ fn malformed_files() {
                 "Truncated(voxels as text)",
             ),
             ("encoding: raw", "encoding: gzip", "Integrity(gzip)"),
-            ("key:=value", "byte skip: -2", "Header(byteskip)"),
+            ("key:=value", "byte skip: -2", "Truncated(voxel data)"),
             ("key:=value", "byte skip: many", "Header(byteskip)"),
             ("key:=value", "byte skip: 1", "Truncated(voxel data)"),
             ("key:=value", "byteskip: 9223372036854775807", "Header(dim)"),
@@ -107,7 +107,8 @@ fn malformed_files() {
             ("key:=value", "spacings: 1 x 1", "Header(spacings)"),
             ("key:=value", "data file: seed.none", "NotFound"),
             ("key:=value", "data file:", "Header(datafile)"),
-            ("key:=value", "data file: s%03d.raw 1 4", "NotFound"),
+            ("key:=value", "data file: s%03d.raw 1 4", "Header(datafile)"),
+            ("key:=value", "data file: s%03d.raw 1 4 1", "NotFound"),
             (
                 "key:=value",
                 "data file: s%03d.raw 1 4 0",
@@ -118,7 +119,7 @@ fn malformed_files() {
                 "data file: s%03d.raw 4 1 1",
                 "Header(datafile)",
             ),
-            ("key:=value", "data file: s%s.raw 1 4 1", "Header(datafile)"),
+            ("key:=value", "data file: s%s.raw 1 4 1", "NotFound"),
             (
                 "key:=value",
                 "data file: s%d%d.raw 1 4 1",
@@ -128,11 +129,6 @@ fn malformed_files() {
                 "key:=value",
                 "data file: s%099d.raw 1 4 1",
                 "Header(datafile)",
-            ),
-            (
-                "key:=value",
-                "data file: s%d.raw 1 7 1",
-                "Header(data file)",
             ),
             (
                 "key:=value",

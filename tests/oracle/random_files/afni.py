@@ -1,12 +1,16 @@
 """Random AFNI files."""
 
+import nibabel as nib
 import numpy as np
 
-from .common import random_array, shape_of, stored, ten_to
+from .common import own_zooms, random_array, shape_of, stored, ten_to
+
+# AFNI's complex numbers are two floats; nibabel takes them for two doubles.
+nib.brikhead._dtype_dict[5] = "F"
 
 
 def afni(rng, folder, k, manifest):
-    code, char = [(0, "u1"), (1, "i2"), (3, "f4"), (5, "c16")][rng.integers(4)]
+    code, char = [(0, "u1"), (1, "i2"), (3, "f4"), (5, "c8")][rng.integers(4)]
     order = rng.choice(["LSB_FIRST", "MSB_FIRST", "NATIVE"])
     dtype = np.dtype({"LSB_FIRST": "<", "MSB_FIRST": ">", "NATIVE": "="}[order] + char)
     x, y, z = shape_of(rng, 3, 3)
@@ -28,16 +32,36 @@ def afni(rng, folder, k, manifest):
         if rng.random() < 0.1:
             factors[:] = 1.0
         attributes.append(("float", "BRICK_FLOAT_FACS", list(factors[: rng.integers(1, bricks + 1)])))
-    order_of = rng.permutation(len(attributes))
-    text = ""
-    for at in order_of:
+    values = {name: values for _, name, values in attributes}
+    left_out = set()
+    if rng.random() < 0.3:
+        # Without a matrix it follows from three other attributes.
+        along = rng.permutation(3)
+        origin = [round(v, 3) for v in rng.normal(size=3) * 90]
+        attributes.append(("integer", "ORIENT_SPECIFIC", [int(2 * axis + rng.integers(2)) for axis in along]))
+        attributes.append(("float", "ORIGIN", origin))
+        matrix = np.zeros((3, 4))
+        matrix[along, range(3)] = values["DELTA"]
+        matrix[along, 3] = origin
+        values["IJK_TO_DICOM_REAL"][:] = matrix.ravel().tolist()
+        left_out.add("IJK_TO_DICOM_REAL")
+    if order == "NATIVE" and rng.random() < 0.5:
+        left_out.add("BYTEORDER_STRING")
+    text = whole = ""
+    for at in rng.permutation(len(attributes)):
         kind, name, values = attributes[at]
         lines = [" ".join(str(v) for v in values[i: i + 5]) for i in range(0, len(values), 5)]
-        text += f"\ntype = {kind}-attribute\nname = {name}\ncount = {len(values)}\n" + "\n".join(" " * (kind != "string") + l for l in lines) + "\n"
+        block = f"\ntype = {kind}-attribute\nname = {name}\ncount = {len(values)}\n" + "\n".join(" " * (kind != "string") + l for l in lines) + "\n"
+        whole += block
+        text += "" if name in left_out else block
     upper = rng.random() < 0.7
     head, brik = (f"{k}+orig.HEAD", f"{k}+orig.BRIK") if upper else (f"{k}+orig.head", f"{k}+orig.brik")
     zipped = rng.random() < 0.4
-    (folder / head).write_text(text)
+    (folder / head).write_text(whole)
     brik += ".gz" if zipped else ""
     stored(folder / brik, random_array(rng, (x, y, z, bricks), dtype).tobytes(order="F"), zipped)
-    manifest.add_nibabel("AFNI", folder / (head if rng.random() < 0.5 else brik))
+    path = folder / (head if rng.random() < 0.5 else brik)
+    image = nib.load(path)
+    manifest.add("AFNI", path, "", image.dataobj, lambda dtype: np.asanyarray(image.dataobj, dtype=dtype), image.affine, own_zooms(image))
+    # nibabel needs all the attributes.
+    (folder / head).write_text(text)

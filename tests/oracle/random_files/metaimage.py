@@ -74,12 +74,11 @@ def meta_affine(path):
     text = Path(path).read_bytes().split(b"ElementDataFile")[0].decode("latin1")
     fields = dict(line.split(" = ", 1) for line in text.splitlines() if " = " in line)
     n = int(fields["NDims"])
-    if n < 3:
-        return None
     get = lambda keys, default: np.array(next(([float(v) for v in fields[key].split()] for key in keys if key in fields), default))
     matrix = get(["TransformMatrix", "Rotation", "Orientation"], np.eye(n).ravel()).reshape(n, n)
     affine = np.eye(4)
-    affine[:3, :3] = (matrix.T * get(["ElementSpacing"], np.ones(n)))[:3, :3]
-    affine[:3, 3] = get(["Offset", "Position", "Origin"], np.zeros(n))[:3]
+    m = min(n, 3)
+    affine[:m, :m] = (matrix.T * get(["ElementSpacing"], np.ones(n)))[:m, :m]
+    affine[:m, 3] = get(["Offset", "Position", "Origin"], np.zeros(n))[:m]
     affine[:2] *= -1
     return affine + 0.0

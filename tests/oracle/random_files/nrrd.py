@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from .common import gzipped, random_array, shape_of
-from .simpleitk import SITK_TYPES, add_known, as_text, bits_of_sitk, first_axis, sitk_array, written_by_sitk
+from .simpleitk import SITK_TYPES, add_known, as_text, first_axis, written_by_sitk
 
 NRRD_NAMES = {"u1": ["uchar", "unsigned char", "uint8"], "i1": ["signed char", "int8"], "u2": ["ushort", "unsigned short", "uint16"],
               "i2": ["short", "int16_t"], "u4": ["uint", "unsigned int"], "i4": ["int", "signed int"], "u8": ["uint64", "unsigned long long"],
@@ -20,10 +20,8 @@ def nrrd(rng, folder, k, manifest):
     channels = int(rng.choice([1, 1, 3]))
     if rng.random() < 0.3:
         array, image = written_by_sitk(rng, path, code, channels)
-        got = sitk_array(image)
-        affine = bits_of_sitk(image)
         # In float64 SimpleITK's spacing is a norm: the header's own directions are what we read.
-        affine = nrrd_affine(path) if affine is not None else None
+        affine = nrrd_affine(path)
         add_known(manifest, "NRRD", path, first_axis(array, channels), affine)
         return
     shape = shape_of(rng, 1, 5)
@@ -51,8 +49,15 @@ def nrrd(rng, folder, k, manifest):
         affine[:3] *= np.array(signs)[:, None]
         affine += 0.0
         lines.append("kinds: " + " ".join("list" if axis in other else "domain" for axis in range(len(shape))))
-    elif rng.random() < 0.5:
-        lines.append("spacings: " + " ".join(rng.choice(["nan", "1.5", "2"]) for _ in shape))
+    else:
+        spacings = mins = None
+        if rng.random() < 0.5:
+            spacings = [str(rng.choice(["nan", "1.5", "2"])) for _ in shape]
+            lines.append("spacings: " + " ".join(spacings))
+        if rng.random() < 0.3:
+            mins = [str(float(v)) for v in rng.normal(size=len(shape))]
+            lines.append("axis mins: " + " ".join(mins))
+        affine = affine_without_space(len(shape), spacings, mins)
     if rng.random() < 0.3:
         lines.append("key:=value: with colon")
     skipped = b""
@@ -103,11 +108,28 @@ def nrrd(rng, folder, k, manifest):
 
 
 def nrrd_affine(path):
+    """The affine of a header by SimpleITK."""
     text = Path(path).read_bytes().split(b"\n\n")[0].decode("latin1")
     fields = dict(line.split(": ", 1) for line in text.splitlines()[1:] if ": " in line)
     parse = lambda s: [float(x) for x in s.strip("()").split(",")]
     vectors = [parse(v) for v in fields["space directions"].split() if v != "none"]
     affine = np.eye(4)
-    affine[:3, :3], affine[:3, 3] = np.array(vectors).T, parse(fields["space origin"])
+    n = len(vectors)
+    affine[:n, :n], affine[:n, 3] = np.array(vectors).T, parse(fields["space origin"])
+    affine[:2] *= -1
+    return affine + 0.0
+
+
+def affine_without_space(dimension, spacings, mins):
+    """As ITK places what names no space: LPS, the spacings for directions, the first voxel's middle from `axis mins`."""
+    if dimension < 2:
+        return None
+    n = min(dimension, 3)
+    # One axis without a spacing, even the fourth, leaves the origin at 0.
+    number = lambda text: 1.0 if text == "nan" else float(text)
+    affine = np.eye(4)
+    affine[range(n), range(n)] = [number(text) for text in (spacings or ["nan"] * dimension)[:n]]
+    if spacings and mins and "nan" not in spacings:
+        affine[:n, 3] = [float(low) + number(step) / 2 for low, step in zip(mins[:n], spacings)]
     affine[:2] *= -1
     return affine + 0.0

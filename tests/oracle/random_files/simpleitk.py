@@ -7,12 +7,13 @@ from .common import digest, random_array, rotation, shape_of
 
 
 def bits_of_sitk(image):
-    if image.GetDimension() != 3:
-        return None
-    direction = np.array(image.GetDirection()).reshape(3, 3)
+    """The affine to RAS of the first two or three axes."""
+    n = image.GetDimension()
+    direction = np.array(image.GetDirection()).reshape(n, n)
     affine = np.eye(4)
-    affine[:3, :3] = direction * np.array(image.GetSpacing())
-    affine[:3, 3] = image.GetOrigin()
+    m = min(n, 3)
+    affine[:m, :m] = (direction * np.array(image.GetSpacing()))[:m, :m]
+    affine[:m, 3] = image.GetOrigin()[:m]
     return np.diag([-1, -1, 1, 1]) @ affine + 0.0
 
 
