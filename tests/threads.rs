@@ -164,6 +164,12 @@ fn read_on_a_device(image: &DataobjImage) {
     let load = image.get_fdata_gpu_async::<f32>(gpu, Caching::Unchanged);
     pollster::block_on(load).expect("values");
     pollster::block_on(image.get_fdata_async::<f32>(Caching::Unchanged)).expect("values");
+    // The cached host array is uploaded.
+    image.get_fdata::<f32>(Caching::Fill).expect("values");
+    image
+        .get_fdata_gpu::<f32>(gpu, Caching::Unchanged)
+        .expect("values");
+    image.uncache();
     let staging = StagingOptions::new().workers(4);
     gpu.traced_load::<f32>(image.dataobj(), &staging)
         .expect("values");

@@ -58,7 +58,10 @@ impl DataobjImage {
             None => self.cache().host::<T>(),
         };
         let array = match host {
-            Some(host) => DeviceArray::uploaded(gpu, host.shape(), host.as_slice()).await?,
+            Some(host) => {
+                let upload = DeviceArray::uploaded(gpu, host.shape(), host.as_slice());
+                self.threads().run_async(upload).await?
+            }
             None => {
                 self.cache().budget().miss();
                 self.dataobj.read_on(gpu, site).await?
