@@ -124,6 +124,18 @@ impl Header {
         axes.position(|kind| *kind == AxisKind::Component)
     }
 
+    /// The axis along which frames are counted: that of time; if there is none, or it has one position, the last axis of kind
+    /// [`AxisKind::Other`] of a volume in space. Without such an axis the whole image is one frame.
+    pub fn frame_axis(&self) -> Option<usize> {
+        let time = self.time_axis();
+        let length = |axis: usize| self.shape.get(axis).copied().unwrap_or(1);
+        if time.is_some_and(|axis| length(axis) != 1) || !self.axes.contains(&AxisKind::Space) {
+            return time;
+        }
+        let mut axes = self.axes.iter();
+        axes.rposition(|kind| *kind == AxisKind::Other).or(time)
+    }
+
     /// Number of voxels.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! The image: voxels, header, files, and the cached values.
 
+mod axes;
 pub(crate) mod cache;
 mod content;
 #[cfg(feature = "gpu")]

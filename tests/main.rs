@@ -27,6 +27,7 @@ mod faults;
 mod files;
 mod formats;
 mod gzip;
+mod kinds;
 mod layers;
 mod malformed;
 mod malformed_files;

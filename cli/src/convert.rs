@@ -1,13 +1,15 @@
 //! `voxload convert`: writes the scaled values of a volume to a `.npy`, `.raw` or NIfTI file.
 
+use std::error::Error;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
 use half::f16;
-use voxload::{DType, DataobjImage, Float, Index, SaveOptions};
+use voxload::{DType, DataobjImage, Float, Index, SaveOptions, StoredArray};
 
-use crate::loading::{Loading, note_real_part, print_notes};
+use crate::loading::{Loading, print_notes, shown};
 use crate::output::ArrayFile;
+use crate::part::{Part, note_dropped_part};
 use crate::{CommandResult, spinner};
 
 /// Writes the scaled values of a volume to another file.
@@ -31,6 +33,16 @@ pub struct Args {
     /// Reorder and flip the voxel axes to be closest to right, anterior, superior (after --slice)
     #[arg(long)]
     canonical: bool,
+    /// What to write of complex voxels; they stay complex in NIfTI files and with `--dtype native`, otherwise the real part is
+    /// written
+    #[arg(long, value_enum)]
+    part: Option<Part>,
+    /// Write colours (RGB, RGBA) as bytes with an axis of channels, the last one (the fifth in NIfTI files)
+    #[arg(long)]
+    channels: bool,
+    /// Write NIfTI-2; without this, only for what is NIfTI-2 already and for sides above 32767
+    #[arg(long)]
+    nifti2: bool,
     #[command(flatten)]
     loading: Loading,
 }
@@ -52,6 +64,8 @@ pub enum Backend {
     Gpu,
 }
 
+const PART_ON_CPU: &str = "parts of complex voxels are computed on the CPU: omit --backend";
+
 /// Endings of NIfTI files, without compression.
 const NIFTI_ENDINGS: [&str; 3] = [".nii", ".hdr", ".img"];
 
@@ -64,7 +78,13 @@ pub fn run(args: &Args) -> CommandResult {
     } else {
         Some(ArrayFile::new(&args.output)?)
     };
+    if args.nifti2 && !nifti {
+        return Err("--nifti2 is for .nii, .nii.gz, .hdr and .img files".into());
+    }
     let mut image = args.loading.load(&args.input)?;
+    if args.channels {
+        image = image.channels()?;
+    }
     let mut index = args.slice.clone().unwrap_or_default();
     if args.canonical || nifti {
         // The output needs the affine of the slice, so the image is sliced, not the array.
@@ -82,13 +102,12 @@ pub fn run(args: &Args) -> CommandResult {
         None => to_nifti(&image, args)?,
     }
     working.finish_and_clear();
-    // The place for a choice among the parts of complex voxels.
-    let as_real = match args.dtype {
-        None => !nifti,
-        Some(dtype) => dtype != OutType::Native,
+    let stays_complex = match args.dtype {
+        None => nifti,
+        Some(dtype) => dtype == OutType::Native,
     };
-    if as_real {
-        note_real_part(&image, &args.input);
+    if args.part.is_some() || !stays_complex {
+        note_dropped_part(&image, args.part, &args.input);
     }
     // Printed at the end, because a whole read of a gzip file may add notes.
     print_notes(&image, &args.input);
@@ -96,31 +115,90 @@ pub fn run(args: &Args) -> CommandResult {
 }
 
 fn to_array(image: &DataobjImage, index: &Index, args: &Args, file: &ArrayFile) -> CommandResult {
-    fn values<T: Float>(image: &DataobjImage, index: &Index, file: &ArrayFile) -> CommandResult {
-        file.write_array(&image.dataobj().slice::<T>(index)?.into())
+    fn values<T: Float>(
+        image: &DataobjImage,
+        index: &Index,
+        part: Option<Part>,
+        file: &ArrayFile,
+    ) -> CommandResult {
+        file.write_array(&match part {
+            Some(part) => part.slice::<T>(image, index)?.into(),
+            None => image.dataobj().slice::<T>(index)?.into(),
+        })
     }
     let dtype = args.dtype.unwrap_or(OutType::F32);
     match (args.backend, dtype) {
+        (Backend::Gpu, _) if args.part.is_some() => Err(PART_ON_CPU.into()),
         (Backend::Gpu, dtype) => on_gpu(image, index, dtype, file),
-        (_, OutType::F16) => values::<f16>(image, index, file),
-        (_, OutType::F32) => values::<f32>(image, index, file),
-        (_, OutType::F64) => values::<f64>(image, index, file),
-        (_, OutType::Native) => file.write_array(&image.dataobj().sliced(index)?.native()?),
+        (_, OutType::F16) => values::<f16>(image, index, args.part, file),
+        (_, OutType::F32) => values::<f32>(image, index, args.part, file),
+        (_, OutType::F64) => values::<f64>(image, index, args.part, file),
+        (_, OutType::Native) => match args.part {
+            None => file.write_array(&image.dataobj().sliced(index)?.native()?),
+            Some(part) if image.dataobj().native_dtype() == DType::C64 => {
+                values::<f32>(image, index, Some(part), file)
+            }
+            part => values::<f64>(image, index, part, file),
+        },
+    }
+}
+
+/// The image of a part of complex voxels.
+fn part_of(image: &DataobjImage, part: Part, dtype: DType) -> Result<DataobjImage, Box<dyn Error>> {
+    let whole = Index::new();
+    let values: StoredArray = match dtype {
+        DType::F64 => part.slice::<f64>(image, &whole)?.into(),
+        _ => part.slice::<f32>(image, &whole)?.into(),
+    };
+    let mut header = image.header().clone();
+    header.dtype = values.dtype();
+    Ok(DataobjImage::new(
+        values,
+        header,
+        image.extra().clone(),
+        image.file_map().clone(),
+    )?)
+}
+
+/// The options of all NIfTI files that are written.
+fn save_options(args: &Args) -> SaveOptions {
+    match args.nifti2 {
+        true => SaveOptions::new().nifti2(),
+        false => SaveOptions::new(),
     }
 }
 
 fn to_nifti(image: &DataobjImage, args: &Args) -> CommandResult {
+    let options = save_options(args);
     let options = match args.dtype {
-        None => SaveOptions::new().keep_scaling(),
+        None => options.keep_scaling(),
         Some(OutType::F16) => return Err("NIfTI has no f16: use f32".into()),
-        Some(OutType::F32) => SaveOptions::new().dtype(DType::F32),
-        Some(OutType::F64) => SaveOptions::new().dtype(DType::F64),
-        Some(OutType::Native) => SaveOptions::new().dtype(image.dataobj().native_dtype()),
+        Some(OutType::F32) => options.dtype(DType::F32),
+        Some(OutType::F64) => options.dtype(DType::F64),
+        Some(OutType::Native) => options.dtype(image.dataobj().native_dtype()),
     };
     if args.backend == Backend::Gpu {
         return Err("values for NIfTI files are computed on the CPU: omit --backend".into());
     }
-    match voxload::save(image, &args.output, &options) {
+    if let Some(part) = args.part {
+        let dtype = match (args.dtype, image.dataobj().native_dtype()) {
+            (Some(OutType::F64), _) | (None | Some(OutType::Native), DType::C128) => DType::F64,
+            _ => DType::F32,
+        };
+        let part = part_of(image, part, dtype)?;
+        let options = SaveOptions::new().dtype(dtype);
+        let options = if args.nifti2 {
+            options.nifti2()
+        } else {
+            options
+        };
+        return write_nifti(&part, args, &options);
+    }
+    write_nifti(image, args, &options)
+}
+
+fn write_nifti(image: &DataobjImage, args: &Args, options: &SaveOptions) -> CommandResult {
+    let saved = match voxload::save(image, &args.output, options) {
         Err(error) if args.dtype.is_none() && is_unsupported(&error) => {
             let stored = image.dataobj().dtype();
             let values = if stored.is_complex() {
@@ -131,14 +209,14 @@ fn to_nifti(image: &DataobjImage, args: &Args) -> CommandResult {
             eprintln!(
                 "voxload: NIfTI cannot represent the scaling of these {stored} voxels: written as {values}"
             );
-            Ok(voxload::save(
-                image,
-                &args.output,
-                &SaveOptions::new().dtype(values),
-            )?)
+            voxload::save(image, &args.output, &save_options(args).dtype(values))?
         }
-        saved => Ok(saved?),
+        saved => saved?,
+    };
+    for note in saved {
+        eprintln!("voxload: {}: {note}", shown(&args.output));
     }
+    Ok(())
 }
 
 fn is_unsupported(error: &voxload::Error) -> bool {

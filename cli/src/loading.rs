@@ -198,16 +198,6 @@ pub fn print_notes(image: &DataobjImage, path: &Path) {
     }
 }
 
-/// Prints that the imaginary parts of complex voxels were left out, if they were.
-pub fn note_real_part(image: &DataobjImage, path: &Path) {
-    if image.dataobj().dtype().is_complex() {
-        eprintln!(
-            "voxload: {}: complex voxels: the imaginary part was left out",
-            shown(path)
-        );
-    }
-}
-
 /// The result of a subcommand; an error of the library names the input, and says what to do where something can be done.
 pub fn explained(result: CommandResult, input: &Path, output: Option<&Path>) -> CommandResult {
     result.map_err(|error| match error.downcast::<Error>() {
@@ -243,7 +233,7 @@ fn hint(error: &Error, input: &Path, output: Option<&Path>) -> Option<String> {
             other.then(|| format!("{} is not complete without it", shown(input)))
         }
         ErrorKind::DType { stored, .. } if stored.to_lowercase().starts_with("rgb") => {
-            Some("voxload convert --dtype native writes colours as they are stored".to_owned())
+            Some("voxload convert --dtype native writes colours as they are stored, --channels as bytes with an axis of channels".to_owned())
         }
         ErrorKind::DType { stored, wanted } if stored.starts_with("complex") => {
             let hint = match wanted.starts_with("stored") {

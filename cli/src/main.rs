@@ -8,6 +8,7 @@ mod index;
 mod info;
 mod loading;
 mod output;
+mod part;
 mod render;
 mod stats;
 

@@ -1,4 +1,5 @@
-//! `voxload render`: draws orthogonal slices or a maximum intensity projection as a PNG, in canonical orientation.
+//! `voxload render`: draws orthogonal slices or a maximum intensity projection as a PNG, in canonical orientation. Axes are
+//! taken by their kind: those of space are drawn.
 
 mod picture;
 mod window;
@@ -6,10 +7,11 @@ mod window;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
-use voxload::{DataobjImage, HostArray, Index};
+use voxload::{DType, DataobjImage, HostArray, Index};
 
-use crate::loading::{Loading, note_real_part, print_notes};
+use crate::loading::{Loading, print_notes};
 use crate::output::write_whole;
+use crate::part::{Part, note_dropped_part};
 use crate::{CommandResult, spinner};
 use picture::{Panel, Picture};
 use window::Window;
@@ -28,6 +30,13 @@ pub struct Args {
     /// Frame of a series, counted from 0
     #[arg(long, default_value_t = 0)]
     frame: usize,
+    /// Component of vectors, counted from 0; by default colours (three or four bytes) are drawn as such, and of others the
+    /// first component
+    #[arg(long)]
+    component: Option<usize>,
+    /// What to draw of complex voxels
+    #[arg(long, value_enum)]
+    part: Option<Part>,
     /// Voxel through which the slices pass, in canonical (RAS) order; by default the middle
     #[arg(long, value_name = "I,J,K", value_delimiter = ',')]
     at: Option<Vec<usize>>,
@@ -61,9 +70,10 @@ const PANELS: [([usize; 2], usize, [char; 4]); 3] = [
 pub fn run(args: &Args) -> CommandResult {
     let working = spinner("drawing");
     let image = args.loading.load(&args.input)?;
-    let volume = Volume::load(&image, args.frame)?;
+    let volume = Volume::load(&image, args)?;
     let window = match args.window.as_deref() {
-        None => Window::robust(volume.values.as_slice()),
+        None if volume.is_coloured() => Window { lo: 0.0, hi: 255.0 },
+        None => Window::robust(volume.channels[0].as_slice()),
         Some([lo, hi]) => Window { lo: *lo, hi: *hi },
         Some(_) => return Err("--window takes two numbers: LO,HI".into()),
     };
@@ -78,6 +88,9 @@ pub fn run(args: &Args) -> CommandResult {
     }
     let mut panels = Vec::new();
     for ([right, up], along, labels) in PANELS {
+        if volume.is_flat && along != 2 {
+            continue;
+        }
         let levels = volume.panel(
             [right, up],
             along,
@@ -88,83 +101,140 @@ pub fn run(args: &Args) -> CommandResult {
             size: [volume.shape[right], volume.shape[up]],
             zooms: [volume.zooms[right], volume.zooms[up]],
             levels,
-            labels,
+            // The axes of a plane are drawn as they are stored.
+            labels: if volume.is_flat { [' '; 4] } else { labels },
         });
     }
     let picture = Picture::of(&panels);
     write_whole(&args.output, |writer| picture.write_png(writer))?;
     working.finish_and_clear();
-    note_real_part(&image, &args.input);
+    note_dropped_part(&image, args.part, &args.input);
     print_notes(&image, &args.input);
     Ok(())
 }
 
-/// One frame in canonical orientation.
+/// One frame in canonical orientation; a plane as it is stored.
 struct Volume {
-    values: HostArray<f32>,
+    /// One for grey, three for colours.
+    channels: Vec<HostArray<f32>>,
     shape: [usize; 3],
     zooms: [f64; 3],
+    is_flat: bool,
 }
 
 impl Volume {
-    fn load(image: &DataobjImage, frame: usize) -> Result<Self, Box<dyn std::error::Error>> {
-        if image.ndim() < 3 {
-            return Err(format!(
-                "the volume needs three axes, its shape is {:?}",
-                image.shape()
-            )
-            .into());
+    fn load(image: &DataobjImage, args: &Args) -> Result<Self, Box<dyn std::error::Error>> {
+        let is_colour = image.dataobj().dtype().is_colour();
+        let channels = is_colour.then(|| image.channels()).transpose()?;
+        let image = channels.as_ref().unwrap_or(image);
+        let is_flat = image.header().space_axes().len() == 2;
+        let canonical = (!is_flat)
+            .then(|| image.as_closest_canonical())
+            .transpose()?;
+        let image = canonical.as_ref().unwrap_or(image);
+        let header = image.header();
+        let space = header.space_axes();
+        let lengths = space.iter().map(|&axis| header.shape[axis]);
+        let zooms = space.iter().map(|&axis| header.zooms[axis]);
+        let (mut shape, mut sizes) = ([1; 3], [1.0; 3]);
+        shape
+            .iter_mut()
+            .zip(lengths)
+            .for_each(|(place, length)| *place = length);
+        sizes
+            .iter_mut()
+            .zip(zooms)
+            .for_each(|(place, zoom)| *place = zoom);
+        if shape.contains(&0) {
+            return Err(format!("there are no voxels in {:?}", header.shape).into());
         }
-        let canonical = image.as_closest_canonical()?;
-        let mut index = Index::new().all().all().all();
-        for (axis, &length) in canonical.shape().iter().enumerate().skip(3) {
-            // Frames are counted along the fourth axis; along further axes the first position is used.
-            let wanted = if axis == 3 { frame } else { 0 };
-            if wanted >= length {
-                return Err(
-                    format!("--frame: {wanted} is out of range, there are {length}").into(),
-                );
+        let components: &[usize] = match (args.component, header.component_axis()) {
+            (Some(wanted), _) => &[wanted],
+            (None, Some(axis))
+                if matches!(header.shape[axis], 3 | 4) && header.dtype == DType::U8 =>
+            {
+                &[0, 1, 2]
             }
-            index = index.at(wanted as i64);
-        }
-        let values = canonical.dataobj().slice::<f32>(&index)?;
-        let [i, j, k, ..] = *canonical.shape() else {
-            return Err("the volume needs three axes".into());
+            (None, _) => &[0],
         };
-        if values.is_empty() {
-            return Err(format!("there are no voxels in {:?}", canonical.shape()).into());
-        }
-        let zoom = |axis: usize| canonical.header().zooms.get(axis).copied().unwrap_or(1.0);
+        let channels = components.iter().map(|&component| {
+            let index = index_of(image, args.frame, component)?;
+            match args.part {
+                Some(part) => part.slice::<f32>(image, &index),
+                None => Ok(image.dataobj().slice::<f32>(&index)?),
+            }
+        });
         Ok(Self {
-            values,
-            shape: [i, j, k],
-            zooms: [zoom(0), zoom(1), zoom(2)],
+            channels: channels.collect::<Result<_, Box<dyn std::error::Error>>>()?,
+            shape,
+            zooms: sizes,
+            is_flat,
         })
     }
 
-    /// The grey levels of a panel, first axis fastest: a slice at a position, or the maximum along the axis.
+    fn is_coloured(&self) -> bool {
+        self.channels.len() > 1
+    }
+
+    /// The levels of a panel, first axis fastest: a slice at a position, or the maximum along the axis.
     fn panel(
         &self,
         [right, up]: [usize; 2],
         along: usize,
         at: Option<usize>,
         window: &Window,
-    ) -> Vec<u8> {
+    ) -> Vec<[u8; 3]> {
         let strides = [1, self.shape[0], self.shape[0] * self.shape[1]];
-        let values = self.values.as_slice();
         let positions = at.map_or(0..self.shape[along], |at| at..at + 1);
+        let level = |first: usize, channel: usize| {
+            // A grey image has one channel for all three.
+            let values = self.channels[channel.min(self.channels.len() - 1)].as_slice();
+            let column = positions
+                .clone()
+                .map(|w| values[first + w * strides[along]]);
+            // NaN is less than everything, as in `f32::max`.
+            window.level(f64::from(column.fold(f32::NAN, f32::max)))
+        };
         let mut levels = Vec::with_capacity(self.shape[right] * self.shape[up]);
         for v in 0..self.shape[up] {
             for u in 0..self.shape[right] {
                 let first = u * strides[right] + v * strides[up];
-                let column = positions
-                    .clone()
-                    .map(|w| values[first + w * strides[along]]);
-                // NaN is less than everything, as in `f32::max`.
-                let brightest = column.fold(f32::NAN, f32::max);
-                levels.push(window.level(f64::from(brightest)));
+                levels.push(match self.is_coloured() {
+                    true => std::array::from_fn(|channel| level(first, channel)),
+                    false => [level(first, 0); 3],
+                });
             }
         }
         levels
     }
+}
+
+/// All of the axes of space; the frame and the component that are drawn; the first position of others.
+fn index_of(
+    image: &DataobjImage,
+    frame: usize,
+    component: usize,
+) -> Result<Index, Box<dyn std::error::Error>> {
+    let header = image.header();
+    let space = header.space_axes();
+    let (frames, components) = (header.frame_axis(), header.component_axis());
+    for (name, axis, wanted) in [
+        ("--frame", frames, frame),
+        ("--component", components, component),
+    ] {
+        let length = axis.map_or(1, |axis| header.shape[axis]);
+        if wanted >= length {
+            return Err(format!("{name}: {wanted} is out of range, there are {length}").into());
+        }
+    }
+    let position = |axis| match Some(axis) {
+        found if found == frames => frame as i64,
+        found if found == components => component as i64,
+        _ => 0,
+    };
+    let index = (0..image.ndim()).fold(Index::new(), |index, axis| match space.contains(&axis) {
+        true => index.all(),
+        false => index.at(position(axis)),
+    });
+    Ok(index)
 }

@@ -9,7 +9,8 @@ use voxload::{DataobjImage, Float, Histogram, Statistics, StatisticsOptions};
 
 use crate::CommandResult;
 use crate::convert::Backend;
-use crate::loading::{Loading, note_real_part, print_notes};
+use crate::loading::{Loading, print_notes};
+use crate::part::note_dropped_part;
 
 /// Length of the longest bar in characters.
 const BAR: u64 = 50;
@@ -65,7 +66,7 @@ pub fn run(args: &Args) -> CommandResult {
     } else {
         write_text(&mut out, &statistics)?;
     }
-    note_real_part(&image, &args.file);
+    note_dropped_part(&image, None, &args.file);
     print_notes(&image, &args.file);
     Ok(())
 }

@@ -595,7 +595,7 @@ fn messages_help() {
     let half = write(&dir, "half.hdr", &header);
     let other = write(&dir, "other.img", &voxels);
     let text_file = write(&dir, "text.txt", b"no volume");
-    let (out, png) = (at("out.npy"), at("out.png"));
+    let out = at("out.npy");
     let mat = seeds::analyze();
     let analyze = mat.write(dir.path());
     std::fs::write(at("seed.mat"), b"no matrix").expect("a file");
@@ -603,15 +603,11 @@ fn messages_help() {
     for (args, words) in [
         (
             vec!["convert", name(&rgb), name(&out)],
-            vec!["rgb.nii", "RGB", "--dtype native"],
+            vec!["rgb.nii", "RGB", "--dtype native", "--channels"],
         ),
         (
             vec!["stats", name(&rgb)],
-            vec!["rgb.nii", "RGB", "--dtype native"],
-        ),
-        (
-            vec!["render", name(&rgb), "-o", name(&png)],
-            vec!["rgb.nii", "RGB", "--dtype native"],
+            vec!["rgb.nii", "RGB", "--dtype native", "--channels"],
         ),
         (
             vec!["convert", name(&half), name(&out)],
@@ -653,7 +649,7 @@ fn messages_help() {
             assert!(line.contains(word), "{word:?} in {line}");
         }
     }
-    assert!(!out.exists() && !png.exists());
+    assert!(!out.exists());
 }
 
 /// `--format` for files without a mark of their format under another name.

@@ -7,3 +7,4 @@ mod render;
 mod stats;
 mod support;
 mod to_nifti;
+mod ways_out;

@@ -32,7 +32,7 @@ pub struct TextureOptions {
 }
 
 impl TextureOptions {
-    /// The first frame (position 0 of every axis after the third) as these texels; f16 by default.
+    /// The first volume (position 0 of every axis that is not of space) as these texels; f16 by default.
     pub fn new(texels: Texels) -> Self {
         Self {
             texels,
@@ -40,7 +40,7 @@ impl TextureOptions {
         }
     }
 
-    /// What to take of the image in place of the first frame: at most three axes.
+    /// What to take of the image in place of the first volume: at most three axes.
     ///
     /// # Errors
     /// [`ErrorKind::Index`] for text that cannot be parsed.
@@ -55,10 +55,9 @@ impl TextureOptions {
         self
     }
 
-    /// The index for an array with this many axes.
-    pub(crate) fn index_of(&self, ndim: usize) -> Index {
-        let first_frame = || (3..ndim).fold(Index::new().ellipsis(), |index, _| index.at(0));
-        self.index.clone().unwrap_or_else(first_frame)
+    /// The index that was given.
+    pub(crate) fn given_index(&self) -> Option<&Index> {
+        self.index.as_ref()
     }
 }
 

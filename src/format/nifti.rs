@@ -17,7 +17,7 @@ pub use crate::header::fields::codes::{extension_name, intent_name, transform_na
 pub use crate::header::fields::nifti::{Extension, NiftiHeader, Version};
 
 pub(crate) use crate::header::fields::nifti::Container;
-pub(crate) use writing::Target;
+pub(crate) use writing::{Target, axis_order};
 
 use super::analyze::{axes, begins_with_size, byte_order, repair, repair_sizes};
 use super::parsed::{Need, Parsed, Sniff, check_length};
@@ -296,22 +296,30 @@ fn kinds(header: &NiftiHeader, ndim: usize) -> Vec<AxisKind> {
     kinds
 }
 
+/// The codes of units of space in `xyzt_units`.
+const SPACE_UNITS: [(i64, SpaceUnit); 3] = [
+    (1, SpaceUnit::Metre),
+    (2, SpaceUnit::Millimetre),
+    (3, SpaceUnit::Micrometre),
+];
+
+/// The codes of units of time in `xyzt_units`.
+const TIME_UNITS: [(i64, TimeUnit); 3] = [
+    (8, TimeUnit::Second),
+    (16, TimeUnit::Millisecond),
+    (24, TimeUnit::Microsecond),
+];
+
 fn space_unit(header: &NiftiHeader) -> SpaceUnit {
-    match header.xyzt_units & 0x07 {
-        1 => SpaceUnit::Metre,
-        2 => SpaceUnit::Millimetre,
-        3 => SpaceUnit::Micrometre,
-        _ => SpaceUnit::Unknown,
-    }
+    let code = header.xyzt_units & 0x07;
+    let found = SPACE_UNITS.iter().find(|(known, _)| *known == code);
+    found.map_or(SpaceUnit::Unknown, |&(_, unit)| unit)
 }
 
 fn time_unit(header: &NiftiHeader) -> TimeUnit {
-    match header.xyzt_units & 0x38 {
-        8 => TimeUnit::Second,
-        16 => TimeUnit::Millisecond,
-        24 => TimeUnit::Microsecond,
-        _ => TimeUnit::Unknown,
-    }
+    let code = header.xyzt_units & 0x38;
+    let found = TIME_UNITS.iter().find(|(known, _)| *known == code);
+    found.map_or(TimeUnit::Unknown, |&(_, unit)| unit)
 }
 
 /// Voxel sizes along each axis.

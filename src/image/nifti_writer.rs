@@ -24,12 +24,16 @@ const PIECE: usize = 1 << 18;
 /// Bytes that are written between two looks at whether the save was cancelled.
 const PIECE_BYTES: usize = 1 << 20;
 
+/// The longest side that NIfTI-1 can state.
+pub(crate) const MAX_NIFTI1_SIDE: usize = i16::MAX as usize;
+
 /// How an image is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub struct SaveOptions {
     pub(crate) dtype: Option<DType>,
     pub(crate) keep_scaling: bool,
+    pub(crate) nifti2: bool,
     pub(crate) level: u32,
 }
 
@@ -38,6 +42,7 @@ impl Default for SaveOptions {
         Self {
             dtype: None,
             keep_scaling: false,
+            nifti2: false,
             level: 1,
         }
     }
@@ -60,6 +65,13 @@ impl SaveOptions {
     /// the type that the file is stored in, and a scaling that NIfTI can state.
     pub fn keep_scaling(mut self) -> Self {
         self.keep_scaling = true;
+        self
+    }
+
+    /// Writes NIfTI-2, whatever the image was. Otherwise NIfTI-2 is written for what is NIfTI-2 already, and for a side above
+    /// 32767, which NIfTI-1 cannot state.
+    pub fn nifti2(mut self) -> Self {
+        self.nifti2 = true;
         self
     }
 
@@ -138,7 +150,8 @@ pub struct NiftiWriter {
 
 impl NiftiWriter {
     /// Begins a file for an image with this header: `.nii`, `.hdr` or `.img`, gzipped if the name ends in `.gz`;
-    /// NIfTI-2 if the header is one.
+    /// NIfTI-2 if the header is one, if the options say so, or if a side is above 32767. The axes are written in the header's
+    /// order.
     ///
     /// Values are stored in the type of the options, or else of the header, without scaling.
     ///
@@ -159,7 +172,7 @@ impl NiftiWriter {
     ) -> Result<Self> {
         let paths = Paths::new(path)?;
         let target = Target {
-            version: version_of(header),
+            version: version_of(header, options),
             container: paths.container,
             gzip: paths.gzip,
             dtype,
@@ -302,12 +315,23 @@ impl fmt::Debug for NiftiWriter {
     }
 }
 
-/// NIfTI-2 for what is NIfTI-2 already, NIfTI-1 for all else.
-pub(crate) fn version_of(header: &Header) -> Version {
-    match &header.fields {
-        Fields::Nifti(nifti) => nifti.version,
+/// The version to write: as [`SaveOptions::nifti2`] says.
+pub(crate) fn version_of(header: &Header, options: &SaveOptions) -> Version {
+    if options.nifti2 || is_nifti2(header) {
+        return Version::Two;
+    }
+    let long = header.shape.iter().any(|&length| length > MAX_NIFTI1_SIDE);
+    match *header.shape.as_slice() {
+        // NIfTI-1 files of FreeSurfer have a way to state a long first axis.
+        [_, 1, 1, ..] if matches!(header.fields, Fields::Nifti(_)) => Version::One,
+        _ if long => Version::Two,
         _ => Version::One,
     }
+}
+
+/// Whether the image is of a NIfTI-2 file.
+pub(crate) fn is_nifti2(header: &Header) -> bool {
+    matches!(&header.fields, Fields::Nifti(nifti) if nifti.version == Version::Two)
 }
 
 /// The slope and inter that this version of NIfTI can state for a scaling; `None` for tables, other steps, and numbers

@@ -3,6 +3,7 @@
 use super::{DataobjImage, zooms};
 use crate::core::affine::{Affine, AxisDirection, Orientation, multiply};
 use crate::core::error::{Error, Result};
+use crate::format::nifti::axis_order;
 use crate::header::AxisKind;
 use crate::plan::index::Index;
 use crate::plan::selection::{OutAxis, Selection};
@@ -11,53 +12,57 @@ impl DataobjImage {
     /// The image of what an index selects; its affine follows. nibabel's `img.slicer[...]`, but lazy: voxels are read
     /// when they are asked for, and only those.
     ///
-    /// The first three axes must stay: no integer or new axis is allowed there. nibabel uses a negative start or step as it
-    /// is written; the affine here is always that of the voxels that are selected.
+    /// The axes of space ([`crate::Header::space_axes`]) must stay: no integer is allowed there, and no new axis before the last
+    /// of them. All other axes may go. nibabel uses a negative start or step as it is written; the affine here is always
+    /// that of the voxels that are selected.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Index`] for an index that does not fit the shape, drops or adds a spatial axis, or selects
-    /// no voxels.
+    /// [`crate::ErrorKind::Index`] for an index that does not fit the shape, drops an axis of space or adds one among them,
+    /// or selects no voxels.
     pub fn slicer(&self, index: impl TryInto<Index, Error: Into<Error>>) -> Result<Self> {
         let index = index.try_into().map_err(Into::into)?;
         let own = index.select(self.shape())?;
-        let spatial = self.ndim().min(3);
-        for axis in 0..spatial {
-            match own.out.get(axis) {
-                Some(&OutAxis::Axis(source)) if source == axis => {}
-                Some(OutAxis::New(_)) => {
-                    return Err(Error::index(
-                        "a new axis is not permitted in spatial dimensions",
-                    ));
-                }
-                _ => {
-                    return Err(Error::index(format!(
-                        "an integer is not allowed in spatial dimension {axis}: use a slice of length 1"
-                    )));
-                }
+        for axis in self.header.space_axes() {
+            let place = own.out.iter().position(|&out| out == OutAxis::Axis(axis));
+            let Some(place) = place else {
+                return Err(Error::index(format!(
+                    "an integer is not allowed in spatial dimension {axis}: use a slice of length 1"
+                )));
+            };
+            let before = own.out.iter().take(place);
+            if before.into_iter().any(|out| matches!(out, OutAxis::New(_))) {
+                return Err(Error::index(
+                    "a new axis is not permitted in spatial dimensions",
+                ));
             }
         }
         if own.shape().contains(&0) {
             return Err(Error::index("the index selects no voxels"));
         }
-        let affine = self.header.affine;
-        let affine = affine.map(|affine| multiply(&affine, &sliced(&own)));
+        let affine = self.affine_of(&own);
         self.with_view(&index, |selection| selection, affine)
     }
 
-    /// The image with its voxel axes in the order and direction closest to right, anterior, superior; lazy as
-    /// [`Self::slicer`]. nibabel's `as_closest_canonical`.
+    /// The image with its axes of space in the order and direction closest to right, anterior, superior; all other axes stay
+    /// in their places. Lazy as [`Self::slicer`]. nibabel's `as_closest_canonical`.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Usage`] without an affine, or with one that is singular, [`crate::ErrorKind::Header`]
-    /// with one that is not finite, [`crate::ErrorKind::Shape`] with fewer than three axes.
+    /// with one that is not finite, [`crate::ErrorKind::Shape`] with fewer than three axes of space.
     pub fn as_closest_canonical(&self) -> Result<Self> {
         let affine = self
             .header
             .affine
             .ok_or_else(|| Error::usage("the image has no affine to orient it by"))?;
+        let space = self.header.space_axes();
+        let lengths: Vec<usize> = space.iter().map(|&axis| self.shape()[axis]).collect();
+        if lengths.len() < 3 {
+            let found = format!("{:?} with {} axes of space", self.shape(), lengths.len());
+            return Err(Error::shape(found, "three axes of space"));
+        }
         let orientation = Orientation::of(&affine)?;
-        let inverse = orientation.inverse_affine(self.shape())?;
-        let sources = orientation.canonical_axes()?;
+        let inverse = orientation.inverse_affine(&lengths)?;
+        let sources = self.among_all_axes(&space, &orientation.canonical_axes()?);
         self.with_view(
             &Index::new(),
             |selection| selection.reordered(&sources),
@@ -80,15 +85,79 @@ impl DataobjImage {
                 self.shape()
             )));
         }
-        let affine = self
-            .header
-            .affine
-            .map(|affine| multiply(&affine, &reordered(sources, self.shape())));
+        let own = Selection::whole(self.shape()).reordered(sources);
+        let affine = self.affine_of(&own);
         self.with_view(
             &Index::new(),
             |selection| selection.reordered(sources),
             affine,
         )
+    }
+
+    /// The image with its axes as NIfTI orders them ([`axis_order`]); `None` if that is how they are.
+    pub(super) fn in_nifti_order(&self) -> Result<Option<Self>> {
+        let order = axis_order(&self.header.axes);
+        if order
+            .iter()
+            .enumerate()
+            .all(|(place, axis)| *axis == Some(place))
+        {
+            return Ok(None);
+        }
+        let affine = self.header.affine;
+        let mut arranged = self.with_view(
+            &Index::new(),
+            |selection| selection.arranged(&order),
+            affine,
+        )?;
+        let by_position = AxisKind::by_position(order.len());
+        let axes = arranged.header.axes.iter_mut().zip(by_position);
+        for ((kind, by_position), axis) in axes.zip(&order) {
+            if axis.is_none() {
+                *kind = by_position;
+            }
+        }
+        Ok(Some(arranged))
+    }
+
+    /// Sources for axes of space as sources for all axes; the others stay.
+    fn among_all_axes(&self, space: &[usize], sources: &[AxisDirection]) -> Vec<AxisDirection> {
+        let unchanged = |axis| AxisDirection {
+            axis,
+            flipped: false,
+        };
+        let mut all: Vec<_> = (0..self.ndim()).map(unchanged).collect();
+        for (&place, source) in space.iter().zip(sources) {
+            all[place] = AxisDirection {
+                axis: space[source.axis],
+                flipped: source.flipped,
+            };
+        }
+        all
+    }
+
+    /// The affine of what is selected of this image, for its axes of space in their new order.
+    fn affine_of(&self, own: &Selection) -> Option<Affine> {
+        let affine = self.header.affine?;
+        let space = self.header.space_axes();
+        let remaining = own.out.iter().filter_map(|out| match out {
+            OutAxis::Axis(axis) => space.iter().position(|space| space == axis),
+            OutAxis::New(_) => None,
+        });
+        // From an index of the selection to one of this image.
+        let mut change = [[0.0; 4]; 4];
+        change[3][3] = 1.0;
+        for (column, row) in remaining.enumerate() {
+            change[row][column] = own.axes[space[row]].step as f64;
+        }
+        for (row, change) in change.iter_mut().take(3).enumerate() {
+            match space.get(row) {
+                Some(&axis) => change[3] = own.axes[axis].start as f64,
+                // The direction across a slice.
+                None => change[row] = 1.0,
+            }
+        }
+        Some(multiply(&affine, &change))
     }
 
     fn with_view(
@@ -115,45 +184,14 @@ impl DataobjImage {
         };
         header.axes = own.out.iter().map(kind).collect();
         if affine != self.header.affine {
-            let spatial = zooms(own.out.len().min(3), affine.as_ref());
-            header.zooms.splice(..spatial.len(), spatial);
+            let space = header.space_axes();
+            let sizes = zooms(space.len(), affine.as_ref());
+            for (axis, size) in space.into_iter().zip(sizes) {
+                header.zooms[axis] = size;
+            }
         }
         let mut image = Self::new(dataobj, header, self.extra.clone(), self.file_map.clone())?;
         image.notes.clone_from(&self.notes);
         Ok(image)
     }
-}
-
-/// Maps an index of the selection to one of the whole.
-fn sliced(selection: &Selection) -> Affine {
-    let mut affine = identity();
-    for (axis, positions) in selection.axes.iter().take(3).enumerate() {
-        affine[axis][axis] = positions.step as f64;
-        affine[axis][3] = positions.start as f64;
-    }
-    affine
-}
-
-/// Maps an index of the reordered axes to one of the original axes.
-fn reordered(sources: &[AxisDirection], shape: &[usize]) -> Affine {
-    let mut affine = identity();
-    for row in affine.iter_mut().take(sources.len().min(3)) {
-        *row = [0.0; 4];
-    }
-    for (column, source) in sources.iter().take(3).enumerate() {
-        if source.axis < 3 {
-            let row = &mut affine[source.axis];
-            row[column] = if source.flipped { -1.0 } else { 1.0 };
-            row[3] = if source.flipped {
-                shape[source.axis] as f64 - 1.0
-            } else {
-                0.0
-            };
-        }
-    }
-    affine
-}
-
-fn identity() -> Affine {
-    std::array::from_fn(|row| std::array::from_fn(|column| f64::from(u8::from(row == column))))
 }

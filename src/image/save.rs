@@ -9,8 +9,11 @@ use crate::core::array::StoredArray;
 use crate::core::error::{Error, Result};
 use crate::core::scope;
 use crate::format::file_map::{FileHolder, FileMap, FileRole};
-use crate::format::nifti::{Container, NiftiHeader, Target};
-use crate::image::nifti_writer::{NiftiWriter, Paths, SaveOptions, kept_slope_inter, version_of};
+use crate::format::nifti::{Container, NiftiHeader, Target, Version};
+use crate::header::{Header, Note};
+use crate::image::nifti_writer::{
+    MAX_NIFTI1_SIDE, NiftiWriter, Paths, SaveOptions, is_nifti2, kept_slope_inter, version_of,
+};
 use crate::plan::index::Index;
 
 /// Values that are held in memory at a time while an image is written, in bytes.
@@ -23,6 +26,9 @@ const PIECE_BYTES: usize = 1 << 20;
 /// header's voxel type, with a slope and inter derived from the values where that is an integer and they are not, unless the
 /// options say otherwise. The voxels written are those of [`DataobjImage::dataobj`], not an edited copy of
 /// [`DataobjImage::fdata_mut`].
+///
+/// NIfTI has axes in a fixed order, so those of other formats are reordered by their kinds: space first, then time (or,
+/// without it, the first axis of another kind), then components, then the rest. The notes say what was changed.
 ///
 /// It may be the file that the image reads: that stays until the new one is complete. An interrupted save leaves the old
 /// file.
@@ -38,18 +44,24 @@ const PIECE_BYTES: usize = 1 << 20;
 /// # Errors
 /// As [`crate::ArrayProxy::read`] and [`NiftiWriter::create`]; [`crate::ErrorKind::Unsupported`] when the scaling is to be
 /// kept and NIfTI cannot state it.
-pub fn save(image: &DataobjImage, path: impl AsRef<Path>, options: &SaveOptions) -> Result<()> {
+pub fn save(
+    image: &DataobjImage,
+    path: impl AsRef<Path>,
+    options: &SaveOptions,
+) -> Result<Vec<Note>> {
     image.write_file(path.as_ref(), options)
 }
 
 impl DataobjImage {
-    /// [`save`] with the default options, after which [`Self::file_map`] names the new files; nibabel's `to_filename`.
+    /// [`save`] with the default options, after which [`Self::file_map`] names the new files, and [`Self::notes`] has those of
+    /// saving; nibabel's `to_filename`.
     ///
     /// # Errors
     /// As [`save`].
     pub fn to_filename(&mut self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
-        self.write_file(path, &SaveOptions::new())?;
+        let notes = self.write_file(path, &SaveOptions::new())?;
+        self.notes.extend(notes);
         let paths = Paths::new(path)?;
         let image = FileHolder::from_filename(paths.image);
         self.file_map = FileMap::from([(FileRole::Image, image)]);
@@ -75,11 +87,17 @@ impl DataobjImage {
     /// # Errors
     /// As [`save`], and [`crate::ErrorKind::Io`] when the stream fails.
     pub fn to_stream(&self, mut stream: impl Write) -> Result<()> {
-        let plan = self.plan_save(&SaveOptions::new())?;
+        let arranged = self.in_nifti_order()?;
+        arranged.as_ref().unwrap_or(self).write_stream(&mut stream)
+    }
+
+    fn write_stream(&self, stream: &mut dyn Write) -> Result<()> {
+        let options = SaveOptions::new();
+        let plan = self.plan_save(&options)?;
         let nifti = NiftiHeader::for_writing(
             &self.header,
             &Target {
-                version: version_of(&self.header),
+                version: version_of(&self.header, &options),
                 container: Container::Single,
                 gzip: false,
                 dtype: plan.storing.to(),
@@ -104,13 +122,27 @@ impl DataobjImage {
         })
     }
 
-    fn write_file(&self, path: &Path, options: &SaveOptions) -> Result<()> {
-        self.threads().run(|| self.write_file_here(path, options))
+    fn write_file(&self, path: &Path, options: &SaveOptions) -> Result<Vec<Note>> {
+        // A name that cannot be written is refused before the voxels are read.
+        Paths::new(path)?;
+        let arranged = self.in_nifti_order()?;
+        let image = arranged.as_ref().unwrap_or(self);
+        let mut notes = Vec::new();
+        if arranged.is_some() {
+            let (from, to) = (axes_of(&self.header), axes_of(&image.header));
+            notes.push(Note {
+                field: "dim",
+                message: format!("the axes ({from}) were written in NIfTI's order: {to}"),
+            });
+        }
+        notes.extend(note_of_version(&image.header, options));
+        image
+            .threads()
+            .run(|| image.write_file_here(path, options))?;
+        Ok(notes)
     }
 
     fn write_file_here(&self, path: &Path, options: &SaveOptions) -> Result<()> {
-        // A name that cannot be written is refused before the voxels are read.
-        Paths::new(path)?;
         let plan = self.plan_save(options)?;
         let mut writer = NiftiWriter::begin(
             path,
@@ -130,7 +162,7 @@ impl DataobjImage {
         if options.keep_scaling {
             let stored = self.dataobj.dtype();
             let scaling = &self.dataobj.spec().scaling;
-            let slope_inter = kept_slope_inter(scaling, version_of(&self.header))
+            let slope_inter = kept_slope_inter(scaling, version_of(&self.header, options))
                 .filter(|_| to == stored)
                 .ok_or_else(|| {
                     Error::unsupported(format!("keeping the scaling of {stored} voxels as {to}"))
@@ -204,4 +236,28 @@ struct SavePlan {
     slope_inter: (f64, f64),
     /// Whether stored numbers are written as they are.
     kept: bool,
+}
+
+/// The axes of a header in words: their kinds and lengths.
+fn axes_of(header: &Header) -> String {
+    let axes = header.axes.iter().zip(&header.shape);
+    let named: Vec<_> = axes
+        .map(|(kind, length)| format!("{kind} {length}"))
+        .collect();
+    named.join(", ")
+}
+
+/// Says that a side is too long for NIfTI-1, if NIfTI-2 is written for nothing else.
+fn note_of_version(header: &Header, options: &SaveOptions) -> Option<Note> {
+    let asked = options.nifti2 || is_nifti2(header);
+    if asked || version_of(header, options) == Version::One {
+        return None;
+    }
+    let longest = header.shape.iter().max()?;
+    Some(Note {
+        field: "dim",
+        message: format!(
+            "a side of {longest} is above {MAX_NIFTI1_SIDE}, the most that NIfTI-1 can state: written as NIfTI-2"
+        ),
+    })
 }

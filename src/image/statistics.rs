@@ -184,16 +184,33 @@ impl DataobjImage {
         self.threads().run(statistics)
     }
 
-    /// Mean, standard deviation and temporal signal-to-noise ratio of each voxel over the last axis, on the CPU; of the
+    /// Mean, standard deviation and temporal signal-to-noise ratio of each voxel over the frames, on the CPU; of the
     /// values of [`Self::get_fdata`] as `T`, computed in f64 and rounded once.
+    ///
+    /// Frames are counted along [`crate::Header::frame_axis`], or else along the last axis.
     ///
     /// Reads frame by frame: memory is that of a frame (32 bytes a voxel and the results), for any number of frames.
     ///
     /// # Errors
     /// As [`crate::ArrayProxy::read`]; [`crate::ErrorKind::Usage`] for fewer than two axes.
     pub fn temporal_statistics<T: Float>(&self) -> Result<TemporalStatistics<T>> {
-        let over_time = || self.values_at_hand::<T>()?.over_time(self.shape());
+        let over_time = || self.frames_at_hand::<T>()?.over_time();
         self.threads().run(over_time)
+    }
+
+    /// [`Self::values_at_hand`] with the axis of frames last.
+    fn frames_at_hand<T: Float>(&self) -> Result<AtHand<T>> {
+        self.with_frames_last(self.values_at_hand()?)
+    }
+
+    fn with_frames_last<T: Float>(&self, values: AtHand<T>) -> Result<AtHand<T>> {
+        Ok(match values {
+            AtHand::Values(values) if !self.has_frames_last() => {
+                AtHand::File(self.frames_last(&values.into())?)
+            }
+            AtHand::File(file) => AtHand::File(self.frames_last(&file)?),
+            values => values,
+        })
     }
 }
 
@@ -205,8 +222,11 @@ impl<T: Float> AtHand<T> {
         })
     }
 
-    fn over_time(&self, shape: &[usize]) -> Result<TemporalStatistics<T>> {
-        let (frame, frames) = frame_shape(shape)?;
+    fn over_time(&self) -> Result<TemporalStatistics<T>> {
+        let (frame, frames) = frame_shape(match self {
+            Self::Values(values) => values.shape(),
+            Self::File(proxy) => proxy.shape(),
+        })?;
         let mut over_time = TemporalAccumulator::new(&frame)?;
         let voxels = over_time.voxels();
         match self {

@@ -118,8 +118,7 @@ impl DataobjImage {
         options: &StreamOptions,
     ) -> Result<FrameStream<T>> {
         if self.dataobj.as_array().is_none() && options.makes_texels() {
-            let order = FrameOrder::new(self.shape(), options.frame_options())?;
-            let feed = Feed::new(&self.dataobj, order, size_of::<T>())?;
+            let feed = self.feed_of(&self.dataobj, options.frame_options(), size_of::<T>())?;
             return FrameStream::new(gpu, feed, None, options).await;
         }
         if options.makes_texels() && self.dataobj.rounds_once(T::DTYPE) {
@@ -129,13 +128,21 @@ impl DataobjImage {
         }
         let feed = self.feed::<T>(options.frame_options())?;
         let cached = self.cache().clean_device::<T>(gpu);
+        // Frames are copied from it as they lie in it.
+        let cached = cached.filter(|_| self.has_frames_last());
         FrameStream::new(gpu, feed, cached, options).await
     }
 
     /// What a stream of `T` reads.
     fn feed<T: Float>(&self, options: &FrameOptions) -> Result<Feed> {
-        let order = FrameOrder::new(self.shape(), options)?;
-        Feed::new(&self.unedited::<T>()?, order, size_of::<T>())
+        self.feed_of(&self.unedited::<T>()?, options, size_of::<T>())
+    }
+
+    fn feed_of(&self, voxels: &ArrayProxy, options: &FrameOptions, item: usize) -> Result<Feed> {
+        let voxels = self.frames_last(voxels)?;
+        let series = self.header.frame_axis().is_some();
+        let order = FrameOrder::new(voxels.shape(), series, options)?;
+        Feed::new(&voxels, order, item)
     }
 
     /// The voxels as the file has them: a cached array of `T` without edits, or the file.

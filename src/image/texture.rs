@@ -5,10 +5,11 @@ use crate::convert::texel::Fidelity;
 use crate::core::error::Result;
 use crate::device::texture::{check_texture, texture_shape};
 use crate::device::{Gpu, HostTexels, Texture3d, TextureOptions};
+use crate::plan::selection::Selection;
 use crate::read::wait::Site;
 
 impl DataobjImage {
-    /// Loads a volume of the image, by default the first frame, into a new 3-D texture. The texels are made from the
+    /// Loads a volume of the image, by default the first one, into a new 3-D texture. The texels are made from the
     /// scaled values of the file; edits of the cached array are ignored. Blocks as [`Self::get_fdata_gpu`] does. If the
     /// device cannot run the kernel, the CPU computes the same texels.
     ///
@@ -83,9 +84,16 @@ impl DataobjImage {
     /// [`crate::ErrorKind::Shape`] if the index leaves more than three axes, or an empty axis; otherwise as
     /// [`crate::ArrayProxy::slice`].
     pub fn texels(&self, options: &TextureOptions) -> Result<HostTexels> {
-        let selection = self.dataobj.select(&options.index_of(self.ndim()))?;
+        let selection = self.texture_selection(options)?;
         texture_shape(&selection.shape())?;
         self.dataobj.texels(&selection, options.texels)
+    }
+
+    fn texture_selection(&self, options: &TextureOptions) -> Result<Selection> {
+        match options.given_index() {
+            Some(index) => self.dataobj.select(index),
+            None => self.dataobj.select(&self.first_volume()),
+        }
     }
 
     async fn new_texture(
@@ -94,7 +102,7 @@ impl DataobjImage {
         options: &TextureOptions,
         site: Site,
     ) -> Result<Texture3d> {
-        let selection = self.dataobj.select(&options.index_of(self.ndim()))?;
+        let selection = self.texture_selection(options)?;
         self.dataobj.texel_conversion(gpu, options.texels)?;
         let made = Texture3d::new(gpu.context(), texture_shape(&selection.shape())?, options);
         let mut made = made.await?;
@@ -110,7 +118,7 @@ impl DataobjImage {
         options: &TextureOptions,
         site: Site,
     ) -> Result<Fidelity> {
-        let selection = self.dataobj.select(&options.index_of(self.ndim()))?;
+        let selection = self.texture_selection(options)?;
         let texels = options.texels;
         check_texture(texture, texture_shape(&selection.shape())?, texels)?;
         let load = self

@@ -167,6 +167,42 @@ impl Selection {
         Self { axes, out }
     }
 
+    /// Selects the same voxels with the result's axes in this order; `None` is a new axis of length 1.
+    ///
+    /// Every axis of the result is named once.
+    pub fn arranged(&self, order: &[Option<usize>]) -> Self {
+        let out = order.iter().map(|axis| match axis {
+            Some(axis) => self.out[*axis],
+            None => OutAxis::New(1),
+        });
+        Self {
+            axes: self.axes.clone(),
+            out: out.collect(),
+        }
+    }
+
+    /// Selects the same in an array whose elements became a new first axis of this length. In the result it comes last.
+    pub fn with_components(&self, count: u64) -> Self {
+        let components = Positions {
+            start: 0,
+            step: 1,
+            count,
+        };
+        let moved = |out: &OutAxis| match *out {
+            OutAxis::Axis(axis) => OutAxis::Axis(axis + 1),
+            new => new,
+        };
+        Self {
+            axes: [&[components], self.axes.as_slice()].concat(),
+            out: self
+                .out
+                .iter()
+                .map(moved)
+                .chain([OutAxis::Axis(0)])
+                .collect(),
+        }
+    }
+
     pub(super) fn next_length(&self, shape: &[usize]) -> Result<u64> {
         shape
             .get(self.axes.len())

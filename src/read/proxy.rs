@@ -484,6 +484,43 @@ impl ArrayProxy {
         Ok(Self::from(part).with_settings_of(self))
     }
 
+    /// Colours as bytes, with their channels along a new last axis; an array's are copied.
+    ///
+    /// # Errors
+    /// [`ErrorKind::DType`] if the voxels are not colours, [`ErrorKind::OutOfMemory`].
+    pub(crate) fn channels(&self) -> Result<Self> {
+        if self.dtype().is_colour() && self.spec.layout == Layout::FirstFastest {
+            let count = self.dtype().size_bytes();
+            let selection = self.whole().with_components(count as u64);
+            let with_channels = |shape: &[usize]| [&[count], shape].concat();
+            if let Some(array) = self.as_array() {
+                let bytes: &[u8] = match array {
+                    StoredArray::Rgb24(colours) => bytemuck::cast_slice(colours.as_slice()),
+                    StoredArray::Rgba32(colours) => bytemuck::cast_slice(colours.as_slice()),
+                    _ => &[],
+                };
+                let bytes = HostArray::from_vec(&with_channels(self.shape()), bytes.to_vec())?;
+                let bytes = Self::from(bytes).with_settings_of(self);
+                return bytes.with_view(selection);
+            }
+            let bytes = Self {
+                spec: Arc::new(ProxySpec {
+                    shape: with_channels(&self.spec.shape),
+                    dtype: DType::U8,
+                    ..(*self.spec).clone()
+                }),
+                view: None,
+                ..self.clone()
+            };
+            return bytes.with_view(selection);
+        }
+        Err(ErrorKind::DType {
+            stored: self.dtype().to_string(),
+            wanted: "channels of a colour".to_owned(),
+        }
+        .into())
+    }
+
     /// How a selection's voxels are read and where they go.
     pub(crate) fn plan(&self, selection: &Selection) -> Plan {
         selection.plan(&self.spec.shape, self.spec.layout)

@@ -7,7 +7,7 @@ use crate::plan::index::Index;
 
 /// Which frames of a series are read, in which order, and how many exist at a time.
 ///
-/// Frames are counted along the last axis of images with four or more axes. An image with up to three axes is one
+/// Frames are counted along the axis of time, or the one that [`crate::Header::frame_axis`] gives; an image without it is one
 /// frame.
 ///
 /// ```
@@ -69,7 +69,8 @@ impl FrameOptions {
         self
     }
 
-    /// This many frames at a time (the last block may have fewer). The arrays then have an axis of frames. At least 1.
+    /// This many frames at a time (the last block may have fewer). The arrays then have an axis of frames, the last one. At
+    /// least 1.
     pub fn block(mut self, frames: usize) -> Self {
         self.block = Some(frames);
         self
@@ -107,17 +108,16 @@ pub(crate) struct FrameOrder {
 }
 
 impl FrameOrder {
-    /// The order for an image of this shape.
+    /// The order for an array of this shape, whose last axis is that of the frames if it is a series.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Usage`] if the step, the block or the slots are 0.
-    pub fn new(shape: &[usize], options: &FrameOptions) -> Result<Self> {
+    pub fn new(shape: &[usize], series: bool, options: &FrameOptions) -> Result<Self> {
         if options.step == 0 || options.block == Some(0) || options.slots == 0 {
             return Err(Error::usage(
                 "a stream's step, block and slots are at least 1",
             ));
         }
-        let series = shape.len() > 3;
         let all = match shape.last() {
             Some(&frames) if series => frames,
             _ => 1,
@@ -133,6 +133,12 @@ impl FrameOrder {
 
     pub fn slots(&self) -> usize {
         self.options.slots
+    }
+
+    /// Whether the image has an axis of frames.
+    #[cfg(feature = "gpu")]
+    pub fn is_series(&self) -> bool {
+        self.series
     }
 
     /// Whether blocks have an axis of frames.

@@ -1,4 +1,4 @@
-//! A grey PNG of several labelled panels side by side.
+//! A PNG of several labelled panels side by side, grey or in colours.
 
 use std::io::Write;
 
@@ -19,17 +19,17 @@ pub struct Panel {
     pub size: [usize; 2],
     /// Voxel sizes to the right and up, in the same unit.
     pub zooms: [f64; 2],
-    /// Grey levels, from left to right and from bottom to top.
-    pub levels: Vec<u8>,
+    /// Red, green and blue from left to right and from bottom to top; equal for grey.
+    pub levels: Vec<[u8; 3]>,
     /// The labels at the left, right, bottom and top.
     pub labels: [char; 4],
 }
 
-/// A grey picture, from top to bottom.
+/// A picture, from top to bottom.
 pub struct Picture {
     width: usize,
     height: usize,
-    pixels: Vec<u8>,
+    pixels: Vec<[u8; 3]>,
 }
 
 impl Picture {
@@ -64,7 +64,7 @@ impl Picture {
         let mut picture = Self {
             width,
             height,
-            pixels: vec![0; width * height],
+            pixels: vec![[0; 3]; width * height],
         };
         let mut left = MARGIN;
         for (panel, size) in panels.iter().zip(sizes) {
@@ -77,11 +77,19 @@ impl Picture {
     /// # Errors
     /// If writing fails.
     pub fn write_png(&self, writer: &mut dyn Write) -> CommandResult {
+        let is_grey = self.pixels.iter().all(|[r, g, b]| r == g && g == b);
+        let (color, bytes) = match is_grey {
+            true => (
+                png::ColorType::Grayscale,
+                self.pixels.iter().map(|[grey, ..]| *grey).collect(),
+            ),
+            false => (png::ColorType::Rgb, self.pixels.concat()),
+        };
         let mut encoder = png::Encoder::new(writer, self.width as u32, self.height as u32);
-        encoder.set_color(png::ColorType::Grayscale);
+        encoder.set_color(color);
         encoder.set_depth(png::BitDepth::Eight);
         let mut image = encoder.write_header()?;
-        image.write_image_data(&self.pixels)?;
+        image.write_image_data(&bytes)?;
         image.finish()?;
         Ok(())
     }
@@ -110,7 +118,7 @@ impl Picture {
                 if row >> (4 - x) & 1 == 1
                     && let Some(pixel) = self.pixels.get_mut(at)
                 {
-                    *pixel = 255;
+                    *pixel = [255; 3];
                 }
             }
         }

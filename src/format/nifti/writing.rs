@@ -1,16 +1,50 @@
 //! NIfTI headers for writing, made from the header of any image. Which fields are kept, set or reset is as in nibabel.
 
-use super::affine;
+use super::{SPACE_UNITS, TIME_UNITS, affine, space_unit, time_unit};
 use crate::core::affine::Affine;
 use crate::core::dtype::{ByteOrder, DType};
 use crate::core::error::{Error, Result};
 use crate::core::format::Format;
-use crate::header::Header;
 use crate::header::fields::Fields;
 use crate::header::fields::nifti::{CIFTI, Container, EOL, NiftiHeader, Version, datatype_code};
+use crate::header::{AxisKind, Header};
 
 /// The code for an affine that the image was given (`NIFTI_XFORM_ALIGNED_ANAT`).
 const ALIGNED: i64 = 2;
+
+/// `NIFTI_INTENT_VECTOR`, `NIFTI_INTENT_RGB_VECTOR` and `NIFTI_INTENT_RGBA_VECTOR`.
+const VECTOR: i64 = 1007;
+const RGB_VECTOR: i64 = 2003;
+const RGBA_VECTOR: i64 = 2004;
+
+/// The order in which a NIfTI file has axes of these kinds: three of space, then time (or, without it, the first other axis),
+/// then components, then the rest. `None` is an axis of length 1 that is missing in between. As they are if none is of
+/// space.
+pub(crate) fn axis_order(kinds: &[AxisKind]) -> Vec<Option<usize>> {
+    let of = |wanted: AxisKind| {
+        let axes = kinds.iter().enumerate();
+        axes.filter_map(move |(axis, &kind)| (kind == wanted).then_some(axis))
+    };
+    let mut space: Vec<_> = of(AxisKind::Space).collect();
+    if space.is_empty() {
+        return (0..kinds.len()).map(Some).collect();
+    }
+    let further = space.split_off(space.len().min(3));
+    let mut rest = of(AxisKind::Other).chain(further);
+    let fourth = of(AxisKind::Time).next().or_else(|| rest.next());
+    let times = of(AxisKind::Time).skip(1);
+    let fifth: Vec<_> = of(AxisKind::Component).chain(times).chain(rest).collect();
+    let mut order: Vec<_> = space.into_iter().map(Some).collect();
+    if fourth.is_some() || !fifth.is_empty() {
+        order.resize(3, None);
+        order.push(fourth);
+    }
+    if order.last() == Some(&None) && fifth.is_empty() {
+        order.pop();
+    }
+    order.extend(fifth.into_iter().map(Some));
+    order
+}
 
 /// The file for which a header is made.
 #[derive(Debug, Clone, Copy)]
@@ -66,6 +100,10 @@ impl NiftiHeader {
         nifti.set_dtype(target.dtype)?;
         (nifti.scl_slope, nifti.scl_inter) = target.slope_inter;
         let fresh = !matches!(header.fields, Fields::Nifti(_));
+        nifti.follow_units(header);
+        if fresh && header.axes.get(4) == Some(&AxisKind::Component) {
+            nifti.intent_code = intent_of(header);
+        }
         nifti.follow_affine(header.affine.as_ref(), fresh)?;
         let extensions = nifti.extension_bytes().len() as u64;
         nifti.vox_offset = match container {
@@ -155,6 +193,24 @@ impl NiftiHeader {
         Ok(())
     }
 
+    /// Writes the header's units where they are not those of the field already: codes of other units stay.
+    fn follow_units(&mut self, header: &Header) {
+        let [mut space, mut time] = [self.xyzt_units & 0x07, self.xyzt_units & 0x38];
+        if space_unit(self) != header.space_unit {
+            let code = SPACE_UNITS
+                .iter()
+                .find(|(_, unit)| *unit == header.space_unit);
+            space = code.map_or(0, |&(code, _)| code);
+        }
+        if time_unit(self) != header.time_unit {
+            let code = TIME_UNITS
+                .iter()
+                .find(|(_, unit)| *unit == header.time_unit);
+            time = code.map_or(0, |&(code, _)| code);
+        }
+        self.xyzt_units = self.xyzt_units & !0x3f | space | time;
+    }
+
     fn set_dtype(&mut self, dtype: DType) -> Result<()> {
         self.datatype = datatype_code(dtype)
             .ok_or_else(|| Error::unsupported(format!("NIfTI has no voxels of type {dtype}")))?;
@@ -200,5 +256,19 @@ impl NiftiHeader {
             bytes.resize(bytes.len() + size - 8 - extension.content.len(), 0);
         }
         bytes
+    }
+}
+
+/// The intent of components: colours where NRRD's `kinds` say so, otherwise a vector.
+fn intent_of(header: &Header) -> i64 {
+    let kinds = match &header.fields {
+        Fields::Text(text) => text.get("kinds").unwrap_or_default(),
+        _ => "",
+    };
+    let has = |name| kinds.split_whitespace().any(|kind| kind == name);
+    match (has("RGB-color"), has("RGBA-color")) {
+        (true, _) => RGB_VECTOR,
+        (_, true) => RGBA_VECTOR,
+        _ => VECTOR,
     }
 }

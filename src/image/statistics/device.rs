@@ -129,16 +129,15 @@ impl DataobjImage {
         gpu: &Gpu,
         site: Site,
     ) -> Result<TemporalStatistics<T>> {
-        let values = self.values_for_device::<T>(site).await?;
+        let values = self.with_frames_last(self.values_for_device::<T>(site).await?)?;
         if let AtHand::File(proxy) = &values {
             let statistics = over_time(gpu, proxy, site).await;
             if !is_unsupported(&statistics) {
                 return statistics;
             }
         }
-        let (shape, threads) = (self.shape().to_vec(), self.threads().clone());
-        site.run(move || threads.run(|| values.over_time(&shape)))
-            .await?
+        let threads = self.threads().clone();
+        site.run(move || threads.run(|| values.over_time())).await?
     }
 }
 

@@ -12,7 +12,7 @@ use crate::core::{scope, threads};
 /// Voxels that one thread works on at a time.
 const PIECE: usize = 1 << 14;
 
-/// Mean, spread and temporal signal-to-noise ratio of each voxel over the last axis.
+/// Mean, spread and temporal signal-to-noise ratio of each voxel over the frames.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct TemporalStatistics<T: Float> {

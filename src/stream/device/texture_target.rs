@@ -43,7 +43,7 @@ impl TextureTarget {
             )));
         }
         let mut shape = feed.proxy().shape();
-        if let Some((_, frame)) = shape.split_last().filter(|_| shape.len() > 3) {
+        if let Some((_, frame)) = shape.split_last().filter(|_| feed.order().is_series()) {
             if feed.order().are_blocked() {
                 return Err(Error::usage("a stream in blocks does not go to a texture"));
             }

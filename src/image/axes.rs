@@ -1,0 +1,81 @@
+//! Which axes make a volume, and which one its frames are counted along. doc/AXES.md has the rules.
+
+use super::DataobjImage;
+use crate::core::affine::AxisDirection;
+use crate::core::dtype::DType;
+use crate::core::error::Result;
+use crate::header::AxisKind;
+use crate::header::fields::Fields;
+use crate::plan::index::Index;
+use crate::read::proxy::ArrayProxy;
+
+/// `NIFTI_INTENT_RGB_VECTOR` and `NIFTI_INTENT_RGBA_VECTOR`.
+const RGB_VECTOR: i64 = 2003;
+const RGBA_VECTOR: i64 = 2004;
+
+impl DataobjImage {
+    /// The image of colours (RGB24, RGBA32) with their channels as an axis of components, the last one: bytes, read on
+    /// demand as [`Self::slicer`] reads.
+    ///
+    /// ```no_run
+    /// # fn main() -> voxload::Result<()> {
+    /// let red = voxload::load("colours.nii")?.channels()?.slicer("[..., 0]")?;
+    /// # let _ = red;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::DType`] if the voxels are not colours.
+    pub fn channels(&self) -> Result<Self> {
+        let dataobj = self.dataobj.channels()?;
+        let mut header = self.header.clone();
+        header.dtype = dataobj.dtype();
+        header.shape = dataobj.shape().to_vec();
+        header.axes.push(AxisKind::Component);
+        header.zooms.push(1.0);
+        if let Fields::Nifti(nifti) = &mut header.fields {
+            nifti.intent_code = match self.dataobj.dtype() {
+                DType::Rgba32 => RGBA_VECTOR,
+                _ => RGB_VECTOR,
+            };
+        }
+        let mut image = Self::new(dataobj, header, self.extra.clone(), self.file_map.clone())?;
+        image.notes.clone_from(&self.notes);
+        Ok(image)
+    }
+
+    /// These voxels of the image with the axis of frames last, where each frame is contiguous in a result.
+    pub(super) fn frames_last(&self, voxels: &ArrayProxy) -> Result<ArrayProxy> {
+        let Some(axis) = self.header.frame_axis().filter(|_| !self.has_frames_last()) else {
+            return Ok(voxels.clone());
+        };
+        let others = (0..self.ndim()).filter(|&other| other != axis);
+        let sources: Vec<_> = others
+            .chain([axis])
+            .map(|axis| AxisDirection {
+                axis,
+                flipped: false,
+            })
+            .collect();
+        voxels.with_view(voxels.select(&Index::new())?.reordered(&sources))
+    }
+
+    /// Whether the axis of frames, if there is one, is the last.
+    pub(super) fn has_frames_last(&self) -> bool {
+        let axis = self.header.frame_axis();
+        axis.is_none_or(|axis| axis + 1 == self.ndim())
+    }
+
+    /// The first volume: all of the axes of space (of the first three, if none is of space), and position 0 of the others.
+    #[cfg(feature = "gpu")]
+    pub(super) fn first_volume(&self) -> Index {
+        let mut space = self.header.space_axes();
+        if space.is_empty() {
+            space = vec![0, 1, 2];
+        }
+        (0..self.ndim()).fold(Index::new(), |index, axis| match space.contains(&axis) {
+            true => index.all(),
+            false => index.at(0),
+        })
+    }
+}
