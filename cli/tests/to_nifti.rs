@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::path::Path;
 use std::process::Command;
+
+use voxload::{DataobjImage, LoadOptions};
 
 use crate::support::environment::{oracle_folder, oracle_python};
 use crate::support::files::folder;
@@ -24,6 +27,20 @@ fn flags(options: &str) -> Vec<&str> {
     };
     let named = options.split(',').filter(|option| !option.is_empty());
     named.flat_map(flag).copied().collect()
+}
+
+/// The kinds of a file's axes, a letter each.
+fn kinds(path: &Path, options: &str) -> String {
+    let mut load = LoadOptions::new();
+    for option in options.split(',') {
+        load = match option {
+            "permit_truncated" => load.permit_truncated(true),
+            _ => load,
+        };
+    }
+    let image = DataobjImage::from_filename(path, &load).expect("it was converted");
+    let axes = image.header().axes.iter();
+    axes.map(|kind| &kind.name()[..1]).collect()
 }
 
 #[test]
@@ -64,10 +81,11 @@ fn nibabel_reads_the_source_from_what_is_converted() {
         };
         writeln!(
             list,
-            "{}|{kind}|{}|{hash}|{}",
+            "{}|{kind}|{}|{hash}|{}|{}",
             written.display(),
             case.shape,
-            case.affine
+            case.affine,
+            kinds(&oracle.join(case.path), case.options),
         )
         .unwrap();
     }

@@ -3,8 +3,8 @@
 usage: check_converted.py LIST
 
 Each line of LIST: the file, the type in which its values are to be compared (`f4`, `f8`, or `stored`), and the shape, the
-hash of the values and the affine that nibabel has of the source (see formats.py). The affine is that in float32, as NIfTI
-keeps it. Prints how many were compared; ends with 1 when any differs.
+hash of the values and the affine that nibabel has of the source (see formats.py); then the kinds of the axes of the source,
+a letter each, by which they are ordered in NIfTI. The affine is that in float32, as NIfTI keeps it. Prints how many were compared; ends with 1 when any differs.
 """
 
 import sys
@@ -13,21 +13,31 @@ import warnings
 import nibabel as nib
 import numpy as np
 
+from check_conversions import order
 from random_files.common import digest
 
 warnings.simplefilter("ignore")
 np.seterr(all="ignore")
 
 
+def in_the_order_of_the_source(values, kinds):
+    places = order(kinds) if "s" in kinds else list(range(len(kinds)))
+    if values.ndim != len(places):
+        return values
+    missing = tuple(place for place, axis in enumerate(places) if axis is None)
+    return np.squeeze(values, missing).transpose(np.argsort([axis for axis in places if axis is not None]))
+
+
 def difference(line):
-    path, kind, shape, expected, bits = line.split("|")
+    path, kind, shape, expected, bits, axes = line.split("|")
     image = nib.load(path)
-    if " ".join(map(str, image.shape)) != shape:
-        return f"shape {image.shape}, not {shape}"
     if kind == "stored":
         values = np.asarray(image.dataobj)
     else:
         values = np.asanyarray(image.dataobj, dtype=kind)
+    values = in_the_order_of_the_source(values, axes)
+    if " ".join(map(str, values.shape)) != shape:
+        return f"shape {values.shape}, not {shape}"
     if digest(values) != expected:
         return f"other values of {image.get_data_dtype()}"
     if bits != "-":
