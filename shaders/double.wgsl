@@ -263,8 +263,8 @@ fn narrow(v: vec2<u32>, fraction: u32, bias: i32) -> u32 {
     // The top 32 bits of the significand are enough: f32 keeps 24 of them, and the others decide the rounding. The last
     // one is a sticky bit for all bits below it.
     let implicit = select(0u, SIGN, field != 0u);
-    let jam = u32((v.x << 11u) != 0u);
-    let significand = implicit | ((v.y & 0xfffffu) << 11u) | (v.x >> 21u) | jam;
+    let sticky = u32((v.x << 11u) != 0u);
+    let significand = implicit | ((v.y & 0xfffffu) << 11u) | (v.x >> 21u) | sticky;
     let extra = u32(clamp(1 - exponent, 0, 31));
     let lost = u32((significand & ((1u << extra) - 1u)) != 0u);
     let s = (significand >> extra) | lost;

@@ -32,6 +32,6 @@ mod tests;
 pub use crate::core::format::Format;
 pub use crate::header::fields::{FieldValue, Fields, TextHeader};
 pub(crate) use names::FileName;
-pub(crate) use parsed::{Encoding, Need, Parsed, Place, Voxels};
+pub(crate) use parsed::{Encoding, Location, Need, Parsed, Voxels};
 pub(crate) use table::{By, Detected, FORMATS, FormatEntry, detect, sniff_bytes};
 pub use table::{FormatInfo, formats};

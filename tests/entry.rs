@@ -98,7 +98,7 @@ fn either_half_of_a_pair_can_be_named() {
 }
 
 #[test]
-fn a_pair_with_voxels_behind_an_offset() {
+fn a_pair_with_voxels_after_an_offset() {
     let dir = folder();
     let (mut header, image) = nifti().pair();
     put_real(&mut header, one::VOX_OFFSET, 32.0, ByteOrder::Little);

@@ -256,8 +256,8 @@ fn narrow(v: Words, fraction: u32, bias: i32) -> u32 {
     let infinity = ((2 * bias + 1) as u32) << fraction;
     let exponent = field as i32 - 1023 + bias;
     let implicit = if field == 0 { 0 } else { SIGN };
-    let jam = u32::from(v[0] << 11 != 0);
-    let significand = implicit | ((v[1] & 0xf_ffff) << 11) | (v[0] >> 21) | jam;
+    let sticky = u32::from(v[0] << 11 != 0);
+    let significand = implicit | ((v[1] & 0xf_ffff) << 11) | (v[0] >> 21) | sticky;
     let extra = (1 - exponent).clamp(0, 31) as u32;
     let lost = u32::from(significand & ((1 << extra) - 1) != 0);
     let s = (significand >> extra) | lost;

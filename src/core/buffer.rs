@@ -121,7 +121,7 @@ impl Drop for Anonymous {
     fn drop(&mut self) {
         // Freeing much memory is slow, and a cancelled read should end soon, so another thread does it.
         if let Some(pages) = self.0.take().filter(|_| scope::is_cancelled()) {
-            threads::free_aside(pages);
+            threads::drop_on_a_thread(pages);
         }
     }
 }

@@ -176,7 +176,7 @@ pub(crate) fn together(helpers: usize, work: impl Fn() + Sync) {
 
 /// Frees something large on a thread of its own: giving much memory back can take the system long.
 #[cfg(not(target_family = "wasm"))]
-pub(crate) fn free_aside(value: impl Send + 'static) {
+pub(crate) fn drop_on_a_thread(value: impl Send + 'static) {
     let free = move || drop(value);
     // Without a thread it is freed here, as the closure is.
     let _ = std::thread::Builder::new()

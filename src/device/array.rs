@@ -289,7 +289,7 @@ impl Drop for Inner {
     fn drop(&mut self) {
         // As large arrays on the host: the memory of a software adapter is slow to free.
         if scope::is_cancelled() {
-            threads::free_aside(self.buffer.clone());
+            threads::drop_on_a_thread(self.buffer.clone());
         }
     }
 }

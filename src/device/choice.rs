@@ -134,8 +134,8 @@ impl Kernels {
     ///
     /// # Errors
     /// As [`Self::get`].
-    pub async fn watching(&self, conversion: &Conversion, dense: bool) -> Result<Kernel> {
-        Kernel::watching(&self.context, &self.pipelines, conversion, dense).await
+    pub async fn reporting_losses(&self, conversion: &Conversion, dense: bool) -> Result<Kernel> {
+        Kernel::reporting_losses(&self.context, &self.pipelines, conversion, dense).await
     }
 
     /// The measured fastest method, else a table if it is worth while, else integers.

@@ -55,7 +55,7 @@ pub(crate) fn check_convertible(context: &Context, conversion: &Conversion) -> R
 ///
 /// # Errors
 /// Those of [`check_convertible`].
-pub(crate) fn check_watchable(context: &Context, conversion: &Conversion) -> Result<()> {
+pub(crate) fn check_reports_losses(context: &Context, conversion: &Conversion) -> Result<()> {
     check_convertible(context, conversion)?;
     match context.limits().max_storage_buffers_per_shader_stage {
         0..3 => Err(ErrorKind::GpuUnsupported("three storage buffers".to_owned()).into()),

@@ -61,7 +61,7 @@ impl Variant {
     }
 
     /// The same variant, reporting lost values.
-    fn watching(mut self) -> Self {
+    fn reporting_losses(mut self) -> Self {
         self.fixed.watch = true;
         self
     }
@@ -133,13 +133,13 @@ impl Kernel {
     ///
     /// # Errors
     /// As [`Pipelines::get`].
-    pub async fn watching(
+    pub async fn reporting_losses(
         context: &Context,
         pipelines: &Pipelines,
         conversion: &Conversion,
         dense: bool,
     ) -> Result<Self> {
-        let variant = Variant::of(conversion, dense, KernelMethod::Integers).watching();
+        let variant = Variant::of(conversion, dense, KernelMethod::Integers).reporting_losses();
         let program = variant.program(context);
         Ok(Self {
             pipeline: pipelines.get(context, &program).await?,

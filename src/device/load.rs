@@ -179,7 +179,7 @@ impl Load<'_> {
     async fn kernel(&self, cuts: &[Arc<Cut>]) -> Result<Kernel> {
         let (kernels, dense) = (self.gpu.kernels(), cuts.iter().all(|cut| cut.is_dense()));
         if self.target.losses.is_some() {
-            return kernels.watching(self.conversion, dense).await;
+            return kernels.reporting_losses(self.conversion, dense).await;
         }
         let voxels = self.plans.iter().map(Plan::len).sum();
         kernels.get(self.conversion, dense, voxels).await

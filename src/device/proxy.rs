@@ -6,7 +6,7 @@ use std::sync::Arc;
 use half::f16;
 
 use super::array::DeviceArray;
-use super::cut::{check_convertible, check_watchable, is_supported};
+use super::cut::{check_convertible, check_reports_losses, is_supported};
 use super::gpu::Gpu;
 use super::load::{Converted, Feeder, Load, Target};
 use super::raw::{Code, RawVolume, check_stored};
@@ -363,7 +363,7 @@ impl ArrayProxy {
         check_convertible(context, &copy)?;
         let (shape, plan) = (self.shape().to_vec(), self.plan(&self.whole()));
         self.check_output(&plan, self.dtype().size_bytes())?;
-        let (buffer, tables) = RawVolume::room(context, &shape, &narrow, &plan).await?;
+        let (buffer, tables) = RawVolume::allocate(context, &shape, &narrow, &plan).await?;
         RawVolume::write_tables(context, &buffer, tables, &narrow).await?;
         self.load_plan(gpu, &copy, plan.clone(), &buffer, site)
             .await?;
@@ -444,7 +444,7 @@ impl ArrayProxy {
             return Ok(None);
         }
         let conversion = texels.conversion(self.conversion(texels.values())?);
-        let supported = is_supported(check_watchable(gpu.context(), &conversion))?;
+        let supported = is_supported(check_reports_losses(gpu.context(), &conversion))?;
         Ok(supported.then_some(conversion))
     }
 

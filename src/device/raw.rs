@@ -103,7 +103,7 @@ impl RawVolume {
     /// # Errors
     /// [`ErrorKind::GpuLimit`] when it is above what a shader can bind or count, [`ErrorKind::GpuOutOfMemory`],
     /// [`ErrorKind::DeviceLost`].
-    pub(crate) async fn room(
+    pub(crate) async fn allocate(
         context: &Context,
         shape: &[usize],
         conversion: &Conversion,

@@ -11,7 +11,7 @@ use std::ops::Neg;
 
 use super::file_map::FileRole;
 use super::matfile::{self, Matrix};
-use super::parsed::{More, Parsed, Place, Sniff, check_length};
+use super::parsed::{Location, More, Parsed, Sniff, check_length};
 use super::text::shape;
 use crate::core::affine::{Affine, multiply};
 use crate::core::dtype::{ByteOrder, DType};
@@ -106,7 +106,7 @@ pub(super) fn parse(bytes: &[u8], format: Format) -> Result<Parsed> {
     header.data_end()?;
     let mut parsed = Parsed::new(header, notes);
     parsed.more = spm.then(|| More {
-        place: Place::File(FileRole::Mat),
+        place: Location::File(FileRole::Mat),
         apply: Box::new(|pieces, parsed| match pieces {
             [mat] if !mat.is_empty() => {
                 parsed.header.affine = Some(mat_affine(mat, &mut parsed.notes)?);

@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
-use super::parsed::{Blocks, More, Need, Parsed, Place};
+use super::parsed::{Blocks, Location, More, Need, Parsed};
 use crate::core::affine::Affine;
 use crate::core::dtype::{ByteOrder, DType};
 use crate::core::error::{Error, ErrorKind, Result};
@@ -119,7 +119,7 @@ impl File {
             return Err(Error::header(FIELD, found, "a list that ends"));
         }
         Ok(More {
-            place: Place::Ranges(Vec::from([block_range(next)?])),
+            place: Location::Ranges(Vec::from([block_range(next)?])),
             apply: Box::new(move |pieces, parsed| {
                 parsed.more = Some(self.list(pieces.first().map_or(&[], Vec::as_slice))?);
                 Ok(())
@@ -147,7 +147,7 @@ impl File {
             .map(|row| block_range(row.block))
             .collect::<Result<_>>()?;
         Ok(More {
-            place: Place::Ranges(ranges),
+            place: Location::Ranges(ranges),
             apply: Box::new(move |pieces, parsed| {
                 let mut subheaders = Vec::with_capacity(pieces.len());
                 for piece in pieces {

@@ -7,7 +7,7 @@ pub(super) use crate::header::fields::mgh::HEADER_BYTES;
 
 use std::sync::Arc;
 
-use super::parsed::{More, Parsed, Place, check_length};
+use super::parsed::{Location, More, Parsed, check_length};
 use super::text::shape;
 use crate::core::affine::Affine;
 use crate::core::dtype::{ByteOrder, DType};
@@ -93,8 +93,8 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Parsed> {
     let place = match header.shape.len() {
         // The repetition time is the fourth zoom, so the footer is needed even if the voxels must be inflated to reach
         // it.
-        4 => Place::Ranges(Vec::from([footer])),
-        _ => Place::CheapRanges(Vec::from([footer])),
+        4 => Location::Ranges(Vec::from([footer])),
+        _ => Location::CheapRanges(Vec::from([footer])),
     };
     let mut parsed = Parsed::new(header, Vec::new());
     parsed.more = Some(More {

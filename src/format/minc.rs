@@ -5,7 +5,7 @@
 //! shares with MINC1: axes, ranges and the scaling.
 
 use super::netcdf::{Kind, NetCdf, Pieces, Value, Variable};
-use super::parsed::{Blocks, More, Need, Parsed, Place};
+use super::parsed::{Blocks, Location, More, Need, Parsed};
 use super::text::{check_entries, shape};
 use crate::core::affine::Affine;
 use crate::core::dtype::{ByteOrder, DType};
@@ -193,7 +193,7 @@ fn ranges(
     let (max_places, min_places) = (places(max)?, places(min)?);
     let (of_max, kinds) = (max_places.len(), [max.kind, min.kind]);
     Ok(More {
-        place: Place::Ranges([max_places, min_places].concat()),
+        place: Location::Ranges([max_places, min_places].concat()),
         apply: Box::new(move |pieces, parsed| {
             let numbers = |pieces: &[Vec<u8>], kind: Kind| {
                 let found: Vec<f64> = pieces

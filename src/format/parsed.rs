@@ -154,7 +154,7 @@ pub(crate) struct Blocks {
 
 /// Another part of the header, and what to do with it.
 pub(crate) struct More {
-    pub place: Place,
+    pub place: Location,
     pub apply: Apply,
 }
 
@@ -163,7 +163,7 @@ pub(crate) type Apply = Box<dyn FnOnce(&[Vec<u8>], &mut Parsed) -> Result<()>>;
 
 /// Where another part of the header is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum Location {
     /// Ranges of the header's own file, after or between the voxels.
     Ranges(Vec<Range<u64>>),
     /// The same, but only if they can be read without inflating everything before them; otherwise nothing is read.

@@ -7,7 +7,7 @@ use crate::core::error::Error;
 use crate::core::error::Result;
 use crate::core::float::{Float, Value};
 use crate::device::{DeviceArray, Gpu};
-use crate::image::fdata::AtHand;
+use crate::image::fdata::ValuesIn;
 use crate::read::wait::Site;
 
 impl DataobjImage {
@@ -146,20 +146,20 @@ impl DataobjImage {
         Ok(host)
     }
 
-    /// [`Self::values_at_hand`] for a future that is driven.
-    pub(super) async fn values_for_device<T: Float>(&self, site: Site) -> Result<AtHand<T>> {
+    /// [`Self::find_values`] for a future that is driven.
+    pub(super) async fn find_values_for_device<T: Float>(&self, site: Site) -> Result<ValuesIn<T>> {
         if let Some(newer) = self.newer_on_device(Caching::Unchanged).await? {
-            return Ok(AtHand::Values(newer));
+            return Ok(ValuesIn::Memory(newer));
         }
         if let Some(there) = self.array_in_memory() {
-            return Ok(AtHand::Values(there));
+            return Ok(ValuesIn::Memory(there));
         }
         let dataobj = self.dataobj.clone();
         if dataobj.as_array().is_none() {
-            return Ok(AtHand::File(dataobj));
+            return Ok(ValuesIn::File(dataobj));
         }
         self.cache().budget().miss();
         let values = site.run(move || dataobj.read::<T>()).await??;
-        Ok(AtHand::Values(values))
+        Ok(ValuesIn::Memory(values))
     }
 }

@@ -16,9 +16,9 @@ use crate::core::float::Value;
 use crate::read::proxy::ArrayProxy;
 
 /// Where an image's values are.
-pub(crate) enum AtHand<T> {
+pub(crate) enum ValuesIn<T> {
     /// In memory: cached, edited, or the image's own array.
-    Values(HostArray<T>),
+    Memory(HostArray<T>),
     /// In a file.
     File(ArrayProxy),
 }
@@ -76,16 +76,16 @@ impl DataobjImage {
     }
 
     /// The values of `T` if they are in memory: cached (with their edits) or the image's own array; else the file.
-    pub(crate) fn values_at_hand<T: Value>(&self) -> Result<AtHand<T>> {
+    pub(crate) fn find_values<T: Value>(&self) -> Result<ValuesIn<T>> {
         #[cfg(feature = "gpu")]
         if let Some(newer) = self.download_newer(Caching::Unchanged)? {
-            return Ok(AtHand::Values(newer));
+            return Ok(ValuesIn::Memory(newer));
         }
         let kept = self.cache().host::<T>();
         Ok(match (kept, self.dataobj.as_array()) {
-            (Some(kept), None) => AtHand::Values(kept),
-            (None, None) => AtHand::File(self.dataobj.clone()),
-            (_, Some(_)) => AtHand::Values(self.get_fdata(Caching::Unchanged)?),
+            (Some(kept), None) => ValuesIn::Memory(kept),
+            (None, None) => ValuesIn::File(self.dataobj.clone()),
+            (_, Some(_)) => ValuesIn::Memory(self.get_fdata(Caching::Unchanged)?),
         })
     }
 

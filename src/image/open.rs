@@ -8,7 +8,7 @@ use super::{DataobjImage, Extra, voxels};
 use crate::core::error::{Error, ErrorKind, Result};
 use crate::core::options::LoadOptions;
 use crate::format::file_map::{FileHolder, FileMap, FileRole};
-use crate::format::{By, Detected, FileName, Format, Parsed, Place};
+use crate::format::{By, Detected, FileName, Format, Location, Parsed};
 use crate::header::Note;
 use crate::header::fields::mgh::MAX_FOOTER_BYTES;
 use crate::read::proxy::{ArrayProxy, ProxySpec};
@@ -247,7 +247,7 @@ fn read_more(
     while let Some(more) = parsed.more.take() {
         // What is wrong in another file is not the header's fault.
         let path = match &more.place {
-            Place::File(key) => file_map.get(key).and_then(|file| file.filename.clone()),
+            Location::File(key) => file_map.get(key).and_then(|file| file.filename.clone()),
             _ => None,
         };
         let of_other = |error: Error| error.at_maybe(path.as_deref());
@@ -262,18 +262,18 @@ fn read_more(
 
 /// The parts of a header that are asked for; `None` where they are not to be had.
 fn pieces(
-    place: &Place,
+    place: &Location,
     source: &Source,
     file_map: &FileMap,
     options: &LoadOptions,
 ) -> Result<Option<Vec<Vec<u8>>>> {
     let pieces = match place {
-        Place::CheapRanges(_) if source.access() == Access::Sequential => return Ok(None),
-        Place::Ranges(ranges) | Place::CheapRanges(ranges) => ranges
+        Location::CheapRanges(_) if source.access() == Access::Sequential => return Ok(None),
+        Location::Ranges(ranges) | Location::CheapRanges(ranges) => ranges
             .iter()
             .map(|range| voxels::piece(source, range.clone()))
             .collect::<Result<_>>()?,
-        Place::File(key) => {
+        Location::File(key) => {
             let Some(holder) = file_map.get(key) else {
                 return Ok(None);
             };

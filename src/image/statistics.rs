@@ -15,7 +15,7 @@ use crate::core::float::Float;
 use crate::core::scope;
 use crate::core::shape::elements;
 use crate::image::DataobjImage;
-use crate::image::fdata::AtHand;
+use crate::image::fdata::ValuesIn;
 use crate::plan::index::Index;
 use crate::read::proxy::ArrayProxy;
 use moments::{Collector, Moments};
@@ -180,7 +180,7 @@ impl DataobjImage {
     /// As [`crate::ArrayProxy::read`]; [`crate::ErrorKind::Usage`] for a histogram of no bins or too many, or over a
     /// window that is not finite.
     pub fn statistics<T: Float>(&self, options: &StatisticsOptions) -> Result<Statistics> {
-        let statistics = || self.values_at_hand::<T>()?.statistics(options);
+        let statistics = || self.find_values::<T>()?.statistics(options);
         self.threads().run(statistics)
     }
 
@@ -194,43 +194,43 @@ impl DataobjImage {
     /// # Errors
     /// As [`crate::ArrayProxy::read`]; [`crate::ErrorKind::Usage`] for fewer than two axes.
     pub fn temporal_statistics<T: Float>(&self) -> Result<TemporalStatistics<T>> {
-        let over_time = || self.frames_at_hand::<T>()?.over_time();
+        let over_time = || self.find_frames::<T>()?.over_time();
         self.threads().run(over_time)
     }
 
-    /// [`Self::values_at_hand`] with the axis of frames last.
-    fn frames_at_hand<T: Float>(&self) -> Result<AtHand<T>> {
-        self.with_frames_last(self.values_at_hand()?)
+    /// [`Self::find_values`] with the axis of frames last.
+    fn find_frames<T: Float>(&self) -> Result<ValuesIn<T>> {
+        self.with_frames_last(self.find_values()?)
     }
 
-    fn with_frames_last<T: Float>(&self, values: AtHand<T>) -> Result<AtHand<T>> {
+    fn with_frames_last<T: Float>(&self, values: ValuesIn<T>) -> Result<ValuesIn<T>> {
         Ok(match values {
-            AtHand::Values(values) if !self.has_frames_last() => {
-                AtHand::File(self.frames_last(&values.into())?)
+            ValuesIn::Memory(values) if !self.has_frames_last() => {
+                ValuesIn::File(self.frames_last(&values.into())?)
             }
-            AtHand::File(file) => AtHand::File(self.frames_last(&file)?),
+            ValuesIn::File(file) => ValuesIn::File(self.frames_last(&file)?),
             values => values,
         })
     }
 }
 
-impl<T: Float> AtHand<T> {
+impl<T: Float> ValuesIn<T> {
     fn statistics(&self, options: &StatisticsOptions) -> Result<Statistics> {
         passes::<T>(options, |histogram| match self {
-            Self::Values(values) => Pass::new(histogram).all(values.as_slice()),
+            Self::Memory(values) => Pass::new(histogram).all(values.as_slice()),
             Self::File(proxy) => Pass::<T>::new(histogram).read(proxy),
         })
     }
 
     fn over_time(&self) -> Result<TemporalStatistics<T>> {
         let (frame, frames) = frame_shape(match self {
-            Self::Values(values) => values.shape(),
+            Self::Memory(values) => values.shape(),
             Self::File(proxy) => proxy.shape(),
         })?;
         let mut over_time = TemporalAccumulator::new(&frame)?;
         let voxels = over_time.voxels();
         match self {
-            Self::Values(values) => {
+            Self::Memory(values) => {
                 for t in 0..frames {
                     over_time.take(&values.as_slice()[t * voxels..][..voxels])?;
                 }

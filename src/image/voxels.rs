@@ -197,7 +197,7 @@ fn part(
     })
 }
 
-/// The byte behind a number of lines, which end with `\n`, `\r` or both, as teem reads them.
+/// The byte after a number of lines, which end with `\n`, `\r` or both, as teem reads them.
 fn skip_lines(source: &Source, start: u64, lines: u64) -> Result<u64> {
     let (mut at, mut left) = (start, lines);
     let mut after_return = false;

@@ -325,14 +325,14 @@ impl<P: Producer> Worker<P> {
             if matches!(command, Command::Stop) {
                 return;
             }
-            self.obey(command);
+            self.apply(command);
         }
     }
 
     fn next_event(&mut self) -> Option<Event<P>> {
         loop {
             while let Ok(command) = self.commands.try_recv() {
-                self.obey(command);
+                self.apply(command);
             }
             match self.step() {
                 Step::Event(event) => return Some(event),
@@ -342,7 +342,7 @@ impl<P: Producer> Worker<P> {
         }
     }
 
-    fn obey(&mut self, command: Command<P::Memory>) {
+    fn apply(&mut self, command: Command<P::Memory>) {
         match command {
             Command::Memory(memory) => self.memory.push(memory),
             Command::Seek { epoch, turn } => {

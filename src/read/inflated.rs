@@ -19,8 +19,8 @@ use crate::source::gzip::{Chunks, GzipSource};
 /// Output bytes that one thread takes at a time, at most: they stay in its cache.
 pub(super) const PIECE_BYTES: u64 = 1 << 20;
 
-/// Voxels that are not worth a round of all threads.
-const FEW_VOXELS: usize = 16 << 10;
+/// Voxels for which a round of all threads is worth its start.
+const MIN_ROUND: usize = 16 << 10;
 
 /// Inflated bytes that stay in the second-level cache; a multiple of every voxel's size.
 const STREAM_BYTES: usize = 512 << 10;
@@ -50,7 +50,7 @@ impl<O: Element> WholeRead<'_, O> {
         {
             return Ok(());
         }
-        if self.side_by_side(out)? || self.in_place(out)? {
+        if self.in_parallel(out)? || self.in_place(out)? {
             return Ok(());
         }
         self.piece_by_piece(out)
@@ -119,13 +119,13 @@ impl<O: Element> WholeRead<'_, O> {
         if start + out.len() * self.item() + MAX_TAIL_BYTES < bytes_out {
             return Ok(false);
         }
-        self.unfold(start, out)?;
+        self.convert_in_place(start, out)?;
         Ok(true)
     }
 
     /// Converts the stored voxels that stand in `out` itself from byte `start` on. Each round takes the voxels
     /// whose places end before the first unread one: with voxels of half the size, half of what is left.
-    fn unfold(&self, start: usize, out: &mut [O]) -> Result<()> {
+    fn convert_in_place(&self, start: usize, out: &mut [O]) -> Result<()> {
         let item = self.item();
         if start == 0 && item == size_of::<O>() {
             return self.replace(out);
@@ -134,7 +134,7 @@ impl<O: Element> WholeRead<'_, O> {
         loop {
             let unread = start + done * item;
             let free = (unread / size_of::<O>()).min(out.len());
-            if free < done + FEW_VOXELS {
+            if free < done + MIN_ROUND {
                 break;
             }
             let (before, after) = out.split_at_mut(free);
@@ -244,7 +244,7 @@ impl<O: Element> WholeRead<'_, O> {
     }
 
     /// The same for a file of one member without an index; `false` when it is not made for that or damaged.
-    fn side_by_side(&self, out: &mut [O]) -> Result<bool> {
+    fn in_parallel(&self, out: &mut [O]) -> Result<bool> {
         let need = self.end(out);
         let mut places = Places::new(self, out);
         let edges = self.gzip.parallel(

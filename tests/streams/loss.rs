@@ -130,13 +130,13 @@ fn a_device_destroyed_under_copies_of_a_kept_array() {
 }
 
 #[test]
-fn behind_a_loss_there_is_nothing() {
+fn after_a_loss_there_is_nothing() {
     for (device, gpu) in own_devices("after a loss") {
-        behind_a_loss_there_is_nothing_on(&device, &gpu);
+        after_a_loss_there_is_nothing_on(&device, &gpu);
     }
 }
 
-fn behind_a_loss_there_is_nothing_on(device: &wgpu::Device, gpu: &voxload::Gpu) {
+fn after_a_loss_there_is_nothing_on(device: &wgpu::Device, gpu: &voxload::Gpu) {
     let image = series();
     let stream = ways::stream::<f32>(&image, gpu, StreamOptions::new());
     let mut stream = stream.expect("a stream");

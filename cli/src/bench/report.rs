@@ -62,17 +62,17 @@ pub fn print(measurement: &Measurement) -> CommandResult {
 pub fn print_crossings(crossings: &[Crossing]) -> CommandResult {
     let mut out = std::io::stdout().lock();
     for one in crossings {
-        let (kind, wanted) = (&one.kind, one.wanted.name());
+        let (kind, destination) = (&one.kind, one.destination.name());
         let megabytes = |bytes: u64| bytes as f64 / 1e6;
         match one.from_bytes {
             Some(bytes) => writeln!(
                 out,
-                "{kind}, {wanted} arrays: the GPU is faster for {:.1} MB stored or more",
+                "{kind}, {destination} arrays: the GPU is faster for {:.1} MB stored or more",
                 megabytes(bytes)
             )?,
             None => writeln!(
                 out,
-                "{kind}, {wanted} arrays: the GPU is not faster up to {:.1} MB stored",
+                "{kind}, {destination} arrays: the GPU is not faster up to {:.1} MB stored",
                 megabytes(one.largest_bytes)
             )?,
         }
@@ -85,7 +85,7 @@ pub fn print_json(measurements: &[Measurement], crossings: &[Crossing]) -> Comma
     let wins = crossings.iter().map(|one| {
         json!({
             "kind": one.kind,
-            "wanted": one.wanted.name(),
+            "destination": one.destination.name(),
             "from_stored_bytes": one.from_bytes,
             "largest_stored_bytes": one.largest_bytes,
         })

@@ -4,12 +4,12 @@ use super::measure::{CPU_FRESH, CPU_UPLOAD, GPU_BACK, GPU_BUFFER, Measurement};
 
 /// Where the floats are needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wanted {
+pub enum Destination {
     Host,
     Device,
 }
 
-impl Wanted {
+impl Destination {
     pub const ALL: [Self; 2] = [Self::Host, Self::Device];
 
     pub fn name(self) -> &'static str {
@@ -36,24 +36,24 @@ impl Wanted {
 
 /// One line: which backend to use.
 pub fn of(measurement: &Measurement) -> String {
-    let part = |wanted: Wanted| {
-        let gain = wanted.gpu_gain(measurement)?;
+    let part = |destination: Destination| {
+        let gain = destination.gpu_gain(measurement)?;
         let (backend, times) = match gain > 1.0 {
             true => ("GPU", gain),
             false => ("CPU", gain.recip()),
         };
-        let other = match (wanted, gain > 1.0) {
-            (Wanted::Host, true) => "the CPU",
-            (Wanted::Host, false) => "the GPU and back",
-            (Wanted::Device, true) => "the CPU and an upload",
-            (Wanted::Device, false) => "the GPU's kernel, even with an upload",
+        let other = match (destination, gain > 1.0) {
+            (Destination::Host, true) => "the CPU",
+            (Destination::Host, false) => "the GPU and back",
+            (Destination::Device, true) => "the CPU and an upload",
+            (Destination::Device, false) => "the GPU's kernel, even with an upload",
         };
-        let wanted = wanted.name();
+        let destination = destination.name();
         Some(format!(
-            "for {wanted} arrays use the {backend}: {times:.1} x as fast as {other}"
+            "for {destination} arrays use the {backend}: {times:.1} x as fast as {other}"
         ))
     };
-    let parts: Vec<String> = Wanted::ALL.into_iter().filter_map(part).collect();
+    let parts: Vec<String> = Destination::ALL.into_iter().filter_map(part).collect();
     match parts.is_empty() {
         true => "for host arrays use the CPU: no GPU was measured".to_owned(),
         false => parts.join("; "),
@@ -64,7 +64,7 @@ pub fn of(measurement: &Measurement) -> String {
 #[derive(Debug, PartialEq)]
 pub struct Crossing {
     pub kind: String,
-    pub wanted: Wanted,
+    pub destination: Destination,
     /// Stored bytes of a file: the GPU was faster for it and for all larger ones, but not for the next smaller one.
     /// `None` if the GPU was not faster for the largest file.
     pub from_bytes: Option<u64>,
@@ -79,26 +79,27 @@ pub fn crossings(measurements: &[Measurement]) -> Vec<Crossing> {
     kinds.dedup();
     let mut crossings = Vec::new();
     for kind in kinds {
-        for wanted in Wanted::ALL {
+        for destination in Destination::ALL {
             let sizes = measurements.iter().filter(|one| one.kind == kind);
-            let sizes = sizes.filter_map(|one| Some((one.stored_bytes, wanted.gpu_gain(one)?)));
+            let sizes =
+                sizes.filter_map(|one| Some((one.stored_bytes, destination.gpu_gain(one)?)));
             let sizes: Vec<(u64, f64)> = sizes.collect();
-            crossings.extend(crossing(kind, wanted, sizes));
+            crossings.extend(crossing(kind, destination, sizes));
         }
     }
     crossings
 }
 
-fn crossing(kind: &str, wanted: Wanted, mut sizes: Vec<(u64, f64)>) -> Option<Crossing> {
+fn crossing(kind: &str, destination: Destination, mut sizes: Vec<(u64, f64)>) -> Option<Crossing> {
     sizes.sort_by_key(|&(bytes, _)| bytes);
     let [(smallest, _), .., (largest_bytes, _)] = sizes[..] else {
         return None;
     };
-    let won = sizes.iter().rev().take_while(|(_, gain)| *gain > 1.0);
-    let from_bytes = won.last().map(|&(bytes, _)| bytes);
+    let faster = sizes.iter().rev().take_while(|(_, gain)| *gain > 1.0);
+    let from_bytes = faster.last().map(|&(bytes, _)| bytes);
     (smallest < largest_bytes).then(|| Crossing {
         kind: kind.to_owned(),
-        wanted,
+        destination,
         from_bytes,
         largest_bytes,
     })
@@ -109,7 +110,7 @@ mod tests {
     use super::*;
 
     fn from(sizes: &[(u64, f64)]) -> Option<Option<u64>> {
-        let found = crossing("int16", Wanted::Host, sizes.to_vec());
+        let found = crossing("int16", Destination::Host, sizes.to_vec());
         found.map(|crossing| crossing.from_bytes)
     }
 

@@ -20,7 +20,7 @@ use crate::device::pipelines::{Pipeline, Program, STORAGE, STORAGE_READ};
 use crate::device::proxy::Parts;
 use crate::device::{DeviceArray, Gpu};
 use crate::image::DataobjImage;
-use crate::image::fdata::AtHand;
+use crate::image::fdata::ValuesIn;
 use crate::plan::Plan;
 use crate::plan::index::Index;
 use crate::read::proxy::ArrayProxy;
@@ -88,8 +88,8 @@ impl DataobjImage {
         options: &StatisticsOptions,
         site: Site,
     ) -> Result<Statistics> {
-        let values = self.values_for_device::<T>(site).await?;
-        if let AtHand::File(proxy) = &values {
+        let values = self.find_values_for_device::<T>(site).await?;
+        if let ValuesIn::File(proxy) = &values {
             let statistics = passes::<T>(gpu, proxy, options, site).await;
             if !is_unsupported(&statistics) {
                 return statistics;
@@ -129,8 +129,8 @@ impl DataobjImage {
         gpu: &Gpu,
         site: Site,
     ) -> Result<TemporalStatistics<T>> {
-        let values = self.with_frames_last(self.values_for_device::<T>(site).await?)?;
-        if let AtHand::File(proxy) = &values {
+        let values = self.with_frames_last(self.find_values_for_device::<T>(site).await?)?;
+        if let ValuesIn::File(proxy) = &values {
             let statistics = over_time(gpu, proxy, site).await;
             if !is_unsupported(&statistics) {
                 return statistics;
@@ -433,7 +433,7 @@ async fn over_time<T: Float>(
         }
     }
     check_end(proxy, site).await?;
-    temporal::summarised(&in_place(first, series), &frame, frames as u64)
+    temporal::summarised(&in_output_order(first, series), &frame, frames as u64)
 }
 
 /// How each frame is read; the first frame stands for the places of all.
@@ -448,7 +448,7 @@ fn frame_plans(proxy: &ArrayProxy, frames: usize) -> Result<Vec<Plan>> {
 }
 
 /// Series in stored order, put in their places of the output.
-fn in_place(plan: &Plan, series: Vec<Series>) -> Vec<Series> {
+fn in_output_order(plan: &Plan, series: Vec<Series>) -> Vec<Series> {
     if plan.axes == plan.in_stored_order().axes && plan.out_first == 0 {
         return series;
     }

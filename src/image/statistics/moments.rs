@@ -74,12 +74,12 @@ impl Lane {
             pivot: self.pivot,
             offset: self.sum / n,
             // Rounding can leave less than nothing of a spread of nothing. A NaN, of an overflow, stays.
-            squares: not_below_zero(self.squares - self.sum * self.sum / n),
+            squares: at_least_zero(self.squares - self.sum * self.sum / n),
         }
     }
 }
 
-pub(super) fn not_below_zero(value: f64) -> f64 {
+pub(super) fn at_least_zero(value: f64) -> f64 {
     if value < 0.0 { 0.0 } else { value }
 }
 

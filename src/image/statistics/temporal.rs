@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::moments::not_below_zero;
+use super::moments::at_least_zero;
 use super::room_for;
 use crate::core::array::HostArray;
 use crate::core::error::{Error, Result};
@@ -133,7 +133,7 @@ impl Series {
         }
         let n = f64::from(self.finite);
         let mean = self.pivot + self.sum / n;
-        let std = (not_below_zero(self.squares - self.sum * self.sum / n) / n).sqrt();
+        let std = (at_least_zero(self.squares - self.sum * self.sum / n) / n).sqrt();
         let ratio = if std == 0.0 { 0.0 } else { mean / std };
         [mean, std, ratio]
     }

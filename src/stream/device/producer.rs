@@ -230,7 +230,7 @@ impl FrameProducer {
                 let passes = 1 + u64::from(self.feed.order().loops());
                 let voxels = plan.len().saturating_mul(blocks as u64 * passes);
                 *made = Some(match self.texture {
-                    Some(_) => kernels.watching(&self.conversion, is_dense).await?,
+                    Some(_) => kernels.reporting_losses(&self.conversion, is_dense).await?,
                     None => kernels.get(&self.conversion, is_dense, voxels).await?,
                 });
             }

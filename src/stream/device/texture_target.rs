@@ -5,7 +5,7 @@ use crate::convert::texel::Texels;
 use crate::core::error::{Error, ErrorKind, Result};
 use crate::core::float::Float;
 use crate::device::context::Context;
-use crate::device::cut::check_watchable;
+use crate::device::cut::check_reports_losses;
 use crate::device::load::Target;
 use crate::device::texture::{Slab, check_texture, texture_shape};
 use crate::plan::Plan;
@@ -52,7 +52,7 @@ impl TextureTarget {
         let shape = texture_shape(shape)?;
         check_texture(texture, shape, texels)?;
         let conversion = texels.conversion(feed.proxy().conversion(T::DTYPE)?);
-        check_watchable(context, &conversion)?;
+        check_reports_losses(context, &conversion)?;
         let slab = Slab::new(context, shape, texels, u64::MAX).await?;
         if slab.ranges().count() > 1 {
             return Err(ErrorKind::GpuLimit {
