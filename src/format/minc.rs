@@ -99,8 +99,13 @@ fn axes(file: &NetCdf, image: &Variable) -> Result<Vec<Axis>> {
         }
         let found = found.ok_or_else(|| Error::header("image", name, "axes with a variable"))?;
         match found.attribute("spacing") {
+            // MINC's default. (nibabel refuses such a file.)
+            None => {}
             Some(Value::Text(spacing)) if spacing == "regular__" => {}
-            other => return Err(Error::header("spacing", format!("{other:?}"), "regular__")),
+            Some(Value::Text(spacing)) => {
+                return Err(Error::header("spacing", format!("{spacing:?}"), "regular__"));
+            }
+            Some(_) => return Err(Error::header("spacing", "numbers", "regular__")),
         }
         let cosines = match found.attribute("direction_cosines") {
             None => None,
