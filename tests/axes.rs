@@ -1,6 +1,9 @@
 //! What the axes of each format mean, their units, and where the affine puts voxels. doc/AXES.md has the rules.
 
+mod conversions;
 mod oracle;
+mod truth;
+mod views;
 
 use std::path::Path;
 

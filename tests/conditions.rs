@@ -4,6 +4,9 @@ mod footers;
 mod geometry;
 mod messages;
 mod pieces;
+mod random_cifti;
+mod random_footers;
+mod random_quaternions;
 mod texts;
 
 use std::path::{Path, PathBuf};

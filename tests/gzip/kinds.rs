@@ -1,9 +1,10 @@
 //! Whole reads and slices of every kind of file are those of the plain file.
 
 use half::f16;
-use voxload::{DType, DataobjImage, Float, Index, LoadOptions};
+use voxload::{DType, DataobjImage, Float, Index, LoadOptions, Threads};
 
 use super::files::{kinds, open, scan};
+use crate::support::nifti::Nifti;
 use crate::support::rng::Rng;
 use crate::support::slicing::random_index;
 use crate::support::{folder, write};
@@ -113,4 +114,28 @@ fn names_and_content() {
     let text = b"neither gzip nor a volume".repeat(20);
     let error = voxload::load(write(&folder, "text.nii.gz", &text)).expect_err("a text");
     assert!(error.to_string().contains("not a gzip file"), "{error}");
+}
+
+/// The three bytes of a colour do not divide a piece of inflated bytes.
+#[test]
+fn colours_of_every_kind() {
+    let folder = folder();
+    for dtype in [DType::Rgb24, DType::Rgba32] {
+        let shape = [301, 300, 8];
+        let voxels = shape.iter().product::<usize>() * dtype.size_bytes();
+        let mut bytes = Rng::new(77).bytes(voxels);
+        bytes.iter_mut().for_each(|byte| *byte %= 16);
+        let bytes = Nifti::new(dtype, &shape, bytes).single();
+        let stored = |image: &DataobjImage| image.dataobj().unscaled().expect("a read");
+        let plain = stored(&open(&write(&folder, "plain.nii", &bytes)));
+        for (name, file) in kinds(&bytes) {
+            let path = write(&folder, "it.nii.gz", &file);
+            let one = LoadOptions::new().threads(Threads::new(1).expect("a thread"));
+            for options in [LoadOptions::new(), one] {
+                let image = DataobjImage::from_filename(&path, &options).expect("it loads");
+                let found = stored(&image);
+                assert!(found.as_bytes() == plain.as_bytes(), "{name}, {dtype}");
+            }
+        }
+    }
 }

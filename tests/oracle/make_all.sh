@@ -10,7 +10,7 @@ scripts=$(dirname "$0")
 
 rm -rf "$out"
 mkdir -p "$out"
-for name in values slices nifti_headers formats axes orientation saved; do
+for name in values slices nifti_headers formats axes conversions orientation saved footers cifti_maps quaternions; do
     "$python" "$scripts/$name.py" "$out"
 done
 nibabel=$("$python" -c 'import nibabel, os; print(os.path.dirname(nibabel.__file__))')
