@@ -1,10 +1,9 @@
-//! For those who come with a renderer, with a series that does not fit in memory, with a program that has threads of its
-//! own, or from nibabel. Two programs in
-//! `examples/` are built in these ways: `viewer` and `preprocess`.
+//! How to use voxload in a wgpu renderer, for a series larger than memory, in a program with its own threads, and when
+//! coming from nibabel. Two programs in `examples/` are built in these ways: `viewer` and `preprocess`.
 //!
 //! # In a wgpu renderer
 //!
-//! voxload works on your device, whatever its features and limits are, and installs nothing on it. wgpu reports device loss
+//! voxload uses your device, with any features and limits, and installs no callbacks on it. wgpu reports device loss
 //! only to the device's owner: forward the callback to [`Gpu::mark_lost`](crate::Gpu::mark_lost).
 //!
 //! ```no_run
@@ -28,10 +27,10 @@
 //! # fn main() {}
 //! ```
 //!
-//! A series plays from a stream into one texture of yours. [`FrameStream::pump`](crate::FrameStream::pump) submits at
-//! most so many bytes, copies none of them on your thread and never waits; what is in the texture is always a whole
-//! frame. Hold the [`Frame`](crate::Frame) while it is to be shown, and drop it when the next one is due: the stream
-//! makes that ready meanwhile. Paused, call nothing; to scrub, [`seek`](crate::FrameStream::seek).
+//! To play a series, stream it into one of your textures. [`FrameStream::pump`](crate::FrameStream::pump) submits at
+//! most the given number of bytes, copies none of them on your thread, and never waits. The texture always contains a
+//! whole frame. Hold the [`Frame`](crate::Frame) while it is shown, and drop it when the next one is due, which the
+//! stream prepares meanwhile. To pause, call nothing; to scrub, call [`seek`](crate::FrameStream::seek).
 //!
 //! ```no_run
 //! # #[cfg(feature = "gpu")]
@@ -66,21 +65,22 @@
 //! # fn main() {}
 //! ```
 //!
-//! Complex numbers have no GPU kernel, and some devices cannot run one: the error's kind is
-//! [`DType`](crate::ErrorKind::DType) or [`GpuUnsupported`](crate::ErrorKind::GpuUnsupported). Then upload what
-//! [`frames`](crate::DataobjImage::frames) returns: the same values, in the same order, with the same calls. Colours
-//! are never floats: [`unscaled`](crate::ArrayProxy::unscaled) returns them.
+//! There is no GPU kernel for complex numbers, and some devices cannot run the kernels. The error is then of kind
+//! [`DType`](crate::ErrorKind::DType) or [`GpuUnsupported`](crate::ErrorKind::GpuUnsupported). Upload the result of
+//! [`frames`](crate::DataobjImage::frames) instead: it has the same values, in the same order. Colours are not
+//! converted to floats; [`unscaled`](crate::ArrayProxy::unscaled) returns them.
 //!
-//! Other ways to a device: [`read_gpu`](crate::ArrayProxy::read_gpu) into a new buffer,
-//! [`read_into_buffer`](crate::ArrayProxy::read_into_buffer) into a range of yours, and
-//! [`raw_on_gpu`](crate::ArrayProxy::raw_on_gpu) for the stored bytes with WGSL that decodes them. Each of them loads a part
+//! Other ways to load voxels to a device are [`read_gpu`](crate::ArrayProxy::read_gpu) into a new buffer,
+//! [`read_into_buffer`](crate::ArrayProxy::read_into_buffer) into a range of your buffer, and
+//! [`raw_on_gpu`](crate::ArrayProxy::raw_on_gpu) for the stored bytes, with WGSL that decodes them. Each loads a part
 //! after [`sliced`](crate::ArrayProxy::sliced): `series.dataobj().sliced("[..., 30]")?.read_gpu::<f32>(&gpu)?`.
 //!
 //! # A series larger than memory
 //!
-//! Take it frame by frame. [`frames`](crate::DataobjImage::frames) reads ahead on a thread in a fixed number of bytes;
-//! [`TemporalAccumulator`](crate::TemporalAccumulator) sums up, [`NiftiWriter`](crate::NiftiWriter) writes as it goes,
-//! and the file appears when all of it is there. A gzip file is inflated once a pass, and checked to its end.
+//! Process it frame by frame. [`frames`](crate::DataobjImage::frames) reads ahead on a thread, in a fixed amount of
+//! memory. [`TemporalAccumulator`](crate::TemporalAccumulator) computes statistics over time.
+//! [`NiftiWriter`](crate::NiftiWriter) writes frame by frame; the file gets its name when it is complete. A gzip file
+//! is inflated once for each pass, and checked to its end.
 //!
 //! ```
 //! # fn main() -> voxload::Result<()> {
@@ -93,7 +93,7 @@
 //!     DType, DataobjImage, FrameOptions, LoadOptions, Mmap, NiftiWriter, SaveOptions, TemporalAccumulator,
 //! };
 //!
-//! // Read by position: mapped pages would count as memory where that is limited.
+//! // Not mapped, because mapped pages count towards memory limits.
 //! let options = LoadOptions::new().mmap(Mmap::Off);
 //! let series = DataobjImage::from_filename(&input, &options)?;
 //! let frame_shape = &series.shape()[..3];
@@ -119,16 +119,16 @@
 //! # Ok(()) }
 //! ```
 //!
-//! Frames too large as well? [`slicer`](crate::DataobjImage::slicer) gives an image of some layers, which streams like
-//! any other: `series.slicer("[:, :, 10:20]")?.frames::<f64>(..)`. On a device
-//! [`stream`](crate::DataobjImage::stream) is what `frames` is on the host, and
-//! [`temporal_statistics_gpu`](crate::DataobjImage::temporal_statistics_gpu) gives the bits of the CPU.
+//! If a single frame is too large, [`slicer`](crate::DataobjImage::slicer) returns an image of some slices, which is
+//! streamed like any other: `series.slicer("[:, :, 10:20]")?.frames::<f64>(..)`. On a device,
+//! [`stream`](crate::DataobjImage::stream) takes the place of `frames`, and
+//! [`temporal_statistics_gpu`](crate::DataobjImage::temporal_statistics_gpu) computes the same bits as the CPU.
 //!
 //! # In a program with threads and a cancel button
 //!
-//! A program that has a thread pool gives it to its images; reads then touch no other one. A
-//! [`Cancel`](crate::Cancel) ends whatever reads inside it within 50 milliseconds, from any thread, and leaves image and
-//! caches as if it had not begun.
+//! If your program has a thread pool, pass it to the images; their reads then use no other one. A
+//! [`Cancel`](crate::Cancel) ends the reads inside it within 50 milliseconds. It can be cancelled from any thread, and
+//! leaves the image and its caches as they were before the read.
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -156,21 +156,20 @@
 //!     Err(error) if *error.kind() == ErrorKind::Cancelled => assert!(!series.in_memory()),
 //!     Err(error) => return Err(error.into()),
 //! }
-//! // The next read is another one; a token is cancelled for good, so it gets a new one.
+//! // A cancelled token stays cancelled, so the next read gets a new one.
 //! let values = Cancel::new().run(|| series.get_fdata::<f32>(Caching::Fill))?;
 //! # assert_eq!(values.len(), 120);
 //! # Ok(()) }
 //! ```
 //!
-//! A future is awaited inside [`run_async`](crate::Cancel::run_async). A program that forks calls
-//! [`Threads::set_default`](crate::Threads::set_default) in each child. Voxels that come over a network are a
+//! Await futures inside [`run_async`](crate::Cancel::run_async). A program that forks calls
+//! [`Threads::set_default`](crate::Threads::set_default) in each child. To read voxels over a network, implement a
 //! [`ByteSource`](crate::ByteSource) whose [`hint`](crate::ByteSource::hint) asks for few large requests.
 //!
 //! # Coming from nibabel
 //!
-//! Arrays are column-major, as nibabel's are. What nibabel computes in f64 is computed in f64 here, and rounded as
-//! nibabel rounds it. `get_fdata` returns a shared array that cannot be changed; `fdata_mut` returns the cached one for
-//! editing.
+//! Arrays are column-major, as in nibabel. What nibabel computes in f64 is computed in f64 here, with the same
+//! rounding. `get_fdata` returns a shared, immutable array; `fdata_mut` returns the cached array for editing.
 //!
 //! | nibabel | voxload |
 //! |---|---|

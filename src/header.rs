@@ -1,4 +1,4 @@
-//! The header: what every format describes in common about a volume, and the format's own fields.
+//! The header: the properties of a volume that all formats describe, and the format's own fields.
 
 mod axes;
 pub(crate) mod fields;
@@ -28,11 +28,11 @@ pub enum Layout {
     LastFastest,
 }
 
-/// A fault in a header that was repaired when it was read.
+/// A note about an image: a repaired fault in its header, a misleading file name, or a change on saving.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Note {
-    /// The field, as the format names it.
+    /// The field, as the format names it, or another subject (`name`, `gzip`).
     pub field: &'static str,
     /// What was found, and what was done about it.
     pub message: String,
@@ -44,10 +44,10 @@ impl fmt::Display for Note {
     }
 }
 
-/// The facts of a volume that do not depend on its format, and the format's own fields.
+/// The properties of a volume that do not depend on its format, and the format's own fields.
 ///
-/// Edits of an image's header ([`crate::DataobjImage::header_mut`]) say how it is saved and where it is in space; what is read
-/// of the voxels stays what it was.
+/// Edits of an image's header ([`crate::DataobjImage::header_mut`]) affect how it is saved and its position in space,
+/// but not the voxels that are read.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Header {
@@ -67,24 +67,24 @@ pub struct Header {
     pub data_offset: u64,
     /// How stored numbers become values.
     pub scaling: Scaling,
-    /// Index along [`Self::space_axes`] to a place in space (RAS+), in [`Self::space_unit`]; `None` if the file has
-    /// none. If there are two axes of space, the third column is the direction across them.
+    /// Maps indices along [`Self::space_axes`] to RAS+ coordinates, in [`Self::space_unit`]; `None` if the file has no
+    /// affine. With two spatial axes, the third column is the direction across them.
     pub affine: Option<Affine>,
-    /// Voxel size along each axis as stated in the file: in [`Self::space_unit`] for axes of space, in
-    /// [`Self::time_unit`] for an axis of time. (For formats other than NIfTI, Analyze and MGH, nibabel replaces those of
-    /// space by the lengths of the affine's columns.)
+    /// Voxel size along each axis as stated in the file: in [`Self::space_unit`] for spatial axes, in
+    /// [`Self::time_unit`] for the time axis. (For formats other than NIfTI, Analyze and MGH, nibabel replaces the
+    /// zooms of spatial axes by the lengths of the affine's columns.)
     pub zooms: Vec<f64>,
-    /// The unit of the affine and of the zooms in space.
+    /// The unit of the affine and of the zooms of spatial axes.
     pub space_unit: SpaceUnit,
-    /// The unit of the zooms in time.
+    /// The unit of the zoom of the time axis.
     pub time_unit: TimeUnit,
     /// The format's own fields as stored in the file, except for repaired faults.
     pub fields: Fields,
 }
 
 impl Header {
-    /// The header of voxels of no file: of this type, unscaled, without an affine, the zooms 1. The first three axes are
-    /// of space, the fourth is of time.
+    /// A header for voxels that are not in a file: of this shape and type, unscaled, without an affine, with zooms of
+    /// 1. The first three axes are spatial, the fourth is time.
     #[must_use]
     pub fn new(shape: &[usize], dtype: DType) -> Self {
         Self {
@@ -104,7 +104,7 @@ impl Header {
         }
     }
 
-    /// The axes of space, at most three, in the order of the affine's columns.
+    /// The spatial axes, at most three, in the order of the affine's columns.
     pub fn space_axes(&self) -> Vec<usize> {
         let of_space = |&(axis, kind): &(usize, &AxisKind)| {
             *kind == AxisKind::Space && axis < self.shape.len()
@@ -113,19 +113,20 @@ impl Header {
         found.map(|(axis, _)| axis).take(3).collect()
     }
 
-    /// The axis of time.
+    /// The time axis.
     pub fn time_axis(&self) -> Option<usize> {
         self.axes.iter().position(|kind| *kind == AxisKind::Time)
     }
 
-    /// The axis of components; the first one, if there are several.
+    /// The component axis; the first one, if there are several.
     pub fn component_axis(&self) -> Option<usize> {
         let mut axes = self.axes.iter();
         axes.position(|kind| *kind == AxisKind::Component)
     }
 
-    /// The axis along which frames are counted: that of time; if there is none, or it has one position, the last axis of kind
-    /// [`AxisKind::Other`] of a volume in space. Without such an axis the whole image is one frame.
+    /// The axis along which frames are counted: the time axis. If there is none, or it has one position, it is the last
+    /// axis of kind [`AxisKind::Other`], provided that the image has a spatial axis. Without such an axis, the whole
+    /// image is one frame.
     pub fn frame_axis(&self) -> Option<usize> {
         let time = self.time_axis();
         let length = |axis: usize| self.shape.get(axis).copied().unwrap_or(1);
@@ -147,7 +148,7 @@ impl Header {
     /// Number of bytes of all stored voxels.
     ///
     /// # Errors
-    /// [`ErrorKind::Header`] if the number does not fit in a u64.
+    /// [`ErrorKind::Header`] if the number does not fit in an i64.
     pub fn data_bytes(&self) -> Result<u64> {
         self.voxels()?
             .checked_mul(self.dtype.size_bytes() as u64)
@@ -158,7 +159,7 @@ impl Header {
     /// Byte at which the voxels end in their file.
     ///
     /// # Errors
-    /// [`ErrorKind::Header`] if the number does not fit in a u64.
+    /// [`ErrorKind::Header`] if the number does not fit in an i64.
     pub fn data_end(&self) -> Result<u64> {
         self.data_bytes()?
             .checked_add(self.data_offset)

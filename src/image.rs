@@ -47,14 +47,14 @@ pub type Extra = BTreeMap<String, String>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Caching {
-    /// The array replaces what is cached.
+    /// The array replaces the cached one.
     #[default]
     Fill,
-    /// The cache stays as it is.
+    /// The cache does not change.
     Unchanged,
 }
 
-/// An image: a header, and voxels that are read when they are asked for.
+/// An image: a header, and voxels that are read on demand.
 #[derive(Debug)]
 pub struct DataobjImage {
     dataobj: ArrayProxy,
@@ -65,7 +65,7 @@ pub struct DataobjImage {
     cache: Mutex<Cache>,
 }
 
-/// Loads an image: reads its header, and no voxel.
+/// Loads an image: reads its header, but no voxels.
 ///
 /// # Errors
 /// As [`DataobjImage::from_filename`].
@@ -74,17 +74,18 @@ pub fn load(path: impl AsRef<Path>) -> Result<DataobjImage> {
 }
 
 impl DataobjImage {
-    /// Loads an image from the name of any of its files. Format and compression are recognized by the content; where a name
-    /// does not fit it, [`Self::notes`] says so. Analyze files have no magic number, and are recognized only under `.hdr` and
-    /// `.img`, or by [`LoadOptions::format`].
+    /// Loads an image from the name of any of its files. The format and the compression are recognized by the content;
+    /// [`Self::notes`] reports a name that does not match it. Analyze files have no magic number: they are recognized
+    /// only by their endings, `.hdr` and `.img`, or with [`LoadOptions::format`].
     ///
-    /// A NRRD or MetaImage header may name the files its voxels are in. These names are followed from the header's
-    /// folder wherever they lead, as in SimpleITK: only load such headers from sources that may name any file.
+    /// A NRRD or MetaImage header can name the files that contain its voxels, relative to its folder or by an absolute
+    /// path, as in SimpleITK. Do not load untrusted NRRD or MetaImage headers with privileges that their author should
+    /// not have.
     ///
     /// # Errors
     /// - [`crate::ErrorKind::NotFound`], [`crate::ErrorKind::NotAFile`], [`crate::ErrorKind::Empty`] for the file
-    /// - [`crate::ErrorKind::UnknownFormat`] when the content is of no known format
-    /// - [`crate::ErrorKind::NotAVolume`] when it is known to be something else, such as a pointer of Git LFS
+    /// - [`crate::ErrorKind::UnknownFormat`] if the content is of no known format
+    /// - [`crate::ErrorKind::NotAVolume`] if the content is known to be something else, such as a Git LFS pointer
     /// - [`crate::ErrorKind::Header`], [`crate::ErrorKind::Truncated`] for header faults that cannot be repaired
     /// - [`crate::ErrorKind::Integrity`] for damaged compressed data
     pub fn from_filename(path: impl AsRef<Path>, options: &LoadOptions) -> Result<Self> {
@@ -94,14 +95,14 @@ impl DataobjImage {
     /// Loads an image from its files, by name or from the caller's bytes.
     ///
     /// # Errors
-    /// As [`Self::from_filename`], and [`crate::ErrorKind::Usage`] for a map without an image file or a holder
-    /// with neither name nor bytes.
+    /// As [`Self::from_filename`], and [`crate::ErrorKind::Usage`] for a map without an image file, or a file with
+    /// neither a name nor bytes.
     pub fn from_file_map(file_map: FileMap, options: &LoadOptions) -> Result<Self> {
         open::from_file_map(file_map, options)
     }
 
-    /// Loads a single-file image from memory, gzipped or not. The owner of the bytes (a `Vec`, an `Arc<[u8]>`) is stored in
-    /// the image; the bytes are not copied.
+    /// Loads a single-file image from memory, gzipped or not. The owner of the bytes (a `Vec`, an `Arc<[u8]>`) is
+    /// stored in the image; the bytes are not copied.
     ///
     /// # Errors
     /// As [`Self::from_filename`].
@@ -112,7 +113,7 @@ impl DataobjImage {
     /// Loads a single-file image from a stream, which is read to its end.
     ///
     /// # Errors
-    /// As [`Self::from_filename`], and [`crate::ErrorKind::Io`] when reading fails.
+    /// As [`Self::from_filename`], and [`crate::ErrorKind::Io`] if reading fails.
     pub fn from_stream(mut stream: impl Read) -> Result<Self> {
         let mut bytes = Vec::new();
         stream
@@ -121,10 +122,10 @@ impl DataobjImage {
         Self::from_bytes(bytes)
     }
 
-    /// An image of an array in memory. The affine maps voxel indices to millimetres.
+    /// Makes an image of an array in memory. The affine maps voxel indices to RAS+ coordinates.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Header`] when the array's bytes do not fit in 63 bits.
+    /// [`crate::ErrorKind::Header`] if the array's size in bytes does not fit in 63 bits.
     pub fn from_array(array: impl Into<StoredArray>, affine: Option<Affine>) -> Result<Self> {
         let array = array.into();
         let header = Header {
@@ -135,11 +136,11 @@ impl DataobjImage {
         Self::new(array, header, Extra::new(), FileMap::new())
     }
 
-    /// An image of its parts, as nibabel's constructor: a proxy or an array, and a header, which is the image's own from here
-    /// on, and whose shape becomes that of the data.
+    /// Makes an image from its parts, as nibabel's constructor does. `dataobj` can be a proxy or an array. The shape of
+    /// the header is set to that of the data.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Header`] when the shape's bytes do not fit in 63 bits.
+    /// [`crate::ErrorKind::Header`] if the data's size in bytes does not fit in 63 bits.
     pub fn new(
         dataobj: impl Into<ArrayProxy>,
         mut header: Header,
@@ -166,7 +167,7 @@ impl DataobjImage {
         })
     }
 
-    /// The same image with a cache within this budget; the cache is empty.
+    /// Returns the image with an empty cache that counts towards this budget.
     pub fn with_budget(mut self, budget: &Budget) -> Self {
         self.cache = Mutex::new(Cache::new(budget));
         self
@@ -182,12 +183,12 @@ impl DataobjImage {
         self.shape().len()
     }
 
-    /// The voxels: of a file, read on demand, or of an array ([`ArrayProxy::as_array`]).
+    /// The voxels: those of a file, read on demand, or an array in memory ([`ArrayProxy::as_array`]).
     pub fn dataobj(&self) -> &ArrayProxy {
         &self.dataobj
     }
 
-    /// The thread pool of the image's reads.
+    /// The thread pool that the image's reads use.
     pub(crate) fn threads(&self) -> &Threads {
         self.dataobj.threads()
     }
@@ -202,9 +203,9 @@ impl DataobjImage {
         &self.header
     }
 
-    /// Reads the footer of a gzipped MGH file, which has the repetition time and more, if that has not been done yet. It
-    /// follows the voxels, so the file is inflated once to its end; no voxel is kept. Does nothing for other files. See
-    /// [`MghHeader::footer`](crate::format::mgh::MghHeader::footer).
+    /// Reads the footer of a compressed MGH file, which contains the repetition time and other parameters, unless it
+    /// has been read already. The footer follows the voxels, so the whole file is inflated, but no voxels are kept.
+    /// Does nothing for other files. See [`MghHeader::footer`](crate::format::mgh::MghHeader::footer).
     ///
     /// # Errors
     /// [`crate::ErrorKind::Truncated`] and [`crate::ErrorKind::Integrity`] for a damaged file,
@@ -224,7 +225,7 @@ impl DataobjImage {
         Ok(())
     }
 
-    /// The footer of an MGH file that has not been read yet.
+    /// The footer of an MGH file, if it has not been read yet.
     fn unread_footer(&self) -> Option<&Deferred> {
         match &self.header.fields {
             Fields::Mgh(mgh) if mgh.footer().is_none() => Some(&mgh.deferred),
@@ -232,12 +233,12 @@ impl DataobjImage {
         }
     }
 
-    /// The header, for editing; the voxels that [`Self::dataobj`] reads stay what they were.
+    /// The header, for editing. Edits do not affect the voxels that [`Self::dataobj`] reads.
     pub fn header_mut(&mut self) -> &mut Header {
         &mut self.header
     }
 
-    /// Voxel index to millimetres (RAS+), where there is one: the header's.
+    /// The header's affine, if it has one: maps voxel indices to RAS+ coordinates, in [`Header::space_unit`].
     pub fn affine(&self) -> Option<&Affine> {
         self.header.affine.as_ref()
     }
@@ -257,8 +258,8 @@ impl DataobjImage {
         &self.file_map
     }
 
-    /// Header faults that were repaired on reading, names that do not fit the content (`name`), and what a whole read found
-    /// after a gzip stream.
+    /// Notes about repaired header faults, about a file name that does not match the content (field `name`), and about
+    /// bytes that a whole read found after a gzip stream (field `gzip`).
     pub fn notes(&self) -> Vec<Note> {
         let mut notes = self.notes.clone();
         let trailing = self.dataobj.source().trailing();
@@ -272,12 +273,12 @@ impl DataobjImage {
     }
 
     fn cache(&self) -> MutexGuard<'_, Cache> {
-        // The cache is only ever replaced whole, so a panic elsewhere leaves it usable.
+        // A panic while the lock is held leaves a valid cache, because its fields are only replaced as a whole.
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Voxel sizes: lengths of the affine's columns, 1 for further axes.
+/// Voxel sizes: the lengths of the affine's columns, and 1 for further axes.
 fn zooms(ndim: usize, affine: Option<&Affine>) -> Vec<f64> {
     (0..ndim)
         .map(|axis| match affine {

@@ -1,8 +1,8 @@
-//! Reading: a plan, a source and a kernel make values in host memory, on all threads.
+//! Reads values into host memory, with a plan, a source and a kernel, on all threads.
 //!
-//! [`proxy`] is what callers hold: a frozen description of stored voxels and where they are. [`host`] converts a plan's
-//! voxels, [`inflated`] whole gzip files, [`tiles`] hands out stored bytes to be converted elsewhere. [`ahead`] reads
-//! ahead of a consumer, [`wait`] is how one waits for the other.
+//! [`proxy`] is the public type: an immutable description of stored voxels and their source. [`host`] converts the
+//! voxels of a plan, [`inflated`] those of a whole gzip file, and [`tiles`] passes on stored bytes that are converted
+//! elsewhere. [`ahead`] reads ahead of a consumer; [`wait`] is about waiting for other threads and for futures.
 
 pub(crate) mod ahead;
 pub(crate) mod host;

@@ -1,5 +1,5 @@
-//! How volumes are loaded: the options that several subcommands have, standard input, and what is said of a file that
-//! does not load.
+//! Loading volumes: the options that several subcommands share, standard input, and messages about files that cannot be
+//! loaded.
 
 use std::io::{IsTerminal, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -131,7 +131,7 @@ pub fn shown(path: &Path) -> String {
     }
 }
 
-/// The bytes of a stream in a temporary file without a name, so that memory stays small whatever the volume's size.
+/// A stream that was copied to an unnamed temporary file, so that memory use does not depend on the volume's size.
 #[derive(Debug)]
 struct Spooled {
     file: Mutex<std::fs::File>,
@@ -191,14 +191,14 @@ impl ByteSource for Spooled {
     }
 }
 
-/// Prints what the library notes about an image: faults that were repaired, names that mislead.
+/// Prints the library's notes about an image, such as repaired faults and misleading file names.
 pub fn print_notes(image: &DataobjImage, path: &Path) {
     for note in image.notes() {
         eprintln!("voxload: {}: {note}", shown(path));
     }
 }
 
-/// The result of a subcommand; an error of the library names the input, and says what to do where something can be done.
+/// The result of a subcommand. Adds the name of the input, and a hint if there is one, to an error of the library.
 pub fn explained(result: CommandResult, input: &Path, output: Option<&Path>) -> CommandResult {
     result.map_err(|error| match error.downcast::<Error>() {
         Ok(error) => message(&error, input, output).into(),

@@ -33,7 +33,7 @@ impl Part {
         }
     }
 
-    /// This part of what an index selects, computed in f64 and rounded once.
+    /// This part of the voxels that an index selects, computed in f64 and rounded once.
     ///
     /// # Errors
     /// If the voxels are not complex, or cannot be read.
@@ -57,7 +57,7 @@ impl Part {
     }
 }
 
-/// Gives the values in order, by blocks of the last axis.
+/// Passes the values to `give` in order, in blocks along the last axis.
 fn each_block(voxels: &ArrayProxy, mut give: impl FnMut(&HostArray<c128>)) -> voxload::Result<()> {
     let Some((&frames, frame)) = voxels.shape().split_last() else {
         give(&voxels.read::<c128>()?);
@@ -75,7 +75,7 @@ fn each_block(voxels: &ArrayProxy, mut give: impl FnMut(&HostArray<c128>)) -> vo
     Ok(())
 }
 
-/// Prints which part of complex voxels was left out, if one was: without a choice the real part is taken.
+/// Prints which part of complex voxels was left out. By default, the real part is used.
 pub fn note_dropped_part(image: &DataobjImage, part: Option<Part>, path: &Path) {
     let dropped = match part.unwrap_or(Part::Real) {
         Part::Real => "the imaginary part was left out (voxload convert --part chooses another)",

@@ -1,5 +1,5 @@
-//! `voxload render`: draws orthogonal slices or a maximum intensity projection as a PNG, in canonical orientation. Axes are
-//! taken by their kind: those of space are drawn.
+//! `voxload render`: draws orthogonal slices or a maximum intensity projection as a PNG, in canonical orientation. The
+//! spatial axes are drawn.
 
 mod picture;
 mod window;
@@ -60,7 +60,7 @@ enum Mode {
     Mip,
 }
 
-/// The two axes of each panel (right, up), and the axis along which it is a slice or projection.
+/// The two axes of each panel (right, up), the axis of its slice or projection, and the letters at its edges.
 const PANELS: [([usize; 2], usize, [char; 4]); 3] = [
     ([1, 2], 0, ['P', 'A', 'I', 'S']),
     ([0, 2], 1, ['L', 'R', 'I', 'S']),
@@ -101,7 +101,7 @@ pub fn run(args: &Args) -> CommandResult {
             size: [volume.shape[right], volume.shape[up]],
             zooms: [volume.zooms[right], volume.zooms[up]],
             levels,
-            // The axes of a plane are drawn as they are stored.
+            // A two-dimensional image is drawn as it is stored, without letters.
             labels: if volume.is_flat { [' '; 4] } else { labels },
         });
     }
@@ -113,7 +113,7 @@ pub fn run(args: &Args) -> CommandResult {
     Ok(())
 }
 
-/// One frame in canonical orientation; a plane as it is stored.
+/// One frame in canonical orientation; a two-dimensional image as it is stored.
 struct Volume {
     /// One for grey, three for colours.
     channels: Vec<HostArray<f32>>,
@@ -209,7 +209,8 @@ impl Volume {
     }
 }
 
-/// All of the axes of space; the frame and the component that are drawn; the first position of others.
+/// An index of all positions along the spatial axes, the frame and the component that are drawn, and position 0 of
+/// other axes.
 fn index_of(
     image: &DataobjImage,
     frame: usize,

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// The result of everything in this crate that can fail.
+/// The result type of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// An error of voxload: a kind to match on, and where it happened.
@@ -17,24 +17,26 @@ pub struct Error(Box<Inner>);
 struct Inner {
     kind: ErrorKind,
     path: Option<PathBuf>,
-    /// The operating system's error that this one was made of.
+    /// The operating system's error that caused this one.
     io: Option<Arc<std::io::Error>>,
 }
 
-/// The kinds of [`Error`], by whose fault they are.
+/// The kinds of [`Error`], grouped by cause.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    // ---- the file system's ----
-    /// The file, or the other file of a pair, does not exist, or its folder cannot be entered. Check the name; for a pair,
-    /// check that both names differ only in their endings. A header without its voxels loads; reading voxels is this error.
+    // ---- file system ----
+    /// The file, or the other file of a pair, does not exist, or its folder cannot be accessed. Check the name; the
+    /// names of a pair may differ only in their endings. A header can be loaded without its voxel file; reading the
+    /// voxels then gives this error.
     #[error("no such file or no access")]
     NotFound,
     /// The path names a folder, a device or a pipe. Read a pipe with [`crate::DataobjImage::from_stream`].
     #[error("not a regular file")]
     NotAFile,
-    /// Reading or writing failed in the operating system, at this byte of the file: a faulty disk, a lost network file
-    /// system, no permission, no space. A failed read is not cached: the same call may be tried again.
+    /// The operating system could not read or write at this byte of the file, for example because of a faulty disk, a
+    /// lost network file system, missing permission or a full disk. A failed read is not cached, so the call can be
+    /// repeated.
     #[error("{message} (at byte {offset})")]
     Io {
         /// Byte offset in the file at which it failed.
@@ -48,7 +50,7 @@ pub enum ErrorKind {
     /// are.
     #[error("the file changed while it was in use: {what} was {was}, is {is}")]
     Changed {
-        /// The fact that changed (`length`, `modification time`, `identity`).
+        /// What changed (`length`, `modification time`, `identity`).
         what: &'static str,
         /// Its value when the file was opened.
         was: String,
@@ -56,16 +58,16 @@ pub enum ErrorKind {
         is: String,
     },
 
-    // ---- the file's ----
+    // ---- content of the file ----
     /// The file has no bytes: perhaps its transfer failed. Fetch it again.
     #[error("empty file")]
     Empty,
-    /// The content is of no known format. A format without a mark of its own (Analyze) is recognised only under its usual
-    /// ending; [`crate::LoadOptions::format`] names the format of such a file.
+    /// The content is of no known format. A format without a magic number (Analyze) is recognized only by its usual
+    /// endings. For a file with another name, set [`crate::LoadOptions::format`].
     #[error("cannot work out the format: {0}")]
     UnknownFormat(String),
-    /// The content is something else than a volume: a pointer of Git LFS or git-annex to the file, a web page that was
-    /// saved in its place, an archive, a document. The message says what it is and what to do.
+    /// The content is not a volume but, for example, a Git LFS or git-annex pointer, a web page that was saved instead
+    /// of the file, an archive or a document. The message says what it is and what to do.
     #[error("{what}: {hint}")]
     NotAVolume {
         /// What the file is.
@@ -73,8 +75,8 @@ pub enum ErrorKind {
         /// What to do about it.
         hint: &'static str,
     },
-    /// The file ends before its header or its voxels do: its transfer was cut short, or the header is wrong. Fetch it again;
-    /// slices before its end can be read.
+    /// The file ends before the end of its header or its voxels, because its transfer was interrupted or the header is
+    /// wrong. Fetch it again; slices before the end of the file can be read.
     #[error("truncated: {what} needs {need} bytes, there are {have}")]
     Truncated {
         /// What did not fit (`header`, `voxel data`, `extension`, `gzip trailer`).
@@ -84,7 +86,7 @@ pub enum ErrorKind {
         /// Bytes that are needed.
         need: u64,
     },
-    /// A header field holds a value that cannot be used. Faults that do no harm are repaired instead and listed by
+    /// A header field has an unusable value. Harmless faults are repaired instead and listed by
     /// [`crate::DataobjImage::notes`]. Correct the field with the tool that wrote it.
     #[error("header field {field}: found {found}, expected {expected}")]
     Header {
@@ -104,13 +106,14 @@ pub enum ErrorKind {
         /// What is wrong.
         detail: String,
     },
-    /// The file is valid, but voxload, or this build of it, does not support this. The message names the feature to enable,
-    /// if there is one; otherwise convert the file.
+    /// The file is valid, but voxload, or this build of it, does not support it. The message names the feature to
+    /// enable, if there is one; otherwise convert the file.
     #[error("not supported: {0}")]
     Unsupported(String),
-    /// Something in the file exceeds a limit (limits of a device are `GpuLimit`): one of [`crate::Limits`], what the
-    /// compression can hold (then the header is wrong, or the file was cut short), or one that no valid file comes near.
-    /// Raise the limit if you trust the file, or read slices or frames instead of the whole.
+    /// The file exceeds a limit (limits of a device are [`ErrorKind::GpuLimit`]): one of [`crate::Limits`]; the most
+    /// that its compressed data can inflate to (then the header is wrong, or the file is truncated); or a fixed limit
+    /// that no valid file approaches. Raise the limit if you trust the file, or read slices or frames instead of the
+    /// whole volume.
     #[error("{what}: {needed}, the limit is {allowed}")]
     Limit {
         /// What is too large or too many (`output bytes`, `header bytes`, `inflated bytes`, `gzip members`).
@@ -121,12 +124,12 @@ pub enum ErrorKind {
         allowed: u64,
     },
 
-    // ---- the caller's ----
-    /// An index does not fit the shape, or cannot be parsed. The message has the part. As in numpy, bounds of slices clamp,
-    /// positions do not.
+    // ---- caller ----
+    /// An index does not fit the shape, or cannot be parsed. The message names the part. As in numpy, bounds of slices
+    /// are clamped to the axis, but positions must be inside it.
     #[error("index: {0}")]
     Index(String),
-    /// A shape, or a buffer's length, does not fit. Make the buffer as long as the selection has voxels.
+    /// A shape or the length of a buffer does not match. A buffer must have one element for each selected voxel.
     #[error("shape: found {found}, expected {expected}")]
     Shape {
         /// What was given.
@@ -134,8 +137,8 @@ pub enum ErrorKind {
         /// What fits.
         expected: String,
     },
-    /// The voxels cannot be converted to this: colours to floats, complex numbers on a device, or a buffer of another type.
-    /// Use [`crate::ArrayProxy::unscaled`], or read on the host.
+    /// The voxels cannot be converted to the requested type, for example colours to floats, or complex numbers on a
+    /// device. Use [`crate::ArrayProxy::unscaled`], or read on the host.
     #[error("voxel type {stored} cannot give {wanted}")]
     DType {
         /// The stored type.
@@ -147,13 +150,13 @@ pub enum ErrorKind {
     #[error("{0}")]
     Usage(String),
 
-    /// The read was ended early by a [`crate::Cancel`]. Nothing of it is kept; the same call may be made again, with another
-    /// token or with none.
+    /// A [`crate::Cancel`] ended the read early. No partial result is kept. The call can be repeated, with another
+    /// token or without one.
     #[error("cancelled")]
     Cancelled,
 
-    // ---- the machine's ----
-    /// The system has not this much memory. Nothing was read; read slices or frames, or a smaller type.
+    // ---- machine ----
+    /// There is not enough memory. Nothing was read. Read slices or frames, or as a smaller type.
     #[error("out of memory: {needed} bytes were needed")]
     OutOfMemory {
         /// Bytes asked for.
@@ -162,18 +165,18 @@ pub enum ErrorKind {
     /// There is no usable graphics adapter, or this build has no GPU support. The CPU computes the same bits.
     #[error("no usable GPU: {0}")]
     NoGpu(String),
-    /// The device cannot do this: a feature or a format is missing. Request it when the device is made, or use the CPU.
+    /// The device lacks a feature or a format that this needs. Request it when the device is created, or use the CPU.
     #[error("the device cannot do this: {0}")]
     GpuUnsupported(String),
-    /// The device has no memory left for this. The device and the image are still good: free something
+    /// There is not enough memory on the device. The device and the image stay usable: free memory
     /// ([`crate::DataobjImage::uncache`]), or load a part.
     #[error("out of device memory: {needed} bytes were needed")]
     GpuOutOfMemory {
         /// Bytes asked for.
         needed: u64,
     },
-    /// A size exceeds a limit of the device (limits for files are [`ErrorKind::Limit`]); found before anything was allocated.
-    /// Request higher limits when the device is made, or load a part.
+    /// A size exceeds a limit of the device (limits for files are [`ErrorKind::Limit`]). This is checked before
+    /// anything is allocated. Request higher limits when the device is created, or load a part.
     #[error("{limit} of the device is {allowed}, {needed} were needed")]
     GpuLimit {
         /// The name of the limit, as wgpu names it.
@@ -183,11 +186,11 @@ pub enum ErrorKind {
         /// What the device allows.
         allowed: u64,
     },
-    /// The device was lost or destroyed; what was to be loaded did not arrive. The image and its host copies are still
-    /// good: make a new device and load again.
+    /// The device was lost or destroyed, so loading did not complete. The image and its arrays in host memory stay
+    /// usable: create a new device and load again.
     #[error("the device was lost")]
     DeviceLost,
-    /// The device refused a command; a fault of voxload or of the driver. Please report it with the message.
+    /// The device rejected a command, because of a bug in voxload or in the driver. Please report it with the message.
     #[error("the device refused a command: {0}")]
     Gpu(String),
     /// All frames of a stream are held by the caller. Drop one, or ask for more slots.
@@ -201,7 +204,7 @@ impl Error {
         &self.0.kind
     }
 
-    /// The file concerned, where there is one.
+    /// The file that the error is about, if there is one.
     pub fn path(&self) -> Option<&Path> {
         self.0.path.as_deref()
     }
@@ -211,13 +214,13 @@ impl Error {
         matches!(self.0.kind, ErrorKind::Cancelled)
     }
 
-    /// The same error, said of this file unless it names one already.
+    /// The same error with this path, unless it has one already.
     pub(crate) fn at(mut self, path: impl AsRef<Path>) -> Self {
         self.0.path.get_or_insert_with(|| path.as_ref().to_owned());
         self
     }
 
-    /// The same error, said of this file if there is one.
+    /// The same error with this path, if there is one.
     pub(crate) fn at_maybe(self, path: Option<&Path>) -> Self {
         match path {
             Some(path) => self.at(path),
@@ -290,7 +293,7 @@ impl From<ErrorKind> for Error {
 }
 
 impl From<std::io::Error> for Error {
-    /// As reading reports it, at byte 0. An error of voxload inside is given back itself.
+    /// An error as of reading, at byte 0. If the error contains one of voxload, that one is returned.
     fn from(error: std::io::Error) -> Self {
         match error.downcast::<Self>() {
             Ok(own) => own,
@@ -316,7 +319,7 @@ impl fmt::Display for Error {
     }
 }
 
-/// Writes control characters, which names of files and texts in them may hold, as escapes.
+/// Escapes control characters, which file names and texts in files can contain.
 struct OneLine<'a, 'b>(&'a mut fmt::Formatter<'b>);
 
 impl fmt::Write for OneLine<'_, '_> {

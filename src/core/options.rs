@@ -144,8 +144,8 @@ impl LoadOptions {
     }
 
     /// NIfTI: how far the quaternion (b, c, d) of a qform may exceed a length of 1. The squared scalar part, which is 1
-    /// minus the squared length of (b, c, d), counts as 0 if its absolute value is below this threshold; a negative one is
-    /// an error otherwise. nibabel's `quaternion_threshold`, with its default: three times the precision of the fields,
+    /// minus the squared length of (b, c, d), counts as 0 if its absolute value is below that of this threshold; a negative one
+    /// is an error otherwise. nibabel's `quaternion_threshold`, with its default: three times the precision of the fields,
     /// 3.6e-7 in NIfTI-1 and 6.7e-16 in NIfTI-2.
     pub fn quaternion_threshold(mut self, threshold: f64) -> Self {
         self.quaternion_threshold = Some(threshold);

@@ -155,7 +155,7 @@ impl Context {
         self.check_lost()
     }
 
-    /// Whether the device accepts new work: a lost one refuses to map a buffer, at once and without a poll.
+    /// Whether the device accepts new work. A lost device rejects the mapping of a buffer immediately, without a poll.
     #[cfg(not(target_family = "wasm"))]
     fn is_valid(&self) -> bool {
         let (mapping, _scope) = self.scope(4, || self.map_new_buffer());
@@ -198,9 +198,9 @@ impl Context {
         }
     }
 
-    /// Finds out the real reason for a device's error. A lost device may report any error, so it is tested whether a
-    /// buffer can be mapped: that is the only operation which does not seem to succeed on a lost device. The map is
-    /// requested at once. After a timeout nothing is tested.
+    /// Finds the cause of a device's error. A lost device can report any error, so this tests whether a buffer can be
+    /// mapped, which is the only operation that does not seem to succeed on a lost device. The map is requested by the
+    /// call itself, before the future is polled. A timeout is returned without a test.
     pub fn diagnose(&self, error: Error) -> DeviceFuture<Error> {
         let may_be_lost =
             matches!(error.kind(), ErrorKind::Gpu(_)) && error.kind() != timed_out().kind();
@@ -258,7 +258,7 @@ impl Context {
         }
     }
 
-    /// Creates a buffer; its errors are those of limits and of the device.
+    /// Creates a buffer, and awaits its error scope.
     ///
     /// # Errors
     /// [`ErrorKind::GpuLimit`], [`ErrorKind::GpuOutOfMemory`], [`ErrorKind::DeviceLost`], [`ErrorKind::Gpu`].
@@ -276,7 +276,7 @@ impl Context {
         }
     }
 
-    /// Creates a buffer; the error scope is to be awaited by the caller.
+    /// Creates a buffer. The caller must await the error scope.
     ///
     /// # Errors
     /// [`ErrorKind::GpuLimit`], [`ErrorKind::DeviceLost`].

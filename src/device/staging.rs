@@ -2,7 +2,7 @@
 //!
 //! A slot is mapped memory. It is filled, unmapped and submitted, and it is free again when it can be mapped once more.
 //! That mapping is also the only proof that the device did the work: everything else seems to succeed on a lost device.
-//! Where mapping cannot be waited for, as in browsers, a slot is host memory that is uploaded by `write_buffer`, and
+//! If a call cannot wait for a mapping, as in browsers, a slot is host memory that is uploaded by `write_buffer`, and
 //! the proof is the mapping of a 4-byte probe.
 
 use std::ops::Range;
@@ -17,8 +17,8 @@ use crate::core::threads;
 use crate::read::wait::MaybeSend;
 use crate::source::zeros;
 
-/// How much host memory an upload may use, and how many threads. A stream that is inflated as it comes takes, in the
-/// same memory, up to eight slots of at most 1 MiB, so that the device begins early.
+/// How much host memory an upload may use, and how many threads. For a source that is inflated while it is read, the
+/// same memory is divided into up to eight slots of at most 1 MiB, so that the device starts early.
 ///
 /// ```
 /// let options = voxload::StagingOptions::new().slots(8).slot_bytes(1 << 20).workers(2);
@@ -44,14 +44,14 @@ impl StagingOptions {
         self
     }
 
-    /// Bytes of a slot, at least 4096; fewer where the device's limits or the volume are smaller.
+    /// Bytes of a slot, at least 4096; fewer if the device's limits or the volume are smaller.
     pub fn slot_bytes(mut self, bytes: u64) -> Self {
         self.slot_bytes = bytes;
         self
     }
 
-    /// Threads that fill a slot at a time; 1 for none but the one that submits. What is inflated as it comes is read
-    /// by one.
+    /// Threads that fill a slot together; with 1, only the submitting thread does. A source that is inflated while it
+    /// is read is read by one thread.
     pub fn workers(mut self, threads: usize) -> Self {
         self.workers = threads;
         self
@@ -89,7 +89,7 @@ pub(crate) struct Ring {
 
 /// The device's side of a slot.
 pub(crate) struct Slot {
-    /// The buffer that the host maps and fills, if it does.
+    /// The buffer that the host maps and fills; `None` if the slot is host memory.
     staging: Option<wgpu::Buffer>,
     /// The buffer that a kernel reads or that is copied from, if that cannot be the staging buffer.
     raw: Option<wgpu::Buffer>,
@@ -312,7 +312,7 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// A ring of an upload that was cancelled, until the device has finished what was submitted.
+/// The ring of a cancelled upload, which the device may still use.
 pub(crate) trait LeavingRing: MaybeSend {
     /// The ring once all its slots are free; `None` if the device is lost.
     fn poll(&mut self) -> Poll<Option<Ring>>;
@@ -335,7 +335,7 @@ impl SpareRings {
         self.collect();
     }
 
-    /// Keeps the rings that have become free, as far as the device was polled.
+    /// Keeps the rings that have become free. A ring becomes free only when the device is polled.
     fn collect(&self) {
         let mut free = Vec::new();
         self.spare().leaving.retain_mut(|ring| match ring.poll() {
@@ -426,7 +426,7 @@ impl Ring {
         let useful = usize::try_from(bytes.div_ceil(slot_bytes)).unwrap_or(usize::MAX);
         let count = options.slots.min(useful).max(1);
         let wanted = Self::empty(context, purpose, slot_bytes);
-        // Slots of an upload that was cancelled may have come back.
+        // Polling can free the slots of a cancelled upload.
         context.poll()?;
         match spare.take(&wanted, count) {
             Some(ring) => Ok(ring),

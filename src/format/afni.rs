@@ -195,8 +195,8 @@ fn byte_order(info: &TextHeader, notes: &mut Vec<Note>) -> ByteOrder {
     }
 }
 
-/// `IJK_TO_DICOM_REAL`, or the matrix of the other attributes, converted from AFNI's LPS to RAS. As in nibabel, a zero may
-/// become -0 by this.
+/// `IJK_TO_DICOM_REAL`, or the matrix of the other attributes, converted from AFNI's LPS to RAS. As in nibabel, a zero
+/// may become -0 by this.
 fn affine(info: &TextHeader) -> Result<Affine> {
     const FIELD: &str = "IJK_TO_DICOM_REAL";
     let values: [f64; 12] = match info.get(FIELD) {
@@ -244,8 +244,8 @@ fn cardinal(info: &TextHeader) -> Result<[f64; 12]> {
     Ok(rows)
 }
 
-/// What the sub-bricks are, and the unit of time. They are a time series if there is a time axis, and its unit is not Hz;
-/// otherwise they are a bucket, with a meaning of their own each.
+/// What the sub-bricks are, and the unit of time. They are a time series if there is a time axis, and its unit is not
+/// Hz; otherwise they are a bucket, with a meaning of their own each.
 fn fourth_axis(info: &TextHeader) -> Result<(AxisKind, TimeUnit)> {
     const FIELD: &str = "TAXIS_NUMS";
     let nums: Vec<i64> = match info.get(FIELD) {

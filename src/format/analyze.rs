@@ -213,7 +213,7 @@ where
 
 fn data_offset(analyze: &AnalyzeHeader) -> Result<u64> {
     let offset = f64::from(analyze.vox_offset).trunc();
-    // NaN is in no range, so it is refused too.
+    // NaN is in no range, so it is rejected too.
     if !(0.0..i64::MAX as f64).contains(&offset) {
         return Err(Error::header(
             "vox_offset",

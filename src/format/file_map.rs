@@ -37,7 +37,7 @@ impl FileHolder {
         }
     }
 
-    /// The same under this name, which says what the bytes are (by its ending) and is in errors.
+    /// The same with this name, whose ending indicates the format, and which is in errors.
     pub fn named(mut self, filename: impl Into<PathBuf>) -> Self {
         self.filename = Some(filename.into());
         self
@@ -50,11 +50,11 @@ impl FileHolder {
     }
 }
 
-/// What a file of an image holds.
+/// What a file of an image contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum FileRole {
-    /// The voxels, and the header where they are in one file.
+    /// The voxels, and also the header if both are in one file.
     Image,
     /// The header of a pair.
     Header,
@@ -80,5 +80,6 @@ impl fmt::Display for FileRole {
     }
 }
 
-/// The files of an image: [`FileRole::Image`] alone, or also [`FileRole::Header`], and for SPM perhaps [`FileRole::Mat`].
+/// The files of an image: [`FileRole::Image`] alone, or also [`FileRole::Header`], and for SPM perhaps
+/// [`FileRole::Mat`].
 pub type FileMap = BTreeMap<FileRole, FileHolder>;

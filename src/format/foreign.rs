@@ -1,6 +1,5 @@
-//! Files that are often met where a volume was expected: pointers of Git LFS and git-annex, web pages, archives,
-//! documents, images of other kinds. Each is recognised by its first bytes, so that the error can name it and say what
-//! to do.
+//! Files that are often found in place of a volume: Git LFS and git-annex pointers, web pages, archives, documents,
+//! other images. Each is recognized by its first bytes, so that the error can name it and say what to do.
 
 use crate::core::error::{Error, ErrorKind};
 
@@ -17,7 +16,7 @@ impl From<Foreign> for Error {
     }
 }
 
-/// A symbolic link to a file of git-annex that is not on this machine.
+/// A git-annex link whose content is not on this machine.
 pub(crate) const ANNEX_LINK: Foreign = Foreign {
     what: "a git-annex link whose content is not on this machine",
     hint: "run git annex get (or datalad get) on it",
@@ -176,7 +175,7 @@ const MAGICS: &[Row] = &[
     (0, b"\x7fELF", "a program, not a volume", NOT_A_VOLUME),
 ];
 
-/// What the first bytes of a file show it to be, if it is none of the formats that voxload reads.
+/// Recognizes a file in a format that voxload does not read, by its first bytes.
 pub(crate) fn recognise(prefix: &[u8]) -> Option<Foreign> {
     if let Some(pointer) = pointer(prefix) {
         return Some(pointer);
@@ -190,8 +189,8 @@ pub(crate) fn recognise(prefix: &[u8]) -> Option<Foreign> {
         .or_else(|| markup(prefix))
 }
 
-/// A pointer to a file, or a page that a server sent in its place: what is met in place of any file, voxels alone
-/// too.
+/// Recognizes a pointer to a file, or a web page that a server sent instead. These are found in place of any file,
+/// including voxel files.
 pub(crate) fn pointer(prefix: &[u8]) -> Option<Foreign> {
     const LFS_VERSIONS: [&[u8]; 2] = [
         b"version https://git-lfs.github.com/spec/",
@@ -213,7 +212,7 @@ pub(crate) fn pointer(prefix: &[u8]) -> Option<Foreign> {
 pub(crate) fn is_annex_path(path: &[u8]) -> bool {
     const STORE: &[u8] = b"annex/objects/";
     let place = path.windows(STORE.len()).position(|part| part == STORE);
-    // Before it there is only the way to the store: a text that mentions one is no pointer.
+    // Only a path to the store may precede it: a text that mentions the store is not a pointer.
     place.is_some_and(|at| {
         let before = path.get(..at).unwrap_or_default();
         let in_git = before.windows(4).any(|part| part == b".git");
@@ -244,7 +243,7 @@ fn is_page(text: &[u8]) -> bool {
         .any(starts)
 }
 
-/// XML and JSON.
+/// Recognizes XML and JSON documents.
 fn markup(prefix: &[u8]) -> Option<Foreign> {
     let text = text(prefix);
     let has = |word: &[u8]| text.windows(word.len()).any(|part| part == word);
@@ -320,7 +319,7 @@ mod tests {
             bytes.extend(magic);
             bytes.resize(400, 1);
             assert_eq!(what(&bytes), Some(expected));
-            // Not one byte further, nor cut.
+            // Not recognized one byte later, nor truncated.
             bytes.insert(0, 1);
             assert_ne!(what(&bytes), Some(expected));
             assert_ne!(what(&bytes[1..at + magic.len()]), Some(expected));

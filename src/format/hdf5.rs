@@ -13,7 +13,7 @@ use crate::core::dtype::DType;
 use crate::core::error::{Error, ErrorKind, Result};
 use crate::source::{ByteSource, Source, truncated, zeros};
 
-/// Largest number of bytes to read at once. More is refused before memory is allocated.
+/// Largest number of bytes to read at once. Larger reads are rejected before memory is allocated.
 const MAX_BYTES: u64 = 8 << 30;
 
 /// Bytes of decoded chunks that are cached for the next read.

@@ -3,7 +3,7 @@
 //!
 //! The axes are those of the file, fastest first. The components of a voxel (`ElementNumberOfChannels`) are an axis
 //! before them. The affine maps the index along the first three of `DimSize` to RAS+ (MetaIO's LPS with x and y
-//! negated); in two-dimensional images z is 0. A fourth axis is of time: the format has no other use for it.
+//! negated); in two-dimensional images z is 0. A fourth axis is time: the format has no other use for it.
 //! `ElementToIntensityFunction` is ignored, as in ITK.
 
 use super::parsed::{Encoding, Need, Parsed, Voxels};
@@ -46,8 +46,8 @@ const OWN_KEYS: [&str; 12] = [
     DATA_FILE,
 ];
 
-/// Whether the first bytes of a file with the format's ending may be a MetaImage header. MetaIO accepts any key first; so
-/// if none of the format's own keys is among them, each line has to be a word, a separator and a value.
+/// Whether the first bytes of a file with the format's ending may be a MetaImage header. MetaIO accepts any key first;
+/// so if none of the format's own keys is among them, each line has to be a word, a separator and a value.
 pub(super) fn sniff(prefix: &[u8]) -> bool {
     let is_word = |key: &[u8]| !key.is_empty() && key.iter().all(u8::is_ascii_graphic);
     let mut keys = 0;
@@ -314,8 +314,8 @@ fn data(meta: &TextHeader, end: u64, sizes: &[usize], dtype: DType) -> Result<(V
     Ok((voxels, if compressed { 0 } else { skip }))
 }
 
-/// The files of the voxels, as MetaIO reads them: one; `LIST n`, of n axes each; or a pattern with the first number, the
-/// last and the step. Of too many files those that the sizes need are taken, in their order.
+/// The files of the voxels, as MetaIO reads them: one; `LIST n`, of n axes each; or a pattern with the first number,
+/// the last and the step. If there are too many files, the first ones are used.
 fn data_files(meta: &TextHeader, name: &str, sizes: &[usize]) -> Result<Vec<String>> {
     let words: Vec<&str> = name.split_whitespace().collect();
     let slices = sizes.last().copied().unwrap_or(1);
@@ -324,7 +324,7 @@ fn data_files(meta: &TextHeader, name: &str, sizes: &[usize]) -> Result<Vec<Stri
         Error::header(DATA_FILE, format!("{have} files"), expected)
     };
     if name.starts_with(LIST) {
-        // What is not a number of axes that leaves one over means one axis less than the image has.
+        // A missing number of axes, or one that leaves no axis over, means one axis less than the image has.
         let axes = words.get(1).and_then(|word| word.parse::<f64>().ok());
         let axes = axes.map_or(0, |axes| axes as usize);
         let axes = match axes {
@@ -403,7 +403,7 @@ fn affine(
         &["TransformMatrix", "Rotation", "Orientation"],
         ndims * ndims,
     )?;
-    // The order in which ITK 5.4 lets them override each other.
+    // In ITK 5.4, an earlier key of this list overrides the later ones.
     let origins = ["ImagePosition", "Origin", "Offset", "Position"];
     let offset = per_axis(meta, &origins, ndims)?;
     if ndims < 2 {

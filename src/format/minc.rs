@@ -103,7 +103,11 @@ fn axes(file: &NetCdf, image: &Variable) -> Result<Vec<Axis>> {
             None => {}
             Some(Value::Text(spacing)) if spacing == "regular__" => {}
             Some(Value::Text(spacing)) => {
-                return Err(Error::header("spacing", format!("{spacing:?}"), "regular__"));
+                return Err(Error::header(
+                    "spacing",
+                    format!("{spacing:?}"),
+                    "regular__",
+                ));
             }
             Some(_) => return Err(Error::header("spacing", "numbers", "regular__")),
         }
@@ -283,7 +287,8 @@ impl Axis {
     }
 }
 
-/// The units of space and of time. In space millimetres are the default; axes in different units have none in common.
+/// The units of space and of time. The default in space is millimetres. If spatial axes have different units, the unit
+/// is unknown.
 pub(super) fn units(axes: &[Axis]) -> (SpaceUnit, TimeUnit) {
     let of = |kind| axes.iter().filter(move |axis| axis.kind() == kind);
     let mut space = of(AxisKind::Space).map(|axis| match axis.units.as_str() {

@@ -1,8 +1,9 @@
 //! NIfTI-1 and NIfTI-2, single files (`.nii`) and pairs (`.hdr` and `.img`), read as nibabel reads them. The formats
 //! are defined by `nifti1.h` and `nifti2.h` (<https://nifti.nimh.nih.gov>).
 //!
-//! This file turns bytes into a checked header. `fields/nifti.rs` has the fields and their layout, `nifti/scaling.rs`
-//! the meaning of `scl_slope` and `scl_inter`, `nifti/affine.rs` the affines, `nifti/writing.rs` headers for writing.
+//! This file turns bytes into a checked header. `header/fields/nifti.rs` has the fields and their layout,
+//! `nifti/scaling.rs` the meaning of `scl_slope` and `scl_inter`, `nifti/affine.rs` the affines, `nifti/writing.rs`
+//! headers for writing.
 
 mod affine;
 mod scaling;
@@ -49,14 +50,14 @@ pub(crate) fn sniff(prefix: &[u8], version: Version) -> Sniff {
     }
 }
 
-/// Whether the magic is that of this container. It decides for bytes whose name does not.
+/// Whether the magic is that of this container. It decides if the name of the file does not.
 pub(crate) fn claims(prefix: &[u8], version: Version, container: Container) -> bool {
     let [single, pair] = version.magics();
     let own = match container {
         Container::Single => single,
         Container::Pair => pair,
     };
-    // A magic that does not end is an error of the parser.
+    // The parser reports a magic without its final NUL.
     version.magic_at(prefix).starts_with(own.as_bytes())
 }
 
@@ -135,7 +136,7 @@ pub(crate) fn parse(
         time_unit: time_unit(&nifti),
         fields: Fields::Nifti(Box::new(nifti)),
     };
-    // Sizes that no file can have are refused here, before memory is allocated.
+    // Rejects sizes that no file can have, before memory is allocated.
     header.data_end()?;
     Ok(Parsed::new(header, notes))
 }
@@ -273,14 +274,14 @@ fn shape(header: &NiftiHeader) -> Result<Vec<usize>> {
     text::shape(field, &dims)
 }
 
-/// Intents for which the fifth axis has several values of each voxel: statistics whose parameters differ between voxels,
-/// matrices, vectors, points, triangles, quaternions, colours.
+/// Intents for which the fifth axis has several values of each voxel: statistics whose parameters differ between
+/// voxels, matrices, vectors, points, triangles, quaternions, colours.
 fn has_components(intent: i64) -> bool {
     matches!(intent, 2..=24 | 1004..=1010 | 2003 | 2004)
 }
 
-/// The fourth axis is of time unless `xyzt_units` names a unit of frequency, and the fifth of components if the intent
-/// says so.
+/// The fourth axis is time unless `xyzt_units` has a unit of frequency, and the fifth has components if the intent says
+/// so.
 fn kinds(header: &NiftiHeader, ndim: usize) -> Vec<AxisKind> {
     let mut kinds = AxisKind::by_position(ndim);
     if let Some(fourth) = kinds.get_mut(3)
@@ -350,7 +351,7 @@ fn data_offset(header: &NiftiHeader, container: Container, notes: &mut Vec<Note>
         });
         return Ok(smallest);
     }
-    // No file reaches offsets above 2^63. NaN is in no range, so it is refused too.
+    // No file reaches offsets above 2^63. NaN is in no range, so it is rejected too.
     if !(smallest as f64..i64::MAX as f64).contains(&offset) {
         let expected = format!("a byte of a file, {smallest} or more");
         return Err(Error::header("vox_offset", header.vox_offset, expected));

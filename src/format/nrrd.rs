@@ -260,7 +260,7 @@ fn is_list(data_file: &str) -> bool {
 /// each file; by default it is one less than the volume has.
 ///
 /// # Errors
-/// The field, if there are not as many files as the sizes ask for.
+/// The field, if the number of files does not match the sizes.
 fn data_files(nrrd: &TextHeader, sizes: &[usize]) -> Result<(Vec<String>, Vec<i64>)> {
     const FIELD: &str = "datafile";
     let Some(value) = nrrd.get(FIELD) else {
@@ -317,8 +317,8 @@ fn has_number(name: &str) -> bool {
     })
 }
 
-/// Checks the number of files of so many axes: one for each index of the further axes; or, for files of all axes, a number
-/// by which the length of the last one can be divided.
+/// Checks the number of files that have `axes` axes each: one for each index of the further axes. Files of all axes
+/// share the last one, so their number must divide its length.
 fn check_count(files: usize, sizes: &[usize], axes: usize) -> Result<()> {
     let further = sizes.get(axes..).unwrap_or_default();
     let (fits, expected) = match further {

@@ -22,7 +22,7 @@ use par::{Par, Slice};
 
 pub use gradients::{Gradient, gradients};
 
-/// Whether the first bytes are a `.par` file: a comment that says so is its first line.
+/// Whether the first bytes are a `.par` file, by the comment in its first line.
 pub(super) fn claims(prefix: &[u8]) -> bool {
     const TITLE: &[u8] = b"DATA DESCRIPTION FILE";
     let text = prefix.trim_ascii_start();
@@ -83,7 +83,7 @@ pub(super) fn parse(bytes: &[u8], options: &LoadOptions) -> Result<Parsed> {
     Ok(parsed)
 }
 
-/// Compares the counts in the general information with the slices that are there.
+/// Compares the counts in the general information with the slices in the file.
 ///
 /// # Errors
 /// The field whose count differs. If `permit` is set, it is noted instead.
@@ -181,7 +181,7 @@ fn is_dynamic(par: &Par) -> Result<bool> {
     }
 }
 
-/// The fourth axis is of time if volumes differ in the number of the dynamic scan and in nothing else; echoes, phases,
+/// The fourth axis is time if volumes differ in the number of the dynamic scan and in nothing else; echoes, phases,
 /// gradients, labels and types of image are not times.
 fn kinds(par: &Par, ndim: usize) -> Vec<AxisKind> {
     let mut kinds = AxisKind::by_position(ndim);
@@ -410,7 +410,8 @@ fn acquired_to_psl(par: &Par) -> Result<Affine> {
     }
 }
 
-/// Voxels around the middle of the volume, to Philips' PSL axes, rotated, shifted, to RAS.
+/// Maps voxels, relative to the middle of the volume, to Philips' PSL axes, rotates and shifts them, and converts to
+/// RAS.
 fn affine(par: &Par, lengths: &[i64], zooms: &[f64]) -> Result<Affine> {
     let permutation = acquired_to_psl(par)?;
     let (mut zoomer, mut to_centre) = (IDENTITY, IDENTITY);

@@ -52,7 +52,7 @@ pub(crate) enum Sniff {
     Yes,
     /// They do not.
     No,
-    /// They would belong to the format, but its header is longer: this many bytes.
+    /// They could belong to the format, but its header is longer: this many bytes.
     Cut(u64),
 }
 
@@ -113,8 +113,8 @@ pub(crate) struct Voxels {
     /// Files named by the header, in the order of their voxels. Each has an equal share of them. If empty, the voxels
     /// are in the format's image file.
     pub files: Vec<String>,
-    /// For each of the files the bytes to skip, if they differ: then [`crate::Header::data_offset`] is not used. Negative
-    /// numbers count from the end: -1 - n for voxels that end n bytes before it.
+    /// For each of the files the bytes to skip, if they differ: then [`crate::Header::data_offset`] is not used.
+    /// Negative numbers count from the end: -1 - n for voxels that end n bytes before it.
     pub skips: Vec<i64>,
     /// Byte of the image file at which the stored voxels begin. [`crate::Header::data_offset`] is relative to it, after
     /// decoding.

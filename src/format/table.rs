@@ -23,12 +23,12 @@ pub(crate) struct FormatEntry {
     pub header_endings: &'static [&'static str],
     /// Endings of the voxel file if there is a separate one; otherwise empty.
     pub image_endings: &'static [&'static str],
-    /// Endings of files that may be there beside them, by their key in the file map.
+    /// Endings of optional further files, by their key in the file map.
     pub optional_files: &'static [(FileRole, &'static str)],
     /// Whether the first bytes of the header file belong to the format (`None`: by ending only).
     pub sniff: Option<fn(&[u8]) -> Sniff>,
-    /// Whether bytes that [`Self::sniff`] accepts are of this format whatever the name: by a magic number, or by a text
-    /// that files of other kinds do not begin with.
+    /// Whether bytes that [`Self::sniff`] accepts are of this format even if the name differs: by a magic number, or by
+    /// a text with which no other files begin.
     pub claims: fn(&[u8]) -> bool,
     /// How much the parser needs, given the bytes read so far. Called again until it does not need more.
     pub need: fn(&[u8]) -> Result<Need>,
@@ -83,7 +83,7 @@ impl FormatEntry {
         endings.any(|known| known.eq_ignore_ascii_case(ending))
     }
 
-    /// Whether the first bytes of a file show it to be of the format.
+    /// Whether a file with these first bytes is of the format.
     pub fn accepts(&self, prefix: &[u8]) -> bool {
         match self.sniff {
             Some(sniff) => sniff(prefix) == Sniff::Yes,
@@ -123,26 +123,26 @@ pub(crate) struct Files {
     pub image: PathBuf,
 }
 
-/// The format of a file, and what it was recognised by.
+/// The format of a file, and how it was recognized.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Detected {
     pub entry: &'static FormatEntry,
     pub by: By,
 }
 
-/// What a format was recognised by.
+/// How a format was recognized.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum By {
-    /// The content, and the name where there is one.
+    /// By the content, and by the name if there is one.
     Both,
-    /// The content; the ending of the name is not one of the format's.
+    /// By the content. The ending of the name is not one of the format's.
     Content,
-    /// The ending alone, or the caller: the content does not show its format.
+    /// By the ending alone, or by the caller. The content does not identify the format.
     Name,
 }
 
-/// How much of a file is needed to recognise its format, if it is more than `prefix`: the longest header that the first
-/// bytes may belong to.
+/// How much of a file is needed to recognize its format, if it is more than `prefix`: the length of the longest header
+/// that can begin with these bytes.
 pub(crate) fn sniff_bytes(prefix: &[u8]) -> Option<u64> {
     let sniffs = FORMATS.iter().filter_map(|entry| entry.sniff);
     let cuts = sniffs.filter_map(|sniff| match sniff(prefix) {
@@ -152,16 +152,17 @@ pub(crate) fn sniff_bytes(prefix: &[u8]) -> Option<u64> {
     cuts.max()
 }
 
-/// Finds the format of a header file from its first bytes, decompressed, and the ending of its name
-/// ([`FileName::ending`]); from the bytes alone if there is no name. Of all formats, or of those in `among`.
+/// Finds the format of a header file from its first decompressed bytes and the ending of its name
+/// ([`FileName::ending`]), or from the bytes alone if there is no name. Only the formats in `among` are considered, or
+/// all if it is empty.
 ///
-/// A format to which both belong comes first, in nibabel's order. If there is none, the content decides alone, by the
-/// formats' magic numbers. The ending decides alone only for formats whose files may begin with anything, so that their
-/// parsers can say what is wrong.
+/// A format that matches both comes first, in nibabel's order. If there is none, the content decides by the formats'
+/// magic numbers. The ending alone decides only for formats whose files can begin with any bytes, so that their parsers
+/// can report what is wrong.
 ///
 /// # Errors
 /// - [`ErrorKind::Empty`] if there are no bytes
-/// - [`ErrorKind::Truncated`] for the beginning of a header
+/// - [`ErrorKind::Truncated`] for an incomplete header
 /// - [`ErrorKind::NotAVolume`] for known files of other kinds
 /// - [`ErrorKind::Unsupported`] for HDF5 without the feature `minc2`
 /// - [`ErrorKind::UnknownFormat`] otherwise
@@ -171,7 +172,7 @@ pub(crate) fn detect(prefix: &[u8], ending: Option<&str>, among: &[Format]) -> R
     }
     let allowed = |entry: &&FormatEntry| among.is_empty() || among.contains(&entry.format);
     let named = |entry: &&FormatEntry| ending.is_some_and(|ending| entry.has_ending(ending));
-    // Lines of a pointer or a page can be read as keys of MetaImage.
+    // The lines of a pointer or a web page can look like keys of MetaImage.
     let foreign = foreign::recognise(prefix);
     let mut cut = None;
     for entry in FORMATS.iter().filter(allowed).filter(named) {
@@ -198,7 +199,7 @@ pub(crate) fn detect(prefix: &[u8], ending: Option<&str>, among: &[Format]) -> R
     } else {
         By::Both
     };
-    // Of a few formats that the caller named, one without a magic number may be meant, if no other is.
+    // Among the formats that the caller named, one without a magic number is used if no other matches.
     let mut without_magic = None;
     for entry in FORMATS.iter().filter(allowed) {
         let sniffed = match entry.sniff {
@@ -412,7 +413,7 @@ pub(crate) static FORMATS: &[FormatEntry] = &[
         need: |_| Ok(Need::All),
         parse: |bytes, _| afni::parse(bytes),
     },
-    // nibabel reads these only if ECAT is named.
+    // nibabel reads these only if the caller asks for ECAT.
     FormatEntry {
         format: Format::Ecat,
         name: "ECAT 7",
@@ -441,7 +442,7 @@ pub(crate) static FORMATS: &[FormatEntry] = &[
         header_endings: &[".mha", ".mhd"],
         image_endings: &[],
         optional_files: &[],
-        // Attributes of AFNI are lines of keys and values too.
+        // AFNI's attributes are lines of keys and values too.
         sniff: Some(|prefix| Sniff::from(metaimage::sniff(prefix) && !afni::claims(prefix))),
         claims: metaimage::claims,
         need: metaimage::need,

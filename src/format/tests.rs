@@ -84,7 +84,7 @@ fn content_decides_under_the_endings_of_others() {
                 "{ending:?}"
             );
         }
-        // Formats that were not asked for are not found, and those that were are found whatever the name.
+        // Only the formats that the caller named are detected, whatever the name of the file is.
         let found = detect(&content, Some(".par"), &[expected, Minc1]).unwrap();
         assert_eq!(found.entry.format, expected);
         let others: Vec<Format> = [Nrrd, Minc1, Mgh]
@@ -116,7 +116,8 @@ fn a_name_alone_decides_where_no_content_says_more() {
             "{pointer:?}"
         );
     }
-    // Analyze has no magic number: its size alone is found under its endings, and where it is asked for.
+    // Analyze has no magic number. Its header size is enough only for files with its endings, or if the caller named
+    // it.
     let mut analyze = header(Version::One, "");
     analyze[344..].fill(0);
     assert_eq!(

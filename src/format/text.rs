@@ -1,4 +1,4 @@
-//! What the parsers of text headers share.
+//! Functions for the parsers of text headers.
 
 use crate::core::error::{Error, ErrorKind, Result};
 

@@ -6,7 +6,7 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum AxisKind {
-    /// The place in space: the affine has a column for this axis.
+    /// The position in space: the affine has a column for this axis.
     Space,
     /// The time.
     Time,
@@ -28,7 +28,7 @@ impl AxisKind {
         }
     }
 
-    /// The kinds of axes that only their position tells apart: three of space, then time.
+    /// The kinds of axes that are distinguished only by their position: three spatial axes, then time.
     pub(crate) fn by_position(ndim: usize) -> Vec<Self> {
         (0..ndim)
             .map(|axis| match axis {
@@ -72,7 +72,7 @@ impl SpaceUnit {
         }
     }
 
-    /// Millimetres in one of the unit; `None` if unknown.
+    /// The length of the unit in millimetres; `None` if unknown.
     pub fn millimetres(self) -> Option<f64> {
         match self {
             Self::Unknown => None,
@@ -129,7 +129,7 @@ impl TimeUnit {
         }
     }
 
-    /// Seconds in one of the unit; `None` if unknown.
+    /// The length of the unit in seconds; `None` if unknown.
     pub fn seconds(self) -> Option<f64> {
         match self {
             Self::Unknown => None,

@@ -24,7 +24,7 @@ pub enum FieldValue {
     Text(String),
     /// A whole number.
     Integer(i64),
-    /// A real number. Of one that is stored as f32 this is the shortest decimal with the same f32.
+    /// A real number. If it is stored as f32, this is the shortest decimal number that gives the same f32.
     Real(f64),
     /// Several whole numbers.
     Integers(Vec<i64>),
@@ -33,7 +33,7 @@ pub enum FieldValue {
 }
 
 impl FieldValue {
-    /// The value of a field of a binary header, of which this is the text.
+    /// The value of a field of a binary header, from its text.
     fn of_field(field: &Field, text: String) -> Self {
         fn numbers<T: FromStr>(text: &str) -> Option<Vec<T>> {
             let words = text.split_whitespace();
@@ -56,8 +56,8 @@ impl FieldValue {
         }
     }
 
-    /// The value of a key of a text header: numbers where the text is nothing else. A number with leading zeros is a name,
-    /// and stays a text.
+    /// The value of a key of a text header: numbers if the text consists of numbers. A number with leading zeros is
+    /// treated as a name, and stays text.
     fn of_text(text: &str) -> Self {
         let is_number = |word: &str| {
             let digits = word.strip_prefix('-').unwrap_or(word);
@@ -112,7 +112,7 @@ pub enum Fields {
 }
 
 impl Fields {
-    /// Every field with its value, in the order of the file: numbers as numbers.
+    /// Every field with its value, in the order of the file.
     pub fn values(&self) -> Vec<(String, FieldValue)> {
         fn of(fields: Vec<(&'static Field, String)>) -> Vec<(String, FieldValue)> {
             let value = |(field, text): (&Field, String)| {

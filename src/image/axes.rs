@@ -1,4 +1,4 @@
-//! Which axes make a volume, and which one its frames are counted along. doc/AXES.md has the rules.
+//! Which axes form a volume, and along which axis frames are counted. See doc/AXES.md.
 
 use super::DataobjImage;
 use crate::core::affine::AxisDirection;
@@ -14,8 +14,8 @@ const RGB_VECTOR: i64 = 2003;
 const RGBA_VECTOR: i64 = 2004;
 
 impl DataobjImage {
-    /// The image of colours (RGB24, RGBA32) with their channels as an axis of components, the last one: bytes, read on
-    /// demand as [`Self::slicer`] reads.
+    /// A colour image (RGB24, RGBA32) as an image of bytes, with the channels along a new last axis of components.
+    /// Voxels are read on demand, as with [`Self::slicer`].
     ///
     /// ```no_run
     /// # fn main() -> voxload::Result<()> {
@@ -44,7 +44,7 @@ impl DataobjImage {
         Ok(image)
     }
 
-    /// These voxels of the image with the axis of frames last, where each frame is contiguous in a result.
+    /// These voxels with the frame axis last, so that each frame is contiguous in the output.
     pub(super) fn frames_last(&self, voxels: &ArrayProxy) -> Result<ArrayProxy> {
         let Some(axis) = self.header.frame_axis().filter(|_| !self.has_frames_last()) else {
             return Ok(voxels.clone());
@@ -60,13 +60,14 @@ impl DataobjImage {
         voxels.with_view(voxels.select(&Index::new())?.reordered(&sources))
     }
 
-    /// Whether the axis of frames, if there is one, is the last.
+    /// Whether the frame axis is the last one, or there is none.
     pub(super) fn has_frames_last(&self) -> bool {
         let axis = self.header.frame_axis();
         axis.is_none_or(|axis| axis + 1 == self.ndim())
     }
 
-    /// The first volume: all of the axes of space (of the first three, if none is of space), and position 0 of the others.
+    /// The index of the first volume: all positions along the spatial axes (or along the first three axes, if none is
+    /// spatial), and position 0 of the others.
     #[cfg(feature = "gpu")]
     pub(super) fn first_volume(&self) -> Index {
         let mut space = self.header.space_axes();

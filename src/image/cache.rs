@@ -1,7 +1,7 @@
-//! What an image keeps of computed values, and where the newest is.
+//! The cache of an image: at most one array of computed values on the host, and one on a device.
 //!
-//! One array on the host and one on a device. An edit belongs to the type it was made in: both sides of that type
-//! show it, filling the cache with another type drops it, everything else reads the file.
+//! An edit belongs to the type in which it was made. Reads of this type return it, on the host and on the device. Reads
+//! of other types use the file, and caching an array of another type drops the edit.
 
 pub(crate) mod budget;
 #[cfg(feature = "gpu")]
@@ -16,21 +16,22 @@ use crate::core::dtype::DType;
 use crate::core::error::{Error, Result};
 use budget::{Budget, Content, Slot};
 
-/// The computed values that an image keeps.
+/// The cached values of an image.
 #[derive(Debug, Default)]
 pub(crate) struct Cache {
     budget: Budget,
-    /// A host array as the file has it; the budget may empty the slot.
+    /// An unedited host array. The budget may empty the slot.
     host: Option<Arc<Slot>>,
-    /// A host array that was edited, and its place in the budget. There is no clean one beside it.
+    /// An edited host array, and its slot in the budget. While it is set, `host` is `None`.
     edited: Option<(StoredArray, Option<Arc<Slot>>)>,
-    /// A device array; as new as the edited one on the host where that is of its type, or newer when modified.
+    /// A device array. If its type is that of the edited host array, it contains the same edits; if it is marked as
+    /// modified, it is newer.
     #[cfg(feature = "gpu")]
     device: Option<Arc<Slot>>,
 }
 
 impl Cache {
-    /// An empty cache under a budget.
+    /// An empty cache that counts towards this budget.
     pub fn new(budget: &Budget) -> Self {
         Self {
             budget: budget.clone(),
@@ -42,7 +43,7 @@ impl Cache {
         &self.budget
     }
 
-    /// The kept host array of this type. Counts a hit.
+    /// The cached host array of this type, edited or not. Counts a hit.
     pub fn host<T: Element>(&self) -> Option<HostArray<T>> {
         if let Some((edited, slot)) = &self.edited {
             let array = edited.get::<T>()?.clone();
@@ -60,31 +61,31 @@ impl Cache {
         Some(array)
     }
 
-    /// The kept host array of this type, unless it was edited. Counts a hit.
+    /// The cached host array of this type, unless it was edited. Counts a hit.
     pub fn clean_host<T: Element>(&self) -> Option<HostArray<T>> {
-        // There is no clean one beside an edited one.
+        // While there is an edited array, `host` is empty.
         match self.edited {
             Some(_) => None,
             None => self.host(),
         }
     }
 
-    /// Whether any host array is kept.
+    /// Whether any host array is cached.
     pub fn has_host(&self) -> bool {
         let kept = |slot: &Arc<Slot>| slot.content().is_some();
         self.edited.is_some() || self.host.as_ref().is_some_and(kept)
     }
 
-    /// Keeps a host array, in place of one of another type.
+    /// Caches a host array in place of the previous one.
     pub fn fill_host<T: Element>(&mut self, array: HostArray<T>) {
         self.drop_other_edit(T::DTYPE);
-        // What it replaces makes room for it.
+        // Drop the previous array first, so that the budget has room for the new one.
         self.host = None;
         self.edited = None;
         self.host = self.budget.admit(Content::Host(array.into()));
     }
 
-    /// Takes a host array to be the newest of its type, edited from now on.
+    /// Marks a host array as edited, and thus as the newest of its type. Returns a view for editing.
     ///
     /// # Errors
     /// As [`HostArray::make_mut`].
@@ -99,8 +100,9 @@ impl Cache {
             .make_mut()
     }
 
-    /// Whether an array image's own array of this type is the newest, and so the one to edit: there is no kept copy
-    /// with an edit made on a device. A device copy without one is dropped, for it is about to be old.
+    /// For an image of an array: whether the array itself is the newest of this type, so that it can be edited in
+    /// place. It is not if a cached copy was edited on a device. Drops an unedited device copy, which the edit would
+    /// make outdated.
     pub fn begin_own_edit<T: Element>(&mut self) -> bool {
         #[cfg(feature = "gpu")]
         if self.device_edit_of(T::DTYPE) {
@@ -114,13 +116,13 @@ impl Cache {
         true
     }
 
-    /// Lets everything go.
+    /// Drops all cached arrays.
     pub fn clear(&mut self) {
         *self = Self::new(&self.budget);
     }
 
     fn hold_edited<T: Element>(&mut self, array: HostArray<T>) {
-        // The handles of the cache must not make the array look shared: editing would copy it.
+        // Drop the cache's references to the array first: editing a shared array would copy it.
         self.host = None;
         self.edited = None;
         let slot = self
@@ -129,7 +131,7 @@ impl Cache {
         self.edited = Some((array.into(), slot));
     }
 
-    /// Drops the copies that hold an edit made in another type.
+    /// Drops the arrays with an edit that was made in another type.
     fn drop_other_edit(&mut self, dtype: DType) {
         let edited = self.edited.as_ref().map(|(array, _)| array.dtype());
         let other = edited.filter(|&edited| edited != dtype);

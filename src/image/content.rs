@@ -1,5 +1,4 @@
-//! What files hold, whatever their names say: how they are compressed, of which format they are, and what to note where
-//! name and content disagree.
+//! Recognizes the compression and the format of files by their content, and notes where a name does not match.
 
 use std::cell::OnceCell;
 use std::path::Path;
@@ -19,19 +18,19 @@ use crate::source::codec::{self, ForwardCodec};
 use crate::source::gzip::{GzipSource, is_gzip};
 use crate::source::{Access, Source};
 
-/// Bytes from which a format is recognised: the NIfTI-1 header and its extension flag, so that no voxel is read.
+/// Bytes that are read to recognize a format: the NIfTI-1 header and its extension flag, but no voxels.
 const SNIFF_BYTES: u64 = 352;
 
-/// Bytes from which a pointer or a page is recognised in place of voxels.
+/// Bytes that are read to recognize a Git LFS or git-annex pointer, or an HTML page, in place of voxels.
 const POINTER_BYTES: u64 = 512;
 
-/// A compression that names of files can promise.
+/// A compression that a file name can indicate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Compression {
     pub name: &'static str,
-    /// The ending that promises it.
+    /// The ending of the file name that indicates it.
     suffix: &'static str,
-    /// How its files begin.
+    /// The first bytes of its files, for messages.
     begins: &'static str,
 }
 
@@ -55,18 +54,18 @@ const ZSTD: Compression = Compression {
 #[derive(Debug)]
 pub(super) struct Opened {
     pub source: Source,
-    /// The first two bytes as they are stored; fewer if the file has fewer.
+    /// The first two stored bytes, or fewer if the file is shorter.
     start: Vec<u8>,
     /// The compression of the content.
     content: Option<Compression>,
-    /// The compression that the name promises.
+    /// The compression that the name indicates.
     promised: Option<Compression>,
-    /// The first bytes, once they were read: a stream is not inflated twice for them.
+    /// The first bytes of the content, once they have been read, so that a stream is not inflated twice for them.
     first: OnceCell<Vec<u8>>,
 }
 
 impl Opened {
-    /// The first [`SNIFF_BYTES`] of the content, fewer if it has fewer.
+    /// The first [`SNIFF_BYTES`] of the content, or fewer if it is shorter.
     ///
     /// # Errors
     /// Errors of reading.
@@ -78,12 +77,12 @@ impl Opened {
         Ok(self.first.get_or_init(|| bytes).clone())
     }
 
-    /// The promised compression of a file that is not compressed.
+    /// The compression that the name indicates, if the content is not compressed.
     fn broken_promise(&self) -> Option<Compression> {
         self.promised.filter(|_| self.content.is_none())
     }
 
-    /// The error for a file that should be compressed and is not, unless its content is recognised.
+    /// The error for a file whose name indicates a compression, but whose content is neither compressed nor recognized.
     fn not_compressed(promised: Compression) -> Error {
         let Compression { name, begins, .. } = promised;
         let detail = format!("not a {name} file: it does not begin with {begins}");
@@ -94,7 +93,7 @@ impl Opened {
         .into()
     }
 
-    /// What to note about the compression and the name.
+    /// A note if the name and the content disagree about the compression.
     fn note(&self, path: &Path) -> Option<Note> {
         let ending = || {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -125,7 +124,7 @@ pub(super) fn name_note(path: &Path, message: String) -> Note {
     }
 }
 
-/// The compression that a file name promises.
+/// The compression that a file name indicates.
 fn promised(path: &Path) -> Option<Compression> {
     let name = FileName::new(path);
     match name.compression().to_ascii_lowercase().as_str() {
@@ -140,7 +139,7 @@ fn promised(path: &Path) -> Option<Compression> {
 /// Opens a file or the caller's bytes.
 ///
 /// # Errors
-/// Those of opening and of the first bytes.
+/// Errors of opening the file and of reading its first bytes.
 pub(super) fn open(holder: &FileHolder, options: &LoadOptions) -> Result<Opened> {
     let path = holder.filename.as_deref();
     match (&holder.source, path) {
@@ -156,7 +155,7 @@ pub(super) fn open(holder: &FileHolder, options: &LoadOptions) -> Result<Opened>
 /// Opens a file of raw voxels, decompressed.
 ///
 /// # Errors
-/// [`ErrorKind::Integrity`] for a name of a compression and a content of none.
+/// [`ErrorKind::Integrity`] if the name indicates a compression and the content is not compressed.
 pub(super) fn open_raw(path: &Path, options: &LoadOptions) -> Result<Source> {
     let opened = open_file(path, 0, options)?;
     match opened.broken_promise() {
@@ -189,14 +188,14 @@ fn open_file(path: &Path, pos: u64, options: &LoadOptions) -> Result<Opened> {
     Ok(opened)
 }
 
-/// The source, or what it inflates to if its content is compressed.
+/// The source, decompressed if its content is compressed.
 pub(super) fn decompressed(
     source: Source,
     path: Option<&Path>,
     options: &LoadOptions,
 ) -> Result<Opened> {
     let promised = path.and_then(promised);
-    // The first two bytes distinguish most files, so no more of the voxels is read.
+    // Two bytes rule out compression for most files, so that no voxels are read.
     let start = source.prefix(2)?;
     if is_gzip(&start) {
         let gzip = GzipSource::new(
@@ -243,11 +242,11 @@ pub(super) fn decompressed(
     })
 }
 
-/// Recognises the format of a header file. `ending` is that of its name; without one the content decides alone.
+/// Recognizes the format of a header file. `ending` is that of its name; if it is `None`, only the content decides.
 ///
 /// # Errors
-/// As [`detect`], and [`ErrorKind::Integrity`] if the name promises a compression and the content is neither compressed
-/// nor of a known format.
+/// As [`detect`], and [`ErrorKind::Integrity`] if the name indicates a compression and the content is neither
+/// compressed nor of a known format.
 pub(super) fn recognise(
     opened: &Opened,
     ending: Option<&str>,
@@ -274,7 +273,7 @@ pub(super) fn recognise(
         {
             Err(Opened::not_compressed(promised))
         }
-        // nibabel reads no compressed CIFTI-2: then it is NIfTI-2, with all its axes.
+        // nibabel does not read compressed CIFTI-2 files as CIFTI-2, but as NIfTI-2 with all seven axes.
         (Ok(found), _)
             if found.entry.format == Format::Cifti2 && matches!(opened.source, Source::Gzip(_)) =>
         {
@@ -285,7 +284,7 @@ pub(super) fn recognise(
     }
 }
 
-/// The format that the caller named, unless the content is known to be something else than a volume.
+/// The format that the caller named, unless the content is known not to be a volume.
 fn as_named(prefix: &[u8], format: Format) -> Result<Detected> {
     if prefix.is_empty() {
         return Err(ErrorKind::Empty.into());
@@ -300,8 +299,8 @@ fn as_named(prefix: &[u8], format: Format) -> Result<Detected> {
     }
 }
 
-/// The format of a file that is named as the header of a NIfTI pair but is a whole volume: the magic is that of a single
-/// file, and there are bytes after the header.
+/// The format of a file that has the name of a NIfTI pair's header but is a complete volume: it has the magic of a
+/// single file, and bytes after the header.
 ///
 /// # Errors
 /// Errors of reading.
@@ -312,8 +311,8 @@ pub(super) fn whole_volume(opened: &Opened, options: &LoadOptions) -> Result<Opt
     }
 }
 
-/// The same of bytes without a name, which are all there is: with the magic of a pair they are a whole volume too, if the
-/// voxels begin after the header.
+/// The same for bytes without a name. As there is no second file, bytes with the magic of a pair are also a complete
+/// volume if the voxels begin after the header.
 ///
 /// # Errors
 /// Errors of reading.
@@ -336,7 +335,7 @@ pub(super) fn whole_bytes(
     }
 }
 
-/// The format of a single file, if there are bytes where its voxels begin.
+/// The format `single`, if the file has bytes where the voxels would begin.
 fn if_whole(opened: &Opened, single: Detected, options: &LoadOptions) -> Result<Option<Detected>> {
     let Ok(parsed) = parse(opened, single, options) else {
         return Ok(None);
@@ -352,7 +351,7 @@ fn if_whole(opened: &Opened, single: Detected, options: &LoadOptions) -> Result<
 /// Parses the header of a file of this format.
 ///
 /// # Errors
-/// Those of the parser, and of reading.
+/// Errors of the parser and of reading.
 pub(super) fn parse(opened: &Opened, found: Detected, options: &LoadOptions) -> Result<Parsed> {
     let entry = found.entry;
     let (source, mut bytes) = (&opened.source, opened.first_bytes()?);
@@ -375,7 +374,7 @@ pub(super) fn parse(opened: &Opened, found: Detected, options: &LoadOptions) -> 
     (entry.parse)(&bytes, options)
 }
 
-/// What to note about the name of a header file.
+/// Notes about the name of a header file.
 pub(super) fn notes(opened: &Opened, found: Detected, path: Option<&Path>) -> Vec<Note> {
     let Some(path) = path else {
         return Vec::new();
@@ -390,14 +389,14 @@ pub(super) fn notes(opened: &Opened, found: Detected, path: Option<&Path>) -> Ve
     by_content.into_iter().chain(opened.note(path)).collect()
 }
 
-/// Opens the file with the voxels of a format that keeps them apart; `bytes` is the length of such a file if it is not
-/// compressed. Gives what to note about its name, too.
+/// Opens the voxel file of a format that has separate header and voxel files. `bytes` is the length of the file if it
+/// is not compressed. Also returns a note about its name.
 ///
-/// Voxels have no mark by which a file with them could be recognised. Of one that should be compressed and is not, the
-/// length decides.
+/// A voxel file has no magic number. If its name indicates a compression and its content is not compressed, it is
+/// accepted only if it has this length.
 ///
 /// # Errors
-/// As [`open`]; [`ErrorKind::Integrity`] and [`ErrorKind::NotAVolume`] for what cannot be voxels.
+/// As [`open`]; [`ErrorKind::Integrity`] and [`ErrorKind::NotAVolume`] for content that cannot be voxels.
 pub(super) fn open_voxels(
     holder: &FileHolder,
     bytes: Option<u64>,
@@ -409,7 +408,7 @@ pub(super) fn open_voxels(
         && holder.pos == 0
         && promised(path).is_none()
     {
-        // Voxels may begin as a compressed file does: a file of the right length is none.
+        // Voxels can begin with the magic number of a compression. A file of the right length is not compressed.
         let identity = identity(path)?;
         if Some(identity.length()) == bytes {
             return Ok((stored(path, identity, options), None));
@@ -431,13 +430,13 @@ pub(super) fn open_voxels(
     Ok((opened.source, note))
 }
 
-/// Whether a file with these first two bytes may be a pointer or a page; [`check_pointer`] decides.
+/// Whether a file with these first two bytes may be a pointer or an HTML page; [`check_pointer`] decides.
 fn may_be_pointer(start: &[u8]) -> bool {
     const STARTS: [&[u8]; 8] = [b"ve", b"/a", b"..", b".g", b"<!", b"<h", b"<H", b"\xef\xbb"];
     STARTS.contains(&start)
 }
 
-/// Checks that a file with voxels is not a pointer to them, nor a page.
+/// Checks that a voxel file is not a Git LFS or git-annex pointer, nor an HTML page.
 ///
 /// # Errors
 /// [`ErrorKind::NotAVolume`].

@@ -11,12 +11,13 @@ use crate::image::fdata::ValuesIn;
 use crate::read::wait::Site;
 
 impl DataobjImage {
-    /// The scaled values as an array in device memory, the first axis fastest: the bits of
+    /// The scaled values as an array in device memory, the first axis fastest: bit for bit those of
     /// [`DataobjImage::get_fdata`], computed on the device from the stored bytes.
     ///
-    /// Returns the cached array if it is of this type and on this device; otherwise a cached host array of this type (with its
-    /// edits) is uploaded; otherwise the file is read. Blocks until the values have arrived; callbacks of other users of the
-    /// device may run on this thread meanwhile. If the device cannot run the kernel, the CPU computes the values.
+    /// Returns the cached array if it is of this type and on this device; otherwise a cached host array of this type
+    /// (with its edits) is uploaded; otherwise the file is read. Blocks until the values are there; callbacks of other
+    /// users of the device may run on this thread meanwhile. If the device cannot run the kernel, the CPU computes the
+    /// values.
     ///
     /// # Errors
     /// As [`crate::ArrayProxy::read`]; [`crate::ErrorKind::DType`] for complex numbers and colours, which have no
@@ -28,8 +29,8 @@ impl DataobjImage {
         gpu.context().block_on(values)
     }
 
-    /// [`Self::get_fdata_gpu`], awaited: nothing blocks the executor, and the file is read and inflated on a thread
-    /// where there are threads.
+    /// The asynchronous form of [`Self::get_fdata_gpu`]. The file is read and inflated on another thread, so that the
+    /// executor is not blocked (except on wasm32, where there are no threads).
     ///
     /// # Errors
     /// As [`Self::get_fdata_gpu`].
@@ -48,7 +49,7 @@ impl DataobjImage {
         caching: Caching,
         site: Site,
     ) -> Result<DeviceArray<T>> {
-        // Each look at the cache is a statement of its own: none may hold the lock while the device works.
+        // The cache is looked up in separate statements, so that its lock is not held while the device works.
         let kept = self.cache().device::<T>(gpu);
         if let Some(kept) = kept {
             return Ok(kept);
@@ -73,8 +74,8 @@ impl DataobjImage {
         Ok(array)
     }
 
-    /// [`Self::get_fdata`], awaited: nothing blocks the executor. What is read is read on a thread where there are
-    /// threads, and an edit that was made on a device is downloaded.
+    /// The asynchronous form of [`Self::get_fdata`]. The file is read on another thread (except on wasm32, where there
+    /// are no threads); an edit that was made on a device is downloaded.
     ///
     /// # Errors
     /// As [`Self::get_fdata`].
@@ -98,7 +99,7 @@ impl DataobjImage {
         self.cache().has_device()
     }
 
-    /// What a device array of this type holds, when that is newer than anything on the host.
+    /// Downloads the cached device array of this type, if it is newer than the values on the host.
     #[cfg(not(target_family = "wasm"))]
     pub(super) fn download_newer<T: Value>(
         &self,
@@ -112,7 +113,7 @@ impl DataobjImage {
         device.gpu().context().block_on(download).map(Some)
     }
 
-    /// The same where a device cannot be waited for.
+    /// The same on wasm32, where a call cannot wait for the device.
     #[cfg(target_family = "wasm")]
     pub(super) fn download_newer<T: Value>(&self, _: Caching) -> Result<Option<HostArray<T>>> {
         match self.cache().newer_on_device::<T>() {
@@ -123,7 +124,7 @@ impl DataobjImage {
         }
     }
 
-    /// The same for a future that is driven.
+    /// The asynchronous form of [`Self::download_newer`].
     async fn newer_on_device<T: Value>(&self, caching: Caching) -> Result<Option<HostArray<T>>> {
         let newer = self.cache().newer_on_device::<T>();
         match newer {
@@ -139,14 +140,14 @@ impl DataobjImage {
     ) -> Result<HostArray<T>> {
         let host = device.downloaded().await?;
         if caching == Caching::Fill {
-            // From here on both sides hold the edit.
+            // Host and device now both have the edit.
             device.clear_modified();
             self.cache().fill_downloaded(host.clone());
         }
         Ok(host)
     }
 
-    /// [`Self::find_values`] for a future that is driven.
+    /// The asynchronous form of [`Self::find_values`].
     pub(super) async fn find_values_for_device<T: Float>(&self, site: Site) -> Result<ValuesIn<T>> {
         if let Some(newer) = self.newer_on_device(Caching::Unchanged).await? {
             return Ok(ValuesIn::Memory(newer));

@@ -1,9 +1,9 @@
 //! `get_fdata` and the caches, as in nibabel.
 //!
-//! An image caches one array of values. If the cached array has the requested type it is returned itself; otherwise the values
-//! are computed from the file, never from a cached array of another type. With [`Caching::Fill`] they then replace the cached
-//! array, with [`Caching::Unchanged`] the cache stays as it is. An image of an array returns that array for its own type and
-//! caches at most one converted copy.
+//! An image caches one array of values. If the cached array has the requested type it is returned itself; otherwise the
+//! values are computed from the file, never from a cached array of another type. With [`Caching::Fill`] they then
+//! replace the cached array, with [`Caching::Unchanged`] the cache does not change. An image of an array returns that
+//! array for its own type and caches at most one converted copy.
 
 use std::sync::PoisonError;
 
@@ -27,8 +27,8 @@ impl DataobjImage {
     /// The scaled values as an array of `T` (f16, f32, f64, c64 or c128), the first axis fastest.
     ///
     /// Returns the cached array if it is of this type; otherwise computes the values from the file and caches them as
-    /// `caching` says. An image of an array returns that array for its own type. A cached device array of this type that was
-    /// marked as modified is downloaded.
+    /// `caching` says. An image of an array returns that array for its own type. A cached device array of this type
+    /// that was marked as modified is downloaded.
     ///
     /// # Errors
     /// As [`crate::ArrayProxy::read`].
@@ -40,15 +40,16 @@ impl DataobjImage {
         if let Some(there) = self.array_in_memory() {
             return Ok(there);
         }
-        // Not under the lock: reading uses all threads, and one of them may call this image.
+        // The lock is not held while reading: reading uses all threads, and one of them may use this image.
         self.cache().budget().miss();
         Ok(self.keep_host(caching, self.dataobj.read()?))
     }
 
     /// The cached array of `T` for editing; computed and cached first if there is none.
     ///
-    /// The edit belongs to this image and to `T`: [`Self::get_fdata`] of `T` returns it until [`Self::uncache`],
-    /// nothing else does. Arrays that were returned before do not change.
+    /// The edit belongs to this image and to `T`: [`Self::get_fdata`], `get_fdata_gpu` and the statistics of `T` use
+    /// it, until [`Self::uncache`] or until an array of another type is cached. Everything else reads the file. Arrays
+    /// that were returned before do not change.
     ///
     /// # Errors
     /// As [`crate::ArrayProxy::read`], and [`crate::ErrorKind::Usage`] for a zero-copy array loaded with
@@ -70,12 +71,12 @@ impl DataobjImage {
         self.dataobj.as_array().is_some() || self.cache().has_host()
     }
 
-    /// Drops the cache on the host and on the device, edits included. Arrays that were returned stay valid.
+    /// Drops the cached arrays on the host and on the device, including edits. Arrays that were returned stay valid.
     pub fn uncache(&self) {
         self.cache().clear();
     }
 
-    /// The values of `T` if they are in memory: cached (with their edits) or the image's own array; else the file.
+    /// The values of `T` in memory: the cached array (with its edits) or the image's own array; otherwise the file.
     pub(crate) fn find_values<T: Value>(&self) -> Result<ValuesIn<T>> {
         #[cfg(feature = "gpu")]
         if let Some(newer) = self.download_newer(Caching::Unchanged)? {
@@ -89,7 +90,7 @@ impl DataobjImage {
         })
     }
 
-    /// The image's own array, when it is one of `T`.
+    /// The image's own array, if it is of type `T`.
     fn own_array<T: Element>(&self) -> Option<&HostArray<T>> {
         self.dataobj.as_array()?.get()
     }
@@ -100,7 +101,7 @@ impl DataobjImage {
             .make_mut()
     }
 
-    /// The array of `T` that is cached, or the image's own.
+    /// The cached array of `T`, or the image's own.
     pub(super) fn array_in_memory<T: Element>(&self) -> Option<HostArray<T>> {
         // An array image's own type is cached only if it was edited on a device.
         if let Some(kept) = self.cache().host::<T>() {
@@ -109,7 +110,7 @@ impl DataobjImage {
         self.own_array().cloned()
     }
 
-    /// Caches what was computed, if `caching` says so; returns the array that is cached from then on.
+    /// Caches a computed array if `caching` says so, and returns the cached array.
     pub(super) fn keep_host<T: Element>(
         &self,
         caching: Caching,
@@ -119,7 +120,7 @@ impl DataobjImage {
             return computed;
         }
         let mut cache = self.cache();
-        // Another thread may have filled it meanwhile; there is one cached array.
+        // If another thread has cached an array meanwhile, all callers share that one.
         if let Some(kept) = cache.host::<T>() {
             return kept;
         }

@@ -1,4 +1,4 @@
-//! Which files make up an image, by the name of one of them, and opening them as they are stored.
+//! Finds the files of an image from the name of one of them, and opens them without decompressing.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::source::file::{FileSource, Identity};
 use crate::source::mmap::MmapSource;
 use crate::source::offset::OffsetSource;
 
-/// The row of the table.
+/// The table's entry for a format.
 ///
 /// # Errors
 /// [`crate::ErrorKind::Usage`] for a format without files.
@@ -22,7 +22,7 @@ pub(super) fn entry(format: Format) -> Result<&'static FormatEntry> {
     row.ok_or_else(|| Error::usage(format!("no file is of the format {}", format.name())))
 }
 
-/// The files that go with a name.
+/// The files of the image that has a file of this name.
 pub(super) fn file_map(path: &Path, options: &LoadOptions) -> Result<FileMap> {
     let name = FileName::new(path);
     let candidates: Vec<&FormatEntry> = match options.formats.as_slice() {
@@ -44,7 +44,7 @@ pub(super) fn file_map(path: &Path, options: &LoadOptions) -> Result<FileMap> {
             file_map.insert(FileRole::Image, FileHolder::from_filename(path));
         }
     }
-    // A file beside the others is the same for all formats that may turn out to be this one.
+    // Optional files have the same name for all formats that the file may turn out to be.
     for entry in candidates
         .iter()
         .filter(|entry| entry.files(&name).is_some())
@@ -56,8 +56,8 @@ pub(super) fn file_map(path: &Path, options: &LoadOptions) -> Result<FileMap> {
     Ok(file_map)
 }
 
-/// The file, or the same one without a compression suffix or with another, if that is the one that exists: one half of a
-/// pair may be compressed and the other not, as AFNI has it.
+/// This path if the file exists; otherwise the same name without a compression suffix, or with another one, if that
+/// exists. One file of a pair may be compressed and the other not, as in AFNI.
 fn existing(path: PathBuf) -> PathBuf {
     if path.exists() {
         return path;
@@ -72,8 +72,8 @@ fn existing(path: PathBuf) -> PathBuf {
     others.find(|other| other.exists()).unwrap_or(path)
 }
 
-/// The file with the voxels of a header under a name that is not usual for its format: the first that exists, else the
-/// one that should.
+/// The voxel file of a header whose name is unusual for its format: the first candidate that exists, otherwise the
+/// first candidate.
 pub(super) fn image_of(name: &FileName, entry: &FormatEntry) -> PathBuf {
     let endings = entry.image_endings.iter();
     let mut images = endings.flat_map(|ending| {
@@ -91,8 +91,8 @@ pub(super) fn image_of(name: &FileName, entry: &FormatEntry) -> PathBuf {
     }
 }
 
-/// A source that is not there, with what else was found: as in nibabel, a header alone can be loaded, and its voxels
-/// cannot be read.
+/// Replaces a source that was not found by [`Source::Missing`]: as in nibabel, a header can be loaded without its voxel
+/// file, but reading the voxels then fails.
 pub(super) fn or_missing<T: Default>(
     opened: Result<(Source, T)>,
     path: Option<&Path>,
@@ -106,10 +106,10 @@ pub(super) fn or_missing<T: Default>(
     }
 }
 
-/// The state of a file, by which a change of it is noticed later.
+/// The identity of a file, by which later changes are noticed.
 ///
 /// # Errors
-/// As [`Identity::of_path`]; [`ErrorKind::NotAVolume`] for a link to a file of git-annex that is not here.
+/// As [`Identity::of_path`]; [`ErrorKind::NotAVolume`] for a git-annex link whose content is not present.
 pub(super) fn identity(path: &Path) -> Result<Identity> {
     let found = Identity::of_path(path);
     match &found {
@@ -129,13 +129,13 @@ pub(super) fn by_position(path: &Path, identity: Identity, options: &LoadOptions
     Source::File(Arc::new(FileSource::new(path, identity, keep_open)))
 }
 
-/// The bytes of a file as they are stored, whatever they are.
+/// Opens a file without decompressing it.
 pub(super) fn open_stored(path: &Path, options: &LoadOptions) -> Result<Source> {
     Ok(stored(path, identity(path)?, options))
 }
 
 pub(super) fn stored(path: &Path, identity: Identity, options: &LoadOptions) -> Source {
-    // Where addresses have 32 bits, files from 2 GiB on cannot be mapped.
+    // On 32-bit machines, files of 2 GiB and more cannot be mapped.
     let is_too_large = isize::try_from(identity.length()).is_err();
     if options.mmap == Mmap::Off || is_too_large {
         return by_position(path, identity, options);
@@ -149,7 +149,7 @@ pub(super) fn stored(path: &Path, identity: Identity, options: &LoadOptions) -> 
     )))
 }
 
-/// The source from `pos` on.
+/// The source from byte `pos` on.
 pub(super) fn from_byte(source: Source, pos: u64) -> Source {
     match pos {
         0 => source,

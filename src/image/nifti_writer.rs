@@ -1,4 +1,4 @@
-//! NIfTI files written frame by frame: the header first, then the voxels in order, so that a file may be larger than
+//! Writes NIfTI files frame by frame: first the header, then the voxels in order, so that a file may be larger than
 //! memory.
 
 use std::fmt;
@@ -18,16 +18,16 @@ use crate::format::{Fields, FileName};
 use crate::header::Header;
 use crate::source::whole_file::WholeFile;
 
-/// Values of a caller's that are copied at a time.
+/// The number of the caller's values that are copied at a time.
 const PIECE: usize = 1 << 18;
 
-/// Bytes that are written between two looks at whether the save was cancelled.
+/// Bytes written between two checks for cancellation.
 const PIECE_BYTES: usize = 1 << 20;
 
-/// The longest side that NIfTI-1 can state.
+/// The longest axis that NIfTI-1 can store.
 pub(crate) const MAX_NIFTI1_SIDE: usize = i16::MAX as usize;
 
-/// How an image is written.
+/// Options for writing an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub struct SaveOptions {
@@ -49,27 +49,27 @@ impl Default for SaveOptions {
 }
 
 impl SaveOptions {
-    /// As nibabel: the type that the header states; for integers, a slope and inter derived from the values; gzip at
+    /// As nibabel: the header's voxel type; for integers, `scl_slope` and `scl_inter` computed from the values; gzip
     /// level 1.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The type to store, whatever the header states.
+    /// Stores voxels in this type instead of the header's.
     pub fn dtype(mut self, dtype: DType) -> Self {
         self.dtype = Some(dtype);
         self
     }
 
-    /// Keeps the stored numbers and the slope and inter of the file as they are: nothing is rounded anew. Only for
-    /// the type that the file is stored in, and a scaling that NIfTI can state.
+    /// Writes the stored numbers, `scl_slope` and `scl_inter` of the file unchanged, so that nothing is rounded again.
+    /// Only possible in the type of the file, and with a scaling that NIfTI can store.
     pub fn keep_scaling(mut self) -> Self {
         self.keep_scaling = true;
         self
     }
 
-    /// Writes NIfTI-2, whatever the image was. Otherwise NIfTI-2 is written for what is NIfTI-2 already, and for a side above
-    /// 32767, which NIfTI-1 cannot state.
+    /// Always writes NIfTI-2. By default, NIfTI-2 is written only for NIfTI-2 images and for axes longer than 32767,
+    /// which NIfTI-1 cannot store.
     pub fn nifti2(mut self) -> Self {
         self.nifti2 = true;
         self
@@ -82,7 +82,7 @@ impl SaveOptions {
     }
 }
 
-/// The files that a name leads to.
+/// The files to write for a path.
 pub(crate) struct Paths {
     pub header: PathBuf,
     pub image: PathBuf,
@@ -121,8 +121,8 @@ impl Paths {
 
 /// Writes a NIfTI file (or pair) frame by frame.
 ///
-/// The file appears under its name when [`NiftiWriter::finish`] succeeds, and not at all otherwise; what had the name
-/// before stays until then, so it may be the file that the frames are read from.
+/// The file gets its name only when [`NiftiWriter::finish`] succeeds. Until then, an existing file of this name stays
+/// unchanged, so the frames may be read from it.
 ///
 /// ```no_run
 /// # fn main() -> voxload::Result<()> {
@@ -143,20 +143,20 @@ pub struct NiftiWriter {
     image: Output<WholeFile>,
     dtype: DType,
     byte_order: ByteOrder,
-    /// Voxels still to come.
+    /// Voxels that have not been written yet.
     left: u64,
     buffer: Vec<u8>,
 }
 
 impl NiftiWriter {
     /// Begins a file for an image with this header: `.nii`, `.hdr` or `.img`, gzipped if the name ends in `.gz`;
-    /// NIfTI-2 if the header is one, if the options say so, or if a side is above 32767. The axes are written in the header's
-    /// order.
+    /// NIfTI-2 if the header is NIfTI-2, if the options say so, or if an axis is longer than 32767. The axes are
+    /// written in the header's order.
     ///
     /// Values are stored in the type of the options, or else of the header, without scaling.
     ///
     /// # Errors
-    /// [`ErrorKind::UnknownFormat`], [`ErrorKind::Unsupported`] and [`ErrorKind::Header`] for what NIfTI cannot hold,
+    /// [`ErrorKind::UnknownFormat`], [`ErrorKind::Unsupported`] and [`ErrorKind::Header`] for what NIfTI cannot store,
     /// [`ErrorKind::Io`].
     pub fn create(path: impl AsRef<Path>, header: &Header, options: &SaveOptions) -> Result<Self> {
         let dtype = options.dtype.unwrap_or(header.dtype);
@@ -200,7 +200,7 @@ impl NiftiWriter {
         Ok(writer)
     }
 
-    /// Writes the next values, the first axis fastest, in any amount: a frame, several, or a part of one.
+    /// Writes the next values, the first axis fastest, in pieces of any length: a frame, several, or a part of one.
     ///
     /// # Errors
     /// [`ErrorKind::DType`] for types that cannot be stored without scaling (floats as integers), [`ErrorKind::Shape`]
@@ -211,7 +211,7 @@ impl NiftiWriter {
             self.left -= values.len() as u64;
             return self.write_bytes(bytemuck::cast_slice(values));
         }
-        // In pieces, so that the caller's values are not held once more.
+        // In pieces, so that only a small part of the values is copied at a time.
         let stored = |piece: &[T]| -> Result<StoredArray> {
             Ok(HostArray::from_vec(&[piece.len()], piece.to_vec())?.into())
         };
@@ -237,7 +237,7 @@ impl NiftiWriter {
         self.write_stored(values, &storing)
     }
 
-    /// How values of this type and range are stored as they are.
+    /// How values of this type and range are stored without scaling.
     fn unscaled(&self, from: DType, range: &Range) -> Result<Storing> {
         let storing = Storing::choose(from, self.dtype, range)?;
         if storing.slope_inter() != (1.0, 0.0) || storing.loses(from) {
@@ -258,7 +258,7 @@ impl NiftiWriter {
         Ok(())
     }
 
-    /// Writes the next values by a plan made for all of them.
+    /// Writes the next values with a `Storing` that was chosen for all values.
     pub(crate) fn write_stored(&mut self, values: &StoredArray, storing: &Storing) -> Result<()> {
         self.check_room(values.len() as u64)?;
         self.left -= values.len() as u64;
@@ -270,10 +270,10 @@ impl NiftiWriter {
         written
     }
 
-    /// Gives the file its name, now that all voxels are there.
+    /// Completes the file and gives it its name.
     ///
     /// # Errors
-    /// [`ErrorKind::Shape`] when voxels are missing, [`ErrorKind::Io`]; the file then does not appear.
+    /// [`ErrorKind::Shape`] if voxels are missing, [`ErrorKind::Io`]; the file then does not appear.
     pub fn finish(self) -> Result<()> {
         let image_path = self.paths.image.clone();
         if self.left > 0 {
@@ -283,7 +283,7 @@ impl NiftiWriter {
         scope::check().map_err(|error| error.at(&image_path))?;
         let image = self.image.finish();
         let image = image.map_err(|error| Error::io(error, 0).at(&image_path))?;
-        // The voxels first: a header is never there without them.
+        // The voxel file first, so that there is never a header without voxels.
         image.finish(&image_path)?;
         match self.header {
             Some(header) => header.finish(&self.paths.header),
@@ -322,20 +322,20 @@ pub(crate) fn version_of(header: &Header, options: &SaveOptions) -> Version {
     }
     let long = header.shape.iter().any(|&length| length > MAX_NIFTI1_SIDE);
     match *header.shape.as_slice() {
-        // NIfTI-1 files of FreeSurfer have a way to state a long first axis.
+        // FreeSurfer's NIfTI-1 files can store a long first axis (-1 in `dim[1]`, the length in `glmin`).
         [_, 1, 1, ..] if matches!(header.fields, Fields::Nifti(_)) => Version::One,
         _ if long => Version::Two,
         _ => Version::One,
     }
 }
 
-/// Whether the image is of a NIfTI-2 file.
+/// Whether the header is that of a NIfTI-2 file.
 pub(crate) fn is_nifti2(header: &Header) -> bool {
     matches!(&header.fields, Fields::Nifti(nifti) if nifti.version == Version::Two)
 }
 
-/// The slope and inter that this version of NIfTI can state for a scaling; `None` for tables, other steps, and numbers
-/// that NIfTI-1's f32 would round.
+/// The `scl_slope` and `scl_inter` of a scaling, if this version of NIfTI can store them: `None` for tables, other
+/// steps, and numbers that NIfTI-1's f32 would round.
 pub(crate) fn kept_slope_inter(scaling: &Scaling, version: Version) -> Option<(f64, f64)> {
     let (slope, inter) = (scaling.slope()?, scaling.inter()?);
     let fits = |value: f64| version == Version::Two || f64::from(value as f32) == value;

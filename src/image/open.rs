@@ -1,4 +1,4 @@
-//! From files and bytes to an image: which file is the header, what it says, where the voxels are.
+//! Opens images: finds and parses the header, and finds the voxels.
 
 use std::path::Path;
 
@@ -15,19 +15,19 @@ use crate::read::proxy::{ArrayProxy, ProxySpec};
 use crate::source::memory::MemorySource;
 use crate::source::{Access, Source};
 
-/// Bytes of a file beside the others.
+/// The most bytes that are read of an optional file, such as SPM's `.mat` file.
 const MAX_BESIDE_BYTES: u64 = 16 << 20;
 
 pub(super) fn from_filename(path: &Path, options: &LoadOptions) -> Result<DataobjImage> {
-    // The file that was named is the one whose absence is reported first.
+    // If the named file does not exist, report this before errors about the other files.
     identity(path)?;
     let file_map = files::file_map(path, options)?;
     let header = file_map
         .get(&FileRole::Header)
         .and_then(|file| file.filename.clone());
     let loaded = load(file_map, Names::Found, options);
-    // By its name, the file holds voxels whose header is in another one. Where that is not there, or is no header, the
-    // content of the file itself may be a whole volume.
+    // By its name, the file contains only voxels. If the header file does not exist or is not a header, the named file
+    // itself may be a complete volume.
     let is_no_header = |error: &Error| {
         let kind = matches!(
             error.kind(),
@@ -62,14 +62,14 @@ pub(super) fn from_file_map(file_map: FileMap, options: &LoadOptions) -> Result<
     load(file_map, Names::Given, options)
 }
 
-/// What the names in a file map are.
+/// Where the names in a file map come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Names {
-    /// Found from the name of one file, which may be wrong.
+    /// Derived from the name of one file, which may be misleading.
     Found,
-    /// Given by the caller, who knows which file is which.
+    /// Given by the caller.
     Given,
-    /// One name, that of voxels, although the file begins with a header.
+    /// The map has only one file, which has the name of a voxel file but begins with a header.
     Misleading,
 }
 
@@ -109,10 +109,10 @@ fn load(mut file_map: FileMap, names: Names, options: &LoadOptions) -> Result<Da
     assemble(parsed, source, file_map, options).map_err(of_header)
 }
 
-/// The format of bytes that must hold header and voxels, for there is no way to find a second file.
+/// The format of bytes that must contain both header and voxels, because a second file cannot be found.
 ///
 /// # Errors
-/// [`ErrorKind::Usage`] if the voxels are elsewhere.
+/// [`ErrorKind::Usage`] if the voxels are in a separate file.
 fn in_one_file(found: Detected, opened: &Opened, options: &LoadOptions) -> Result<Detected> {
     if found.entry.image_endings.is_empty() {
         return Ok(found);
@@ -126,11 +126,11 @@ fn in_one_file(found: Detected, opened: &Opened, options: &LoadOptions) -> Resul
     )))
 }
 
-/// Puts the file with the voxels into the map, if it is another than the name says: that of a header under an unusual
-/// name, or a whole volume under the name of a header. Returns the format, which the second case changes.
+/// Corrects the voxel file in the map if the names mislead: for a header with an unusual name, and for a complete
+/// volume that has the name of a header. Returns the format, which in the second case is not `found`.
 ///
 /// # Errors
-/// [`ErrorKind::Usage`] if the format needs a second file and there is no way to know which.
+/// [`ErrorKind::Usage`] if the format needs a second file and its name cannot be derived.
 fn find_voxels(
     found: Detected,
     opened: &Opened,
@@ -179,7 +179,7 @@ fn find_voxels(
     }
     let image = files::image_of(&FileName::new(path), found.entry);
     if has_two && found.by != By::Content {
-        // Its name can be in other letters than that of the header.
+        // Its name may differ from that of the header in case.
         if image.exists() && image != *path {
             file_map.insert(FileRole::Image, FileHolder::from_filename(image));
         }
@@ -193,12 +193,12 @@ fn find_voxels(
     Ok(found)
 }
 
-/// Whether it is a NIfTI pair, whose header may be that of a single file too.
+/// Whether it is a NIfTI pair, whose header may turn out to be a single file.
 fn is_pair(format: Format) -> bool {
     matches!(format, Format::Nifti1Pair | Format::Nifti2Pair)
 }
 
-/// Opens the file with the voxels, which may not be there: then their read is an error.
+/// Opens the voxel file. If it does not exist, only reading the voxels fails.
 fn open_voxels(
     image: &FileHolder,
     parsed: &Parsed,
@@ -207,7 +207,7 @@ fn open_voxels(
     let header = &parsed.header;
     let opened = content::open_voxels(image, header.data_end().ok(), options);
     match or_missing(opened, image.filename.as_deref()) {
-        // An image without voxels has an empty file.
+        // An empty file is valid for an image without voxels.
         Err(error) if *error.kind() == ErrorKind::Empty && header.data_bytes()? == 0 => {
             Ok((Source::Memory(MemorySource::new([])), None))
         }
@@ -234,7 +234,7 @@ fn assemble(
     Ok(image)
 }
 
-/// Reads what else of the header there is.
+/// Reads the other parts of the header ([`Location`]).
 fn read_more(
     parsed: &mut Parsed,
     source: &Source,
@@ -245,7 +245,7 @@ fn read_more(
         read(source, parsed)?;
     }
     while let Some(more) = parsed.more.take() {
-        // What is wrong in another file is not the header's fault.
+        // Errors name the file in which they were found.
         let path = match &more.place {
             Location::File(key) => file_map.get(key).and_then(|file| file.filename.clone()),
             _ => None,
@@ -260,7 +260,7 @@ fn read_more(
     Ok(())
 }
 
-/// The parts of a header that are asked for; `None` where they are not to be had.
+/// Reads the requested parts of a header; `None` if they are not available.
 fn pieces(
     place: &Location,
     source: &Source,

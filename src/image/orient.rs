@@ -1,4 +1,4 @@
-//! Slicing and reorienting images: the voxels are still read on demand, the affine follows.
+//! Slicing and reorienting images. Voxels are still read on demand, and the affine is adapted.
 
 use super::{DataobjImage, zooms};
 use crate::core::affine::{Affine, AxisDirection, Orientation, multiply};
@@ -9,16 +9,16 @@ use crate::plan::index::Index;
 use crate::plan::selection::{OutAxis, Selection};
 
 impl DataobjImage {
-    /// The image of what an index selects; its affine follows. nibabel's `img.slicer[...]`, but lazy: voxels are read
-    /// when they are asked for, and only those.
+    /// The part of the image that an index selects, with its affine. As nibabel's `img.slicer[...]`, but lazy: voxels
+    /// are read on demand, and only the selected ones.
     ///
-    /// The axes of space ([`crate::Header::space_axes`]) must stay: no integer is allowed there, and no new axis before the last
-    /// of them. All other axes may go. nibabel uses a negative start or step as it is written; the affine here is always
-    /// that of the voxels that are selected.
+    /// Spatial axes ([`crate::Header::space_axes`]) cannot be dropped: they accept no integer, and no new axis is
+    /// allowed before the last of them. All other axes can be dropped. nibabel computes the affine from a negative
+    /// start or step as it is written; here the affine is always that of the selected voxels.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Index`] for an index that does not fit the shape, drops an axis of space or adds one among them,
-    /// or selects no voxels.
+    /// [`crate::ErrorKind::Index`] for an index that does not fit the shape, drops a spatial axis, adds an axis before
+    /// the last spatial one, or selects no voxels.
     pub fn slicer(&self, index: impl TryInto<Index, Error: Into<Error>>) -> Result<Self> {
         let index = index.try_into().map_err(Into::into)?;
         let own = index.select(self.shape())?;
@@ -43,12 +43,12 @@ impl DataobjImage {
         self.with_view(&index, |selection| selection, affine)
     }
 
-    /// The image with its axes of space in the order and direction closest to right, anterior, superior; all other axes stay
-    /// in their places. Lazy as [`Self::slicer`]. nibabel's `as_closest_canonical`.
+    /// The image with its spatial axes in the order and directions closest to right, anterior, superior, as nibabel's
+    /// `as_closest_canonical`. All other axes keep their places. Lazy, as [`Self::slicer`].
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Usage`] without an affine, or with one that is singular, [`crate::ErrorKind::Header`]
-    /// with one that is not finite, [`crate::ErrorKind::Shape`] with fewer than three axes of space.
+    /// [`crate::ErrorKind::Usage`] without an affine, or with one that is singular, [`crate::ErrorKind::Header`] with
+    /// one that is not finite, [`crate::ErrorKind::Shape`] with fewer than three spatial axes.
     pub fn as_closest_canonical(&self) -> Result<Self> {
         let affine = self
             .header
@@ -70,11 +70,11 @@ impl DataobjImage {
         )
     }
 
-    /// The image with its first axes in another order: axis `k` of the result is axis `sources[k].axis`, backwards
-    /// where that is flipped; the affine follows, further axes stay. Lazy as [`Self::slicer`].
+    /// The image with its first axes in another order: axis `k` of the result is axis `sources[k].axis`, reversed if
+    /// that is `flipped`. The affine is adapted; further axes keep their places. Lazy, as [`Self::slicer`].
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Usage`] when the sources are not a permutation of `0..sources.len()`.
+    /// [`crate::ErrorKind::Usage`] if the sources are not a permutation of `0..sources.len()`.
     pub fn as_reoriented(&self, sources: &[AxisDirection]) -> Result<Self> {
         let permutation = (0..sources.len())
             .all(|axis| sources.iter().any(|source| source.axis == axis))
@@ -94,7 +94,7 @@ impl DataobjImage {
         )
     }
 
-    /// The image with its axes as NIfTI orders them ([`axis_order`]); `None` if that is how they are.
+    /// The image with its axes in NIfTI's order ([`axis_order`]); `None` if they are in that order already.
     pub(super) fn in_nifti_order(&self) -> Result<Option<Self>> {
         let order = axis_order(&self.header.axes);
         if order
@@ -120,7 +120,7 @@ impl DataobjImage {
         Ok(Some(arranged))
     }
 
-    /// Sources for axes of space as sources for all axes; the others stay.
+    /// Extends an order of the spatial axes to all axes. The others keep their places.
     fn among_all_axes(&self, space: &[usize], sources: &[AxisDirection]) -> Vec<AxisDirection> {
         let unchanged = |axis| AxisDirection {
             axis,
@@ -136,7 +136,7 @@ impl DataobjImage {
         all
     }
 
-    /// The affine of what is selected of this image, for its axes of space in their new order.
+    /// The affine of a selection from this image, for its spatial axes in their new order.
     fn affine_of(&self, own: &Selection) -> Option<Affine> {
         let affine = self.header.affine?;
         let space = self.header.space_axes();
@@ -144,7 +144,7 @@ impl DataobjImage {
             OutAxis::Axis(axis) => space.iter().position(|space| space == axis),
             OutAxis::New(_) => None,
         });
-        // From an index of the selection to one of this image.
+        // Maps an index of the selection to an index of this image.
         let mut change = [[0.0; 4]; 4];
         change[3][3] = 1.0;
         for (column, row) in remaining.enumerate() {
@@ -153,7 +153,7 @@ impl DataobjImage {
         for (row, change) in change.iter_mut().take(3).enumerate() {
             match space.get(row) {
                 Some(&axis) => change[3] = own.axes[axis].start as f64,
-                // The direction across a slice.
+                // With fewer than three spatial axes, the missing columns stay, such as the direction across a slice.
                 None => change[row] = 1.0,
             }
         }

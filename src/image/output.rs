@@ -1,6 +1,6 @@
-//! Where stored bytes are written: plainly, or as gzip deflated on all threads.
+//! Writers for stored bytes: plain, or gzip that is deflated on all threads.
 //!
-//! Chunks are deflated independently and joined to one member, as pigz does, so that every reader takes it.
+//! Chunks are deflated independently and joined to one gzip member, as in pigz, so that every reader accepts it.
 
 use std::io::{Error, Write};
 
@@ -10,14 +10,14 @@ use rayon::prelude::*;
 
 use crate::core::{scope, threads};
 
-/// Where stored bytes are written: plainly, or gzipped on the way.
+/// A writer of plain or gzipped bytes.
 pub(crate) enum Output<W: Write> {
     Plain(W),
     Gzip(GzWriter<W>),
 }
 
 impl<W: Write> Output<W> {
-    /// Gzipped at this level (1 to 9), or plain.
+    /// A writer that gzips at this level (1 to 9), or a plain one.
     pub fn new(writer: W, gzip: Option<u32>) -> Self {
         match gzip {
             Some(level) => Self::Gzip(GzWriter::new(writer, level)),
@@ -25,7 +25,7 @@ impl<W: Write> Output<W> {
         }
     }
 
-    /// Writes what is still to be written, and gives the writer back.
+    /// Writes pending bytes and returns the inner writer.
     pub fn finish(self) -> std::io::Result<W> {
         match self {
             Self::Plain(writer) => Ok(writer),
@@ -50,7 +50,7 @@ impl<W: Write> Write for Output<W> {
     }
 }
 
-/// Bytes that one thread deflates at a time: large enough that starting without a history costs next to nothing.
+/// Bytes that one thread deflates at a time: so many that starting with an empty window hardly affects the size.
 const CHUNK: usize = 1 << 20;
 
 /// A gzip writer; [`GzWriter::finish`] must be called.
@@ -78,10 +78,10 @@ impl<W: Write> GzWriter<W> {
         }
     }
 
-    /// Writes what is pending, the end of the stream and the trailer.
+    /// Writes pending bytes, the end of the stream and the trailer.
     pub fn finish(mut self) -> std::io::Result<W> {
         self.write_pending()?;
-        // The last block: empty, and marked as the last.
+        // An empty block that is marked as the last one.
         self.writer.write_all(&[0x03, 0x00])?;
         let crc = self.crc.finalize();
         self.writer.write_all(&crc.to_le_bytes())?;
@@ -91,7 +91,7 @@ impl<W: Write> GzWriter<W> {
 
     fn write_pending(&mut self) -> std::io::Result<()> {
         if !self.started {
-            // No name, no time: the same input gives the same file.
+            // Without a name and a time, so that the same input gives the same file.
             self.writer
                 .write_all(&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255])?;
             self.started = true;
@@ -133,7 +133,7 @@ impl<W: Write> Write for GzWriter<W> {
     }
 }
 
-/// Deflate blocks that end at a byte, none of them the last of the stream.
+/// Deflates a chunk to blocks that end at a byte boundary. None is marked as the last of the stream.
 fn deflate(chunk: &[u8], level: Compression) -> std::io::Result<Vec<u8>> {
     let mut compress = Compress::new(level, false);
     let mut out = Vec::with_capacity(chunk.len() / 2 + 1024);
@@ -143,7 +143,7 @@ fn deflate(chunk: &[u8], level: Compression) -> std::io::Result<Vec<u8>> {
             .compress_vec(rest, &mut out, FlushCompress::Sync)
             .map_err(Error::other)?;
         let done = compress.total_in() as usize == chunk.len();
-        // With room left over, the flush is complete as well.
+        // If there is spare capacity, the flush is complete as well.
         if done && out.len() < out.capacity() {
             return Ok(out);
         }

@@ -1,4 +1,4 @@
-//! Raw voxels of a file, by what the caller knows of them.
+//! Raw voxels of a file that the caller describes.
 
 use std::path::Path;
 
@@ -13,9 +13,9 @@ use crate::source::memory::MemorySource;
 impl ArrayProxy {
     /// A proxy of the raw voxels in a file, as nibabel's `ArrayProxy(file_like, spec)`: no header is read.
     ///
-    /// A file that is compressed by its content (gzip; bzip2 and zstd in builds with them) is inflated, and
-    /// [`ProxySpec::offset`] counts inflated bytes. Of the options mapping, file handles, the gzip index and cache, limits,
-    /// threads and zero copy apply.
+    /// A compressed file (gzip; bzip2 and zstd in builds with these features) is recognized by its content and
+    /// inflated; [`ProxySpec::offset`] counts inflated bytes. These options apply: mapping, file handles, the gzip
+    /// index and cache, limits, threads and zero copy.
     ///
     /// ```no_run
     /// # fn main() -> voxload::Result<()> {
@@ -31,8 +31,9 @@ impl ArrayProxy {
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`], [`ErrorKind::NotAFile`], [`ErrorKind::Empty`] (unless there are no voxels),
-    /// [`ErrorKind::Io`]; [`ErrorKind::Integrity`] for a name of a compression and a content of none; those of
-    /// [`ArrayProxy::new`]. A file that is too short is found by the first read that needs more.
+    /// [`ErrorKind::Io`]; [`ErrorKind::Integrity`] if the name indicates a compression and the content is not
+    /// compressed; those of [`ArrayProxy::new`]. A file that is too short is only noticed by a read that needs the
+    /// missing bytes.
     pub fn open(path: impl AsRef<Path>, spec: ProxySpec, options: &LoadOptions) -> Result<Self> {
         let path = path.as_ref();
         let source = match open_raw(path, options) {

@@ -1,4 +1,4 @@
-//! Images to NIfTI files: whole, block by block, in bounded memory.
+//! Saves images as NIfTI files, block by block, in bounded memory.
 
 use std::io::Write;
 use std::path::Path;
@@ -16,22 +16,23 @@ use crate::image::nifti_writer::{
 };
 use crate::plan::index::Index;
 
-/// Values that are held in memory at a time while an image is written, in bytes.
+/// Bytes of values in a block. A block has at least one position along the last axis.
 const BLOCK_BYTES: usize = 32 << 20;
 
 /// Bytes written between two checks for cancellation.
 const PIECE_BYTES: usize = 1 << 20;
 
-/// Writes an image as NIfTI (`.nii`, `.hdr` or `.img`, gzipped if the name ends in `.gz`), as nibabel's `save` does: in the
-/// header's voxel type, with a slope and inter derived from the values where that is an integer and they are not, unless the
-/// options say otherwise. The voxels written are those of [`DataobjImage::dataobj`], not an edited copy of
-/// [`DataobjImage::fdata_mut`].
+/// Writes an image as NIfTI (`.nii`, `.hdr` or `.img`, gzipped if the name ends in `.gz`), as nibabel's `save` does. By
+/// default, the header's voxel type is stored; if it is an integer type and the values have another type, with
+/// `scl_slope` and `scl_inter` computed from the values. The voxels written are those of [`DataobjImage::dataobj`],
+/// without edits of [`DataobjImage::fdata_mut`] in the cache.
 ///
-/// NIfTI has axes in a fixed order, so those of other formats are reordered by their kinds: space first, then time (or,
-/// without it, the first axis of another kind), then components, then the rest. The notes say what was changed.
+/// NIfTI prescribes the order of axes, so those of other formats are reordered by their kinds: space, then time (or,
+/// without it, the first axis of kind `Other`), then components, then the rest. The returned notes say what was
+/// changed.
 ///
-/// It may be the file that the image reads: that stays until the new one is complete. An interrupted save leaves the old
-/// file.
+/// `path` may be the file that the image reads: it is replaced only when the new file is complete. An interrupted save
+/// leaves the old file.
 ///
 /// ```no_run
 /// # fn main() -> voxload::Result<()> {
@@ -42,8 +43,8 @@ const PIECE_BYTES: usize = 1 << 20;
 /// ```
 ///
 /// # Errors
-/// As [`crate::ArrayProxy::read`] and [`NiftiWriter::create`]; [`crate::ErrorKind::Unsupported`] when the scaling is to be
-/// kept and NIfTI cannot state it.
+/// As [`crate::ArrayProxy::read`] and [`NiftiWriter::create`]; [`crate::ErrorKind::Unsupported`] if the scaling is to
+/// be kept and NIfTI cannot store it.
 pub fn save(
     image: &DataobjImage,
     path: impl AsRef<Path>,
@@ -53,8 +54,8 @@ pub fn save(
 }
 
 impl DataobjImage {
-    /// [`save`] with the default options, after which [`Self::file_map`] names the new files, and [`Self::notes`] has those of
-    /// saving; nibabel's `to_filename`.
+    /// Saves with the default options, as [`save`] does. Then [`Self::file_map`] has the new files, and the notes of
+    /// saving are added to [`Self::notes`]. nibabel's `to_filename`.
     ///
     /// # Errors
     /// As [`save`].
@@ -75,7 +76,7 @@ impl DataobjImage {
     /// The bytes of the image as a single NIfTI file, not gzipped.
     ///
     /// # Errors
-    /// As [`save`], and [`crate::ErrorKind::Io`] when the stream fails.
+    /// As [`save`], and [`crate::ErrorKind::Io`] if the stream fails.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
         self.to_stream(&mut bytes)?;
@@ -85,7 +86,7 @@ impl DataobjImage {
     /// Writes the image as a single NIfTI file, not gzipped, to a stream.
     ///
     /// # Errors
-    /// As [`save`], and [`crate::ErrorKind::Io`] when the stream fails.
+    /// As [`save`], and [`crate::ErrorKind::Io`] if the stream fails.
     pub fn to_stream(&self, mut stream: impl Write) -> Result<()> {
         let arranged = self.in_nifti_order()?;
         arranged.as_ref().unwrap_or(self).write_stream(&mut stream)
@@ -123,7 +124,7 @@ impl DataobjImage {
     }
 
     fn write_file(&self, path: &Path, options: &SaveOptions) -> Result<Vec<Note>> {
-        // A name that cannot be written is refused before the voxels are read.
+        // Reject a name that cannot be written before reading voxels.
         Paths::new(path)?;
         let arranged = self.in_nifti_order()?;
         let image = arranged.as_ref().unwrap_or(self);
@@ -189,7 +190,7 @@ impl DataobjImage {
         })
     }
 
-    /// Gives all values (or stored numbers) in order, by blocks of the last axis.
+    /// Passes all values (or stored numbers) to `give` in order, in blocks along the last axis.
     fn each_block(
         &self,
         stored: bool,
@@ -225,20 +226,20 @@ impl DataobjImage {
             give(&values)?;
             scope::check()?;
         }
-        // A read by blocks never comes to the end of a compressed stream by itself.
+        // Reads of blocks do not check the end of a compressed stream.
         self.dataobj.check_to_end()
     }
 }
 
-/// How an image is going to be stored.
+/// How an image will be stored.
 struct SavePlan {
     storing: Storing,
     slope_inter: (f64, f64),
-    /// Whether stored numbers are written as they are.
+    /// Whether stored numbers are written unchanged.
     kept: bool,
 }
 
-/// The axes of a header in words: their kinds and lengths.
+/// The kinds and lengths of a header's axes, as text.
 fn axes_of(header: &Header) -> String {
     let axes = header.axes.iter().zip(&header.shape);
     let named: Vec<_> = axes
@@ -247,7 +248,7 @@ fn axes_of(header: &Header) -> String {
     named.join(", ")
 }
 
-/// Says that a side is too long for NIfTI-1, if NIfTI-2 is written for nothing else.
+/// The note that an axis is too long for NIfTI-1, if this is the only reason for writing NIfTI-2.
 fn note_of_version(header: &Header, options: &SaveOptions) -> Option<Note> {
     let asked = options.nifti2 || is_nifti2(header);
     if asked || version_of(header, options) == Version::One {

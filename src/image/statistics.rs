@@ -1,4 +1,4 @@
-//! Statistics of an image's values, read and reduced piece by piece: no array of all of them is ever made.
+//! Statistics of an image's values, which are read and reduced piece by piece, without an array of all values.
 
 #[cfg(feature = "gpu")]
 pub(crate) mod device;
@@ -21,7 +21,7 @@ use crate::read::proxy::ArrayProxy;
 use moments::{Collector, Moments};
 use temporal::Series;
 
-/// Values after which blocks begin anew: what a device keeps of a run is fetched at its end.
+/// Values in a run. A block never crosses the end of a run, where the state on a device is downloaded.
 pub(crate) const RUN: u64 = 1 << 26;
 
 /// Values in memory between two checks for cancellation.
@@ -41,14 +41,14 @@ impl StatisticsOptions {
         Self::default()
     }
 
-    /// A histogram of so many bins as well; from the smallest to the largest value, which needs a second pass over the
-    /// file, unless [`Self::window`] says otherwise.
+    /// Also computes a histogram with this many bins. It spans the smallest to the largest value, which needs a second
+    /// pass over the file, unless [`Self::window`] is set.
     pub fn histogram(mut self, bins: usize) -> Self {
         self.bins = Some(bins);
         self
     }
 
-    /// The histogram's window, in the units of the values; what lies outside is not in it.
+    /// The range of the histogram, in the units of the values. Values outside are not counted in it.
     pub fn window(mut self, low: f64, high: f64) -> Self {
         self.window = Some((low, high));
         self
@@ -67,7 +67,8 @@ pub struct Statistics {
     pub count: u64,
     /// NaN and infinities.
     pub non_finite: u64,
-    /// The smallest finite value (-0 is below 0); NaN when there is none, as for the others.
+    /// The smallest finite value (-0 is below 0). This and the three fields after it are NaN if there are no finite
+    /// values.
     pub min: f64,
     /// The largest finite value.
     pub max: f64,
@@ -75,7 +76,7 @@ pub struct Statistics {
     pub mean: f64,
     /// Their standard deviation (of the population: divided by their number).
     pub std: f64,
-    /// How they are distributed, when that was asked for.
+    /// The histogram, if it was requested.
     pub histogram: Option<Histogram>,
 }
 
@@ -97,7 +98,7 @@ impl Statistics {
     }
 }
 
-/// Two passes where the histogram's window is that of the values, else one: `pass` makes one over all values.
+/// Calls `pass` to go over all values: twice if the range of the histogram must be found first, otherwise once.
 fn passes<T: Float>(
     options: &StatisticsOptions,
     mut pass: impl FnMut(Option<&mut Histogram>) -> Result<Moments>,
@@ -108,7 +109,7 @@ fn passes<T: Float>(
     let window = match options.window {
         Some(window) => window,
         None => {
-            // Refused before the work is done.
+            // Reject invalid options before the first pass.
             Histogram::new::<T>(bins, (0.0, 1.0))?;
             window_of(&pass(None)?)
         }
@@ -118,10 +119,10 @@ fn passes<T: Float>(
     Ok(Statistics::new(moments, Some(histogram)))
 }
 
-/// The window of a histogram of all values.
+/// The range of a histogram of all values.
 fn window_of(moments: &Moments) -> (f64, f64) {
     match moments.finite {
-        // As numpy has it of no values.
+        // As numpy does for no values.
         0 => (0.0, 1.0),
         _ => (moments.min, moments.max),
     }
@@ -148,7 +149,7 @@ impl<'a, T: Float> Pass<'a, T> {
         }
     }
 
-    /// Takes what a proxy shows, in stored order.
+    /// Reads all values of a proxy, in stored order.
     fn read(mut self, proxy: &ArrayProxy) -> Result<Moments> {
         let _one_read = proxy.source().hold();
         for run in proxy.in_stored_order(RUN)? {
@@ -184,12 +185,13 @@ impl DataobjImage {
         self.threads().run(statistics)
     }
 
-    /// Mean, standard deviation and temporal signal-to-noise ratio of each voxel over the frames, on the CPU; of the
-    /// values of [`Self::get_fdata`] as `T`, computed in f64 and rounded once.
+    /// Mean, standard deviation and temporal signal-to-noise ratio of each voxel over the frames, computed on the CPU
+    /// from the values of [`Self::get_fdata`] as `T`, in f64, and rounded once.
     ///
     /// Frames are counted along [`crate::Header::frame_axis`], or else along the last axis.
     ///
-    /// Reads frame by frame: memory is that of a frame (32 bytes a voxel and the results), for any number of frames.
+    /// Reads frame by frame. Memory is needed for one frame, 32 bytes per voxel of a frame, and the results, for any
+    /// number of frames.
     ///
     /// # Errors
     /// As [`crate::ArrayProxy::read`]; [`crate::ErrorKind::Usage`] for fewer than two axes.
@@ -198,7 +200,7 @@ impl DataobjImage {
         self.threads().run(over_time)
     }
 
-    /// [`Self::find_values`] with the axis of frames last.
+    /// [`Self::find_values`] with the frame axis last.
     fn find_frames<T: Float>(&self) -> Result<ValuesIn<T>> {
         self.with_frames_last(self.find_values()?)
     }

@@ -15,12 +15,13 @@ use crate::stream::{FrameOptions, Frames};
 use crate::stream::{FrameStream, StreamOptions};
 
 impl DataobjImage {
-    /// The frames of a series one after the other in host memory, computed ahead on a thread in a fixed number of
-    /// bytes: the bits of [`Self::get_fdata`] of the whole.
+    /// The frames of a series in host memory, one after the other. A thread computes them ahead, in a fixed amount of
+    /// memory. The values are bit for bit those of [`Self::get_fdata`].
     ///
-    /// Frames are copied from a cached host array of this type, if it was not edited; otherwise the file is read, never an
-    /// edited copy. A gzip file is inflated forwards once for each pass, and checked to its end when a pass in ascending
-    /// order comes there: the error is then the last item. Backwards, each block of a gzip file may inflate it anew.
+    /// Frames are copied from a cached host array of this type if it was not edited; otherwise the file is read. A gzip
+    /// file is inflated once for each pass in ascending order. When such a pass reaches the end of the file, the end of
+    /// the stream is checked too; an error there is the last item. In descending order, the file may have to be
+    /// inflated again for each block.
     ///
     /// ```no_run
     /// # fn main() -> voxload::Result<()> {
@@ -34,21 +35,21 @@ impl DataobjImage {
     /// ```
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Usage`] for options of 0, [`crate::ErrorKind::DType`] for colours,
-    /// [`crate::ErrorKind::Truncated`] for a file too short for its frames, [`crate::ErrorKind::OutOfMemory`]. What
-    /// reading finds later comes as an item.
+    /// [`crate::ErrorKind::Usage`] for options that are 0, [`crate::ErrorKind::DType`] for colours,
+    /// [`crate::ErrorKind::Truncated`] for a file too short for its frames, [`crate::ErrorKind::OutOfMemory`]. Errors
+    /// of later reads are items.
     pub fn frames<T: Float>(&self, options: FrameOptions) -> Result<Frames<T>> {
         Frames::new(self.feed::<T>(&options)?)
     }
 
-    /// The frames of a series one after the other in device memory, read and uploaded ahead in a fixed number of
-    /// bytes: the bits of [`Self::get_fdata`] of the whole, computed on the device; by the CPU for a device too weak
-    /// for the kernel.
+    /// The frames of a series in device memory, one after the other. They are read and uploaded ahead, in a fixed
+    /// amount of memory. The values are bit for bit those of [`Self::get_fdata`], computed on the device, or on the CPU
+    /// if the device cannot run the kernel.
     ///
-    /// Frames are copied from a cached array of this type, on this device or on the host, if it was not edited; otherwise the
-    /// file is read as [`Self::frames`] says, never an edited copy.
+    /// Frames are copied from a cached array of this type, on this device or on the host, if it was not edited;
+    /// otherwise the file is read, as in [`Self::frames`].
     ///
-    /// Batch work waits for each frame:
+    /// A batch job waits for each frame:
     /// ```no_run
     /// # fn main() -> voxload::Result<()> {
     /// use voxload::{Gpu, StreamOptions};
@@ -60,7 +61,7 @@ impl DataobjImage {
     /// }
     /// # Ok(()) }
     /// ```
-    /// A render loop never does:
+    /// A render loop never waits:
     /// ```no_run
     /// # fn main() -> voxload::Result<()> {
     /// use std::task::Poll;
@@ -85,18 +86,18 @@ impl DataobjImage {
     ///
     /// # Errors
     /// As [`Self::frames`]; [`crate::ErrorKind::DType`] for complex numbers, which have no kernel,
-    /// [`crate::ErrorKind::GpuUnsupported`] for a device that cannot run it where the CPU's values cannot be copied
-    /// either (a texture, or a range without usage `COPY_DST` or of half words), [`crate::ErrorKind::GpuLimit`] for
-    /// a frame (or its rows padded for a texture) above the device's largest buffer, [`crate::ErrorKind::GpuOutOfMemory`],
-    /// [`crate::ErrorKind::DeviceLost`], [`crate::ErrorKind::Gpu`]; [`crate::ErrorKind::Usage`] and
-    /// [`crate::ErrorKind::Shape`] for a target that does not serve.
+    /// [`crate::ErrorKind::GpuUnsupported`] if the device cannot run the kernel and the CPU's values cannot be copied
+    /// to the target either (a texture, or a buffer range without usage `COPY_DST` or with frames that are not whole
+    /// 4-byte words), [`crate::ErrorKind::GpuLimit`] for a frame (or its rows padded for a texture) above the device's
+    /// largest buffer, [`crate::ErrorKind::GpuOutOfMemory`], [`crate::ErrorKind::DeviceLost`],
+    /// [`crate::ErrorKind::Gpu`]; [`crate::ErrorKind::Usage`] and [`crate::ErrorKind::Shape`] for an unsuitable target.
     #[cfg(all(feature = "gpu", not(target_family = "wasm")))]
     pub fn stream<T: Float>(&self, gpu: &Gpu, options: StreamOptions) -> Result<FrameStream<T>> {
         let stream = self.new_stream(gpu, &options);
         gpu.context().block_on(self.threads().run_async(stream))
     }
 
-    /// [`Self::stream`], awaited. Later items are awaited by [`FrameStream::next_async`].
+    /// The asynchronous form of [`Self::stream`]. Await the items with [`FrameStream::next_async`].
     ///
     /// # Errors
     /// As [`Self::stream`].
@@ -122,18 +123,18 @@ impl DataobjImage {
             return FrameStream::new(gpu, feed, None, options).await;
         }
         if options.makes_texels() && self.dataobj.rounds_once(T::DTYPE) {
-            // The kernel rounds these twice.
+            // The kernel converts these through f64 and so rounds twice, unlike numpy.
             let what = "f32 texels of an array of 64-bit integers in a stream".to_owned();
             return Err(ErrorKind::GpuUnsupported(what).into());
         }
         let feed = self.feed::<T>(options.frame_options())?;
         let cached = self.cache().clean_device::<T>(gpu);
-        // Frames are copied from it as they lie in it.
+        // Each frame is copied as one range, so the frame axis must be the last.
         let cached = cached.filter(|_| self.has_frames_last());
         FrameStream::new(gpu, feed, cached, options).await
     }
 
-    /// What a stream of `T` reads.
+    /// The voxels and the order of frames for a stream of `T`.
     fn feed<T: Float>(&self, options: &FrameOptions) -> Result<Feed> {
         self.feed_of(&self.unedited::<T>()?, options, size_of::<T>())
     }
@@ -145,7 +146,7 @@ impl DataobjImage {
         Feed::new(&voxels, order, item)
     }
 
-    /// The voxels as the file has them: a cached array of `T` without edits, or the file.
+    /// Unedited voxels: a cached array of `T`, or the file.
     fn unedited<T: Float>(&self) -> Result<ArrayProxy> {
         let kept = self.cache().clean_host::<T>();
         let values = match kept.filter(|_| self.dataobj.as_array().is_none()) {

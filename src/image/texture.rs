@@ -15,7 +15,7 @@ impl DataobjImage {
     ///
     /// # Errors
     /// - [`crate::ErrorKind::Shape`] if the index leaves more than three axes, or an empty axis
-    /// - [`crate::ErrorKind::GpuLimit`] for a side above `max_texture_dimension_3d`
+    /// - [`crate::ErrorKind::GpuLimit`] for an axis longer than `max_texture_dimension_3d`
     /// - [`crate::ErrorKind::GpuUnsupported`] for 16-bit unorm texels without `TEXTURE_FORMAT_16BIT_NORM`
     /// - [`crate::ErrorKind::Index`] for an index that does not fit the shape
     /// - as [`Self::get_fdata_gpu`]

@@ -1,4 +1,4 @@
-//! The source of an image's voxels, made of what the header says about where and how they are stored.
+//! Makes the source of an image's voxels from the header's description of where and how they are stored.
 
 use std::ops::Range;
 use std::path::Path;
@@ -18,15 +18,15 @@ use crate::source::tail::TailSource;
 use crate::source::text::TextSource;
 use crate::source::{Source, truncated, zeros};
 
-/// Bytes read at a time in search of the ends of lines.
+/// Bytes read at a time while lines are skipped.
 const LINE_BYTES: u64 = 4096;
 
-/// Files of this size and larger are no pointers of Git LFS or git-annex.
+/// Git LFS and git-annex pointers are smaller than this.
 const MAX_POINTER: u64 = 1024;
 
-/// The source to read voxels from, given the format's image file; the header's offset becomes the one in that source.
+/// The source of the voxels, given the format's image file. Sets the header's data offset to the offset in this source.
 ///
-/// Names of files in a header are followed wherever they lead, from the header's folder, as SimpleITK follows them.
+/// Every file name in the header is followed, relative to the header's folder or absolute, as in SimpleITK.
 pub(super) fn source(
     parsed: &mut Parsed,
     image: Source,
@@ -112,7 +112,7 @@ fn named(name: &str, folder: Option<&Path>, options: &LoadOptions) -> Result<Sou
     Ok(source)
 }
 
-/// Where the voxels are in a file, once it is decoded.
+/// Where the voxels are in a decoded file.
 #[derive(Clone, Copy)]
 enum Place {
     /// They begin after this many bytes.
@@ -129,7 +129,7 @@ impl Place {
         }
     }
 
-    /// The bytes from byte `from` on, and the byte at which the voxels begin.
+    /// A source for the voxels of a file that begins at byte `from`, and the offset in it at which they begin.
     fn of(self, source: Source, bytes: u64, from: u64) -> (Source, u64) {
         match self {
             Self::After(skip) => (source, from.saturating_add(skip)),
@@ -141,7 +141,7 @@ impl Place {
     }
 }
 
-/// The source of a file's voxels once decoded, and the byte of it at which they begin.
+/// The decoded source of a file's voxels, and the offset in it at which they begin.
 fn part(
     source: Source,
     voxels: &Voxels,
@@ -171,7 +171,7 @@ fn part(
             _ => place.of(source, bytes, start),
         },
         Encoding::Gzip => place.of(gzip(source), bytes, 0),
-        // MetaIO inflates both.
+        // MetaIO accepts gzip in place of zlib.
         Encoding::Zlib if is_gzip(&piece(&source, start..start.saturating_add(2))?) => {
             place.of(gzip(source), bytes, 0)
         }
@@ -197,7 +197,7 @@ fn part(
     })
 }
 
-/// The byte after a number of lines, which end with `\n`, `\r` or both, as teem reads them.
+/// The offset after this many lines, which end with `\n`, `\r` or both, as in teem.
 fn skip_lines(source: &Source, start: u64, lines: u64) -> Result<u64> {
     let (mut at, mut left) = (start, lines);
     let mut after_return = false;
@@ -225,7 +225,7 @@ fn skip_lines(source: &Source, start: u64, lines: u64) -> Result<u64> {
     Ok(at)
 }
 
-/// The bytes of a range; fewer where the source ends before.
+/// The bytes of a range, or fewer if the source ends earlier.
 pub(super) fn piece(source: &Source, range: Range<u64>) -> Result<Vec<u8>> {
     let end = source.len()?.map_or(range.end, |have| have.min(range.end));
     let mut bytes = zeros(end.saturating_sub(range.start))?;
@@ -237,7 +237,7 @@ pub(super) fn piece(source: &Source, range: Range<u64>) -> Result<Vec<u8>> {
         let ErrorKind::Truncated { have, .. } = *error.kind() else {
             return Err(error);
         };
-        // Only now is it known where a stream ends.
+        // The length of a stream is only known once its end was reached.
         bytes.truncate(have.saturating_sub(range.start) as usize);
         if !bytes.is_empty() {
             session.read_at(range.start, &mut bytes)?;

@@ -126,7 +126,7 @@ impl Selection {
         Plan::new(axes, stored_first, out_first)
     }
 
-    /// The stored voxels that `inner`, a selection of this one's result, selects.
+    /// Applies `inner` to the result of this selection.
     pub fn compose(&self, inner: &Self) -> Self {
         let mut axes = self.axes.clone();
         let mut made = Vec::with_capacity(self.out.len());
@@ -169,7 +169,7 @@ impl Selection {
 
     /// Selects the same voxels with the result's axes in this order; `None` is a new axis of length 1.
     ///
-    /// Every axis of the result is named once.
+    /// `order` must have every axis of the result once.
     pub fn arranged(&self, order: &[Option<usize>]) -> Self {
         let out = order.iter().map(|axis| match axis {
             Some(axis) => self.out[*axis],
@@ -181,7 +181,8 @@ impl Selection {
         }
     }
 
-    /// Selects the same in an array whose elements became a new first axis of this length. In the result it comes last.
+    /// Selects the same voxels of an array whose elements (colours) have been split along a new first axis of this
+    /// length. In the result, this axis is the last.
     pub fn with_components(&self, count: u64) -> Self {
         let components = Positions {
             start: 0,

@@ -1,5 +1,5 @@
-//! Reading ahead: a [`Producer`] cuts blocks into tasks and fills memory with each, on a thread of its own or in the
-//! caller; memory comes back to it when it is free again.
+//! Reading ahead: a [`Producer`] splits blocks into tasks and fills a piece of memory for each, on its own thread or in
+//! calls of the consumer. The consumer returns the memory when it is free again.
 
 use std::iter::Peekable;
 use std::sync::Arc;
@@ -16,30 +16,31 @@ use crate::core::scope::Scope;
 use crate::read::wait::{self, Closer, Mailbox};
 use crate::read::wait::{MaybeSend, Site};
 
-/// What there is to read, in blocks (a frame, a slab), each cut into tasks that fit the memory.
+/// Reads blocks (frames or slabs), each split into tasks that fit a piece of memory.
 pub(crate) trait Producer {
     /// Memory that a task fills. There is a fixed number of pieces.
     type Memory;
     /// A part of a block.
     type Task;
-    /// The parts of a block, in the order in which they are to be done.
+    /// The tasks of a block, in order.
     type Tasks: Iterator<Item = Self::Task>;
 
-    /// The block of a turn, and its parts; `None` after the last turn.
+    /// The block of a turn, and its tasks; `None` after the last turn.
     fn begin(&mut self, turn: usize) -> Result<Option<(usize, Self::Tasks)>>;
 
-    /// Does one of the parts. What may take long asks now and then whether the epoch is over.
+    /// Does one task. Long work must call [`Epoch::check`] from time to time.
     fn fill(&mut self, task: &Self::Task, memory: &mut Self::Memory, epoch: &Epoch) -> Result<()>;
 }
 
-/// The seek that a producer works for: whether there was a later one.
+/// Identifies the seek that a producer works for. It is over when there is a later seek.
 pub(crate) struct Epoch {
     current: Arc<AtomicU64>,
     number: u64,
 }
 
 impl Epoch {
-    /// An error once what is being read is no longer wanted. It is not shown to anyone.
+    /// Returns an error if there was a later seek, so that the data is no longer needed. The consumer discards this
+    /// error.
     pub fn check(&self) -> Result<()> {
         if self.current.load(Ordering::Acquire) == self.number {
             Ok(())
@@ -68,16 +69,16 @@ pub(crate) struct Filled<P: Producer> {
     pub last: bool,
 }
 
-/// What a producer has done.
+/// An event from a producer.
 pub(crate) enum Event<P: Producer> {
     Filled(Filled<P>),
-    /// It could not go on, and does nothing until a seek.
+    /// A task failed. The producer does nothing until a seek.
     Failed(Error),
     /// There are no more blocks.
     End,
 }
 
-/// Gives memory back to the producer, from anywhere.
+/// Returns memory to the producer, from any thread.
 pub(crate) struct Pool<M>(Sender<Command<M>>);
 
 impl<M> Clone for Pool<M> {
@@ -88,12 +89,12 @@ impl<M> Clone for Pool<M> {
 
 impl<M> Pool<M> {
     pub fn give(&self, memory: M) {
-        // A producer that has ended needs no memory.
+        // Fails only if the producer has ended and needs no memory.
         let _ = self.0.send(Command::Memory(memory));
     }
 }
 
-/// The reader's end of a producer. Dropping it stops the producer's thread.
+/// The consumer's side of a producer. Dropping it stops the producer's thread.
 pub(crate) struct Ahead<P: Producer> {
     pool: Pool<P::Memory>,
     current: Arc<AtomicU64>,
@@ -107,13 +108,13 @@ enum Side<P: Producer> {
     Thread {
         events: Arc<Mailbox<(u64, Event<P>)>>,
         thread: Option<JoinHandle<()>>,
-        /// Whether dropping waits for the thread: at most for the step it is in.
+        /// Whether dropping waits for the thread, which ends after its current step.
         is_joined: bool,
     },
 }
 
 impl<P: Producer> Ahead<P> {
-    /// A producer that works whenever it is asked for an event.
+    /// A producer that works in calls of [`Self::poll_event`].
     pub fn in_caller(producer: P, memory: impl IntoIterator<Item = P::Memory>) -> Self {
         let (pool, current, worker) = Worker::new(producer, memory);
         Self {
@@ -124,10 +125,10 @@ impl<P: Producer> Ahead<P> {
         }
     }
 
-    /// A producer that works ahead where there are threads, and else whenever it is asked. A thread begins at once.
+    /// A producer that works at this site. A thread starts to work at once.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Io`] when the system gives no thread.
+    /// [`crate::ErrorKind::Io`] if the thread cannot be spawned.
     pub fn start(
         site: Site,
         producer: P,
@@ -163,7 +164,7 @@ impl<P: Producer> Ahead<P> {
         }
     }
 
-    /// The same, waiting for the thread when it is dropped.
+    /// The same, but dropping it waits for the thread.
     pub fn joined(mut self) -> Self {
         #[cfg(not(target_family = "wasm"))]
         if let Side::Thread { is_joined, .. } = &mut self.side {
@@ -174,31 +175,31 @@ impl<P: Producer> Ahead<P> {
         self
     }
 
-    /// A way for memory to come back.
+    /// The pool to which memory is returned.
     pub fn pool(&self) -> &Pool<P::Memory> {
         &self.pool
     }
 
-    /// Goes on with another turn; what was produced before is forgotten.
+    /// Continues with another turn. Earlier events are discarded.
     pub fn seek(&mut self, turn: usize) {
         self.epoch += 1;
         self.current.store(self.epoch, Ordering::Release);
         let epoch = self.epoch;
-        // That a thread has ended by a panic is found by `poll_event`.
+        // If the thread has panicked, `poll_event` returns an error.
         let _ = self.pool.0.send(Command::Seek { epoch, turn });
     }
 
-    /// The next event. A producer in the caller fills memory for it, as long as there is some.
+    /// The next event. A producer in the caller does its work in this call, as long as there is free memory.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Usage`] when the producer's thread has panicked, in a source of the caller's.
+    /// [`crate::ErrorKind::Usage`] if the producer's thread has panicked, for example in the caller's own source.
     pub fn poll_event(&mut self, cx: &Context<'_>) -> Poll<Result<Event<P>>> {
         #[cfg(target_family = "wasm")]
         let _ = cx;
         match &mut self.side {
             Side::Caller(worker) => match worker.next_event() {
                 Some(event) => Poll::Ready(Ok(event)),
-                // Memory that comes back wakes the caller.
+                // Whatever frees memory (such as a completed map) wakes the caller.
                 None => Poll::Pending,
             },
             #[cfg(not(target_family = "wasm"))]
@@ -221,7 +222,7 @@ impl<P: Producer> Ahead<P> {
         }
     }
 
-    /// Stops the producer and waits for its thread to end: at most for the step it is in.
+    /// Stops the producer and waits for its thread, which ends after its current step.
     #[cfg(feature = "gpu")]
     pub async fn stop(self) {
         self.current.store(u64::MAX, Ordering::Release);
@@ -236,7 +237,7 @@ impl<P: Producer> Ahead<P> {
         }
     }
 
-    /// Whether asking for an event makes the caller read.
+    /// Whether [`Self::poll_event`] itself reads.
     #[cfg(feature = "gpu")]
     pub fn is_in_caller(&self) -> bool {
         matches!(self.side, Side::Caller(_))
@@ -266,19 +267,19 @@ struct Worker<P: Producer> {
     commands: Receiver<Command<P::Memory>>,
     memory: Vec<P::Memory>,
     epoch: Epoch,
-    /// The next turn to begin; `None` when there is nothing to do until a seek.
+    /// The next turn to begin; `None` if there is nothing to do until a seek.
     turn: Option<usize>,
-    /// The block that the tasks are of.
+    /// The block of the current tasks.
     block: usize,
     tasks: Option<Peekable<P::Tasks>>,
 }
 
-/// What became of a step.
+/// The result of a step.
 enum Step<P: Producer> {
     Event(Event<P>),
     /// There is more to do.
     Done,
-    /// Nothing can be done before a command comes.
+    /// There is nothing to do until the next command.
     Idle,
 }
 
@@ -363,7 +364,7 @@ impl<P: Producer> Worker<P> {
         })
     }
 
-    /// Begins a block, or does a task.
+    /// Begins a block or does a task.
     fn try_step(&mut self) -> Result<Step<P>> {
         if let Some(tasks) = &mut self.tasks
             && tasks.peek().is_some()

@@ -1,4 +1,5 @@
-//! Reads into host memory: the CPU's kernel, chosen once for a [`Conversion`], then run over boxes of voxels by all threads.
+//! Reads into host memory: the CPU kernel is chosen once for a [`Conversion`] and then runs over boxes of voxels on all
+//! threads.
 
 use std::ops::Range;
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -15,16 +16,17 @@ use crate::plan::gather::{Bytes, READ_BYTES, StoredBytes, part};
 use crate::read::inflated::{PIECE_BYTES, WholeRead};
 use crate::source::{Access, Session, Source};
 
-/// The least output bytes that are worth a thread; [`PIECE_BYTES`] are the most that one takes at a time.
+/// The smallest piece of the output that is worth a thread, in bytes; the largest is [`PIECE_BYTES`].
 const MIN_PIECE_BYTES: u64 = 128 << 10;
 
-/// Pieces for each thread of an output of few pieces, so that none waits long for the last.
+/// Pieces per thread if there are few pieces, so that no thread waits long for the last one.
 const SHARES: u64 = 2;
 
-/// Voxels that a read that can be cancelled converts at a time: pieces of unusual orders may be far larger.
+/// The most voxels that a cancellable read converts between two checks. Pieces with unusual axis orders can be far
+/// larger.
 const CANCELLABLE_VOXELS: u64 = 1 << 20;
 
-/// Voxels along the axis closest in the file that a piece should have.
+/// The least length of a piece along the axis that is stored fastest, in voxels.
 const CLOSEST: u64 = 32;
 
 /// Where a volume's stored voxels are.
@@ -35,7 +37,7 @@ pub(crate) struct Stored<'a> {
     pub offset: u64,
 }
 
-/// Whether a read takes the whole array, so that the end of the stream is to be checked as well.
+/// Whether a read covers the whole array, so that the end of the stream is checked as well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Extent {
     Whole,
@@ -45,7 +47,7 @@ pub(crate) enum Extent {
 /// Converts the voxels of a plan into `out`, which the plan fills densely.
 ///
 /// # Errors
-/// What reading the source gives; `out` then holds an unspecified part of the result.
+/// Errors of reading the source; `out` then holds an unspecified part of the result.
 pub(crate) fn convert_into<O: Element>(
     conversion: &Conversion,
     stored: Stored<'_>,
@@ -87,7 +89,7 @@ pub(crate) fn convert_into<O: Element>(
     }
 }
 
-/// The same from voxels in memory, the first at the start of `bytes`.
+/// The same for voxels in memory, the first at the start of `bytes`.
 ///
 /// # Errors
 /// [`crate::ErrorKind::DType`] and [`crate::ErrorKind::Truncated`].
@@ -114,7 +116,7 @@ struct Job<'a, O> {
 }
 
 impl<O: Element> Job<'_, O> {
-    /// From bytes in memory, straight to their places.
+    /// Converts bytes in memory, without a copy.
     fn in_memory(&self, bytes: &[u8], plan: &Plan, out: &mut [O]) -> Result<()> {
         let strides: Vec<u64> = plan.axes.iter().map(|axis| axis.stored).collect();
         let place = |piece: &Plan, out: &mut [O]| {
@@ -137,16 +139,16 @@ impl<O: Element> Job<'_, O> {
         })
     }
 
-    /// By positioned reads, several threads at once.
+    /// Converts bytes of positioned reads, on several threads.
     fn by_position(&self, session: &Session<'_>, plan: &Plan, out: &mut [O]) -> Result<()> {
-        // Pieces are as large for small outputs: each is a read.
+        // Pieces of small outputs are not made smaller, because each piece is a read.
         for_pieces(plan, out, PIECE_BYTES, |piece, out| {
             let base = piece.out_range().start;
             self.tile_by_tile(session, piece, base, out)
         })
     }
 
-    /// Reads and converts tiles in the order in which they are stored; `out` begins with output element `base`.
+    /// Reads and converts tiles in stored order. `out` begins with output element `base`.
     fn tile_by_tile(
         &self,
         session: &Session<'_>,
@@ -173,15 +175,15 @@ impl<O: Element> Job<'_, O> {
         Ok(())
     }
 
-    /// The bytes that hold a box, from the first to the last.
+    /// The range of bytes from the first to the last voxel of a box.
     fn byte_range(&self, plan: &Plan) -> Range<u64> {
         let start = self.offset + plan.stored_first * self.item;
         start..start + plan.stored_span() * self.item
     }
 }
 
-/// Runs `work` on pieces of the plan and their places in the output, on all threads. The pieces' output
-/// positions count from the start of their own place.
+/// Runs `work` on pieces of the plan and the parts of the output that belong to them, on all threads. The output
+/// positions of a piece are relative to its part.
 fn for_pieces<O: Element>(
     plan: &Plan,
     out: &mut [O],
@@ -202,7 +204,8 @@ fn for_pieces<O: Element>(
         places.push((piece, place));
     }
     let work = |(piece, place): (Plan, &mut [O])| work(&piece, place);
-    // Threads that take pieces by turns meet in the same huge pages; where there are many pieces each has a part for itself.
+    // If there are many pieces, each thread gets adjacent ones. Threads that take pieces in turn would use the same
+    // huge pages at the same time.
     match places.len() as u64 > SHARES * threads::count() as u64 {
         true => threads::parallel(|scope| {
             let work = |place| scope.enter(|| work(place));
@@ -212,7 +215,7 @@ fn for_pieces<O: Element>(
     }
 }
 
-/// Runs `work` on all items: this thread begins at once, others take what is left as they wake up.
+/// Runs `work` on all items. This thread starts at once, and other threads take further items as they wake up.
 fn share_out<I: Send>(items: Vec<I>, work: impl Fn(I) -> Result<()> + Sync) -> Result<()> {
     let helpers = threads::count().min(items.len()).saturating_sub(1);
     let left = Mutex::new(items.into_iter());
@@ -223,7 +226,7 @@ fn share_out<I: Send>(items: Vec<I>, work: impl Fn(I) -> Result<()> + Sync) -> R
             && let Some(item) = next()
         {
             if let Err(error) = work(item) {
-                // The first error is as good as any other.
+                // Any error will do, so the first one is kept.
                 let _ = failed.set(error);
             }
         }
@@ -231,14 +234,15 @@ fn share_out<I: Send>(items: Vec<I>, work: impl Fn(I) -> Result<()> + Sync) -> R
     failed.into_inner().map_or(Ok(()), Err)
 }
 
-/// Output bytes of a piece where nothing but the threads' time depends on it.
+/// The size of a piece in output bytes, if it only affects how the work is divided among threads.
 fn shared_piece_bytes<O>(plan: &Plan) -> u64 {
     let shares = SHARES * threads::count() as u64;
     (plan.len() * size_of::<O>() as u64 / shares).clamp(MIN_PIECE_BYTES, PIECE_BYTES)
 }
 
-/// Elements of the output in a piece, `elements` where they lie well. Where the axis closest in the file is the slowest of
-/// the output, a piece has a cache line of it, or every line would be read once for each piece that has a part of it.
+/// The number of output elements in a piece, usually `elements`. If the axis that is stored fastest is the slowest of
+/// the output, a piece has at least a cache line along it; otherwise each cache line would be read once for each piece
+/// that contains a part of it.
 fn piece_elements(plan: &Plan, elements: u64) -> u64 {
     match plan.axes.as_slice() {
         [closest, others @ ..] if others.iter().all(|axis| axis.out.abs() < closest.out.abs()) => {

@@ -1,5 +1,5 @@
-//! Whole reads of gzip files whose voxels stand in the output's order, converted while they are in cache or in
-//! place, so that no more memory is held than the output.
+//! Whole reads of gzip files whose voxels are stored in the order of the output. They are converted while they are in
+//! cache, or in place, so that hardly any memory is needed besides the output.
 
 use std::mem;
 use std::ops::Range;
@@ -16,22 +16,22 @@ use crate::core::scope::{self, Scope};
 use crate::core::threads;
 use crate::source::gzip::{Chunks, GzipSource};
 
-/// Output bytes that one thread takes at a time, at most: they stay in its cache.
+/// The most output bytes that one thread converts at a time, so that they stay in its cache.
 pub(super) const PIECE_BYTES: u64 = 1 << 20;
 
-/// Voxels for which a round of all threads is worth its start.
+/// The smallest number of voxels for which it is worth starting all threads.
 const MIN_ROUND: usize = 16 << 10;
 
-/// Inflated bytes that stay in the second-level cache; a multiple of every voxel's size.
+/// The most inflated bytes in a piece, which stay in the second-level cache.
 const STREAM_BYTES: usize = 512 << 10;
 
-/// Pieces on their way from the inflating thread to the converting one.
+/// The most pieces that wait between the inflating and the converting thread.
 const PIECES: usize = 4;
 
-/// Bytes after the voxels that still let the file be inflated in one shot.
+/// The most bytes after the voxels with which a file is inflated in one shot.
 const MAX_TAIL_BYTES: usize = 1 << 20;
 
-/// A whole read: `out` has a place for each voxel, in stored order.
+/// A whole read. The output has an element for each voxel, in stored order.
 pub(super) struct WholeRead<'a, O> {
     pub kernel: &'a Kernel<O>,
     pub gzip: &'a GzipSource,
@@ -43,7 +43,7 @@ impl<O: Element> WholeRead<'_, O> {
     /// Reads and checks the file to its end.
     ///
     /// # Errors
-    /// What [`GzipSource::pieces`] gives; `out` then holds an unspecified part.
+    /// As [`GzipSource::pieces`]; `out` then holds an unspecified part of the result.
     pub fn run(&self, out: &mut [O]) -> Result<()> {
         if let Some(chunks) = self.gzip.chunks()?
             && self.chunk_by_chunk(&chunks, out)?
@@ -65,18 +65,18 @@ impl<O: Element> WholeRead<'_, O> {
         self.offset + self.stored_bytes(out.len())
     }
 
-    /// Stored bytes of so many voxels; where they are larger than their values, that may be more than memory has.
+    /// The stored size of this many voxels. If stored voxels are larger than their values, it may exceed `usize`.
     fn stored_bytes(&self, voxels: usize) -> u64 {
         voxels as u64 * self.item() as u64
     }
 
-    /// Converts voxels that stand together, the first being stored voxel `first`.
+    /// Converts adjacent voxels. `first` is the number of the first one in the file.
     fn convert(&self, bytes: &[u8], out: &mut [O], first: u64) {
         let block = self.kernel.block();
         if block == 0 {
             return self.kernel.row(bytes, out, first);
         }
-        // Each run of one entry of the scaling tables by itself.
+        // Each run of voxels with the same entry of the scaling tables is converted separately.
         let (mut bytes, mut out, mut first) = (bytes, out, first);
         while !out.is_empty() {
             let run = usize::try_from(block - first % block).unwrap_or(usize::MAX);
@@ -103,7 +103,7 @@ impl<O: Element> WholeRead<'_, O> {
         })
     }
 
-    /// Inflates to the end of the output and converts from its start on.
+    /// Inflates into the end of the output and converts from its start on; `false` if this is not possible.
     fn in_place(&self, out: &mut [O]) -> Result<bool> {
         let need = self.end(out);
         let Some(start) = self.gzip.one_shot(need, bytemuck::cast_slice_mut(out))? else {
@@ -123,8 +123,9 @@ impl<O: Element> WholeRead<'_, O> {
         Ok(true)
     }
 
-    /// Converts the stored voxels that stand in `out` itself from byte `start` on. Each round takes the voxels
-    /// whose places end before the first unread one: with voxels of half the size, half of what is left.
+    /// Converts the stored voxels that are in `out` itself from byte `start` on. Each round converts the voxels whose
+    /// outputs end before the first unread stored byte. If stored voxels have half the size of values, this is half of
+    /// the rest.
     fn convert_in_place(&self, start: usize, out: &mut [O]) -> Result<()> {
         let item = self.item();
         if start == 0 && item == size_of::<O>() {
@@ -158,7 +159,7 @@ impl<O: Element> WholeRead<'_, O> {
         Ok(())
     }
 
-    /// Converts stored voxels that stand at their places already.
+    /// Converts stored voxels that are at the positions of their values already.
     fn replace(&self, out: &mut [O]) -> Result<()> {
         let piece = PIECE_BYTES as usize / size_of::<O>();
         threads::parallel(|scope| {
@@ -174,7 +175,7 @@ impl<O: Element> WholeRead<'_, O> {
         })
     }
 
-    /// Inflates on one thread and converts on another, or on one where there is no other.
+    /// Inflates on one thread and converts on another, or does both on one if there is no other.
     fn piece_by_piece(&self, out: &mut [O]) -> Result<()> {
         let (full, arriving) = sync_channel::<Vec<u8>>(PIECES);
         let (empty, returned) = sync_channel::<Vec<u8>>(PIECES);
@@ -182,7 +183,7 @@ impl<O: Element> WholeRead<'_, O> {
         let on_way = Scope::current();
         thread::scope(|scope| {
             let inflate = move || on_way.enter(|| self.inflate_pieces(end, &full, &returned));
-            // A browser has no threads to give, and a system may have no more.
+            // There are no threads in browsers, and a system may be at its limit.
             let Ok(inflating) = thread::Builder::new().spawn_scoped(scope, inflate) else {
                 return self.on_one_thread(out);
             };
@@ -205,25 +206,32 @@ impl<O: Element> WholeRead<'_, O> {
         full: &SyncSender<Vec<u8>>,
         returned: &Receiver<Vec<u8>>,
     ) -> Result<()> {
-        self.gzip.pieces(self.offset, end, STREAM_BYTES, |bytes| {
-            // The converting thread goes away only when it panicked, which ends this one too.
-            full.send(bytes).map_err(|_| stopped())?;
-            Ok(returned.try_recv().unwrap_or_default())
-        })
+        self.gzip
+            .pieces(self.offset, end, self.piece_bytes(), |bytes| {
+                // Fails only if the converting thread has panicked.
+                full.send(bytes).map_err(|_| stopped())?;
+                Ok(returned.try_recv().unwrap_or_default())
+            })
     }
 
-    /// Inflates and converts by turns.
+    /// Bytes of whole voxels in a piece: 3 bytes of a colour do not divide [`STREAM_BYTES`].
+    fn piece_bytes(&self) -> usize {
+        STREAM_BYTES - STREAM_BYTES % self.item()
+    }
+
+    /// Alternately inflates and converts.
     fn on_one_thread(&self, out: &mut [O]) -> Result<()> {
         let end = self.end(out);
         let mut rest = Rest::new(out);
-        self.gzip.pieces(self.offset, end, STREAM_BYTES, |bytes| {
-            rest.convert(self, &bytes);
-            Ok(bytes)
-        })
+        self.gzip
+            .pieces(self.offset, end, self.piece_bytes(), |bytes| {
+                rest.convert(self, &bytes);
+                Ok(bytes)
+            })
     }
 
-    /// Inflates all chunks side by side and converts each at once; `false` when they do not hold the voxels or
-    /// one is damaged.
+    /// Inflates all chunks in parallel and converts each at once; `false` if they do not contain the voxels or one is
+    /// damaged.
     fn chunk_by_chunk(&self, chunks: &Chunks, out: &mut [O]) -> Result<bool> {
         let need = self.end(out);
         if !chunks.hold(need) {
@@ -243,7 +251,7 @@ impl<O: Element> WholeRead<'_, O> {
         Ok(true)
     }
 
-    /// The same for a file of one member without an index; `false` when it is not made for that or damaged.
+    /// The same for a file of one member without an index; `false` if the file is not suitable or is damaged.
     fn in_parallel(&self, out: &mut [O]) -> Result<bool> {
         let need = self.end(out);
         let mut places = Places::new(self, out);
@@ -259,7 +267,8 @@ impl<O: Element> WholeRead<'_, O> {
         Ok(true)
     }
 
-    /// Converts the voxels within a chunk; the bytes of those that are shared with its neighbours are given back.
+    /// Converts the voxels that are completely in a chunk. Returns the bytes of the voxels that it shares with its
+    /// neighbours.
     fn convert_chunk(&self, at: u64, bytes: &[u8], place: (usize, &mut [O])) -> [Edge; 2] {
         let (first, out) = place;
         let length = bytes.len() as u64;
@@ -267,7 +276,7 @@ impl<O: Element> WholeRead<'_, O> {
             .saturating_sub(at)
             .min(length);
         let voxels_end = (voxels_at + self.stored_bytes(out.len())).min(length);
-        // Neither is beyond the end of the bytes.
+        // Both are at most `length`.
         let (front, rest) = bytes.split_at(voxels_at as usize);
         let (voxels, back) = rest.split_at((voxels_end - voxels_at) as usize);
         self.convert(voxels, out, first as u64);
@@ -296,7 +305,7 @@ impl<O: Element> WholeRead<'_, O> {
             }
             let within = at - self.offset;
             let (number, part) = (within / item as u64, (within % item as u64) as usize);
-            // A run of bytes that begins inside a voxel is of one that is converted already.
+            // Bytes that begin inside a voxel belong to one that has been converted already.
             have = if part == have { have + 1 } else { 0 };
             if let Some(place) = voxel.get_mut(part) {
                 *place = *byte;
@@ -312,10 +321,10 @@ impl<O: Element> WholeRead<'_, O> {
     }
 }
 
-/// What of an output has not been converted yet, of pieces that come in their order.
+/// The part of an output that has not been converted yet. Pieces come in order.
 struct Rest<'o, O> {
     places: &'o mut [O],
-    /// The voxel that it begins with.
+    /// The number of its first voxel.
     first: u64,
 }
 
@@ -338,10 +347,10 @@ impl<'o, O: Element> Rest<'o, O> {
     }
 }
 
-/// The part of an output that chunks have not been given yet.
+/// The part of an output that has not been assigned to chunks yet.
 struct Places<'o, O> {
     rest: &'o mut [O],
-    /// The voxel that it begins with.
+    /// The number of its first voxel.
     at: usize,
     count: usize,
     offset: u64,
@@ -359,8 +368,8 @@ impl<'o, O: Element> Places<'o, O> {
         }
     }
 
-    /// The first of the voxels that lie within a chunk, and their places. Chunks come in the file's order; a voxel in two
-    /// of them is in neither's place.
+    /// The number of the first voxel that is completely in a chunk, and the outputs of all such voxels. Chunks come in
+    /// the file's order. A voxel in two chunks is in neither result.
     fn within(&mut self, chunk: &Range<u64>) -> (usize, &'o mut [O]) {
         let (item, count) = (self.item, self.count);
         let voxel = |byte: u64| {
@@ -378,7 +387,7 @@ impl<'o, O: Element> Places<'o, O> {
     }
 }
 
-/// Bytes at a chunk's end that belong to a voxel of two chunks or more, and where they stand in the file.
+/// The position in the inflated file, and the bytes at an end of a chunk that belong to a voxel of two or more chunks.
 type Edge = (u64, Vec<u8>);
 
 fn stopped() -> Error {
@@ -414,7 +423,7 @@ mod tests {
         encoder.finish().unwrap()
     }
 
-    /// What one way of reading makes of a file.
+    /// Reads a file by one of the methods.
     fn read(
         file: Vec<u8>,
         way: impl Fn(&WholeRead<'_, f32>, &mut [f32]) -> Result<()>,

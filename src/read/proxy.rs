@@ -1,5 +1,5 @@
-//! The array proxy: a frozen description of stored voxels and the source they are read from, on demand; or an array in
-//! memory with the same calls.
+//! The array proxy: an immutable description of stored voxels and the source from which they are read on demand, or an
+//! array in memory with the same methods.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ const SLAB: u64 = 1 << 20;
 /// Values of an array that one thread casts at a time.
 const PIECE: usize = 1 << 16;
 
-/// What a proxy needs to know of stored voxels; later edits of a header do not reach it.
+/// The description of stored voxels for a proxy. Later edits of a header do not affect it.
 ///
 /// ```
 /// use voxload::{ByteOrder, DType, ProxySpec, Scaling};
@@ -51,15 +51,14 @@ pub struct ProxySpec {
     pub byte_order: ByteOrder,
     /// Which axis is stored fastest.
     pub layout: Layout,
-    /// Byte of the source at which the first voxel begins.
+    /// Offset of the first voxel in the source, in bytes.
     pub offset: u64,
     /// How stored numbers become values.
     pub scaling: Scaling,
 }
 
 impl ProxySpec {
-    /// Voxels of this type along each axis: unscaled, in the machine's byte order, the first axis fastest, from the first
-    /// byte on.
+    /// Voxels of this shape and type: unscaled, in the machine's byte order, the first axis fastest, at offset 0.
     pub fn new(shape: &[usize], dtype: DType) -> Self {
         Self {
             shape: shape.to_vec(),
@@ -71,25 +70,25 @@ impl ProxySpec {
         }
     }
 
-    /// The same in this byte order.
+    /// Sets the byte order of the stored voxels.
     pub fn byte_order(mut self, byte_order: ByteOrder) -> Self {
         self.byte_order = byte_order;
         self
     }
 
-    /// The same with this axis stored fastest.
+    /// Sets which axis is stored fastest.
     pub fn layout(mut self, layout: Layout) -> Self {
         self.layout = layout;
         self
     }
 
-    /// The same from this byte of the source on.
+    /// Sets the offset of the first voxel in the source, in bytes.
     pub fn offset(mut self, bytes: u64) -> Self {
         self.offset = bytes;
         self
     }
 
-    /// The same, scaled like this.
+    /// Sets how stored numbers become values.
     pub fn scaling(mut self, scaling: Scaling) -> Self {
         self.scaling = scaling;
         self
@@ -112,9 +111,9 @@ impl From<&Header> for ProxySpec {
 /// Voxels that are read, sliced and scaled on demand: those of a file, of the caller's own source, or of an array in
 /// memory. nibabel's `img.dataobj`. Clones share the source.
 ///
-/// [`Self::read`] gives values: scaled by the header's rules, in the type asked for. [`Self::native`] gives them in the type
-/// of `np.asarray(dataobj)`, [`Self::unscaled`] gives the stored numbers. [`Self::sliced`] makes a proxy of a part, for all of
-/// these. Nothing is cached here: the caches belong to [`crate::DataobjImage`].
+/// [`Self::read`] returns values: scaled by the header's rules, in the requested type. [`Self::native`] returns them in
+/// the type of `np.asarray(dataobj)`, [`Self::unscaled`] returns the stored numbers. [`Self::sliced`] makes a proxy of
+/// a part, with the same methods. A proxy caches nothing; [`crate::DataobjImage`] does.
 ///
 /// ```no_run
 /// # fn main() -> voxload::Result<()> {
@@ -135,8 +134,8 @@ impl From<&Header> for ProxySpec {
 pub struct ArrayProxy {
     spec: Arc<ProxySpec>,
     source: Source,
-    /// What the proxy shows of the stored voxels; all of them, as they are, when absent. An array has none: what is taken of
-    /// it is copied.
+    /// The selected part of the stored voxels, in its order; `None` for all of them in stored order. Always `None` for
+    /// an array, of which a selected part is copied.
     view: Option<Arc<View>>,
     limits: Limits,
     threads: Threads,
@@ -149,11 +148,10 @@ struct View {
 }
 
 impl ArrayProxy {
-    /// A proxy over a source of the caller's.
+    /// A proxy of voxels in the caller's own source.
     ///
     /// # Errors
-    /// [`ErrorKind::Header`] when the shape's bytes do not fit in 63 bits or a scaling table does not fit the
-    /// shape.
+    /// [`ErrorKind::Header`] if the size in bytes does not fit in 63 bits or a scaling table does not fit the shape.
     pub fn new(source: Arc<dyn ByteSource>, spec: ProxySpec) -> Result<Self> {
         let source = Source::custom(source);
         source.release();
@@ -195,7 +193,7 @@ impl ArrayProxy {
             .with_threads(other.threads.clone())
     }
 
-    /// The array, when these are the voxels of an array in memory: nothing is read, and nothing is ever scaled.
+    /// The array, if this is a proxy of an array in memory. Its values are neither read nor scaled.
     #[must_use]
     pub fn as_array(&self) -> Option<&StoredArray> {
         match &self.source {
@@ -211,12 +209,12 @@ impl ArrayProxy {
         }
     }
 
-    /// What is known of the stored voxels: type, byte order, offset, scaling, and the shape of all of them.
+    /// The description of the stored voxels. Its shape is that of all stored voxels, not of a selected part.
     pub fn spec(&self) -> &ProxySpec {
         &self.spec
     }
 
-    /// The same proxy, whose reads do their work in this pool.
+    /// The same proxy, with reads in this thread pool.
     #[must_use]
     pub fn with_threads(mut self, threads: Threads) -> Self {
         self.threads = threads;
@@ -236,7 +234,7 @@ impl ArrayProxy {
         }
     }
 
-    /// Number of voxels, of volumes too that have more than memory has addresses.
+    /// Number of voxels, which may exceed `usize`.
     pub(crate) fn voxels(&self) -> u64 {
         // Checked when the proxy was made.
         voxels(self.shape()).unwrap_or_default()
@@ -248,28 +246,28 @@ impl ArrayProxy {
         self.spec.dtype
     }
 
-    /// The type of [`Self::native`]: the stored type, or f64 (complex: c128) when it is scaled.
+    /// The type of [`Self::native`]: the stored type, or f64 (complex: c128) if the voxels are scaled.
     #[must_use]
     pub fn native_dtype(&self) -> DType {
         self.spec.scaling.native_output(self.spec.dtype)
     }
 
-    /// The voxels that an index selects, as a proxy: its shape is known now, its voxels are read when they are asked for,
-    /// and only those. The part of an array is copied.
+    /// A proxy of the voxels that an index selects. Its shape is known at once; voxels are read on demand, and only
+    /// those. The part of an array is copied.
     ///
     /// # Errors
-    /// [`ErrorKind::Index`] when the index does not fit the shape or cannot be parsed; [`ErrorKind::OutOfMemory`] for an
+    /// [`ErrorKind::Index`] if the index does not fit the shape or cannot be parsed; [`ErrorKind::OutOfMemory`] for an
     /// array.
     pub fn sliced(&self, index: impl TryInto<Index, Error: Into<Error>>) -> Result<Self> {
         let index = index.try_into().map_err(Into::into)?;
         self.with_view(self.select(&index)?)
     }
 
-    /// The same voxels under another shape (column-major); one axis may be -1: as long as it must be.
+    /// The same voxels with another shape (column-major). One axis may be -1: its length is computed.
     ///
     /// # Errors
-    /// [`ErrorKind::Shape`] when the number of voxels differs, or for more than one -1; [`ErrorKind::Usage`] for
-    /// a proxy that shows a part of the stored voxels or another order of them.
+    /// [`ErrorKind::Shape`] if the number of voxels differs, or for more than one -1; [`ErrorKind::Usage`] for a sliced
+    /// or reoriented proxy.
     pub fn reshape(&self, shape: &[isize]) -> Result<Self> {
         if self.view.is_some() {
             return Err(Error::usage(
@@ -288,7 +286,7 @@ impl ArrayProxy {
         Ok(Self::from_source(self.source.clone(), spec)?.with_settings_of(self))
     }
 
-    /// All values, scaled, in a new array. An array in memory of this very type is shared, not copied.
+    /// All values, scaled, in a new array. An array in memory of this type is shared, not copied.
     ///
     /// # Errors
     /// [`ErrorKind::DType`] for colours, [`ErrorKind::Truncated`] and [`ErrorKind::Integrity`] for damaged
@@ -307,12 +305,12 @@ impl ArrayProxy {
         self.fetch(&self.conversion(T::DTYPE)?, &self.whole())
     }
 
-    /// All values, scaled, into the caller's buffer, the first axis fastest. A buffer used before saves half
-    /// the time: fresh pages cost as much as the conversion.
+    /// Reads all values, scaled, into the caller's buffer, the first axis fastest. Reusing a buffer can halve the time,
+    /// because the first access to new memory costs as much as the conversion.
     ///
     /// # Errors
-    /// As [`Self::read`], and [`ErrorKind::Shape`] when the buffer's length is not the number of voxels. After
-    /// an error the buffer holds an unspecified part of the values.
+    /// As [`Self::read`], and [`ErrorKind::Shape`] if the buffer's length is not the number of voxels. After an error
+    /// the buffer holds an unspecified part of the values.
     pub fn read_into<T: Value>(&self, out: &mut [T]) -> Result<()> {
         if let Some(array) = self.as_array()
             && self.rounds_once(T::DTYPE)
@@ -323,8 +321,8 @@ impl ArrayProxy {
         self.fill(&self.conversion(T::DTYPE)?, out)
     }
 
-    /// The values that an index selects, scaled, in a new array; only their bytes are read. Short for [`Self::sliced`] and
-    /// [`Self::read`].
+    /// The values that an index selects, scaled, in a new array; only their bytes are read. Short for [`Self::sliced`]
+    /// and [`Self::read`].
     ///
     /// # Errors
     /// As [`Self::sliced`] and [`Self::read`].
@@ -339,7 +337,7 @@ impl ArrayProxy {
         }
     }
 
-    /// All values as `np.asarray(dataobj)` gives them: stored numbers when nothing is scaled, else f64. Of type
+    /// All values as `np.asarray(dataobj)` gives them: stored numbers if nothing is scaled, otherwise f64. Of type
     /// [`Self::native_dtype`].
     ///
     /// # Errors
@@ -348,10 +346,10 @@ impl ArrayProxy {
         self.fetch_native(&self.spec.scaling)
     }
 
-    /// The values of [`Self::native`] into the caller's buffer, the first axis fastest.
+    /// Reads the values of [`Self::native`] into the caller's buffer, the first axis fastest.
     ///
     /// # Errors
-    /// As [`Self::read_into`], and [`ErrorKind::DType`] when `T` is not of [`Self::native_dtype`].
+    /// As [`Self::read_into`], and [`ErrorKind::DType`] if `T` is not [`Self::native_dtype`].
     pub fn native_into<T: Element>(&self, out: &mut [T]) -> Result<()> {
         self.check_type::<T>("native values", self.native_dtype())?;
         self.fill(&self.native_conversion(&self.spec.scaling)?, out)
@@ -365,17 +363,17 @@ impl ArrayProxy {
         self.fetch_native(&Scaling::none())
     }
 
-    /// The numbers of [`Self::unscaled`] into the caller's buffer, the first axis fastest.
+    /// Reads the numbers of [`Self::unscaled`] into the caller's buffer, the first axis fastest.
     ///
     /// # Errors
-    /// As [`Self::read_into`], and [`ErrorKind::DType`] when `T` is not of [`Self::dtype`].
+    /// As [`Self::read_into`], and [`ErrorKind::DType`] if `T` is not [`Self::dtype`].
     pub fn unscaled_into<T: Element>(&self, out: &mut [T]) -> Result<()> {
         self.check_type::<T>("stored numbers", self.dtype())?;
         self.fill(&self.native_conversion(&Scaling::none())?, out)
     }
 
-    /// Reads a compressed stream to its end and checks what only that can tell; nothing else to do for other
-    /// sources. Whole reads do so themselves.
+    /// Reads a compressed stream to its end and checks its checksums and length. Other sources are not read. Whole
+    /// reads do this themselves.
     ///
     /// # Errors
     /// [`ErrorKind::Integrity`] and [`ErrorKind::Truncated`] for a damaged stream.
@@ -389,7 +387,7 @@ impl ArrayProxy {
         &self.source
     }
 
-    /// The same voxels for one reader that goes forwards ([`Source::with_own_cursor`]).
+    /// The same proxy for a single reader that goes forwards ([`Source::with_own_cursor`]).
     pub(crate) fn with_own_cursor(&self) -> Self {
         Self {
             source: self.source.with_own_cursor(),
@@ -413,14 +411,14 @@ impl ArrayProxy {
         Conversion::native(self.spec.dtype, self.spec.byte_order, scaling)
     }
 
-    /// Whether values of this type are rounded once, as numpy's casts of arrays are: 64-bit integers of an array to f32. Those
-    /// of a file go through f64.
+    /// Whether values of this type are rounded only once, as in numpy's casts of arrays: 64-bit integers of an array to
+    /// f32. Those of a file are converted through f64.
     pub(crate) fn rounds_once(&self, output: DType) -> bool {
         let integers = matches!(self.dtype(), DType::I64 | DType::U64);
         self.as_array().is_some() && integers && output == DType::F32
     }
 
-    /// 64-bit integers to f32 in one rounding, where [`Self::rounds_once`] says so.
+    /// Converts 64-bit integers to f32 with one rounding, for [`Self::rounds_once`].
     fn round_once<T: Element>(&self, array: &StoredArray, out: &mut [T]) -> Result<()> {
         let out = bytemuck::cast_slice_mut(out);
         self.threads.run(|| match array {
@@ -451,7 +449,7 @@ impl ArrayProxy {
         Ok(())
     }
 
-    /// All that the proxy shows of the stored voxels.
+    /// The selection of all voxels of the proxy.
     pub(crate) fn whole(&self) -> Selection {
         match &self.view {
             Some(view) => view.selection.clone(),
@@ -459,7 +457,7 @@ impl ArrayProxy {
         }
     }
 
-    /// What an index selects of the stored voxels.
+    /// The selection of stored voxels for an index.
     pub(crate) fn select(&self, index: &Index) -> Result<Selection> {
         let selection = index.select(self.shape())?;
         Ok(match &self.view {
@@ -468,7 +466,7 @@ impl ArrayProxy {
         })
     }
 
-    /// A proxy that shows a selection of the stored voxels ([`Self::select`]); a copy of that part of an array.
+    /// A proxy of a selection of the stored voxels ([`Self::select`]). The part of an array is copied.
     pub(crate) fn with_view(&self, selection: Selection) -> Result<Self> {
         if self.as_array().is_none() {
             let shape = selection.shape();
@@ -521,7 +519,7 @@ impl ArrayProxy {
         .into())
     }
 
-    /// How a selection's voxels are read and where they go.
+    /// The plan to read a selection.
     pub(crate) fn plan(&self, selection: &Selection) -> Plan {
         selection.plan(&self.spec.shape, self.spec.layout)
     }
@@ -541,7 +539,7 @@ impl ArrayProxy {
         let checked = match self.source.len()? {
             Some(have) if need > have => Err(truncated("voxel data", have, need)),
             Some(_) => Ok(()),
-            // Only what the compression can reach is known.
+            // The length of a stream is unknown. `most` is what the best compression would give.
             None => limits::check("inflated bytes", need.into(), most),
         };
         checked.map_err(|error| error.at_maybe(self.source.path()))
@@ -566,7 +564,7 @@ impl ArrayProxy {
         with_dtype!(conversion.output, T => Ok(self.fetch::<T>(conversion, selection)?.into()))
     }
 
-    /// All that the proxy shows as stored, or scaled, in native byte order. An array is shared.
+    /// All voxels, with this scaling, in native byte order. An array is shared.
     fn fetch_native(&self, scaling: &Scaling) -> Result<StoredArray> {
         match self.as_array() {
             Some(array) => Ok(array.clone()),
@@ -574,7 +572,7 @@ impl ArrayProxy {
         }
     }
 
-    /// All that the proxy shows, into a buffer that may be of another length.
+    /// Reads all voxels into a buffer, whose length is checked.
     fn fill<T: Element>(&self, conversion: &Conversion, out: &mut [T]) -> Result<()> {
         self.check_room(out.len())?;
         self.fetch_into(conversion, &self.whole(), out)
@@ -596,7 +594,7 @@ impl ArrayProxy {
         HostArray::from_buffer(&shape, buffer)
     }
 
-    /// The mapped file itself as an array, where the options allow that and the bytes are the values.
+    /// The mapped file itself as an array, if the options allow it and the stored bytes are the values.
     fn mapped_buffer<T: Element>(
         &self,
         conversion: &Conversion,
@@ -630,7 +628,7 @@ impl ArrayProxy {
         self.convert(conversion, &plan, out)
     }
 
-    /// Converts a plan's voxels, whose bytes have been found to be there.
+    /// Converts a plan's voxels, after [`Self::check_length`].
     fn convert<T: Element>(
         &self,
         conversion: &Conversion,
@@ -652,8 +650,8 @@ impl ArrayProxy {
         }
     }
 
-    /// All voxels in stored order, in parts of at most `voxels`: each part's places in the output go on from those of
-    /// the one before, without gaps.
+    /// All voxels in stored order, in parts of at most `voxels`. The output positions of the parts follow each other
+    /// without gaps.
     ///
     /// # Errors
     /// As [`Self::check_length`].
@@ -667,7 +665,7 @@ impl ArrayProxy {
         Ok(plan.in_stored_order().tiles(item, voxels, voxels))
     }
 
-    /// Hands the values of one such part to `each`, slab by slab, in their order.
+    /// Passes the values of such a part to `each`, slab by slab, in order.
     ///
     /// # Errors
     /// As [`Self::read`].
@@ -689,7 +687,7 @@ impl ArrayProxy {
         Ok(())
     }
 
-    /// Does what a whole read does at its end, when this proxy shows all stored voxels.
+    /// Checks the end of the stream, as a whole read does, if this proxy covers all stored voxels.
     ///
     /// # Errors
     /// As [`Self::check_to_end`].
@@ -719,7 +717,7 @@ impl<T: Element> From<HostArray<T>> for ArrayProxy {
     }
 }
 
-/// Each of an array's integers to f32 in one rounding.
+/// Converts each integer of an array to f32 with one rounding.
 fn round_each<I: Element>(
     from: &HostArray<I>,
     out: &mut [f32],
@@ -740,7 +738,7 @@ fn round_each<I: Element>(
     })
 }
 
-/// A shape with its -1, if any, worked out.
+/// Replaces a -1 in a shape by the length that it must have.
 fn resolve_shape(shape: &[isize], count: usize) -> Result<Vec<usize>> {
     let refuse = || Error::shape(shape, format!("{count} voxels"));
     let unknown = shape.iter().filter(|&&n| n == -1).count();

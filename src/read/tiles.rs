@@ -107,7 +107,7 @@ pub(crate) struct ProxyReader {
     tracer: Option<Arc<Tracer>>,
     /// The end of the voxels, if the end of the stream is to be checked.
     end: Option<u64>,
-    /// What a source with a hint keeps lasts until the last box is read.
+    /// Keeps the bytes that a source has read ahead ([`Hold`]) until the last box has been read.
     one_read: Mutex<Hold>,
 }
 
@@ -169,7 +169,7 @@ impl TileReader for ProxyReader {
             }
             None => Ok(()),
         };
-        // Not when the reader is dropped: a thread may do that after the load has returned.
+        // Done here and not when the reader is dropped, because a thread may drop it after the load has returned.
         let hold = &mut *self.one_read.lock().unwrap_or_else(PoisonError::into_inner);
         drop(std::mem::take(hold));
         checked

@@ -1,4 +1,4 @@
-//! Waiting: mailboxes that wake a future, the loop that blocks on a future, work done on a thread.
+//! Waiting: mailboxes that wake a future, a loop that blocks on a future, and work on another thread.
 
 #[cfg(not(target_family = "wasm"))]
 use std::sync::Arc;
@@ -17,7 +17,7 @@ pub(crate) use mailbox::Mailbox;
 #[cfg(any(feature = "gpu", not(target_family = "wasm")))]
 mod mailbox;
 
-/// `Send`, but on wasm32, where wgpu's types are not `Send` and there are no threads.
+/// `Send`, except on wasm32, where wgpu's types are not `Send` and there are no threads.
 #[cfg(not(target_family = "wasm"))]
 pub(crate) trait MaybeSend: Send {}
 #[cfg(not(target_family = "wasm"))]
@@ -30,7 +30,7 @@ impl<T> MaybeSend for T {}
 /// Where reading, inflating and converting on the CPU happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Site {
-    /// In the call, or in the poll of the future, that wants it.
+    /// In the caller: in the blocking call, or in the poll of the future.
     #[cfg_attr(
         not(any(feature = "gpu", target_family = "wasm")),
         expect(
@@ -39,22 +39,22 @@ pub(crate) enum Site {
         )
     )]
     Caller,
-    /// On a thread of its own.
+    /// On a separate thread.
     #[cfg(not(target_family = "wasm"))]
     Thread,
 }
 
 impl Site {
-    /// Where it does not hold up an executor, as far as there are threads.
+    /// Where work does not block an executor, if there are threads.
     #[cfg(not(target_family = "wasm"))]
     pub const BACKGROUND: Self = Self::Thread;
     #[cfg(target_family = "wasm")]
     pub const BACKGROUND: Self = Self::Caller;
 
-    /// Does some work there.
+    /// Does some work at this site.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Io`] when the system gives no thread.
+    /// [`crate::ErrorKind::Io`] if the thread cannot be spawned.
     #[cfg(feature = "gpu")]
     pub async fn run<R: MaybeSend + 'static>(
         self,
@@ -88,7 +88,7 @@ async fn on_thread<R: Send + 'static>(work: impl FnOnce() -> R + Send + 'static)
 /// Starts a thread.
 ///
 /// # Errors
-/// [`crate::ErrorKind::Io`] when the system gives none.
+/// [`crate::ErrorKind::Io`] if the thread cannot be spawned.
 #[cfg(not(target_family = "wasm"))]
 pub(crate) fn spawn(
     name: &str,
@@ -111,8 +111,8 @@ impl<T> Drop for Closer<T> {
     }
 }
 
-/// Blocks on a future. After each poll that gave nothing `between` is called; then the thread sleeps until it is woken,
-/// or for `tick`; a token that is cancelled wakes it.
+/// Blocks on a future. After each pending poll, calls `between`, then sleeps until the future is woken, a token of the
+/// scope is cancelled, or `tick` has passed.
 #[cfg(not(target_family = "wasm"))]
 pub(crate) fn block_on<F: Future>(
     future: F,

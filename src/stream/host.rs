@@ -60,7 +60,7 @@ impl Position {
         }
     }
 
-    /// Whether the order of frames has another one.
+    /// Whether there is another frame.
     pub fn has_next(&self) -> bool {
         !self.over && self.order.block(self.next).is_some()
     }
@@ -160,7 +160,8 @@ impl<T: Float> Frames<T> {
         polled
     }
 
-    /// Without threads, frames are computed when they are requested: one is missing only if all are held.
+    /// Without threads, frames are computed when they are requested, so the next one is missing only if the caller
+    /// holds all of them.
     #[cfg(target_family = "wasm")]
     fn wait_for_next(&mut self) -> Option<Result<HostFrame<T>>> {
         match self.poll_or_held(&Context::from_waker(Waker::noop())) {
@@ -176,7 +177,7 @@ impl<T: Float> Frames<T> {
     fn wait_for_next(&mut self) -> Option<Result<HostFrame<T>>> {
         let next = std::future::poll_fn(|cx| match scope::check() {
             Ok(()) => self.poll_or_held(cx),
-            // The stream is as it was.
+            // The stream is unchanged, so the call can be repeated.
             Err(error) => Poll::Ready(Some(Err(error))),
         });
         wait::block_on(next, TICK, || {})

@@ -14,7 +14,8 @@ use crate::{CommandResult, Reported};
 /// Suffixes of compressed files.
 const COMPRESSIONS: [&str; 3] = [".gz", ".bz2", ".zst"];
 
-/// The volumes under these paths, sorted: files of a known ending under a folder, and every file that is named itself.
+/// The volumes under these paths, sorted: the files in folders that have a format's ending, and all files that are
+/// named themselves.
 pub fn volumes(paths: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
     let mut found = BTreeSet::new();
     let mut folders = Vec::new();
@@ -47,7 +48,7 @@ pub fn volumes(paths: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
     Ok(found.into_iter().collect())
 }
 
-/// Whether the ending is a known format's, and the file is not the second of a volume whose first is there too.
+/// Whether the file has a format's ending, and is not the voxel file of a header in the same folder.
 fn is_volume(path: &Path, beside: &BTreeSet<PathBuf>) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let lower = name.to_lowercase();
@@ -69,7 +70,7 @@ fn is_volume(path: &Path, beside: &BTreeSet<PathBuf>) -> bool {
     let mut is_half = false;
     for (length, headers) in halves {
         is_half = true;
-        // Lower case may have another length than the name, in which case nothing is beside it.
+        // Lower case can change the length of a name; then no header is found.
         let root = name.get(..length).unwrap_or_default();
         let has_header = beside.iter().any(|other| {
             let other = other.file_name().unwrap_or_default().to_string_lossy();

@@ -77,7 +77,7 @@ pub fn of(summary: &Summary) -> Value {
 
 /// The object of a file that could not be loaded.
 pub fn of_error(name: &str, error: &Error, message: &str) -> Value {
-    // The name of the variant, without what it holds.
+    // The name of the variant, without its fields.
     let kind = format!("{:?}", error.kind());
     let end = kind
         .find(|c: char| !c.is_alphanumeric())
@@ -137,7 +137,7 @@ fn unit(symbol: &str) -> Option<&str> {
     Some(symbol).filter(|symbol| !symbol.is_empty())
 }
 
-/// The fields by name; values of a name that occurs again become an array of all of them.
+/// The fields by name. If a name occurs several times, its value is an array of all values.
 fn fields(summary: &Summary) -> Map<String, Value> {
     let mut fields: Map<String, Value> = Map::new();
     let mut repeated: Map<String, Value> = Map::new();

@@ -28,7 +28,7 @@ fn array_or_null(items: Value) -> Value {
     json!({ "type": ["array", "null"], "items": items })
 }
 
-/// An object with these members and no others, all of them always there.
+/// An object with exactly these members, which are all required.
 fn object(members: impl IntoIterator<Item = Member>) -> Value {
     let members: serde_json::Map<String, Value> = members
         .into_iter()

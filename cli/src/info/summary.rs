@@ -1,4 +1,4 @@
-//! What is shown of a volume, in every form.
+//! The facts about a volume that every form of output shows.
 
 use std::fs::File;
 use std::io::Read;
@@ -27,14 +27,15 @@ pub struct Summary<'a> {
 pub struct StoredFile {
     pub role: FileRole,
     pub path: PathBuf,
-    /// `None` if the file is not there.
+    /// `None` if the file does not exist.
     pub bytes: Option<u64>,
     pub compression: Option<&'static str>,
 }
 
 impl<'a> Summary<'a> {
     pub fn of(name: String, image: &'a DataobjImage, options: &LoadOptions) -> Self {
-        // In a gzipped MGH file, the repetition time follows the voxels. Without it the rest can be shown all the same.
+        // In a compressed MGH file, the repetition time follows the voxels. If it cannot be read, everything else is
+        // still shown.
         if let Err(error) = image.read_footer() {
             eprintln!("voxload: {error}");
         }
@@ -57,7 +58,7 @@ impl<'a> Summary<'a> {
             orientation: image
                 .affine()
                 .and_then(|affine| Orientation::of(affine).ok()),
-            // A table that does not hold is no reason to show nothing.
+            // If the table is invalid, everything else is still shown.
             gradients: gradients(header, options).ok().flatten(),
             cifti: match &header.fields {
                 Fields::Nifti(nifti) if header.format == Format::Cifti2 => {
@@ -69,7 +70,7 @@ impl<'a> Summary<'a> {
         }
     }
 
-    /// The letters of the axes of space, `?` for one without a direction: `RAS`.
+    /// The orientation letters of the spatial axes (`RAS`), `?` for an axis without a direction.
     pub fn letters(&self) -> Option<String> {
         let codes = self.orientation?.codes();
         let axes = self.header.space_axes().len();
@@ -92,7 +93,7 @@ impl<'a> Summary<'a> {
             .then(|| largest.to_degrees())
     }
 
-    /// The time between two volumes, if there is an axis of time and the file says.
+    /// The time between two volumes, if there is a time axis and the file states it.
     pub fn time_step(&self) -> Option<f64> {
         let axis = self.header.time_axis()?;
         let step = self.header.zooms.get(axis).copied()?;
@@ -106,7 +107,7 @@ impl<'a> Summary<'a> {
         }
     }
 
-    /// A field that is a text; empty if there is none.
+    /// The value of a text field; empty if it is missing.
     pub fn text(&self, name: &str) -> &str {
         let named = self
             .fields
@@ -119,7 +120,7 @@ impl<'a> Summary<'a> {
         texts.next().unwrap_or_default()
     }
 
-    /// A field that is a number, if it is there and not 0, which in headers means that it is unknown.
+    /// The value of a numeric field; `None` if it is missing, or 0, which means unknown.
     pub fn number(&self, name: &str) -> Option<f64> {
         let field = self.fields.iter().find(|(known, _)| known == name);
         let number = match field?.1 {
@@ -134,7 +135,7 @@ impl<'a> Summary<'a> {
 fn stored(role: FileRole, file: &FileHolder) -> Option<StoredFile> {
     let path = file.filename.clone()?;
     let metadata = std::fs::metadata(&path).ok();
-    // A file beside the others that is optional.
+    // This file is optional.
     if role == FileRole::Mat && metadata.is_none() {
         return None;
     }

@@ -1,4 +1,4 @@
-//! A volume in words.
+//! Describes a volume in words.
 
 use std::io::{Result, Write};
 
@@ -18,7 +18,7 @@ const GRADIENTS: usize = 12;
 /// The code of CIFTI's extension.
 const CIFTI: i32 = 32;
 
-/// Axes in words, by their position among those of space.
+/// Names of the spatial axes, in their order.
 const AXES: [&str; 3] = ["first", "second", "third"];
 
 pub fn write(out: &mut dyn Write, summary: &Summary, raw: bool) -> Result<()> {
@@ -257,7 +257,7 @@ fn meaning(lines: &mut Lines, summary: &Summary) -> Result<()> {
     Ok(())
 }
 
-/// The scanner's settings, where the format has them in fields of their own.
+/// The scanner's settings, if the format has fields for them.
 fn acquisition(summary: &Summary) -> Vec<String> {
     let mut words = Vec::new();
     let mut add = |name: &str, value: Option<f64>, unit: &str| {
@@ -364,7 +364,7 @@ fn matrix(lines: &mut Lines, summary: &Summary) -> Result<()> {
     Ok(())
 }
 
-/// A list, of which the first few are shown.
+/// The first items of a list, and how many more there are.
 fn shortened(items: impl ExactSizeIterator<Item = String>) -> String {
     const SHOWN: usize = 6;
     let all = items.len();
@@ -377,7 +377,7 @@ fn shortened(items: impl ExactSizeIterator<Item = String>) -> String {
 
 fn extensions(lines: &mut Lines, summary: &Summary) -> Result<()> {
     let extensions = summary.nifti().map_or(&[][..], |nifti| &nifti.extensions);
-    // That of CIFTI has been shown as what it means.
+    // CIFTI's extension has been shown by `matrix`.
     let known = summary.cifti.is_some();
     for extension in extensions.iter().filter(|e| !(known && e.code == CIFTI)) {
         let name = extension.name().unwrap_or("unknown");

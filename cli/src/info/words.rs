@@ -28,7 +28,7 @@ pub fn number(value: f64) -> String {
     }
 }
 
-/// A text with control characters, which names of files and headers may hold, as escapes.
+/// Escapes control characters, which file names and headers can contain.
 pub fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
@@ -45,7 +45,7 @@ pub fn product(numbers: impl IntoIterator<Item = String>) -> String {
     numbers.into_iter().collect::<Vec<_>>().join(" x ")
 }
 
-/// The word with an `s` unless there is one of it.
+/// A count and a word, in the plural unless the count is 1.
 pub fn counted(count: usize, word: &str) -> String {
     match count {
         1 => format!("1 {word}"),
@@ -62,7 +62,7 @@ pub fn bytes(count: u64) -> String {
     }
 }
 
-/// What a format is, for those who do not know its name.
+/// A description of a format.
 pub fn format(format: Format) -> &'static str {
     match format {
         Format::Nifti1Single => "NIfTI-1, header and voxels in one file",
@@ -85,7 +85,7 @@ pub fn format(format: Format) -> &'static str {
     }
 }
 
-/// What is stored of a voxel.
+/// A description of a voxel type.
 pub fn dtype(dtype: DType) -> &'static str {
     match dtype {
         DType::U8 => "8-bit unsigned integers",
@@ -168,7 +168,7 @@ pub fn shape(header: &Header) -> String {
     )
 }
 
-/// The place of a kind in the usual order of axes.
+/// The position of a kind in the usual order of axes.
 fn rank(kind: AxisKind) -> u8 {
     match kind {
         AxisKind::Space => 0,
@@ -178,7 +178,7 @@ fn rank(kind: AxisKind) -> u8 {
     }
 }
 
-/// The voxel size with its unit; `None` if there is no axis of space.
+/// The voxel size with its unit; `None` if there is no spatial axis.
 pub fn voxel_size(header: &Header) -> Option<String> {
     let axes = header.space_axes();
     let zooms = axes.iter().filter_map(|&axis| header.zooms.get(axis));

@@ -1,4 +1,4 @@
-//! Refusals, readers that fail, lack of memory, and the caller's callbacks.
+//! Rejected requests, readers that fail, lack of memory, and the caller's callbacks.
 
 use super::model::*;
 use super::*;
@@ -251,7 +251,7 @@ fn staging_is_kept_once_and_given_back_on(gpu: &Gpu) {
     assert!(near(allocated() as i64, before as i64));
 }
 
-/// Set in a process with a small address space.
+/// The environment variable that is set for a process with a small address space.
 const LOW_MEMORY: &str = "VOXLOAD_TEST_LITTLE_MEMORY";
 
 /// The child process of the next test: allocates until there is no memory, then loads something small.

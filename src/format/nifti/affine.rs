@@ -58,14 +58,15 @@ fn rotation(header: &NiftiHeader, threshold: Option<f64>) -> Result<[[f64; 3]; 3
         Version::One => f64::from(f32::EPSILON),
         Version::Two => f64::EPSILON,
     };
-    let zero = threshold.unwrap_or(3.0 * precision);
+    let zero = threshold.unwrap_or(3.0 * precision).abs();
     let vector = [header.quatern_b, header.quatern_c, header.quatern_d];
     if vector.iter().any(|part| part.is_nan()) {
         return Ok([[f64::NAN; 3]; 3]);
     }
     let left = scalar_part_squared(vector);
+    let is_zero = left.abs() < zero;
     // The squares of large components may overflow.
-    if left <= -zero || left.is_nan() || vector.iter().any(|part| part.abs() > 1e100) {
+    if left < 0.0 && !is_zero || left.is_nan() || vector.iter().any(|part| part.abs() > 1e100) {
         let found = format!(
             "{vector:?} (b, c, d), whose squared length is 1 + {:e}",
             -left
@@ -76,7 +77,7 @@ fn rotation(header: &NiftiHeader, threshold: Option<f64>) -> Result<[[f64; 3]; 3
         );
         return Err(Error::header("quatern_b", found, expected));
     }
-    let a = if left.abs() < zero { 0.0 } else { left.sqrt() };
+    let a = if is_zero { 0.0 } else { left.sqrt() };
     let [b, c, d] = vector;
     let [aa, bb, cc, dd] = [a, b, c, d].map(|part| part * part);
     // The sum of the squares: 1, unless the scalar part was set to 0.
@@ -165,12 +166,12 @@ impl NiftiHeader {
 }
 
 impl Header {
-    /// Sets the type that the image is saved in; what is read of the voxels stays as it is.
+    /// Sets the type in which the image is saved. Does not affect what is read.
     pub fn set_data_dtype(&mut self, dtype: DType) {
         self.dtype = dtype;
     }
 
-    /// Sets the affine and, of a NIfTI header, the sform with this code (1: scanner, 2: aligned, ...).
+    /// Sets the affine and, in a NIfTI header, the sform with this code (1: scanner, 2: aligned, ...).
     pub fn set_sform(&mut self, affine: &Affine, code: i64) {
         self.affine = Some(*affine);
         if let Fields::Nifti(nifti) = &mut self.fields {
@@ -178,7 +179,7 @@ impl Header {
         }
     }
 
-    /// Sets the qform of a NIfTI header; the affine follows where the sform has no code.
+    /// Sets the qform of a NIfTI header. If the header has no sform, the affine is updated.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Header`] for an affine that is not finite or whose columns are zero, and

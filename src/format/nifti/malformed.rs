@@ -151,7 +151,7 @@ fn mutated_headers_never_panic_and_never_lie() {
     );
 }
 
-/// A header survives writing and reading, whatever its numbers.
+/// Reading and writing a header does not change it.
 #[test]
 fn headers_round_trip() {
     for seed in seeds() {

@@ -322,8 +322,9 @@ fn bits_of(texts: &str) -> String {
 /// last place of 1 (2^-52) times the voxel size of the column. One unit is permitted for the rotation and one for its
 /// product with the voxel size.
 ///
-/// The quaternion's scalar part is the root of what b, c and d leave of 1, which is small for rotations near 180
-/// degrees. There nibabel's own rounding (2^-64 for each of two sums), divided by the scalar part, is added.
+/// The scalar part of the quaternion is the root of 1 - b² - c² - d², which is small for rotations near 180 degrees.
+/// There, nibabel's own rounding error (2^-64 for each of two sums), divided by the scalar part, is permitted in
+/// addition.
 fn share_of_allowed(nifti: &NiftiHeader, found: &Affine, expected: &[f64]) -> f64 {
     let zero = 3.0
         * match nifti.version {

@@ -9,7 +9,7 @@ use crate::header::fields::Fields;
 use crate::header::fields::nifti::{CIFTI, Container, EOL, NiftiHeader, Version, datatype_code};
 use crate::header::{AxisKind, Header};
 
-/// The code for an affine that the image was given (`NIFTI_XFORM_ALIGNED_ANAT`).
+/// The code for an affine that the header did not have, as in nibabel (`NIFTI_XFORM_ALIGNED_ANAT`).
 const ALIGNED: i64 = 2;
 
 /// `NIFTI_INTENT_VECTOR`, `NIFTI_INTENT_RGB_VECTOR` and `NIFTI_INTENT_RGBA_VECTOR`.
@@ -17,9 +17,9 @@ const VECTOR: i64 = 1007;
 const RGB_VECTOR: i64 = 2003;
 const RGBA_VECTOR: i64 = 2004;
 
-/// The order in which a NIfTI file has axes of these kinds: three of space, then time (or, without it, the first other axis),
-/// then components, then the rest. `None` is an axis of length 1 that is missing in between. As they are if none is of
-/// space.
+/// NIfTI's order for axes of these kinds: three spatial axes, then time (or, without it, the first axis of kind
+/// `Other`), then components, then the rest. `None` is a missing axis in between, which gets length 1. Without spatial
+/// axes, the order is unchanged.
 pub(crate) fn axis_order(kinds: &[AxisKind]) -> Vec<Option<usize>> {
     let of = |wanted: AxisKind| {
         let axes = kinds.iter().enumerate();
@@ -121,7 +121,7 @@ impl NiftiHeader {
         bytes
     }
 
-    /// Whether a CIFTI-2 header is also right for an array of this shape: its XML describes every row and column, and
+    /// Whether a CIFTI-2 header stays valid for an array of this shape: its XML describes every row and column, and
     /// nibabel recognises CIFTI-2 only in uncompressed single files.
     fn stays_cifti(&self, shape: &[usize], target: &Target) -> bool {
         let mut dense = self.dim.iter().skip(5).zip(shape);
@@ -193,7 +193,8 @@ impl NiftiHeader {
         Ok(())
     }
 
-    /// Writes the header's units where they are not those of the field already: codes of other units stay.
+    /// Updates `xyzt_units` where it differs from the header's units. Codes of units that voxload does not know are
+    /// kept.
     fn follow_units(&mut self, header: &Header) {
         let [mut space, mut time] = [self.xyzt_units & 0x07, self.xyzt_units & 0x38];
         if space_unit(self) != header.space_unit {
@@ -225,7 +226,7 @@ impl NiftiHeader {
             return Ok(());
         };
         let close = |a: f64, b: f64| (a - b).abs() <= 1e-8 + 1e-5 * b.abs() || a == b;
-        // A quaternion that is too long, which an option has let pass, is not written again.
+        // A quaternion that is too long (which an option allows when reading) is not written again.
         let same = affine::best(self, None).is_ok_and(|own| {
             let mut pairs = own.iter().flatten().zip(affine.iter().flatten());
             pairs.all(|(&own, &given)| close(given, own))
@@ -259,7 +260,7 @@ impl NiftiHeader {
     }
 }
 
-/// The intent of components: colours where NRRD's `kinds` say so, otherwise a vector.
+/// The intent of components: colours if NRRD's `kinds` say so, otherwise a vector.
 fn intent_of(header: &Header) -> i64 {
     let kinds = match &header.fields {
         Fields::Text(text) => text.get("kinds").unwrap_or_default(),

@@ -1,8 +1,8 @@
 //! What the axes of a NRRD file mean, and where the voxels are in space.
 //!
-//! `kinds` says what an axis is. Without it, an axis is of space if it has a direction, or if the header has no
-//! directions; after three of those, a fourth is of time. Where the definition leaves the place in space open, it is that
-//! of ITK, whose world is LPS: a header that names no space has `spacings` for directions and `axis mins` for the origin.
+//! `kinds` says what an axis is. Without it, an axis is spatial if it has a direction, or if the header has no
+//! directions; a fourth such axis is time. Where the definition leaves the place in space open, it is that of ITK,
+//! whose world is LPS: a header that names no space has `spacings` for directions and `axis mins` for the origin.
 
 use super::super::text::{number, numbers, quoted};
 use super::optional;
@@ -68,7 +68,7 @@ struct Space {
     dimensions: usize,
     /// Whether the last dimension is time.
     with_time: bool,
-    /// The signs that convert to RAS+, if the name says how the patient lies.
+    /// The signs that convert to RAS+, if the space is defined relative to the patient.
     to_ras: Option<[f64; 3]>,
 }
 
@@ -132,7 +132,7 @@ impl Space {
     }
 }
 
-/// What is stated of each axis.
+/// What the header states about each axis.
 struct Axes {
     /// The direction times the spacing; `None` for an axis that is not in space.
     directions: Option<Vec<Option<Vec<f64>>>>,
@@ -201,7 +201,7 @@ impl Axes {
         (0..count).map(zoom).collect()
     }
 
-    /// The directions of the axes of space, and the origin, in the header's space.
+    /// The directions of the spatial axes, and the origin, in the header's space.
     fn in_space(&self, nrrd: &TextHeader, of_space: &[usize]) -> Result<Option<Place>> {
         let origin = match nrrd.get("spaceorigin") {
             Some(text) => vector("spaceorigin", text)?.0.unwrap_or_default(),
@@ -216,7 +216,7 @@ impl Axes {
         Ok((columns.len() == of_space.len()).then_some(Place { columns, origin }))
     }
 
-    /// The spacings of the axes of space, and the middle of the first voxel: `axis mins`, and half a spacing more unless
+    /// The spacings of the spatial axes, and the middle of the first voxel: `axis mins`, and half a spacing more unless
     /// the axis is centred on nodes. As teem's `nrrdOriginCalculate`, whose result ITK uses.
     fn along_axes(
         &self,
@@ -244,7 +244,7 @@ impl Axes {
             };
             Some(min + if of_node { 0.0 } else { spacing / 2.0 })
         };
-        // One domain without a minimum or without a spacing leaves the origin at 0, even one that is not in space.
+        // If one domain axis has no minimum or no spacing, the origin is 0, even if that axis is not spatial.
         let domains = stated.iter().enumerate();
         let domains = domains.filter(|(_, stated)| !matches!(stated, Stated::Range(_)));
         let complete = domains.map(|(axis, _)| start(axis)).all(|at| at.is_some());
@@ -258,7 +258,7 @@ impl Axes {
         }))
     }
 
-    /// One column for each axis of space: its spacing, in the direction of the axis of its rank.
+    /// One column for each spatial axis: the first has its spacing along x, the second along y, the third along z.
     fn diagonal(&self, of_space: &[usize]) -> Vec<Vec<f64>> {
         let column = |(rank, &axis): (usize, &usize)| {
             let mut column = vec![0.0; 3];
@@ -270,7 +270,7 @@ impl Axes {
         of_space.iter().enumerate().map(column).collect()
     }
 
-    /// The units of space and of time. In spaces of a patient millimetres are the default.
+    /// The units of space and of time. The default is millimetres in spaces that are defined relative to the patient.
     fn units(
         &self,
         nrrd: &TextHeader,
@@ -314,7 +314,8 @@ struct Place {
 }
 
 impl Place {
-    /// The affine to RAS+; `None` unless there are two or three axes of space. Two have a third column across them.
+    /// The affine to RAS+; `None` unless there are two or three spatial axes. With two, the third column is the
+    /// direction across them.
     fn affine(&self, space: Option<&Space>) -> Option<Affine> {
         let part = |column: &Vec<f64>, row: usize| match column.get(row) {
             Some(value) if value.is_finite() => *value,
@@ -347,7 +348,8 @@ fn across(x: [f64; 3], y: [f64; 3]) -> [f64; 3] {
         x[2] * y[0] - x[0] * y[2],
         x[0] * y[1] - x[1] * y[0],
     ];
-    // Within the plane of x and y the third axis is z, whatever the sense of rotation, as in two-dimensional ITK images.
+    // Within the plane of x and y the third axis is z, whatever the sense of rotation, as in two-dimensional ITK
+    // images.
     if cross[0] == 0.0 && cross[1] == 0.0 {
         return [0.0, 0.0, 1.0];
     }
@@ -355,7 +357,7 @@ fn across(x: [f64; 3], y: [f64; 3]) -> [f64; 3] {
     cross.map(|part| part / length)
 }
 
-/// What `kinds` says of an axis.
+/// What `kinds` says about an axis.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Stated {
     /// Nothing.
@@ -366,7 +368,7 @@ enum Stated {
     Space,
     /// Time.
     Time,
-    /// Dependent variables: what the axis is then.
+    /// Dependent variables; the axis is of this kind.
     Range(AxisKind),
 }
 

@@ -17,9 +17,9 @@ pub struct Gradient {
     pub direction: Option<[f64; 3]>,
 }
 
-/// The weighting of each volume, in the order of the image, as nibabel's `get_bvals_bvecs` gives it; `None` if the header
-/// is not that of a PAR/REC recording of several volumes with diffusion. The options are those with which the image was loaded: they decide
-/// the order of the volumes.
+/// The weighting of each volume, in the order of the image, as nibabel's `get_bvals_bvecs` gives it; `None` if the
+/// header is not that of a PAR/REC recording of several volumes with diffusion. The options are those with which the
+/// image was loaded: they decide the order of the volumes.
 ///
 /// # Errors
 /// [`crate::ErrorKind::Header`] if slices of one volume are weighted differently.
@@ -39,7 +39,7 @@ pub fn gradients(header: &Header, options: &LoadOptions) -> Result<Option<Vec<Gr
         return Ok(None);
     }
     let (slices, volumes) = slices_and_volumes(&par)?;
-    // A single volume is made of several weightings, as a map of the diffusion coefficient is.
+    // A single volume is computed from several weightings, for example a map of the diffusion coefficient.
     if volumes < 2 {
         return Ok(None);
     }

@@ -15,11 +15,11 @@ header! {
         pub data_type: String,
         /// Any text.
         pub db_name: String,
-        /// 16384.
+        /// Always 16384.
         pub extents: i32,
         /// Unused.
         pub session_error: i16,
-        /// `r`.
+        /// Always `r`.
         pub regular: String,
         /// Number of axes, then voxels along each of up to seven.
         pub dim: [i16; 8],

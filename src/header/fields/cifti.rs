@@ -106,7 +106,7 @@ impl NiftiHeader {
 const FIELD: &str = "CIFTI extension";
 
 impl Cifti {
-    /// Parses the XML. Document types, and with them entities, are refused, so the XML cannot grow.
+    /// Parses the XML. Document types, and so entities, are rejected, so that the XML cannot expand.
     fn parse(xml: &[u8]) -> Result<Self> {
         let broken = |error: String| Error::header(FIELD, error, "XML");
         let text = std::str::from_utf8(xml).map_err(|error| broken(error.to_string()))?;
@@ -162,7 +162,7 @@ fn map(element: Node) -> Result<CiftiMap> {
                 let exponent: i32 = number(element, "SeriesExponent")?;
                 let scaled = |name| -> Result<f64> {
                     let value: f64 = number(element, name)?;
-                    // A division by a power of ten rounds once where a product would twice.
+                    // Dividing by a power of ten rounds once; multiplying by its rounded inverse would round twice.
                     Ok(match exponent < 0 {
                         true => value / 10f64.powi(exponent.saturating_neg()),
                         false => value * 10f64.powi(exponent),

@@ -1,4 +1,4 @@
-//! Names of the codes in NIfTI headers, as `nifti1.h` and the registries of extensions and of CIFTI give them, in words.
+//! Names of the codes in NIfTI headers, after `nifti1.h`, the registry of extensions and CIFTI's intent codes.
 
 use super::nifti::{Extension, NiftiHeader};
 
@@ -129,7 +129,8 @@ impl Extension {
         extension_name(self.code)
     }
 
-    /// The content as text; `None` if it is binary: no UTF-8, or with control characters other than tabs and line ends.
+    /// The content as text; `None` if it is binary: not UTF-8, or with control characters other than tabs and line
+    /// ends.
     pub fn text(&self) -> Option<&str> {
         let text = std::str::from_utf8(&self.content).ok()?;
         let is_binary = |c: char| c.is_control() && !matches!(c, '\t' | '\n' | '\r');

@@ -25,13 +25,13 @@ const OLD_XFORM_TAG: i32 = 30;
 header! {
     /// The fields of an MGH file under nibabel's names. Numbers are big-endian in the file.
     ///
-    /// The footer follows the voxels. So in a gzipped file of a single frame it is not read when the image is loaded; see
-    /// [`Self::footer`].
+    /// The footer follows the voxels. So in a compressed file of a single frame it is not read when the image is
+    /// loaded; see [`Self::footer`].
     pub struct MghHeader {
-        /// What is known of the footer, shared by the copies of a header.
+        /// The footer, once it has been read; shared by clones of the header.
         pub(crate) deferred: Arc<Deferred>,
     } and fields {
-        /// 1.
+        /// Always 1.
         pub version: i32,
         /// Voxels along x, y and z, and frames.
         pub dims: [i32; 4],
@@ -50,7 +50,7 @@ header! {
     }
 }
 
-/// The footer of an MGH file. A field that the file ends before is `None`.
+/// The footer of an MGH file. A field that is missing at the end of the file is `None`.
 #[derive(Debug, Clone, PartialEq, Default)]
 #[non_exhaustive]
 pub struct MghFooter {

@@ -8,10 +8,10 @@ use crate::core::array::StoredArray;
 #[cfg(feature = "gpu")]
 use crate::device::array::UntypedArray;
 
-/// How many bytes of computed values the images that share it may cache, on the host and on devices.
+/// A limit on the bytes of computed values that images cache, on the host and on devices. Several images can share one.
 ///
-/// When a new copy would exceed it, the least recently used copies are evicted, but never one that was edited; arrays and
-/// buffers that callers hold stay valid. A copy that does not fit even then is returned and not cached.
+/// If a new array would exceed it, the least recently used arrays are evicted, but never edited ones. Arrays and
+/// buffers that callers hold stay valid. An array that does not fit even then is returned, but not cached.
 #[derive(Clone)]
 pub struct Budget(Arc<Shared>);
 
@@ -19,14 +19,14 @@ struct Shared {
     host_bytes: u64,
     device_bytes: u64,
     slots: Mutex<Vec<Weak<Slot>>>,
-    /// Counts uses, to find the last one.
+    /// Incremented at each use, to find the least recently used array.
     clock: AtomicU64,
     hits: AtomicU64,
     misses: AtomicU64,
     evictions: AtomicU64,
 }
 
-/// What a [`Budget`] has seen so far.
+/// The counters of a [`Budget`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct BudgetUsage {
@@ -38,23 +38,23 @@ pub struct BudgetUsage {
     pub hits: u64,
     /// Requests that had to be computed.
     pub misses: u64,
-    /// Copies evicted to make room for others.
+    /// Arrays evicted to make room for others.
     pub evictions: u64,
 }
 
-/// A cached copy. The image owns it; the budget has a weak reference, and may empty it.
+/// A cached array. The image owns the slot; the budget has a weak reference, and can empty it.
 #[derive(Debug)]
 pub(crate) struct Slot {
     content: Mutex<Option<Content>>,
     used: AtomicU64,
 }
 
-/// What is cached.
+/// The content of a slot.
 #[derive(Debug)]
 pub(crate) enum Content {
-    /// Values on the host, as the file has them.
+    /// Unedited values on the host.
     Host(StoredArray),
-    /// Values on the host that were edited: this many bytes, which the image holds itself.
+    /// The size in bytes of edited values on the host. The image itself holds the values.
     Edited(u64),
     /// Values on a device.
     #[cfg(feature = "gpu")]
@@ -86,7 +86,7 @@ impl Content {
         }
     }
 
-    /// Whether nothing is lost with it.
+    /// Whether it can be evicted without losing an edit.
     fn is_clean(&self) -> bool {
         match self {
             Self::Host(_) => true,
@@ -98,7 +98,7 @@ impl Content {
 }
 
 impl Slot {
-    /// What is cached, unless it was evicted.
+    /// The content; `None` after eviction.
     pub fn content(&self) -> MutexGuard<'_, Option<Content>> {
         self.content.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -109,7 +109,7 @@ impl Slot {
         there.map_or(0, Content::bytes)
     }
 
-    /// When it was last used, if it can be evicted.
+    /// When it was last used, if it is on this side and can be evicted.
     fn idle_since(&self, side: Side) -> Option<u64> {
         let content = self.content();
         let content = content.as_ref()?;
@@ -118,7 +118,7 @@ impl Slot {
 }
 
 impl Budget {
-    /// No more than this many bytes on the host, and on devices.
+    /// A budget of this many bytes on the host, and this many on devices.
     pub fn new(host_bytes: u64, device_bytes: u64) -> Self {
         Self(Arc::new(Shared {
             host_bytes,
@@ -163,8 +163,8 @@ impl Budget {
         self.0.misses.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A slot for something to cache, after making room for it; `None` if it does not fit at all. What was edited
-    /// is cached in any case.
+    /// Makes room for the content and returns a slot for it; `None` if it does not fit. Edited values are always
+    /// admitted.
     pub(crate) fn admit(&self, content: Content) -> Option<Arc<Slot>> {
         let (side, bytes) = (content.side(), content.bytes());
         let limit = match side {
@@ -172,7 +172,7 @@ impl Budget {
             #[cfg(feature = "gpu")]
             Side::Device => self.0.device_bytes,
         };
-        // Under the lock from here on: two that are admitted together cannot go over.
+        // The lock is held from here on, so that two concurrent calls cannot exceed the limit together.
         let mut slots = self.slots();
         let live = live(&mut slots);
         let used = || live.iter().map(|slot| slot.bytes_on(side)).sum::<u64>();
@@ -220,7 +220,7 @@ impl fmt::Debug for Budget {
     }
 }
 
-/// The slots that images still hold; the others are forgotten.
+/// The slots that images still hold. Removes the others from the list.
 fn live(slots: &mut Vec<Weak<Slot>>) -> Vec<Arc<Slot>> {
     let mut live = Vec::with_capacity(slots.len());
     slots.retain(|slot| match slot.upgrade() {

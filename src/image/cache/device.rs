@@ -11,12 +11,12 @@ use crate::device::array::UntypedArray;
 use crate::device::{DeviceArray, Gpu};
 
 impl Cache {
-    /// Whether a device array is kept.
+    /// Whether a device array is cached.
     pub fn has_device(&self) -> bool {
         self.on_device(|_| Some(())).is_some()
     }
 
-    /// The kept array of this type on this device. Counts a hit.
+    /// The cached array of this type on this device. Counts a hit.
     pub fn device<T: Value>(&self, gpu: &Gpu) -> Option<DeviceArray<T>> {
         let array = self.on_device(|kept| kept.typed::<T>())?;
         if !array.gpu().is_same_device(gpu) {
@@ -28,7 +28,7 @@ impl Cache {
         Some(array)
     }
 
-    /// The kept array of this type on this device, unless there is an edit of this type. Counts a hit.
+    /// The cached array of this type on this device, unless there is an edit of this type. Counts a hit.
     pub fn clean_device<T: Value>(&self, gpu: &Gpu) -> Option<DeviceArray<T>> {
         let edited = self.edited.as_ref().map(|(array, _)| array.dtype());
         if edited == Some(T::DTYPE) {
@@ -38,20 +38,20 @@ impl Cache {
         kept.filter(|array| !array.written().load(Ordering::Acquire))
     }
 
-    /// The device array of this type, when it was written to since the host last saw it.
+    /// The cached device array of this type, if it was modified after its last download.
     pub fn newer_on_device<T: Value>(&self) -> Option<DeviceArray<T>> {
         self.on_device(|kept| kept.typed::<T>().filter(DeviceArray::is_modified))
     }
 
-    /// Keeps a device array, in place of one of another type or on another device.
+    /// Caches a device array in place of the previous one.
     pub fn fill_device<T: Value>(&mut self, array: &DeviceArray<T>) {
         self.drop_other_edit(T::DTYPE);
-        // What it replaces makes room for it.
+        // Drop the previous array first, so that the budget has room for the new one.
         self.device = None;
         self.device = self.budget.admit(Content::Device(array.untyped()));
     }
 
-    /// Keeps what was downloaded of a modified device array: both sides now hold the edit.
+    /// Caches the download of a modified device array. Host and device now both have the edit.
     pub fn fill_downloaded<T: Value>(&mut self, array: HostArray<T>) {
         self.hold_edited(array);
     }
@@ -62,7 +62,7 @@ impl Cache {
         }
     }
 
-    /// Whether a device array of this type was written to since the host last saw it.
+    /// Whether there is a device array of this type that was modified after its last download.
     pub(super) fn device_edit_of(&self, dtype: DType) -> bool {
         let modified = self.on_device(|kept| kept.is_modified().then(|| kept.dtype()));
         modified == Some(dtype)

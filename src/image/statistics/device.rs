@@ -1,5 +1,5 @@
-//! Statistics on a device: the kernel converts a part into scratch memory, a second one reduces it there. Only what is
-//! kept of blocks, bins and series comes back.
+//! Statistics on a device: one kernel converts a part of the voxels into scratch memory, a second one reduces it there.
+//! Only the reduced state (of blocks, bins and series) is downloaded.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -28,17 +28,17 @@ use crate::read::wait::Site;
 
 /// Values that are converted and reduced at a time.
 const PART: u64 = 1 << 22;
-/// Series that a device keeps at a time.
+/// Series (voxels of a frame) whose state is on the device at a time.
 const BAND: u64 = 1 << 22;
 /// Words of a lane's state.
 const LANE_WORDS: usize = 12;
 const BLOCK_BYTES: u64 = (4 * LANE_WORDS * LANES) as u64;
 /// Words of a series' state.
 const SERIES_WORDS: usize = 7;
-/// Counters of a histogram with all its copies, about.
+/// The approximate number of counters of a histogram, with all its copies.
 const COUNTERS: usize = 4096;
 
-/// The shader, with the sizes that it shares with the CPU's side.
+/// The shader, with the sizes that it shares with the CPU code.
 fn shader() -> Cow<'static, str> {
     let sizes = format!(
         "const LANES = {LANES}u;
@@ -51,9 +51,9 @@ const SERIES_WORDS = {SERIES_WORDS}u;
 }
 
 impl DataobjImage {
-    /// The same as [`Self::statistics`], to the bit, computed on a device while the file streams through it: in parts
-    /// of at most 4 Mi values, of which the host sees only sums. Values that are in memory already, and those that the
-    /// device has no kernel for, are reduced on the CPU.
+    /// The statistics of [`Self::statistics`], bit for bit, computed on a device. The file is uploaded in parts of at
+    /// most 4 Mi values, and only the reduced state is downloaded. Values that are already in host memory, and values
+    /// that the device cannot convert, are reduced on the CPU.
     ///
     /// # Errors
     /// As [`Self::statistics`]; [`ErrorKind::DType`] for complex numbers and colours, which have no kernel;
@@ -68,7 +68,7 @@ impl DataobjImage {
         gpu.context().block_on(statistics)
     }
 
-    /// [`Self::statistics_gpu`], awaited.
+    /// The asynchronous form of [`Self::statistics_gpu`].
     ///
     /// # Errors
     /// As [`Self::statistics_gpu`].
@@ -100,8 +100,8 @@ impl DataobjImage {
             .await?
     }
 
-    /// The same as [`Self::temporal_statistics`], to the bit, computed on a device: frame by frame, in bands of at most
-    /// 4 Mi voxels (a band is a pass over the file). Values in memory and devices without a kernel as in
+    /// The statistics of [`Self::temporal_statistics`], bit for bit, computed on a device. Frames are processed in
+    /// bands of at most 4 Mi voxels, with one pass over the file per band. The CPU is used in the same cases as in
     /// [`Self::statistics_gpu`].
     ///
     /// # Errors
@@ -112,7 +112,7 @@ impl DataobjImage {
         gpu.context().block_on(statistics)
     }
 
-    /// [`Self::temporal_statistics_gpu`], awaited.
+    /// The asynchronous form of [`Self::temporal_statistics_gpu`].
     ///
     /// # Errors
     /// As [`Self::temporal_statistics_gpu`].
@@ -141,13 +141,13 @@ impl DataobjImage {
     }
 }
 
-/// Whether the device cannot do it at all: then the CPU does.
+/// Whether the device cannot compute this, so that the CPU must.
 fn is_unsupported<R>(outcome: &Result<R>) -> bool {
     let error = outcome.as_ref().err();
     error.is_some_and(|error| matches!(error.kind(), ErrorKind::GpuUnsupported(_)))
 }
 
-/// Two passes where the histogram's window is that of the values, else one.
+/// Goes over all values twice if the range of the histogram must be found first, otherwise once.
 async fn passes<T: Float>(
     gpu: &Gpu,
     proxy: &ArrayProxy,
@@ -161,7 +161,7 @@ async fn passes<T: Float>(
     let window = match options.window {
         Some(window) => window,
         None => {
-            // Refused before the work is done.
+            // Reject invalid options before the first pass.
             Histogram::new::<T>(bins, (0.0, 1.0))?;
             window_of(&pass::<T>(gpu, proxy, None, site).await?)
         }
@@ -171,11 +171,11 @@ async fn passes<T: Float>(
     Ok(Statistics::new(moments, Some(histogram)))
 }
 
-/// The most values of a part on this device.
+/// The largest part that this device can process, in values.
 fn part_size(context: &Context, item: u64) -> Result<u64> {
     let (limits, binding) = (context.limits(), context.max_binding());
     let side = u64::from(limits.max_compute_workgroups_per_dimension);
-    // A part can begin and end within blocks: it has two more ends than blocks.
+    // A part can begin and end within blocks, so it can touch one block more than would fill it.
     let blocks = (binding / BLOCK_BYTES).min(side.saturating_pow(3));
     let by_blocks = blocks.saturating_sub(1) * BLOCK as u64;
     let series = side.saturating_pow(3).saturating_mul(LANES as u64);
@@ -258,7 +258,7 @@ fn of_blocks(state: &[u32], blocks: usize) -> Vec<Moments> {
     })
 }
 
-/// Adds what is in all copies of the bins.
+/// Adds the counts of all copies of the bins.
 fn add_counts(histogram: &mut Histogram, counts: &[u32]) {
     for copy in counts.chunks_exact(histogram.counts.len()) {
         let counts: Vec<u64> = copy.iter().map(|&count| count.into()).collect();
@@ -266,7 +266,7 @@ fn add_counts(histogram: &mut Histogram, counts: &[u32]) {
     }
 }
 
-/// What the second kernel works with.
+/// The pipeline and the buffers of the second kernel.
 struct Work<'a> {
     context: &'a Context,
     reducer: &'a Pipeline,
@@ -300,7 +300,7 @@ impl Work<'_> {
         self.dispatch(first, &range, window, blocks.end - blocks.start, encoder);
     }
 
-    /// Records what a range of a frame adds to its series.
+    /// Records the update of the series by a range of a frame.
     fn over_time(&self, range: Range<u64>, encoder: &mut wgpu::CommandEncoder) {
         let groups = (range.end - range.start).div_ceil(LANES as u64);
         let all = 0..self.state.size_bytes();
@@ -315,7 +315,8 @@ impl Work<'_> {
         groups: u64,
         encoder: &mut wgpu::CommandEncoder,
     ) {
-        // Parts are far below 2^32 values. What is written here is there before the next submission, which this is in.
+        // Parts are far below 2^32 values. The write is executed before the next submission, which contains this
+        // dispatch.
         let params = [first as u32, (range.end - range.start) as u32];
         let params = [params, self.counted].concat();
         let queue = self.context.queue();
@@ -374,13 +375,13 @@ async fn reducer(gpu: &Gpu, entry_point: &'static str, values: DType) -> Result<
     gpu.pipelines().get(gpu.context(), &program).await
 }
 
-/// Does what a whole read does at its end.
+/// Checks the end of the stream, as a whole read does.
 async fn check_end(proxy: &ArrayProxy, site: Site) -> Result<()> {
     let proxy = proxy.clone();
     site.run(move || proxy.check_end_if_whole()).await?
 }
 
-/// Statistics over time of what a proxy shows.
+/// Statistics over time of the values of a proxy.
 async fn over_time<T: Float>(
     gpu: &Gpu,
     proxy: &ArrayProxy,
@@ -436,7 +437,7 @@ async fn over_time<T: Float>(
     temporal::summarised(&in_output_order(first, series), &frame, frames as u64)
 }
 
-/// How each frame is read; the first frame stands for the places of all.
+/// The plan of each frame. All have the axes of the first.
 fn frame_plans(proxy: &ArrayProxy, frames: usize) -> Result<Vec<Plan>> {
     (0..frames)
         .map(|t| {
@@ -447,7 +448,7 @@ fn frame_plans(proxy: &ArrayProxy, frames: usize) -> Result<Vec<Plan>> {
         .collect()
 }
 
-/// Series in stored order, put in their places of the output.
+/// Reorders series from stored order to the order of the output.
 fn in_output_order(plan: &Plan, series: Vec<Series>) -> Vec<Series> {
     if plan.axes == plan.in_stored_order().axes && plan.out_first == 0 {
         return series;
@@ -492,10 +493,10 @@ fn double([low, high]: [u32; 2]) -> f64 {
     f64::from_bits(u64::from(high) << 32 | u64::from(low))
 }
 
-/// Edges as `ordered` of `double.wgsl` gives them.
+/// The edges as integers that have the same order, as `ordered` in `double.wgsl` computes them.
 fn ordered(edges: &[f64]) -> Vec<u32> {
     let words = |&edge: &f64| {
-        // +0 and -0 are one.
+        // Adding 0 makes -0 equal to +0.
         let bits = (edge + 0.0).to_bits();
         let bits = if bits >> 63 == 1 {
             !bits
@@ -507,7 +508,7 @@ fn ordered(edges: &[f64]) -> Vec<u32> {
     edges.iter().flat_map(words).collect()
 }
 
-/// Room for words on the device, all zero; at least one.
+/// A buffer of this many words on the device, all zero; at least two.
 async fn words(gpu: &Gpu, count: usize) -> Result<DeviceArray<f32>> {
     DeviceArray::new(gpu, &[count.max(2)]).await
 }

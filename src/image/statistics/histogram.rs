@@ -1,4 +1,4 @@
-//! Histograms as numpy makes them: edges first, and each value where they say.
+//! Histograms as numpy computes them: the edges come first, and each value is counted by comparing it with the edges.
 
 use rayon::prelude::*;
 
@@ -6,28 +6,30 @@ use crate::core::error::{Error, Result};
 use crate::core::float::Float;
 use crate::core::threads;
 
-/// More bins than a plot can show, and few enough for every device.
+/// The most bins: more than a plot can show, and few enough for every device.
 const MAX_BINS: usize = 1 << 16;
 
 /// Values that one thread counts at a time.
 const PIECE: usize = 1 << 16;
 
-/// How many values lie in each bin.
+/// The number of values in each bin.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Histogram {
-    /// Where bins begin and end: one more than there are bins, ascending. Those of `numpy.linspace` in f64, rounded to
-    /// the type of the values.
+    /// The edges of the bins, ascending, one more than there are bins: those of `numpy.linspace` in f64, rounded to the
+    /// type of the values.
     pub edges: Vec<f64>,
-    /// Values in each bin: those from one edge to below the next; the last bin has its end too.
+    /// The number of values in each bin, from its lower edge to below its upper edge. The last bin includes its upper
+    /// edge.
     pub counts: Vec<u64>,
 }
 
 impl Histogram {
-    /// Empty bins over a window, as `numpy.histogram(values of T, bins, window)` has them.
+    /// Empty bins over a range, with the edges of `numpy.histogram(values of T, bins, window)`.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Usage`] for no bins or too many, and for a window that is not finite or upside down.
+    /// [`crate::ErrorKind::Usage`] for no bins or too many, and for a range whose bounds are not finite or not in
+    /// ascending order.
     pub(super) fn new<T: Float>(bins: usize, window: (f64, f64)) -> Result<Self> {
         if bins == 0 || bins > MAX_BINS {
             return Err(Error::usage(format_args!(
@@ -102,7 +104,7 @@ fn linspace(low: f64, high: f64, bins: usize) -> impl Iterator<Item = f64> {
     })
 }
 
-/// Finds bins by a guess that comparisons with the edges then put right.
+/// Finds bins by a computed guess, which is then corrected by comparisons with the edges.
 struct Finder<'a> {
     edges: &'a [f64],
     low: f64,
@@ -122,13 +124,13 @@ impl<'a> Finder<'a> {
         }
     }
 
-    /// The last bin that does not begin above the value, if it is in the window at all.
+    /// The last bin whose lower edge is not above the value, if the value is in the range.
     fn bin(&self, value: f64) -> Option<usize> {
         if !(value >= self.low && value <= self.high) {
             return None;
         }
         let last = self.edges.len().checked_sub(2)?;
-        // A guess that is no number becomes 0.
+        // A NaN becomes 0.
         let mut bin = (((value - self.low) * self.per_unit) as usize).min(last);
         while bin > 0 && value < *self.edges.get(bin)? {
             bin -= 1;

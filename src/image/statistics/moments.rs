@@ -1,8 +1,10 @@
-//! Count, extremes, mean and spread of a run of values, in an order that no device, thread or tile size changes.
+//! Count, extremes, mean and spread of a run of values, summed in an order that does not depend on the device, the
+//! threads or the tile size.
 //!
-//! Values are taken in blocks of [`BLOCK`], and within a block in turn by [`LANES`] lanes. Each lane sums differences
-//! from its first finite value, and their squares, one after the other in f64; lanes and then blocks are merged in
-//! their order. The shader `statistics.wgsl` does the same with doubles in integers, so the results have the same bits.
+//! Values are processed in blocks of [`BLOCK`]. The values of a block go in turn to [`LANES`] lanes. Each lane sums the
+//! differences from its first finite value, and their squares, one after the other in f64; then lanes, and then blocks,
+//! are merged in order. The shader `statistics.wgsl` does the same with f64 arithmetic made of integers, so the results
+//! have the same bits.
 
 use multiversion::multiversion;
 use rayon::prelude::*;
@@ -15,9 +17,9 @@ pub(super) const LANES: usize = 64;
 /// Values of a block.
 pub(super) const BLOCK: usize = 1 << 14;
 
-/// What is kept of values: their number, extremes, mean, and sum of squared differences from the mean.
+/// The state of some values: their number, extremes, mean, and sum of squared differences from the mean.
 ///
-/// The mean is kept as a value of the data and what it is beside that, so that a large one costs no digits.
+/// The mean is `pivot`, a value of the data, plus `offset`, so that a large mean does not cost precision.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Moments {
     pub finite: u64,
@@ -52,7 +54,7 @@ impl Lane {
             (self.pivot, self.min, self.max) = (value, value, value);
         }
         self.finite += 1;
-        // The total order tells zeros apart, so that no order of values does.
+        // The total order distinguishes -0 from +0, so that the result does not depend on the order of the values.
         if value.total_cmp(&self.min).is_lt() {
             self.min = value;
         }
@@ -73,7 +75,7 @@ impl Lane {
             max: self.max,
             pivot: self.pivot,
             offset: self.sum / n,
-            // Rounding can leave less than nothing of a spread of nothing. A NaN, of an overflow, stays.
+            // Rounding can make this negative if all values are equal. A NaN, which an overflow gives, is kept.
             squares: at_least_zero(self.squares - self.sum * self.sum / n),
         }
     }
@@ -88,7 +90,7 @@ impl Moments {
         self.pivot + self.offset
     }
 
-    /// Those of the values of both.
+    /// The moments of the values of both.
     pub fn merged(self, other: Self) -> Self {
         let non_finite = self.non_finite + other.non_finite;
         if self.finite == 0 || other.finite == 0 {
@@ -136,7 +138,7 @@ fn take_block<T: Float>(lanes: &mut [Lane; LANES], values: &[T]) {
 /// Takes values piece by piece.
 pub(super) struct Collector<T> {
     moments: Moments,
-    /// The beginning of a block.
+    /// The values of an incomplete block.
     begun: Vec<T>,
 }
 

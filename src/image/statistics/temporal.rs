@@ -16,8 +16,8 @@ const PIECE: usize = 1 << 14;
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct TemporalStatistics<T: Float> {
-    /// The mean of the finite values of each voxel; NaN where there are none. Of the image's shape without the last
-    /// axis.
+    /// The mean of the finite values of each voxel; NaN if there are none. The shape is that of a frame: the image's
+    /// without the frame axis.
     pub mean: HostArray<T>,
     /// The standard deviation (of the population: divided by their number), of the same shape.
     pub std: HostArray<T>,
@@ -27,16 +27,17 @@ pub struct TemporalStatistics<T: Float> {
     pub non_finite: u64,
 }
 
-/// Statistics over time of frames that are handed over one by one: some frames of a series, those of several files, or
-/// all of one with something else to do between them. In the end the bits of
-/// [`DataobjImage::temporal_statistics`](crate::DataobjImage::temporal_statistics) of the same frames in the same order.
+/// Computes statistics over time from frames that are passed one by one: some frames of a series, those of several
+/// files, or frames that are used for other things as well. The results are bit for bit those of
+/// [`DataobjImage::temporal_statistics`](crate::DataobjImage::temporal_statistics) for the same frames in the same
+/// order.
 ///
 /// ```no_run
 /// # fn main() -> voxload::Result<()> {
 /// use voxload::{FrameOptions, TemporalAccumulator};
 /// let bold = voxload::load("bold.nii.gz")?;
 /// let mut over_time = TemporalAccumulator::new(&bold.shape()[..3])?;
-/// // Without the first four frames, before the signal is steady.
+/// // Skip the first four frames, in which the signal is not yet steady.
 /// for frame in bold.frames::<f64>(FrameOptions::new().range(4..))? {
 ///     over_time.take(frame?.as_slice())?;
 /// }
@@ -45,7 +46,7 @@ pub struct TemporalStatistics<T: Float> {
 /// # Ok(()) }
 /// ```
 ///
-/// Memory is 32 bytes a voxel, whatever the number of frames.
+/// It needs 32 bytes per voxel of a frame, for any number of frames.
 #[derive(Debug, Clone)]
 pub struct TemporalAccumulator {
     shape: Vec<usize>,
@@ -54,10 +55,10 @@ pub struct TemporalAccumulator {
 }
 
 impl TemporalAccumulator {
-    /// No frames yet, of this shape.
+    /// An accumulator for frames of this shape.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Header`] when the shape's voxels cannot be counted, [`crate::ErrorKind::OutOfMemory`].
+    /// [`crate::ErrorKind::Header`] if the number of voxels overflows, [`crate::ErrorKind::OutOfMemory`].
     pub fn new(frame_shape: &[usize]) -> Result<Self> {
         Ok(Self {
             shape: frame_shape.to_vec(),
@@ -66,11 +67,11 @@ impl TemporalAccumulator {
         })
     }
 
-    /// Takes one frame, the first axis fastest, on all threads.
+    /// Adds one frame, the first axis fastest, on all threads.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Shape`] for a frame of another length; [`crate::ErrorKind::Cancelled`], and then the frame was
-    /// not taken.
+    /// [`crate::ErrorKind::Shape`] for a frame of another length; [`crate::ErrorKind::Cancelled`], in which case the
+    /// frame was not added.
     pub fn take<T: Float>(&mut self, frame: &[T]) -> Result<()> {
         if frame.len() != self.series.len() {
             let found = format!("a frame of {} values", frame.len());
@@ -82,7 +83,7 @@ impl TemporalAccumulator {
         Ok(())
     }
 
-    /// How many frames were taken.
+    /// The number of frames so far.
     pub fn frames(&self) -> u64 {
         self.frames
     }
@@ -92,17 +93,17 @@ impl TemporalAccumulator {
         self.series.len()
     }
 
-    /// What is known of the frames so far, computed in f64 and rounded once.
+    /// The statistics of the frames so far, computed in f64 and rounded once.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Header`] when the shape's voxels cannot be counted, which [`Self::new`] finds first.
+    /// [`crate::ErrorKind::Cancelled`].
     pub fn statistics<T: Float>(&self) -> Result<TemporalStatistics<T>> {
         summarised(&self.series, &self.shape, self.frames)
     }
 }
 
-/// What is known of one voxel so far: sums of `value - pivot` over its finite values, where the pivot is the first of
-/// them. The layout is that of the state in `statistics.wgsl`.
+/// The state of one voxel: sums of `value - pivot` over its finite values, where the pivot is the first of them. The
+/// fields are in the order of the state in `statistics.wgsl`.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Series {
     pub finite: u32,
@@ -139,7 +140,7 @@ impl Series {
     }
 }
 
-/// Takes one frame, on all threads.
+/// Adds one frame, on all threads.
 fn take_frame<T: Float>(series: &mut [Series], frame: &[T]) {
     let take = |(series, values): (&mut [Series], &[T])| {
         for (series, &value) in series.iter_mut().zip(values) {
@@ -152,7 +153,7 @@ fn take_frame<T: Float>(series: &mut [Series], frame: &[T]) {
     });
 }
 
-/// The statistics of a frame of this shape, after so many frames.
+/// The statistics of series with a frame of this shape, after this many frames.
 pub(super) fn summarised<T: Float>(
     series: &[Series],
     shape: &[usize],

@@ -1,10 +1,10 @@
-//! Mailboxes between two sides, one of which waits.
+//! A queue between two threads or tasks, one of which waits.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-/// What one side sends and the other waits for, asleep or as a future.
+/// A queue of items that one side sends and the other awaits.
 #[derive(Debug)]
 pub(crate) struct Mailbox<T>(Mutex<State<T>>);
 
@@ -26,12 +26,12 @@ impl<T> Default for Mailbox<T> {
 }
 
 impl<T> Mailbox<T> {
-    /// Adds an item, and wakes who waits for it.
+    /// Adds an item and wakes the receiver.
     pub fn put(&self, item: T) {
         self.change(|state| state.items.push_back(item));
     }
 
-    /// Says that no more items come.
+    /// Marks that no more items will come.
     #[cfg(not(target_family = "wasm"))]
     pub fn close(&self) {
         self.change(|state| state.closed = true);
@@ -67,7 +67,7 @@ impl<T> Mailbox<T> {
             action(&mut state);
             state.waker.take()
         };
-        // Not under the lock: a waker may run anything.
+        // The lock is released first, because a waker may run any code.
         if let Some(waker) = waker {
             waker.wake();
         }

@@ -319,10 +319,9 @@ impl FrameProducer {
 /// Number of voxels in a frame.
 fn frame_len(feed: &Feed) -> u64 {
     let shape = feed.proxy().shape();
-    let axes = if shape.len() > 3 {
-        shape.len() - 1
-    } else {
-        shape.len()
+    let axes = match feed.order().is_series() {
+        true => shape.len() - 1,
+        false => shape.len(),
     };
     shape.iter().take(axes).map(|&n| n as u64).product()
 }
