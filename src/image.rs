@@ -1,6 +1,6 @@
 //! The image: voxels, header, files, and the cached values.
 
-mod axes;
+pub(crate) mod axes;
 pub(crate) mod cache;
 mod content;
 #[cfg(feature = "gpu")]
@@ -203,28 +203,6 @@ impl DataobjImage {
         &self.header
     }
 
-    /// Reads the footer of a compressed MGH file, which contains the repetition time and other parameters, unless it
-    /// has been read already. The footer follows the voxels, so the whole file is inflated, but no voxels are kept.
-    /// Does nothing for other files. See [`MghHeader::footer`](crate::format::mgh::MghHeader::footer).
-    ///
-    /// # Errors
-    /// [`crate::ErrorKind::Truncated`] and [`crate::ErrorKind::Integrity`] for a damaged file,
-    /// [`crate::ErrorKind::NotFound`], [`crate::ErrorKind::Changed`] and [`crate::ErrorKind::Io`].
-    pub fn read_footer(&self) -> Result<()> {
-        let Some(deferred) = self.unread_footer() else {
-            return Ok(());
-        };
-        let footer = match self.dataobj.source() {
-            Source::Gzip(gzip) => MghFooter::from_bytes(gzip.read_tail()?),
-            other => {
-                let range = deferred.at..deferred.at.saturating_add(MAX_FOOTER_BYTES);
-                MghFooter::from_bytes(&voxels::piece(other, range)?)
-            }
-        };
-        deferred.footer.get_or_init(|| footer);
-        Ok(())
-    }
-
     /// The footer of an MGH file, if it has not been read yet.
     fn unread_footer(&self) -> Option<&Deferred> {
         match &self.header.fields {
@@ -276,6 +254,28 @@ impl DataobjImage {
         // A panic while the lock is held leaves a valid cache, because its fields are only replaced as a whole.
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Reads the footer of a compressed MGH file, which contains the repetition time and other parameters, unless it
+/// has been read already. The footer follows the voxels, so the whole file is inflated, but no voxels are kept.
+/// Does nothing for other files. See [`MghHeader::footer`](crate::format::mgh::MghHeader::footer).
+///
+/// # Errors
+/// [`crate::ErrorKind::Truncated`] and [`crate::ErrorKind::Integrity`] for a damaged file,
+/// [`crate::ErrorKind::NotFound`], [`crate::ErrorKind::Changed`] and [`crate::ErrorKind::Io`].
+pub fn read_footer(image: &DataobjImage) -> Result<()> {
+    let Some(deferred) = image.unread_footer() else {
+        return Ok(());
+    };
+    let footer = match image.dataobj.source() {
+        Source::Gzip(gzip) => MghFooter::from_bytes(gzip.read_tail()?),
+        other => {
+            let range = deferred.at..deferred.at.saturating_add(MAX_FOOTER_BYTES);
+            MghFooter::from_bytes(&voxels::piece(other, range)?)
+        }
+    };
+    deferred.footer.get_or_init(|| footer);
+    Ok(())
 }
 
 /// Voxel sizes: the lengths of the affine's columns, and 1 for further axes.

@@ -354,7 +354,7 @@ fn colours_as_channels() {
     let in_memory = DataobjImage::from_array(array, None).unwrap();
     let (file, _) = saved(&in_memory, folder.path(), &SaveOptions::new());
     for image in [&in_memory, &file] {
-        let channels = image.channels().unwrap();
+        let channels = voxload::channels(&image).unwrap();
         assert_eq!(channels.shape(), [2, 3, 4, 3]);
         assert_eq!(channels.header().axes, [Space, Space, Space, Component]);
         assert_eq!(channels.dataobj().dtype(), DType::U8);
@@ -365,16 +365,16 @@ fn colours_as_channels() {
             );
         }
         // A part of the colours first, then its channels.
-        let part = image.slicer("[::-1, 1:, 2:3]").unwrap().channels().unwrap();
+        let part = voxload::channels(&image.slicer("[::-1, 1:, 2:3]").unwrap()).unwrap();
         assert_eq!(part.shape(), [2, 2, 1, 3]);
         assert_eq!(value(&part, &[0, 1, 0, 2]), 217.0);
     }
-    let channels = file.channels().unwrap();
+    let channels = voxload::channels(&file).unwrap();
     let path = folder.path().join("channels.nii");
     voxload::save(&channels, &path, &SaveOptions::new()).unwrap();
     let nii = voxload::load(path).unwrap();
     assert_eq!(nii.shape(), [2, 3, 4, 1, 3]);
     assert_eq!((nifti(&nii).intent_code, nifti(&nii).datatype), (2003, 2));
-    let error = channels.channels().expect_err("bytes");
+    let error = voxload::channels(&channels).expect_err("bytes");
     assert!(matches!(error.kind(), ErrorKind::DType { .. }), "{error}");
 }

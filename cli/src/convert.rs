@@ -83,7 +83,7 @@ pub fn run(args: &Args) -> CommandResult {
     }
     let mut image = args.loading.load(&args.input)?;
     if args.channels {
-        image = image.channels()?;
+        image = voxload::channels(&image)?;
     }
     let mut index = args.slice.clone().unwrap_or_default();
     if args.canonical || nifti {

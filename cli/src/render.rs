@@ -125,7 +125,7 @@ struct Volume {
 impl Volume {
     fn load(image: &DataobjImage, args: &Args) -> Result<Self, Box<dyn std::error::Error>> {
         let is_colour = image.dataobj().dtype().is_colour();
-        let channels = is_colour.then(|| image.channels()).transpose()?;
+        let channels = is_colour.then(|| voxload::channels(image)).transpose()?;
         let image = channels.as_ref().unwrap_or(image);
         let is_flat = image.header().space_axes().len() == 2;
         let canonical = (!is_flat)

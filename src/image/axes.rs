@@ -13,37 +13,38 @@ use crate::read::proxy::ArrayProxy;
 const RGB_VECTOR: i64 = 2003;
 const RGBA_VECTOR: i64 = 2004;
 
-impl DataobjImage {
-    /// A colour image (RGB24, RGBA32) as an image of bytes, with the channels along a new last axis of components.
-    /// Voxels are read on demand, as with [`Self::slicer`].
-    ///
-    /// ```no_run
-    /// # fn main() -> voxload::Result<()> {
-    /// let red = voxload::load("colours.nii")?.channels()?.slicer("[..., 0]")?;
-    /// # let _ = red;
-    /// # Ok(()) }
-    /// ```
-    ///
-    /// # Errors
-    /// [`crate::ErrorKind::DType`] if the voxels are not colours.
-    pub fn channels(&self) -> Result<Self> {
-        let dataobj = self.dataobj.channels()?;
-        let mut header = self.header.clone();
-        header.dtype = dataobj.dtype();
-        header.shape = dataobj.shape().to_vec();
-        header.axes.push(AxisKind::Component);
-        header.zooms.push(1.0);
-        if let Fields::Nifti(nifti) = &mut header.fields {
-            nifti.intent_code = match self.dataobj.dtype() {
-                DType::Rgba32 => RGBA_VECTOR,
-                _ => RGB_VECTOR,
-            };
-        }
-        let mut image = Self::new(dataobj, header, self.extra.clone(), self.file_map.clone())?;
-        image.notes.clone_from(&self.notes);
-        Ok(image)
+/// A colour image (RGB24, RGBA32) as an image of bytes, with the channels along a new last axis of components.
+/// Voxels are read on demand, as with [`DataobjImage::slicer`].
+///
+/// ```no_run
+/// # fn main() -> voxload::Result<()> {
+/// let red = voxload::channels(&voxload::load("colours.nii")?)?.slicer("[..., 0]")?;
+/// # let _ = red;
+/// # Ok(()) }
+/// ```
+///
+/// # Errors
+/// [`crate::ErrorKind::DType`] if the voxels are not colours.
+pub fn channels(image: &DataobjImage) -> Result<DataobjImage> {
+    let dataobj = image.dataobj.channels()?;
+    let mut header = image.header.clone();
+    header.dtype = dataobj.dtype();
+    header.shape = dataobj.shape().to_vec();
+    header.axes.push(AxisKind::Component);
+    header.zooms.push(1.0);
+    if let Fields::Nifti(nifti) = &mut header.fields {
+        nifti.intent_code = match image.dataobj.dtype() {
+            DType::Rgba32 => RGBA_VECTOR,
+            _ => RGB_VECTOR,
+        };
     }
+    let mut bytes =
+        DataobjImage::new(dataobj, header, image.extra.clone(), image.file_map.clone())?;
+    bytes.notes.clone_from(&image.notes);
+    Ok(bytes)
+}
 
+impl DataobjImage {
     /// These voxels with the frame axis last, so that each frame is contiguous in the output.
     pub(super) fn frames_last(&self, voxels: &ArrayProxy) -> Result<ArrayProxy> {
         let Some(axis) = self.header.frame_axis().filter(|_| !self.has_frames_last()) else {

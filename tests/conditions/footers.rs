@@ -123,7 +123,7 @@ fn a_gzipped_file_has_it_on_demand() {
     let folder = folder();
     let image = loaded(folder.path(), "footer.mgz", gzipped(&small())).unwrap();
     is_absent(&image);
-    image.read_footer().unwrap();
+    voxload::read_footer(&image).unwrap();
     is_right(&image);
     assert!(!image.in_memory());
 }
@@ -174,7 +174,7 @@ fn every_way_of_reading_gzip_keeps_it() {
             is_right(&image);
         }
         let image = DataobjImage::from_filename(path, &options).unwrap();
-        image.read_footer().unwrap();
+        voxload::read_footer(&image).unwrap();
         is_right(&image);
     }
 }
@@ -193,7 +193,7 @@ fn nothing_is_read_twice_for_it() {
     image.get_fdata::<f32>(Caching::Unchanged).unwrap();
     counted.reset();
     is_right(&image);
-    image.read_footer().unwrap();
+    voxload::read_footer(&image).unwrap();
     assert_eq!(counted.bytes_read(), 0);
 }
 
@@ -203,7 +203,7 @@ fn what_the_file_does_not_have_stays_absent() {
     let voxels = [0; 120];
     let none = gzipped(&mgh([3, 4, 5, 1], &voxels, &[]));
     let image = loaded(folder.path(), "none.mgz", none).unwrap();
-    image.read_footer().unwrap();
+    voxload::read_footer(&image).unwrap();
     assert_eq!(footer(&image), Some(&MghFooter::default()));
     assert!(listed(&image, "tr").is_empty());
     // The file ends inside the echo time.
@@ -237,7 +237,7 @@ fn damage_before_it_is_an_error() {
     let bytes = gzipped(&small());
     let cut = &bytes[..bytes.len() - 20];
     let image = loaded(folder.path(), "cut.mgz", cut).unwrap();
-    let error = image.read_footer().unwrap_err();
+    let error = voxload::read_footer(&image).unwrap_err();
     assert!(
         matches!(error.kind(), ErrorKind::Truncated { .. }),
         "{error}"

@@ -36,7 +36,7 @@ impl<'a> Summary<'a> {
     pub fn of(name: String, image: &'a DataobjImage, options: &LoadOptions) -> Self {
         // In a compressed MGH file, the repetition time follows the voxels. If it cannot be read, everything else is
         // still shown.
-        if let Err(error) = image.read_footer() {
+        if let Err(error) = voxload::read_footer(image) {
             eprintln!("voxload: {error}");
         }
         let header = image.header();

@@ -183,7 +183,7 @@ impl MghHeader {
     }
 
     /// The footer, if it has been read: when the image was loaded, by the first read of the whole array, or by
-    /// [`crate::DataobjImage::read_footer`]. All its fields are `None` if the file has no footer.
+    /// [`crate::read_footer()`]. All its fields are `None` if the file has no footer.
     pub fn footer(&self) -> Option<&MghFooter> {
         self.deferred.footer.get()
     }
