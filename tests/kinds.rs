@@ -354,7 +354,7 @@ fn colours_as_channels() {
     let in_memory = DataobjImage::from_array(array, None).unwrap();
     let (file, _) = saved(&in_memory, folder.path(), &SaveOptions::new());
     for image in [&in_memory, &file] {
-        let channels = voxload::channels(&image).unwrap();
+        let channels = voxload::channels(image).unwrap();
         assert_eq!(channels.shape(), [2, 3, 4, 3]);
         assert_eq!(channels.header().axes, [Space, Space, Space, Component]);
         assert_eq!(channels.dataobj().dtype(), DType::U8);
