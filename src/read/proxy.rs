@@ -21,7 +21,7 @@ use crate::plan::Plan;
 use crate::plan::index::Index;
 use crate::plan::selection::Selection;
 use crate::read::host::{Extent, Stored, convert_into};
-use crate::source::{ByteSource, Source, truncated};
+use crate::source::{Access, ByteSource, Source, truncated};
 
 /// Voxels of a slab of [`ArrayProxy::for_each_slab`].
 const SLAB: u64 = 1 << 20;
@@ -383,6 +383,22 @@ impl ArrayProxy {
         let bytes = self.voxels() * self.spec.dtype.size_bytes() as u64;
         let check = || self.source.begin()?.finish(self.spec.offset + bytes);
         self.threads.run(check)
+    }
+
+    /// How the voxels' bytes are best read now: a compressed stream is read forwards, unless it has an index of all of it.
+    #[must_use]
+    pub fn access(&self) -> Access {
+        self.source.access()
+    }
+
+    /// Checks what [`Self::read`] checks before it allocates an array of elements of so many bytes: the limits of the
+    /// options, and that the source can hold the voxels. For callers that allocate the buffer of [`Self::read_into`]
+    /// themselves.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Limit`], [`ErrorKind::Truncated`], and errors of asking the source for its length.
+    pub fn check_fits(&self, element_bytes: usize) -> Result<()> {
+        self.check_output(&self.plan(&self.whole()), element_bytes)
     }
 
     pub(crate) fn source(&self) -> &Source {
