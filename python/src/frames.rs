@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use pyo3::prelude::*;
 use voxload::{DType, DataobjImage, Element, Float, FrameOptions, HostFrame};
 
-use crate::errors::raised;
+use crate::errors::{of_allocation, raised};
 use crate::interrupt::{self, Length};
-use crate::volume::copied;
+use crate::memory::Output;
+use crate::types::descr;
 
 type Series<T> = Arc<Mutex<voxload::Frames<T>>>;
 
@@ -75,7 +76,15 @@ fn next<'py, T: Float + Element>(
         series.next().transpose()
     })?;
     match frame {
-        Some(frame) => copied(py, frame.shape(), frame.as_slice()).map(Some),
+        Some(frame) => {
+            let place = Output::zeros(py, frame.shape(), descr(py, T::DTYPE)?);
+            let mut place = place.map_err(|error| of_allocation(py, error))?;
+            let values: &[u8] = bytemuck::cast_slice(frame.as_slice());
+            if place.bytes().len() == values.len() {
+                place.bytes().copy_from_slice(values);
+            }
+            Ok(Some(place.into_array(py)))
+        }
         None => Ok(None),
     }
 }

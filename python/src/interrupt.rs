@@ -1,8 +1,9 @@
 //! Reads with the interpreter released, that Ctrl-C can end.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::sync::{Mutex, Once, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use pyo3::prelude::*;
@@ -25,24 +26,46 @@ pub enum Length {
     Long,
 }
 
-/// Gives reads a pool that is the package's own: rayon's global pool does not exist in a forked process, while
-/// [`Threads`] of ours makes its threads anew there.
+/// The process in which the pool of reads was made; 0 before there is one.
+static PROCESS: AtomicU32 = AtomicU32::new(0);
+
+/// The number of threads that was asked for; as many as there are processors when 0.
+static COUNT: Mutex<usize> = Mutex::new(0);
+
+/// Gives reads a pool that is the package's own, and a new one in a forked process: the threads of the one before do not
+/// exist there, nor do those of rayon's global pool.
 pub fn own_threads() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        let count = std::thread::available_parallelism().map_or(1, usize::from);
-        // Without threads the library's own default stays.
-        if let Ok(threads) = Threads::new(count) {
-            Threads::set_default(threads);
-        }
-    });
+    let process = std::process::id();
+    if PROCESS.load(Ordering::Acquire) == process {
+        return;
+    }
+    let count = COUNT.lock().unwrap_or_else(PoisonError::into_inner);
+    if PROCESS.load(Ordering::Acquire) == process {
+        return;
+    }
+    let processors = || std::thread::available_parallelism().map_or(1, usize::from);
+    let wanted = match *count {
+        0 => processors(),
+        wanted => wanted,
+    };
+    // Without threads the library's own default stays.
+    if let Ok(threads) = Threads::new(wanted) {
+        Threads::set_default(threads);
+        PROCESS.store(process, Ordering::Release);
+    }
 }
 
-/// Sets the pool of all reads.
-pub fn set_threads(threads: Threads) {
-    // The default, made later, must not replace this one.
-    own_threads();
+/// Sets the number of threads of all reads, in forked processes too.
+///
+/// # Errors
+/// Those of making them.
+pub fn set_count(wanted: usize) -> Result<()> {
+    let threads = Threads::new(wanted)?;
+    let mut count = COUNT.lock().unwrap_or_else(PoisonError::into_inner);
+    *count = wanted;
     Threads::set_default(threads);
+    PROCESS.store(std::process::id(), Ordering::Release);
+    Ok(())
 }
 
 /// Does a read with the interpreter released.

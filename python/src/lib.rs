@@ -19,8 +19,7 @@ use voxload::Threads;
 /// Sets the number of threads of all reads from here on.
 #[pyfunction]
 fn set_num_threads(py: Python<'_>, count: usize) -> PyResult<()> {
-    interrupt::set_threads(Threads::new(count).map_err(|error| errors::raised(py, error))?);
-    Ok(())
+    interrupt::set_count(count).map_err(|error| errors::raised(py, error))
 }
 
 /// The number of threads that a read uses.

@@ -9,7 +9,6 @@ use std::ffi::c_int;
 use numpy::npyffi::{NPY_ARRAY_WRITEABLE, npy_intp};
 use numpy::{PY_ARRAY_API, PyArrayDescr, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::prelude::*;
-use voxload::Element;
 
 /// An array of numpy's in Fortran order, whose memory may be written to.
 #[derive(Debug)]
@@ -74,16 +73,15 @@ impl Output {
         }
     }
 
-    /// The elements, the first axis fastest; none if they are of another size.
-    pub fn elements<T: Element>(&mut self) -> &mut [T] {
-        let aligned = self.pointer.cast::<T>().is_aligned();
-        if !aligned || self.bytes == 0 || !self.bytes.is_multiple_of(size_of::<T>()) {
+    /// The bytes of the elements, the first axis fastest.
+    pub fn bytes(&mut self) -> &mut [u8] {
+        if self.bytes == 0 {
             return &mut [];
         }
-        // SAFETY: numpy's memory of so many bytes, which `array` keeps alive, aligned, initialised (any bytes are a value of
-        // such a type), and contiguous. A new array is known to nobody else. Of the caller's array, `out=` says that the
-        // caller does nothing else with it meanwhile, as for numpy's own functions.
-        unsafe { std::slice::from_raw_parts_mut(self.pointer.cast(), self.bytes / size_of::<T>()) }
+        // SAFETY: numpy's memory of so many bytes, which `array` keeps alive, initialised and contiguous. A new array is known
+        // to nobody else. Of the caller's array, `out=` says that the caller does nothing else with it meanwhile, as for
+        // numpy's own functions.
+        unsafe { std::slice::from_raw_parts_mut(self.pointer, self.bytes) }
     }
 
     /// The array.

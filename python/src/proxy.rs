@@ -7,7 +7,7 @@ use numpy::{PyArrayDescr, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use voxload::scaling::Arithmetic;
-use voxload::{Access, ArrayProxy, DType, ErrorKind, Index, Layout, ProxySpec, Scaling};
+use voxload::{Access, ArrayProxy, DType, Index, Layout, ProxySpec, Scaling};
 
 use crate::errors::{self, raised};
 use crate::files::PyFile;
@@ -15,7 +15,7 @@ use crate::index::{Parsed, parse};
 use crate::interrupt::{self, Length};
 use crate::memory::Output;
 use crate::options::load_options;
-use crate::types::{descr, stored_descr, stored_type, value_type, with_type, with_value};
+use crate::types::{descr, stored_descr, stored_type, value_type};
 
 /// Bytes that are read and converted so fast that nobody can want to interrupt it.
 const SHORT_BYTES: u64 = 4 << 20;
@@ -243,12 +243,9 @@ fn read<'py>(
     let length = length_of(&part, dtype);
     let output = interrupt::run(py, length, move || {
         match want {
-            Want::Stored => with_type!(dtype, T => part.unscaled_into::<T>(output.elements()))?,
-            Want::Native => with_type!(dtype, T => part.native_into::<T>(output.elements()))?,
-            Want::Value(_) => with_value!(
-                dtype, T => part.read_into::<T>(output.elements())?,
-                return Err(ErrorKind::Usage("values of this type".to_owned()).into())
-            ),
+            Want::Stored => part.unscaled_into_bytes(output.bytes())?,
+            Want::Native => part.native_into_bytes(output.bytes())?,
+            Want::Value(dtype) => part.read_into_bytes(dtype, output.bytes())?,
         }
         Ok(output)
     })?;

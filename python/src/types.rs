@@ -5,32 +5,6 @@ use pyo3::prelude::*;
 use pyo3::types::PyList;
 use voxload::{ByteOrder, DType};
 
-/// Runs `$body` with the type `$T` that a [`DType`] names.
-macro_rules! with_type {
-    ($dtype:expr, $T:ident => $body:expr) => {
-        $crate::types::with_type!(@ $dtype, $T => $body,
-            U8 u8, I8 i8, U16 u16, I16 i16, U32 u32, I32 i32, U64 u64, I64 i64,
-            F16 half::f16, F32 f32, F64 f64, C64 voxload::c64, C128 voxload::c128,
-            Rgb24 voxload::Rgb, Rgba32 voxload::Rgba)
-    };
-    (@ $dtype:expr, $T:ident => $body:expr, $($variant:ident $type:ty),*) => {
-        match $dtype { $(voxload::DType::$variant => { type $T = $type; $body })* }
-    };
-}
-pub(crate) use with_type;
-
-/// Runs `$body` with the type `$T`, one that values are read as; `$other` for other types.
-macro_rules! with_value {
-    ($dtype:expr, $T:ident => $body:expr, $other:expr) => {
-        $crate::types::with_value!(@ $dtype, $T => $body, $other,
-            F16 half::f16, F32 f32, F64 f64, C64 voxload::c64, C128 voxload::c128)
-    };
-    (@ $dtype:expr, $T:ident => $body:expr, $other:expr, $($variant:ident $type:ty),*) => {
-        match $dtype { $(voxload::DType::$variant => { type $T = $type; $body })* _ => $other }
-    };
-}
-pub(crate) use with_value;
-
 /// numpy's type of the same numbers, in native byte order.
 pub fn descr(py: Python<'_>, dtype: DType) -> PyResult<Bound<'_, PyArrayDescr>> {
     Ok(match dtype {

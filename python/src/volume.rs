@@ -194,28 +194,24 @@ impl Volume {
     ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
         let image = Arc::clone(&self.inner);
         let found = interrupt::run(py, Length::Long, move || image.temporal_statistics::<T>())?;
-        Ok((array_of(py, &found.mean)?, array_of(py, &found.std)?))
+        Ok((array_of(py, found.mean)?, array_of(py, found.std)?))
     }
 }
 
 /// A copy as numpy's array.
-fn array_of<'py, T: Element>(py: Python<'py>, array: &HostArray<T>) -> PyResult<Bound<'py, PyAny>> {
-    copied(py, array.shape(), array.as_slice())
+fn array_of<'py, T: Element>(py: Python<'py>, array: HostArray<T>) -> PyResult<Bound<'py, PyAny>> {
+    copied(py, &array.into())
 }
 
-/// These elements as numpy's array of this shape.
+/// A copy as numpy's array.
 ///
 /// # Errors
 /// Out of memory.
-pub fn copied<'py, T: Element>(
-    py: Python<'py>,
-    shape: &[usize],
-    elements: &[T],
-) -> PyResult<Bound<'py, PyAny>> {
-    let mut output = Output::zeros(py, shape, descr(py, T::DTYPE)?)?;
-    let place = output.elements::<T>();
-    if place.len() == elements.len() {
-        place.copy_from_slice(elements);
+pub fn copied<'py>(py: Python<'py>, array: &StoredArray) -> PyResult<Bound<'py, PyAny>> {
+    let mut output = Output::zeros(py, array.shape(), descr(py, array.dtype())?)?;
+    let (place, bytes) = (output.bytes(), array.as_bytes());
+    if place.len() == bytes.len() {
+        place.copy_from_slice(bytes);
     }
     Ok(output.into_array(py))
 }

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use crate::convert::Conversion;
 use crate::core::array::{Buffer, Element, HostArray, StoredArray, with_dtype};
-use crate::core::dtype::{ByteOrder, DType};
+use crate::core::dtype::{ByteOrder, DType, c64, c128};
 use crate::core::error::{Error, ErrorKind, Result};
 use crate::core::float::Value;
 use crate::core::limits::{self, Limits};
@@ -374,6 +374,53 @@ impl ArrayProxy {
         self.fill(&self.native_conversion(&Scaling::none())?, out)
     }
 
+    /// The values of [`Self::read_into`] as bytes of this type in native byte order, for callers that know types at run time
+    /// only, such as bindings to other languages.
+    ///
+    /// ```
+    /// # fn main() -> voxload::Result<()> {
+    /// use voxload::{ArrayProxy, DType, HostArray};
+    /// let array = ArrayProxy::from(HostArray::from_vec(&[2], vec![1i16, -2])?);
+    /// let mut place = [0f64; 2];
+    /// array.read_into_bytes(DType::F64, bytemuck::cast_slice_mut(&mut place))?;
+    /// assert_eq!(place, [1.0, -2.0]);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Self::read_into`], and [`ErrorKind::DType`] for a type that values are not read as ([`Value`]);
+    /// [`ErrorKind::Usage`] when the place does not hold whole, aligned elements.
+    pub fn read_into_bytes(&self, dtype: DType, out: &mut [u8]) -> Result<()> {
+        match dtype {
+            DType::F16 => self.read_into(elements_of::<half::f16>(out)?),
+            DType::F32 => self.read_into(elements_of::<f32>(out)?),
+            DType::F64 => self.read_into(elements_of::<f64>(out)?),
+            DType::C64 => self.read_into(elements_of::<c64>(out)?),
+            DType::C128 => self.read_into(elements_of::<c128>(out)?),
+            other => Err(ErrorKind::DType {
+                stored: self.dtype().to_string(),
+                wanted: other.to_string(),
+            }
+            .into()),
+        }
+    }
+
+    /// The values of [`Self::native_into`] as bytes, in native byte order.
+    ///
+    /// # Errors
+    /// As [`Self::native_into`]; [`ErrorKind::Usage`] when the place does not hold whole, aligned elements.
+    pub fn native_into_bytes(&self, out: &mut [u8]) -> Result<()> {
+        with_dtype!(self.native_dtype(), T => self.native_into(elements_of::<T>(out)?))
+    }
+
+    /// The numbers of [`Self::unscaled_into`] as bytes, in native byte order.
+    ///
+    /// # Errors
+    /// As [`Self::unscaled_into`]; [`ErrorKind::Usage`] when the place does not hold whole, aligned elements.
+    pub fn unscaled_into_bytes(&self, out: &mut [u8]) -> Result<()> {
+        with_dtype!(self.dtype(), T => self.unscaled_into(elements_of::<T>(out)?))
+    }
+
     /// Reads a compressed stream to its end and checks what only that can tell; nothing else to do for other
     /// sources. Whole reads do so themselves.
     ///
@@ -716,6 +763,21 @@ fn round_each<I: Element>(
             .par_chunks_mut(PIECE)
             .zip(from.as_slice().par_chunks(PIECE));
         pieces.try_for_each(|(out, values)| scope.enter(|| round_piece(out, values)))
+    })
+}
+
+/// A caller's bytes as the elements that they are.
+fn elements_of<T: Element>(bytes: &mut [u8]) -> Result<&mut [T]> {
+    // An empty place is aligned for nothing in particular.
+    if bytes.is_empty() {
+        return Ok(&mut []);
+    }
+    let found = bytes.len();
+    bytemuck::try_cast_slice_mut(bytes).map_err(|_| {
+        Error::usage(format_args!(
+            "a place of {found} bytes does not hold aligned elements of {}",
+            T::DTYPE
+        ))
     })
 }
 
