@@ -36,6 +36,7 @@ def write_nifti(
     header.set_data_dtype(array.dtype)
     header.set_data_shape(array.shape)
     header.set_sform(AFFINE, 2)
+    header["pixdim"][1:4] = 2, 2.5, 3
     header["vox_offset"] = 352
     header["magic"] = b"n+1"
     header["scl_slope"], header["scl_inter"] = slope, inter

@@ -59,8 +59,9 @@ def test_any_source_gives_the_same(nifti: Any, name: str) -> None:
         Counting(content),
         open(path, "rb"),  # noqa: SIM115
         open(path, "rb", buffering=0),  # noqa: SIM115
-        gzip.GzipFile(fileobj=io.BytesIO(gzip.compress(content))),
     ]
+    if name == "a.nii":
+        sources.append(gzip.GzipFile(fileobj=io.BytesIO(gzip.compress(content))))
     for source in sources:
         img = voxload.load(source)
         assert np.array_equal(img.dataobj[..., 4], frame), source

@@ -15,7 +15,8 @@ from voxload import _torch
 
 
 def test_torch_is_not_imported() -> None:
-    script = "import sys, voxload; print([m for m in ('torch', 'dask', 'monai', 'nibabel', 'fsspec') if m in sys.modules])"
+    names = "('torch', 'dask', 'monai', 'nibabel', 'fsspec')"
+    script = f"import sys, voxload; print([name for name in {names} if name in sys.modules])"
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "[]"
 

@@ -23,6 +23,7 @@ def from_image(image: Image, dtype: DTypeLike, chunks: Any) -> Any:
     """`Image.dask`."""
     import dask.array
 
+    from_array: Any = dask.array.from_array
     wanted = np.dtype(dtype)
     dataobj = image.dataobj
     values = dataobj.astype(wanted)
@@ -31,8 +32,8 @@ def from_image(image: Image, dtype: DTypeLike, chunks: Any) -> Any:
     # Any number of threads may read at once, and what a chunk is does not depend on how it is taken.
     lock = False
     if not isinstance(dataobj, ArrayProxy):
-        return dask.array.from_array(values, chunks=chunks, lock=lock)
-    return dask.array.from_array(values, chunks=chunks, lock=lock, meta=np.empty((0,) * len(values.shape), wanted))
+        return from_array(values, chunks=chunks, lock=lock)
+    return from_array(values, chunks=chunks, lock=lock, meta=np.empty((0,) * len(values.shape), wanted))
 
 
 def frames(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ import threading
 from contextlib import AbstractContextManager
 from typing import Any
 
-__all__ = ["Reader", "identity", "is_url", "open_url"]
+__all__ = ["NOT_THERE", "Reader", "identity", "is_url", "open_url"]
 
 # A request over a network costs about as much as a mebibyte does.
 _REMOTE_GAP = 1 << 20
@@ -104,14 +104,18 @@ def open_url(url: str) -> Any:
     return fsspec.open(url, mode="rb", cache_type="none").open()
 
 
-def identity(paths: list[str]) -> tuple[tuple[int, int], ...]:
-    """What shows whether files are still the same: their sizes and times, `(-1, 0)` for one that is not there."""
+#: Size and time of a file that is not there.
+NOT_THERE = (-1, 0)
+
+
+def identity(paths: list[str]) -> tuple[tuple[str, int, int], ...]:
+    """What shows whether files are still the same: their names, sizes and times."""
     found = []
     for path in paths:
         try:
             status = os.stat(path)
         except OSError:
-            found.append((-1, 0))
+            found.append((path, *NOT_THERE))
         else:
-            found.append((status.st_size, status.st_mtime_ns))
+            found.append((path, status.st_size, status.st_mtime_ns))
     return tuple(found)

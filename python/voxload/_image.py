@@ -46,8 +46,8 @@ def load(
     keep_file_open : bool, optional
         Whether a file stays open after a read.
     gzip_index : str or os.PathLike, optional
-        A file, or a folder of files, that keeps the places in a gzip file: later processes then read slices at once. Made
-        if it is not there; an index of indexed_gzip is used, too.
+        A file, or a folder of files, that keeps the places in a gzip file: later processes then read slices at once.
+        Made if it is not there; an index of indexed_gzip is used, too.
     format : str, optional
         The name of the format (`"analyze75"`, `"spm99 analyze"`), for files whose content does not show it.
     limits : mapping, optional
@@ -169,7 +169,9 @@ class Image:
     @classmethod
     def _of_origin(cls, origin: Origin, volume: Volume | None = None) -> Image:
         """The image of an origin, whose files are in the state that it says."""
-        volume = origin.first() if volume is None else volume
+        if volume is None:
+            volume = origin.first()
+            origin.identify(volume)
         rows = volume.affine
         image = cls(ArrayProxy(volume.proxy(), origin), None)
         image._affine = None if rows is None else np.array(rows)
@@ -459,7 +461,7 @@ class Image:
         """`img.slicer[index]`: the image of a part, whose affine follows. Nothing is read."""
         return Slicer(self)
 
-    def to_filename(self, filename: str | os.PathLike[str], dtype: DTypeLike = None) -> None:
+    def to_filename(self, filename: str | os.PathLike[str], dtype: DTypeLike | None = None) -> None:
         """Writes NIfTI: `.nii`, `.nii.gz`, or a pair of `.hdr` and `.img`.
 
         The file appears whole or not at all. The voxels written are those of `dataobj`.

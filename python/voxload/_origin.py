@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
-import uuid
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +29,9 @@ class FileHolder:
         All offsets in the header count from here.
     """
 
-    __slots__ = ("fileobj", "filename", "pos")
+    filename: str | None
+    fileobj: Any
+    pos: int
 
     def __init__(self, filename: str | os.PathLike[str] | None = None, fileobj: Any = None, pos: int = 0) -> None:
         self.filename = None if filename is None else os.fspath(filename)
@@ -54,13 +54,13 @@ class Origin:
         self,
         source: Any,
         options: dict[str, Any],
-        identity: tuple[tuple[int, int], ...] | None = None,
+        identity: tuple[tuple[str, int, int], ...] = (),
         steps: tuple[Any, ...] = (),
         unique: str | None = None,
     ) -> None:
         self.source = source
         self.options = options
-        self.identity = _files.identity(self.paths()) if identity is None else identity
+        self.identity = identity
         self.steps = steps
         self._unique = unique
 
@@ -70,16 +70,20 @@ class Origin:
         if isinstance(self.source, str):
             return self.source
         if isinstance(self.source, Mapping):
-            return ", ".join(self.paths()) or "file objects"
+            return ", ".join(str(holder.filename) for holder in self.source.values())
         return type(self.source).__name__
 
-    def paths(self) -> list[str]:
-        """The files of this machine that are known by name."""
-        if isinstance(self.source, str):
-            return [] if _files.is_url(self.source) else [self.source]
-        if isinstance(self.source, Mapping):
-            return [holder.filename for holder in self.source.values() if holder.fileobj is None]
-        return []
+    def identify(self, volume: Volume) -> None:
+        """Notes in which state the files are that were found."""
+        holders = self.source if isinstance(self.source, Mapping) else {}
+        objects = {role for role, holder in holders.items() if holder.fileobj is not None}
+        known = isinstance(self.source, str) and not _files.is_url(self.source)
+        if not known and not holders:
+            return
+        names = [name for role, name in volume.files if name is not None and role not in objects]
+        # One text for the name that was given and for the file that was found, also in pickles.
+        names = [self.source if name == self.source else name for name in names]
+        self.identity = _files.identity(names)
 
     def sliced(self, index: Any) -> Origin:
         """The origin of a part."""
@@ -93,14 +97,12 @@ class Origin:
         ChangedError
             If a file is not what it was.
         """
-        found = _files.identity(self.paths())
-        if found != self.identity:
-            for path, was, now in zip(self.paths(), self.identity, found, strict=True):
-                if was != now and now != (-1, 0):
-                    text = f"{path}: the file changed after it was loaded: size and time were {was}, are {now}"
-                    error = ChangedError(text)
-                    error.path = path
-                    raise error
+        for was, now in zip(self.identity, _files.identity([name for name, *_ in self.identity]), strict=True):
+            if was != now and now[1:] != _files.NOT_THERE:
+                text = f"{was[0]}: the file changed after it was loaded: size and time were {was[1:]}, are {now[1:]}"
+                error = ChangedError(text)
+                error.path = was[0]
+                raise error
         volume = self.first()
         for step in self.steps:
             sliced = volume.slicer(step)
@@ -138,6 +140,9 @@ class Origin:
         return self._source_token(), self.identity, options, repr(self.steps)
 
     def _source_token(self) -> Any:
+        import hashlib
+        import uuid
+
         source = self.source
         if isinstance(source, str):
             return source

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
 
     from ._core import Proxy
-    from ._image import Origin
+    from ._origin import Origin
 
 __all__ = ["ArrayProxy", "read"]
 
@@ -23,7 +23,7 @@ __all__ = ["ArrayProxy", "read"]
 def read(
     native: Proxy,
     index: Any = (),
-    dtype: DTypeLike = None,
+    dtype: DTypeLike | None = None,
     out: NDArray[Any] | None = None,
     stored: bool = False,
 ) -> Any:
@@ -78,8 +78,9 @@ def _checked(result: Any, out: NDArray[Any]) -> Any:
 class ArrayProxy:
     """Voxels of a file, read on demand and scaled by the rules of its format.
 
-    `proxy[index]` and `np.asarray(proxy)` give values: new arrays of numpy, in Fortran order, that belong to the caller.
-    Slices have numpy's meaning, and read only what they select. The methods may be called from many threads at once.
+    `proxy[index]` and `np.asarray(proxy)` give values: new arrays of numpy, in Fortran order, that belong to the
+    caller. Slices have numpy's meaning, and read only what they select. The methods may be called from many threads at
+    once.
 
     A proxy can be pickled while its file is there: the pickle has the name of the file and what shows that it is still
     the same one, and no voxels.
@@ -211,7 +212,7 @@ class ArrayProxy:
                 return result
         return read(self._native, index, self._cast)
 
-    def __array__(self, dtype: DTypeLike = None, copy: bool | None = None) -> NDArray[Any]:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         """All values, as `np.asarray(proxy, dtype)` asks for them.
 
         Raises
@@ -224,7 +225,7 @@ class ArrayProxy:
         result: NDArray[Any] = read(self._native, (), self._cast if dtype is None else dtype)
         return result
 
-    def read(self, index: Any = (), dtype: DTypeLike = None, out: NDArray[Any] | None = None) -> Any:
+    def read(self, index: Any = (), dtype: DTypeLike | None = None, out: NDArray[Any] | None = None) -> Any:
         """The values that an index selects, of any type, into any array.
 
         Parameters
@@ -236,8 +237,8 @@ class ArrayProxy:
             complex types are computed in float64 and rounded once; others are cast from `value_dtype` as
             `astype` does.
         out : numpy.ndarray, optional
-            Where the values go: of the shape of the selection. An array in Fortran order of the type of values takes them
-            without a copy.
+            Where the values go: of the shape of the selection. An array in Fortran order of the type of values takes
+            them without a copy.
 
         Returns
         -------

@@ -115,7 +115,7 @@ class VoxloadReader(ImageReader):  # type: ignore[misc]
                 while values.ndim > 3 and values.shape[-1] == 1:
                     values = values[..., 0]
             arrays.append(values)
-            meta = self._meta(image, values) if not meta else meta
+            meta = meta or self._meta(image, values)
         if len(arrays) == 1:
             return arrays[0], meta
         meta[MetaKeys.ORIGINAL_CHANNEL_DIM] = 0

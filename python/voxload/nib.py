@@ -22,6 +22,7 @@ from nibabel import arrayproxy as _arrayproxy
 from nibabel import brikhead as _brikhead
 from nibabel import ecat as _ecat
 from nibabel import filebasedimages as _filebasedimages
+from nibabel import fileslice as _fileslice
 from nibabel import minc1 as _minc1
 from nibabel import parrec as _parrec
 
@@ -37,9 +38,10 @@ if TYPE_CHECKING:
 __all__ = ["AFNIArrayProxy", "ArrayProxy", "counts", "install", "load", "uninstall", "wrap"]
 
 _Base: Any = _arrayproxy.ArrayProxy
+_canonical: Any = _fileslice.canonical_slicers
 
-#: Reads that voxload has served, and those that were left to nibabel: because voxload does not have them (`fallback`), or
-#: because nibabel maps the file, so that the array is a `numpy.memmap` (`mapped`).
+#: Reads that voxload has served, and those that were left to nibabel: because voxload does not have them (`fallback`),
+#: or because nibabel maps the file, so that the array is a `numpy.memmap` (`mapped`).
 counts: dict[str, int] = {"served": 0, "fallback": 0, "mapped": 0}
 
 _settings: dict[str, Any] = {"gzip_index": None}
@@ -49,7 +51,7 @@ _WHOLE: tuple[Any, ...] = ()
 
 
 class _Reading:
-    """What is common to proxies whose stored numbers voxload reads: nibabel's `ArrayProxy` is a base beside this one."""
+    """What is common to proxies whose stored numbers voxload reads, beside nibabel's `ArrayProxy` as a base."""
 
     file_like: Any
     order: str
@@ -128,8 +130,8 @@ class _Reading:
         if isinstance(index, tuple) and not index:
             return True
         try:
-            whole = _arrayproxy.canonical_slicers((), self._shape, False)
-            return bool(_arrayproxy.canonical_slicers(index, self._shape, False) == whole)
+            whole = _canonical((), self._shape, False)
+            return bool(_canonical(index, self._shape, False) == whole)
         except (IndexError, TypeError, ValueError, ZeroDivisionError):
             return False
 
@@ -175,7 +177,7 @@ class ArrayProxy(_Reading, _Base):  # type: ignore[misc]
             result = result.astype(np.promote_types(result.dtype, dtype), copy=False)
         return result
 
-    def __array__(self, dtype: DTypeLike = None, copy: bool | None = None) -> NDArray[Any]:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         if copy is False:
             raise ValueError("values of a file are a new array: copy=False cannot be granted")
         if dtype is not None and self._dtype.kind in "iuf":
@@ -188,7 +190,7 @@ class ArrayProxy(_Reading, _Base):  # type: ignore[misc]
         return super().__array__(dtype)  # type: ignore[no-any-return]
 
 
-class AFNIArrayProxy(_Reading, _brikhead.AFNIArrayProxy):  # type: ignore[misc]
+class AFNIArrayProxy(_Reading, _brikhead.AFNIArrayProxy):
     """nibabel's `AFNIArrayProxy` whose stored numbers are read by voxload."""
 
 
@@ -236,7 +238,7 @@ class _Loaded:
         counts["served"] += 1
         return result
 
-    def __array__(self, dtype: DTypeLike = None, copy: bool | None = None) -> NDArray[Any]:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         if copy is False:
             raise ValueError("values of a file are a new array: copy=False cannot be granted")
         counts["served"] += 1
@@ -248,15 +250,15 @@ class _LoadedAFNI(_Loaded, _brikhead.AFNIArrayProxy):  # type: ignore[misc]
     pass
 
 
-class _LoadedPARREC(_Loaded, _parrec.PARRECArrayProxy):  # type: ignore[misc]
+class _LoadedPARREC(_Loaded, _parrec.PARRECArrayProxy):
     pass
 
 
-class _LoadedMINC(_Loaded, _minc1.MincImageArrayProxy):  # type: ignore[misc]
+class _LoadedMINC(_Loaded, _minc1.MincImageArrayProxy):
     pass
 
 
-class _LoadedECAT(_Loaded, _ecat.EcatImageArrayProxy):  # type: ignore[misc]
+class _LoadedECAT(_Loaded, _ecat.EcatImageArrayProxy):
     pass
 
 
@@ -289,7 +291,7 @@ def load(path: str | os.PathLike[str], *, gzip_index: str | os.PathLike[str] | N
     OSError, nibabel.filebasedimages.ImageFileError
         As `nibabel.load`.
     """
-    return wrap(nibabel.load(path, **kwargs), gzip_index=gzip_index)  # type: ignore[attr-defined]
+    return wrap(nibabel.load(path, **kwargs), gzip_index=gzip_index)
 
 
 def wrap(img: Any, *, gzip_index: str | os.PathLike[str] | None = None) -> Any:
@@ -399,7 +401,8 @@ def _replace(holder: Any, name: str, new: Any) -> None:
 def _classes(klass: type) -> list[type]:
     """The classes under one, each once."""
     found: dict[type, None] = {}
-    for sub in klass.__subclasses__():
+    below: list[type] = klass.__subclasses__()
+    for sub in below:
         found[sub] = None
         found.update(dict.fromkeys(_classes(sub)))
     return list(found)
@@ -414,7 +417,8 @@ def from_image(image: _Image) -> Any:
         except _filebasedimages.ImageFileError:
             # Of a format, or under a name, that nibabel does not know.
             pass
-    made = nibabel.Nifti1Image(image.dataobj, image.affine, dtype=_nifti_type(image.header.dtype))  # type: ignore[attr-defined]
+    nifti: Any = nibabel.Nifti1Image
+    made = nifti(image.dataobj, image.affine, dtype=_nifti_type(image.header.dtype))
     made.extra.update(image.extra)
     return made
 

@@ -1,0 +1,88 @@
+"""Runs nibabel's contract modules, and nilearn's, twice: as they are, and with voxload underneath.
+
+    python nibabel_suite.py             nibabel's
+    python nibabel_suite.py nilearn     those of nilearn.image and of masking
+
+The counts of passed, skipped and expected failures must be the same. Of nibabel's, one test is left out by name: it counts
+the objects that open files, which are nibabel's own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+NIBABEL = [
+    *(
+        f"nibabel.tests.test_{name}"
+        for name in (
+            "arrayproxy proxy_api image_api dataobj_images spatialimages image_load_save loadsave nifti1 nifti2 analyze "
+            "spm99analyze spm2analyze fileslice scaling volumeutils round_trip files_interface filebasedimages brikhead "
+            "parrec ecat minc1 minc2 processing funcs mriutils orientations scripts diff imagestats"
+        ).split()
+    ),
+    "nibabel.freesurfer.tests.test_mghformat",
+    "nibabel.cifti2.tests",
+]
+NILEARN = ["nilearn.image", "nilearn.tests.test_masking"]
+LEFT_OUT = "test_keep_file_open_true_false_invalid"
+# In nibabel's tests, with the pinned versions, h5py and pytest-httpserver.
+LEAST_SERVED = 140_000
+MOST_FALLBACKS = 100
+
+
+def run(modules: list[str], plugin: bool) -> tuple[dict[str, int], dict[str, int]]:
+    """The counts of a run, and what the plug-in has counted."""
+    with tempfile.TemporaryDirectory() as folder:
+        counts = Path(folder) / "counts.json"
+        environment = {**os.environ, "VOXLOAD_COUNTS": str(counts)}
+        paths = [str(HERE), os.environ.get("PYTHONPATH", "")]
+        environment["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", f"not {LEFT_OUT}"]
+        command += ["-p", "nibabel_plugin"] if plugin else []
+        ran = subprocess.run(
+            [*command, "--pyargs", *modules], capture_output=True, text=True, env=environment, cwd=folder, check=False
+        )
+        lines = ran.stdout.strip().splitlines() or [ran.stderr]
+        print(("with voxload:   " if plugin else "pure:           ") + lines[-1], flush=True)
+        if ran.returncode not in (0, 1):
+            raise SystemExit(ran.stdout[-4000:] + ran.stderr[-4000:])
+        for line in lines:
+            if line.startswith("FAILED"):
+                print(line)
+        found = {
+            kind: int(count) for count, kind in re.findall(r"(\d+) (passed|failed|skipped|xfailed|errors?)", lines[-1])
+        }
+        served = json.loads(counts.read_text()) if counts.exists() else {}
+    return found, served
+
+
+def main() -> None:
+    nilearn = sys.argv[1:] == ["nilearn"]
+    modules = NILEARN if nilearn else NIBABEL
+    pure, _ = run(modules, plugin=False)
+    ours, served = run(modules, plugin=True)
+    print(f"reads: {served}")
+    faults = []
+    if pure != ours:
+        faults.append(f"other counts: {pure} pure, {ours} with voxload")
+    if "failed" in ours or "error" in ours or "errors" in ours:
+        faults.append("some failed")
+    least = 1 if nilearn else LEAST_SERVED
+    if served.get("served", 0) < least:
+        faults.append(f"fewer than {least} reads were served")
+    if served.get("fallback", 0) > MOST_FALLBACKS:
+        faults.append(f"more than {MOST_FALLBACKS} reads were left to nibabel")
+    if faults:
+        raise SystemExit("\n".join(faults))
+
+
+if __name__ == "__main__":
+    main()
