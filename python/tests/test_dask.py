@@ -90,3 +90,21 @@ def test_processes_share_an_index(nifti: Any, tmp_path: Path) -> None:
     assert np.allclose(mean, wanted.mean(-1), rtol=1e-4, atol=1e-2)
     assert np.allclose(std, wanted.std(-1), rtol=1e-3, atol=1e-2)
     assert len(list(folder.iterdir())) == 1
+
+
+def test_the_example_of_a_dataset(nifti: Any, tmp_path: Path) -> None:
+    pytest.importorskip("distributed")
+    example = Path(__file__).parent.parent / "examples" / "dataset.py"
+    subjects = [nifti(f"sub-{k}_bold.nii.gz", slope=0.5 + k) for k in range(3)]
+    out = tmp_path / "maps"
+    command = [sys.executable, str(example), "--workers", "2", "--index", str(tmp_path / "indices"), str(out)]
+    ran = subprocess.run([*command, *map(str, subjects)], capture_output=True, text=True, check=False, timeout=120)
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.count("median tSNR") == 3
+    for path in subjects:
+        img = voxload.load(path)
+        mean, std = img.temporal_statistics()
+        name = path.name.split(".")[0]
+        found = voxload.load(out / f"{name}_mean.nii.gz")
+        assert np.array_equal(found.get_fdata(dtype="f4"), mean) and np.array_equal(found.affine, img.affine)
+        assert np.allclose(voxload.load(out / f"{name}_tsnr.nii.gz").get_fdata(), mean / std, rtol=1e-5)
