@@ -2,8 +2,8 @@
 
     python compare.py [FOLDER]       # needs nibabel, indexed_gzip, dask and distributed; some GB in FOLDER
 
-Ratios are medians over neighbouring runs: what nibabel took by what voxload took. Before each run free memory is written
-to, because a machine that has to find fresh pages measures that. The two take turns in being first.
+Ratios are medians over neighbouring runs: what nibabel took by what voxload took. Before each run free memory is
+written to, because a machine that has to find fresh pages measures that. The two take turns in being first.
 """
 
 from __future__ import annotations

@@ -96,12 +96,13 @@ def is_url(path: str) -> bool:
 def open_url(url: str) -> Any:
     """The file object of a URL, by fsspec."""
     try:
-        import fsspec
+        from fsspec.core import url_to_fs
     except ImportError as error:
         message = f"{url}: names like this one need fsspec (pip install fsspec)"
         raise ImportError(message) from error
-    # One request for what is asked for: pieces are joined and kept here.
-    return fsspec.open(url, mode="rb", cache_type="none").open()
+    system, path = url_to_fs(url)
+    # Without a cache of its own: pieces are joined and kept here.
+    return system.open(path, "rb", cache_type="none")
 
 
 #: Size and time of a file that is not there.
