@@ -36,11 +36,11 @@ def series(folder: Path) -> tuple[Path, Path]:
     if not packed.exists():
         rng = np.random.default_rng(1)
         axes = np.meshgrid(*(np.linspace(-1, 1, n) for n in SHAPE[:3]), indexing="ij")
-        ball = sum(axis**2 for axis in axes) < 0.8
+        ball = sum(axis**2 for axis in axes) < 1.2
         base = (900 + 300 * np.sin(6 * axes[0]) * np.cos(5 * axes[1])).astype("f4")
         array = np.zeros(SHAPE, "i2", order="F")
         for t in range(SHAPE[3]):
-            noise = rng.normal(0, 12, SHAPE[:3]).astype("f4")
+            noise = rng.normal(0, 80, SHAPE[:3]).astype("f4")
             array[..., t] = np.where(ball, base + noise, 0)
         img = nib.Nifti1Image(array, np.diag([2, 2, 2, 1]))
         img.header.set_slope_inter(0.37, -12.5)

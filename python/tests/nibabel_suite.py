@@ -15,6 +15,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -89,8 +90,9 @@ def run(modules: list[str], plugin: bool) -> tuple[dict[str, int], dict[str, int
 def main() -> None:
     nilearn = sys.argv[1:] == ["nilearn"]
     modules = NILEARN if nilearn else NIBABEL
-    pure, _ = run(modules, plugin=False)
-    ours, served = run(modules, plugin=True)
+    with ThreadPoolExecutor(2) as both:
+        runs = both.map(lambda plugin: run(modules, plugin), [False, True])
+    (pure, _), (ours, served) = runs
     print(f"reads: {served}")
     faults = []
     if pure != ours:

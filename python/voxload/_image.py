@@ -190,7 +190,7 @@ class Image:
         OSError, ValueError
             As `voxload.load`.
         """
-        return load(os.fspath(filename), mmap=mmap, keep_file_open=keep_file_open)
+        return cls._of_origin(Origin(_source(filename), _options(mmap, keep_file_open, None, None, None)))
 
     load = from_filename
 
@@ -233,7 +233,7 @@ class Image:
         OSError, ValueError
             As `voxload.load`.
         """
-        return load(data)
+        return cls._of_origin(Origin(_source(data), {}))
 
     @classmethod
     def from_stream(cls, stream: Any) -> Image:
@@ -244,7 +244,7 @@ class Image:
         OSError, ValueError
             As `voxload.load`.
         """
-        return load(stream)
+        return cls._of_origin(Origin(_source(stream), {}))
 
     # What it is.
 
