@@ -18,7 +18,7 @@ use crate::options::load_options;
 use crate::types::{descr, stored_descr, stored_type, value_type};
 
 /// Bytes that are read and converted so fast that nobody can want to interrupt it.
-const SHORT_BYTES: u64 = 4 << 20;
+const SHORT_BYTES: u64 = 16 << 20;
 
 /// What is asked of voxels.
 #[derive(Debug, Clone, Copy)]

@@ -45,7 +45,7 @@ make_environment() {
 install_wheel() {
     wheels="$HOME_OF_CHECKS/wheels"
     rm -rf "$wheels"
-    "$PYTHON" -m maturin build --release --quiet --out "$wheels"
+    "$PYTHON" -m maturin build --release --quiet --compression-level 9 --out "$wheels"
     bytes=$(cat "$wheels"/*.whl | wc -c)
     echo "the wheel has $bytes bytes"
     [ "$bytes" -le "$MOST_BYTES" ] || { echo "more than $MOST_BYTES"; exit 1; }
@@ -70,7 +70,7 @@ say "nibabel's tests"
 say "nilearn's tests"
 "$PYTHON" tests/nibabel_suite.py nilearn
 say "the wheel for manylinux2014"
-"$PYTHON" -m maturin build --release --quiet --zig --compatibility manylinux2014 --out "$HOME_OF_CHECKS/manylinux"
+"$PYTHON" -m maturin build --release --quiet --compression-level 9 --zig --compatibility manylinux2014 --out "$HOME_OF_CHECKS/manylinux"
 ls "$HOME_OF_CHECKS/manylinux"
 say "the source package"
 rm -rf "$HOME_OF_CHECKS/sdist" "$HOME_OF_CHECKS/from-source"
