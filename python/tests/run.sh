@@ -59,7 +59,8 @@ cargo clippy --release -- -D warnings
 say "the wheel"
 install_wheel
 say "pytest"
-"$PYTHON" -m pytest -q -p no:cacheprovider tests
+# From a folder in which `import voxload` finds the wheel.
+(cd tests && "$PYTHON" -m pytest -q -p no:cacheprovider .)
 say "nibabel's tests"
 "$PYTHON" tests/nibabel_suite.py
 

@@ -29,7 +29,7 @@ def test_everything_public_is_documented() -> None:
 
 def test_stubs_and_modules_are_typed(tmp_path: Path) -> None:
     pytest.importorskip("mypy")
-    package = Path(voxload.__file__).parent
+    package = HERE.parent / "voxload"
     use = tmp_path / "use.py"
     use.write_text(
         "import numpy as np\nimport voxload\n"
