@@ -1,7 +1,8 @@
 //! Promise: `ArrayProxy::open` reads the raw voxels of a file, compressed or not, as the caller describes them.
 
 use voxload::{
-    ArrayProxy, ByteOrder, DType, ErrorKind, Limits, LoadOptions, Mmap, ProxySpec, Scaling, Threads,
+    Access, ArrayProxy, ByteOrder, DType, ErrorKind, Limits, LoadOptions, Mmap, ProxySpec, Scaling,
+    Threads,
 };
 
 use crate::gzip::files::{bgzf, by_tool};
@@ -80,6 +81,63 @@ fn options_apply() {
     let proxy = ArrayProxy::open(&path, spec(), &few).expect("it opens");
     let error = proxy.read::<f32>().expect_err("above the limit");
     assert!(matches!(error.kind(), ErrorKind::Limit { .. }), "{error}");
+}
+
+#[test]
+fn places_of_bytes_hold_what_typed_ones_do() {
+    let folder = folder();
+    let path = write(&folder, "it", &raw());
+    let proxy = ArrayProxy::open(&path, spec(), &LoadOptions::new()).expect("it opens");
+    assert_eq!(proxy.access(), Access::Random);
+    let values = proxy.read::<f32>().expect("values");
+    let mut place = vec![0f32; values.len()];
+    proxy
+        .read_into_bytes(DType::F32, bytemuck::cast_slice_mut(&mut place))
+        .expect("values");
+    assert_eq!(place, values.as_slice());
+    let mut place = vec![0f64; values.len()];
+    let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut place);
+    proxy.native_into_bytes(bytes).expect("native values");
+    assert_eq!(proxy.native().expect("native values").as_bytes(), bytes);
+    let stored = proxy.unscaled().expect("stored numbers");
+    let length = stored.as_bytes().len();
+    proxy
+        .unscaled_into_bytes(&mut bytes[..length])
+        .expect("stored numbers");
+    assert_eq!(stored.as_bytes(), &bytes[..length]);
+    let kind = |result: voxload::Result<()>| result.expect_err("refused").kind().clone();
+    let integers = kind(proxy.read_into_bytes(DType::I16, bytes));
+    assert!(matches!(integers, ErrorKind::DType { .. }), "{integers:?}");
+    let length = kind(proxy.read_into_bytes(DType::F32, &mut bytes[..8]));
+    assert!(matches!(length, ErrorKind::Shape { .. }), "{length:?}");
+    for place in [1..5, 0..7] {
+        let refused = kind(proxy.read_into_bytes(DType::F32, &mut bytes[place]));
+        assert!(matches!(refused, ErrorKind::Usage(_)), "{refused:?}");
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_found_before_there_is_a_place() {
+    let folder = folder();
+    let path = write(&folder, "it", &raw());
+    let options = LoadOptions::new().limits(Limits::new().output(100));
+    let limited = ArrayProxy::open(&path, spec(), &options).expect("it opens");
+    assert!(
+        limited
+            .sliced("[0, 0, :20]")
+            .expect("a part")
+            .check_fits(4)
+            .is_ok()
+    );
+    let error = limited.check_fits(4).expect_err("above the limit");
+    assert!(matches!(error.kind(), ErrorKind::Limit { .. }), "{error}");
+    let path = write(&folder, "short", &raw()[..1000]);
+    let short = ArrayProxy::open(&path, spec(), &LoadOptions::new()).expect("it opens");
+    let error = short.check_fits(4).expect_err("too short");
+    assert!(
+        matches!(error.kind(), ErrorKind::Truncated { .. }),
+        "{error}"
+    );
 }
 
 #[test]

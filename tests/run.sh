@@ -166,6 +166,9 @@ part "tests"
 # shellcheck disable=SC2086
 cargo test --workspace --no-fail-fast -- $all || failed=1
 
+part "the Python package"
+sh python/tests/run.sh || failed=1
+
 part "tests that need no GPU, with addresses of 32 bits"
 echo 'int main(void) { return 0; }' >target/m32.c
 gcc -m32 -o target/m32 target/m32.c 2>/dev/null || install gcc-multilib

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use crate::convert::Conversion;
 use crate::core::array::{Buffer, Element, HostArray, StoredArray, with_dtype};
-use crate::core::dtype::{ByteOrder, DType};
+use crate::core::dtype::{ByteOrder, DType, c64, c128};
 use crate::core::error::{Error, ErrorKind, Result};
 use crate::core::float::Value;
 use crate::core::limits::{self, Limits};
@@ -21,7 +21,7 @@ use crate::plan::Plan;
 use crate::plan::index::Index;
 use crate::plan::selection::Selection;
 use crate::read::host::{Extent, Stored, convert_into};
-use crate::source::{ByteSource, Source, truncated};
+use crate::source::{Access, ByteSource, Source, truncated};
 
 /// Voxels of a slab of [`ArrayProxy::for_each_slab`].
 const SLAB: u64 = 1 << 20;
@@ -372,6 +372,56 @@ impl ArrayProxy {
         self.fill(&self.native_conversion(&Scaling::none())?, out)
     }
 
+    /// The values of [`Self::read_into`] as bytes of this type in native byte order, for callers that know types at run time
+    /// only, such as bindings to other languages.
+    ///
+    /// ```
+    /// # fn main() -> voxload::Result<()> {
+    /// use voxload::{ArrayProxy, DType, HostArray};
+    /// let array = ArrayProxy::from(HostArray::from_vec(&[2], vec![1i16, -2])?);
+    /// let mut values = [0f64; 2];
+    /// array.read_into_bytes(DType::F64, bytemuck::cast_slice_mut(&mut values))?;
+    /// assert_eq!(values, [1.0, -2.0]);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Self::read_into`], and [`ErrorKind::DType`] for a type that values are not read as ([`Value`]);
+    /// [`ErrorKind::Usage`] when the buffer is not whole, aligned elements.
+    #[doc(hidden)]
+    pub fn read_into_bytes(&self, dtype: DType, out: &mut [u8]) -> Result<()> {
+        match dtype {
+            DType::F16 => self.read_into(elements_of::<half::f16>(out)?),
+            DType::F32 => self.read_into(elements_of::<f32>(out)?),
+            DType::F64 => self.read_into(elements_of::<f64>(out)?),
+            DType::C64 => self.read_into(elements_of::<c64>(out)?),
+            DType::C128 => self.read_into(elements_of::<c128>(out)?),
+            other => Err(ErrorKind::DType {
+                stored: self.dtype().to_string(),
+                wanted: other.to_string(),
+            }
+            .into()),
+        }
+    }
+
+    /// The values of [`Self::native_into`] as bytes, in native byte order.
+    ///
+    /// # Errors
+    /// As [`Self::native_into`]; [`ErrorKind::Usage`] when the buffer is not whole, aligned elements.
+    #[doc(hidden)]
+    pub fn native_into_bytes(&self, out: &mut [u8]) -> Result<()> {
+        with_dtype!(self.native_dtype(), T => self.native_into(elements_of::<T>(out)?))
+    }
+
+    /// The numbers of [`Self::unscaled_into`] as bytes, in native byte order.
+    ///
+    /// # Errors
+    /// As [`Self::unscaled_into`]; [`ErrorKind::Usage`] when the buffer is not whole, aligned elements.
+    #[doc(hidden)]
+    pub fn unscaled_into_bytes(&self, out: &mut [u8]) -> Result<()> {
+        with_dtype!(self.dtype(), T => self.unscaled_into(elements_of::<T>(out)?))
+    }
+
     /// Reads a compressed stream to its end and checks its checksums and length. Other sources are not read. Whole
     /// reads do this themselves.
     ///
@@ -381,6 +431,24 @@ impl ArrayProxy {
         let bytes = self.voxels() * self.spec.dtype.size_bytes() as u64;
         let check = || self.source.begin()?.finish(self.spec.offset + bytes);
         self.threads.run(check)
+    }
+
+    /// How the voxels' bytes are best read now: a compressed stream is read forwards, unless it has an index of all of it.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn access(&self) -> Access {
+        self.source.access()
+    }
+
+    /// Checks what [`Self::read`] checks before it allocates an array of elements of so many bytes: the limits of the
+    /// options, and that the source can hold the voxels. For callers that allocate the buffer of [`Self::read_into`]
+    /// themselves.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Limit`], [`ErrorKind::Truncated`], and errors of asking the source for its length.
+    #[doc(hidden)]
+    pub fn check_fits(&self, element_bytes: usize) -> Result<()> {
+        self.check_output(&self.plan(&self.whole()), element_bytes)
     }
 
     pub(crate) fn source(&self) -> &Source {
@@ -735,6 +803,21 @@ fn round_each<I: Element>(
             .par_chunks_mut(PIECE)
             .zip(from.as_slice().par_chunks(PIECE));
         pieces.try_for_each(|(out, values)| scope.enter(|| round_piece(out, values)))
+    })
+}
+
+/// A caller's bytes as the elements that they are.
+fn elements_of<T: Element>(bytes: &mut [u8]) -> Result<&mut [T]> {
+    // An empty buffer may have any alignment.
+    if bytes.is_empty() {
+        return Ok(&mut []);
+    }
+    let found = bytes.len();
+    bytemuck::try_cast_slice_mut(bytes).map_err(|_| {
+        Error::usage(format_args!(
+            "a buffer of {found} bytes is not whole, aligned elements of {}",
+            T::DTYPE
+        ))
     })
 }
 

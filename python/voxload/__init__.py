@@ -1,0 +1,57 @@
+"""Loads medical and scientific volumes as nibabel does: a header, and voxels that are read when they are asked for.
+
+>>> import voxload
+>>> img = voxload.load("bold.nii.gz")                # reads the header
+>>> data = img.get_fdata(dtype="float32")            # scaled, cached
+>>> frame = img.dataobj[..., 30]                     # reads one frame
+
+`voxload.nib` puts the same reading under nibabel's own classes.
+"""
+
+from __future__ import annotations
+
+from ._core import format_names, get_num_threads, set_num_threads
+from ._errors import (
+    BadIndexError,
+    ChangedError,
+    DamagedError,
+    FileError,
+    FormatError,
+    HeaderError,
+    LimitError,
+    NotFoundError,
+    OutOfMemoryError,
+    UsageError,
+    VoxelTypeError,
+    VoxloadError,
+)
+from ._header import Header
+from ._image import ExpiredDeprecationError, Image, load
+from ._origin import FileHolder
+from ._proxy import ArrayProxy
+
+__all__ = [
+    "ArrayProxy",
+    "BadIndexError",
+    "ChangedError",
+    "DamagedError",
+    "ExpiredDeprecationError",
+    "FileError",
+    "FileHolder",
+    "FormatError",
+    "Header",
+    "HeaderError",
+    "Image",
+    "LimitError",
+    "NotFoundError",
+    "OutOfMemoryError",
+    "UsageError",
+    "VoxelTypeError",
+    "VoxloadError",
+    "format_names",
+    "get_num_threads",
+    "load",
+    "set_num_threads",
+]
+
+__version__ = "0.1.0"
