@@ -146,25 +146,26 @@ impl Volume {
         Ok(Some(Self::of(inner.map_err(|error| raised(py, error))?)))
     }
 
-    /// Writes NIfTI. `dtype` is the type to store, that of the header by default.
+    /// Writes NIfTI, and returns the notes of what was changed. `dtype` is the type to store, that of the header by default.
     #[pyo3(signature = (path, dtype=None))]
     fn save(
         &self,
         py: Python<'_>,
         path: PathBuf,
         dtype: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<()> {
+    ) -> PyResult<Vec<String>> {
         let mut options = SaveOptions::new();
         if let Some(dtype) = dtype {
             options = options.dtype(any_type(py, dtype)?);
         }
         let image = Arc::clone(&self.inner);
-        interrupt::run(py, Length::Long, move || {
+        let notes = interrupt::run(py, Length::Long, move || {
             voxload::save(&image, path, &options)
-        })
+        })?;
+        Ok(notes.iter().map(ToString::to_string).collect())
     }
 
-    /// Mean and standard deviation over the last axis, of values of this type.
+    /// Mean and standard deviation over the frames, of values of this type.
     fn temporal_statistics<'py>(
         &self,
         py: Python<'py>,

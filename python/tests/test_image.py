@@ -246,3 +246,21 @@ def test_repaired_faults_are_noted(nifti: Any, tmp_path: Path) -> None:
     strange = tmp_path / "a.nii"
     strange.write_bytes(path.read_bytes())
     assert any("gzip" in note for note in voxload.load(strange).notes)
+
+
+def test_axes_are_saved_in_nifti_s_order(tmp_path: Path) -> None:
+    values = np.arange(3 * 4 * 5 * 6, dtype="<f4").reshape((3, 4, 5, 6), order="F")
+    header = (
+        b"NRRD0004\ntype: float\ndimension: 4\nspace: left-posterior-superior\nsizes: 3 4 5 6\n"
+        b"space directions: none (2,0,0) (0,3,0) (0,0,4)\nkinds: vector domain domain domain\n"
+        b"endian: little\nencoding: raw\nspace origin: (10,20,30)\n\n"
+    )
+    (tmp_path / "vectors.nrrd").write_bytes(header + values.tobytes(order="F"))
+    img = voxload.load(tmp_path / "vectors.nrrd")
+    assert img.header.axes == ("component", "space", "space", "space")
+    with pytest.warns(UserWarning, match="NIfTI's order"):
+        img.to_filename(tmp_path / "vectors.nii")
+    theirs: Any = nib.load(tmp_path / "vectors.nii")
+    assert theirs.shape == (4, 5, 6, 1, 3)
+    assert np.array_equal(theirs.get_fdata()[:, :, :, 0, :], np.moveaxis(values, 0, -1))
+    assert np.allclose(theirs.affine @ [1, 2, 3, 1], [-12, -26, 42, 1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -366,7 +367,7 @@ class Image:
 
         Returns
         -------
-        iterator of numpy.ndarray
+            Each of the image's shape without the frame axis: that of time (an image without one is one frame).
             Each of the image's shape without the last axis (of three axes and fewer: one, of all voxels).
 
         Raises
@@ -466,6 +467,9 @@ class Image:
 
         The file appears whole or not at all. The voxels written are those of `dataobj`.
 
+        NIfTI orders axes by their kinds: space, time, components. A `UserWarning` says when axes were reordered, or that
+        NIfTI-2 was written because a side is too long for NIfTI-1.
+
         Parameters
         ----------
         filename : str or os.PathLike
@@ -480,7 +484,8 @@ class Image:
             For a name or a type that NIfTI does not have.
         """
         path = os.path.abspath(os.path.expanduser(filename))
-        self._native().save(path, None if dtype is None else np.dtype(dtype))
+        for note in self._native().save(path, None if dtype is None else np.dtype(dtype)):
+            warnings.warn(note, UserWarning, stacklevel=2)
         self._file_map = {"image": FileHolder(path)}
 
     def to_nibabel(self) -> Any:
