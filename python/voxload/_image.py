@@ -467,8 +467,8 @@ class Image:
 
         The file appears whole or not at all. The voxels written are those of `dataobj`.
 
-        NIfTI orders axes by their kinds: space, time, components. A `UserWarning` says when axes were reordered, or that
-        NIfTI-2 was written because a side is too long for NIfTI-1.
+        NIfTI orders axes by their kinds: space, time, components. A `UserWarning` says when axes were reordered,
+        or when NIfTI-2 was written because a side is too long for NIfTI-1.
 
         Parameters
         ----------
