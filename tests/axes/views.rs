@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use voxload::{Caching, DataobjImage, FrameOptions, Index, IndexItem, Texels, TextureOptions};
+use voxload::{Caching, DataobjImage, FrameOptions, Index, IndexItem};
 
 use super::truth::{self, Truth, along, index_of, letters, place};
 use crate::streams::items;
@@ -263,7 +263,24 @@ impl View {
             .collect()
     }
 
+    /// There are no texels without devices: the same volume by an index.
+    #[cfg(not(feature = "gpu"))]
+    fn check_texels(&self, truth: &Truth, _: Backend) -> Checked {
+        let axes = letters(&self.image);
+        let index = axes
+            .chars()
+            .fold(Index::new(), |index, letter| match letter {
+                's' => index.all(),
+                _ => index.at(0),
+            });
+        let found = self.image.dataobj().slice::<f32>(index).unwrap();
+        let how = format!("first volume: {}", self.what);
+        self.are(truth, &how, found.as_slice(), &self.first_volume())
+    }
+
+    #[cfg(feature = "gpu")]
     fn check_texels(&self, truth: &Truth, backend: Backend) -> Checked {
+        use voxload::{Texels, TextureOptions};
         let options = TextureOptions::new(Texels::R32Float);
         let lengths = along(&letters(&self.image), self.image.shape());
         let how = format!("texels, {backend:?}: {}", self.what);
@@ -272,7 +289,6 @@ impl View {
                 let made = self.image.texels(&options).unwrap();
                 (made.shape, made.bytes)
             }
-            #[cfg(feature = "gpu")]
             Backend::Gpu(device) => {
                 use crate::support::{backend::open, readback, ways};
                 let made = ways::texture(&self.image, open(device), &options).unwrap();
