@@ -6,5 +6,6 @@ mod info;
 mod render;
 mod stats;
 mod support;
+mod text_headers;
 mod to_nifti;
 mod ways_out;

@@ -67,6 +67,8 @@ def run(modules: list[str], plugin: bool) -> tuple[dict[str, int], dict[str, int
         counts = Path(folder) / "counts.json"
         environment = {**os.environ, "VOXLOAD_COUNTS": str(counts)}
         paths = [str(HERE), os.environ.get("PYTHONPATH", "")]
+        # nibabel's tests call its commands.
+        environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
         environment["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", f"not {LEFT_OUT}"]
         command += ["-p", "nibabel_plugin"] if plugin else []

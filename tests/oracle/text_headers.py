@@ -160,10 +160,12 @@ def nrrd(rng, folder, number):
     else:
         axes, wanted = nrrd_pieces(rng, sizes)
         found = max(1, wanted + pick(rng, 0, 0, 0, 1, -1, 2))
-        # Any number that divides the last axis is right then.
+        # Any number that divides the last axis is right then; the error names the axis.
         if axes == len(sizes) and sizes[-1] % found == 0:
             found = wanted
         files = write_pieces(folder, name, data, wanted, found, encode)
+        if axes == len(sizes) and found != wanted:
+            wanted = sizes[-1]
         suffix = "" if axes is None else f" {axes}"
         listed = [f"data file: LIST{suffix}", *files]
         lines += listed if kind == "list" else [f"data file: {name}_%03d.raw 0 {found - 1} 1{suffix}"]
