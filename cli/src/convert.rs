@@ -186,13 +186,7 @@ fn to_nifti(image: &DataobjImage, args: &Args) -> CommandResult {
             _ => DType::F32,
         };
         let part = part_of(image, part, dtype)?;
-        let options = SaveOptions::new().dtype(dtype);
-        let options = if args.nifti2 {
-            options.nifti2()
-        } else {
-            options
-        };
-        return write_nifti(&part, args, &options);
+        return write_nifti(&part, args, &save_options(args).dtype(dtype));
     }
     write_nifti(image, args, &options)
 }

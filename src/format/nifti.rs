@@ -18,7 +18,7 @@ pub use crate::header::fields::codes::{extension_name, intent_name, transform_na
 pub use crate::header::fields::nifti::{Extension, NiftiHeader, Version};
 
 pub(crate) use crate::header::fields::nifti::Container;
-pub(crate) use writing::{Target, axis_order};
+pub(crate) use writing::{RGB_VECTOR, RGBA_VECTOR, Target, axis_order};
 
 use super::analyze::{axes, begins_with_size, byte_order, repair, repair_sizes};
 use super::parsed::{Need, Parsed, Sniff, check_length};
@@ -277,7 +277,7 @@ fn shape(header: &NiftiHeader) -> Result<Vec<usize>> {
 /// Intents for which the fifth axis has several values of each voxel: statistics whose parameters differ between
 /// voxels, matrices, vectors, points, triangles, quaternions, colours.
 fn has_components(intent: i64) -> bool {
-    matches!(intent, 2..=24 | 1004..=1010 | 2003 | 2004)
+    matches!(intent, 2..=24 | 1004..=1010 | RGB_VECTOR | RGBA_VECTOR)
 }
 
 /// The fourth axis is time unless `xyzt_units` has a unit of frequency, and the fifth has components if the intent says

@@ -4,14 +4,11 @@ use super::DataobjImage;
 use crate::core::affine::AxisDirection;
 use crate::core::dtype::DType;
 use crate::core::error::Result;
+use crate::format::nifti::{RGB_VECTOR, RGBA_VECTOR};
 use crate::header::AxisKind;
 use crate::header::fields::Fields;
 use crate::plan::index::Index;
 use crate::read::proxy::ArrayProxy;
-
-/// `NIFTI_INTENT_RGB_VECTOR` and `NIFTI_INTENT_RGBA_VECTOR`.
-const RGB_VECTOR: i64 = 2003;
-const RGBA_VECTOR: i64 = 2004;
 
 /// A colour image (RGB24, RGBA32) as an image of bytes, with the channels along a new last axis of components.
 /// Voxels are read on demand, as with [`DataobjImage::slicer`].

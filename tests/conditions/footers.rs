@@ -49,7 +49,7 @@ fn small() -> Vec<u8> {
     mgh([3, 4, 5, 1], &voxels, &footer_bytes())
 }
 
-fn footer(image: &DataobjImage) -> Option<&MghFooter> {
+pub fn footer(image: &DataobjImage) -> Option<&MghFooter> {
     match &image.header().fields {
         Fields::Mgh(mgh) => mgh.footer(),
         other => panic!("{other:?}"),
@@ -62,17 +62,24 @@ fn listed(image: &DataobjImage, name: &str) -> Vec<String> {
     matching.map(|(_, value)| value).collect()
 }
 
-#[track_caller]
-fn is_right(image: &DataobjImage) {
-    let footer = footer(image).expect("it has been read");
-    let found = [
+/// The numbers of a footer, in the order of the file.
+pub fn numbers(footer: &MghFooter) -> [Option<f32>; 5] {
+    [
         footer.tr,
         footer.flip_angle,
         footer.te,
         footer.ti,
         footer.fov,
-    ];
-    assert_eq!(found, [2300.0, 0.15, 2.98, 900.0, 256.0].map(Some));
+    ]
+}
+
+#[track_caller]
+fn is_right(image: &DataobjImage) {
+    let footer = footer(image).expect("it has been read");
+    assert_eq!(
+        numbers(footer),
+        [2300.0, 0.15, 2.98, 900.0, 256.0].map(Some)
+    );
     let tags: Vec<(i32, &[u8])> = footer
         .tags
         .iter()

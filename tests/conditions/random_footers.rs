@@ -1,9 +1,8 @@
 //! Random MGH files with all of a footer, a part of it, or none: `tests/oracle/footers.py` has what nibabel reads.
 
 use voxload::DataobjImage;
-use voxload::format::Fields;
-use voxload::format::mgh::MghFooter;
 
+use super::footers::{footer, numbers};
 use crate::support::backend::Backend;
 use crate::support::oracle::manifest;
 
@@ -48,13 +47,7 @@ impl Expected {
         let Some(footer) = footer(image) else {
             return Some("there is no footer".to_owned());
         };
-        let found = [
-            footer.tr,
-            footer.flip_angle,
-            footer.te,
-            footer.ti,
-            footer.fov,
-        ];
+        let found = numbers(footer);
         // A number that is not complete is absent, not 0.
         let is_there = |n: usize| self.bytes >= 4 * (n + 1);
         let right: Vec<Option<f64>> = (0..5)
@@ -78,13 +71,6 @@ impl Expected {
                 )
             },
         )
-    }
-}
-
-fn footer(image: &DataobjImage) -> Option<&MghFooter> {
-    match &image.header().fields {
-        Fields::Mgh(mgh) => mgh.footer(),
-        other => panic!("{other:?}"),
     }
 }
 

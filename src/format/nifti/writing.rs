@@ -14,8 +14,8 @@ const ALIGNED: i64 = 2;
 
 /// `NIFTI_INTENT_VECTOR`, `NIFTI_INTENT_RGB_VECTOR` and `NIFTI_INTENT_RGBA_VECTOR`.
 const VECTOR: i64 = 1007;
-const RGB_VECTOR: i64 = 2003;
-const RGBA_VECTOR: i64 = 2004;
+pub(crate) const RGB_VECTOR: i64 = 2003;
+pub(crate) const RGBA_VECTOR: i64 = 2004;
 
 /// NIfTI's order for axes of these kinds: three spatial axes, then time (or, without it, the first axis of kind
 /// `Other`), then components, then the rest. `None` is a missing axis in between, which gets length 1. Without spatial
