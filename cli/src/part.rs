@@ -52,10 +52,8 @@ impl Part {
         each_block(&voxels, |block| {
             values.extend(block.as_slice().iter().map(|&v| T::from_f64(self.of(v))));
         })?;
-        // A whole read checks the end of a compressed stream; one by blocks has to ask for that.
-        if voxels.shape() == image.shape() {
-            image.dataobj().check_to_end()?;
-        }
+        // Blocks never come to the end of a compressed stream by themselves.
+        image.dataobj().check_to_end()?;
         Ok(HostArray::from_vec(voxels.shape(), values)?)
     }
 }
