@@ -1,6 +1,7 @@
 //! How files are opened, and how long they stay open.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::core::format::Format;
 pub use crate::core::limits::Limits;
@@ -49,6 +50,15 @@ pub enum ParScaling {
     Fp,
 }
 
+/// Where the seek index of a gzip file is.
+#[derive(Debug, Clone)]
+pub(crate) enum GzipIndex {
+    /// In this file, or in a file of this folder; it is made if it is not there.
+    At(PathBuf),
+    /// Here.
+    Bytes(Arc<[u8]>),
+}
+
 /// Options of [`crate::DataobjImage::from_filename`] and its kin.
 #[derive(Debug, Clone, Default)]
 #[must_use]
@@ -56,7 +66,7 @@ pub struct LoadOptions {
     pub(crate) mmap: Mmap,
     pub(crate) keep_file_open: KeepFileOpen,
     pub(crate) zero_copy: bool,
-    pub(crate) gzip_index: Option<PathBuf>,
+    pub(crate) gzip_index: Option<GzipIndex>,
     pub(crate) gzip_cache: Option<usize>,
     /// The only formats to consider; all if empty.
     pub(crate) formats: Vec<Format>,
@@ -95,7 +105,15 @@ impl LoadOptions {
     /// the slice is as right. Without this option an index is made in memory, as far as slices reach. Whole reads
     /// use an index but make none.
     pub fn gzip_index(mut self, path: impl Into<PathBuf>) -> Self {
-        self.gzip_index = Some(path.into());
+        self.gzip_index = Some(GzipIndex::At(path.into()));
+        self
+    }
+
+    /// Uses this seek index of a gzip file, the content of a file that [`Self::gzip_index`] or
+    /// [`crate::write_gzip_index`] has written, or indexed_gzip: for sources that are no files, as in a browser. That of another
+    /// file is ignored; the file's length and its first and last 64 KiB are compared, but not the time at which it was changed.
+    pub fn gzip_index_bytes(mut self, bytes: impl Into<Arc<[u8]>>) -> Self {
+        self.gzip_index = Some(GzipIndex::Bytes(bytes.into()));
         self
     }
 

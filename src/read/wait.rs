@@ -17,15 +17,11 @@ pub(crate) use mailbox::Mailbox;
 #[cfg(any(feature = "gpu", not(target_family = "wasm")))]
 mod mailbox;
 
-/// `Send`, except on wasm32, where wgpu's types are not `Send` and there are no threads.
-#[cfg(not(target_family = "wasm"))]
-pub(crate) trait MaybeSend: Send {}
-#[cfg(not(target_family = "wasm"))]
-impl<T: Send> MaybeSend for T {}
-#[cfg(target_family = "wasm")]
-pub(crate) trait MaybeSend {}
-#[cfg(target_family = "wasm")]
-impl<T> MaybeSend for T {}
+/// `Send` where wgpu's types are: not on wasm32, unless the program turns on wgpu's feature for it.
+#[cfg(not(feature = "gpu"))]
+pub(crate) use std::marker::Send as MaybeSend;
+#[cfg(feature = "gpu")]
+pub(crate) use wgpu::WasmNotSend as MaybeSend;
 
 /// Where reading, inflating and converting on the CPU happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -42,7 +42,7 @@ mod tail;
 
 use std::fmt;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use super::file::{FileSource, Identity};
@@ -50,6 +50,7 @@ use super::forward::{Codec, Decoder, ForwardSource, SKIP_BYTES, read_exact, skip
 use super::{Access, ByteSource, Hold, Source};
 use crate::core::error::{Error, ErrorKind, Result};
 use crate::core::limits::Limits;
+use crate::core::options::GzipIndex;
 use crate::core::scope;
 pub(super) use member::MAX_DEFLATE_RATIO;
 pub(crate) use member::is_gzip;
@@ -67,16 +68,15 @@ pub(crate) struct GzipSource {
 }
 
 impl GzipSource {
-    /// Up to `cache` bytes of inflated chunks are kept for later slices. `index_place` is the file or folder for the
-    /// index.
+    /// Up to `cache` bytes of inflated chunks are kept for later slices. `index` says where the index is kept.
     pub fn new(
         compressed: Source,
         cache: Option<usize>,
-        index_place: Option<PathBuf>,
+        index: Option<GzipIndex>,
         limits: Limits,
     ) -> Self {
         let codec = GzipCodec::new(limits);
-        let random = RandomAccess::new(compressed.clone(), codec.clone(), cache, index_place);
+        let random = RandomAccess::new(compressed.clone(), codec.clone(), cache, index);
         Self {
             compressed,
             codec,

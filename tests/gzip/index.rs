@@ -4,13 +4,14 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use voxload::{DType, DataobjImage, Index, LoadOptions};
+use voxload::{DType, DataobjImage, FileHolder, FileMap, FileRole, Index, LoadOptions};
 
 use super::damage::mutate;
 use super::files::{open, scan};
 use crate::support::environment::oracle_python;
 use crate::support::nifti::gz;
 use crate::support::rng::Rng;
+use crate::support::source::CountingSource;
 use crate::support::table::{Row, volume};
 use crate::support::{folder, for_each_parallel, write};
 
@@ -43,6 +44,37 @@ fn kept_beside_or_in_a_folder() {
     assert_eq!(names(&cache), 1, "one index, no temporary file");
     // A folder that cannot be written to: slices are as right.
     assert_eq!(middle(&path, Path::new("/nonexistent/index")), right);
+}
+
+#[test]
+fn as_bytes_for_a_source_that_is_no_file() {
+    let folder = folder();
+    let bytes = scan(DType::I16, &[64, 64, 20, 60], 6).single();
+    let packed = gz(&bytes, 6);
+    let path = write(&folder, "it.nii.gz", &packed);
+    let other = scan(DType::I16, &[64, 64, 20, 60], 60).single();
+    let other_path = write(&folder, "other.nii.gz", &gz(&other, 6));
+    let index_of = |path: &Path| {
+        let index = folder.path().join("an.index");
+        voxload::write_gzip_index(path, &index).expect("an index");
+        std::fs::read(index).expect("it is there")
+    };
+    let read = |options: LoadOptions| {
+        let source = CountingSource::new(packed.clone());
+        let holder = FileHolder::from_source(source.clone());
+        let map = FileMap::from([(FileRole::Image, holder)]);
+        let image = DataobjImage::from_file_map(map, &options).expect("it loads");
+        let frame = image.dataobj().slice::<f32>("[..., 55]").expect("a slice");
+        (frame, source.bytes_read())
+    };
+    let (right, all) = read(LoadOptions::new());
+    let (found, few) = read(LoadOptions::new().gzip_index_bytes(index_of(&path)));
+    assert_eq!(found, right);
+    assert!(few * 2 < all, "{few} of {all} bytes");
+    let (found, _) = read(LoadOptions::new().gzip_index_bytes(index_of(&other_path)));
+    assert_eq!(found, right, "with another file's index");
+    let (found, _) = read(LoadOptions::new().gzip_index_bytes(*b"no index"));
+    assert_eq!(found, right, "without an index");
 }
 
 #[test]

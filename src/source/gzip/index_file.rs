@@ -49,6 +49,30 @@ pub(super) fn load(path: &Path, compressed: &Source) -> Result<Option<Index>> {
     Ok(parse(&bytes, &binding))
 }
 
+/// The index of a compressed file, which need not be a file of the system, in these bytes; `None` if they cannot be used.
+///
+/// # Errors
+/// Errors of reading the compressed file.
+pub(super) fn from_bytes(bytes: &[u8], compressed: &Source) -> Result<Option<Index>> {
+    if is_gzidx(bytes) {
+        return import_gzidx(bytes, compressed);
+    }
+    // Of such a source it is not known when it was changed: that is taken from the index.
+    let modified = bytes.strip_prefix(&MAGIC).and_then(|mut rest| {
+        take_u64(&mut rest)?;
+        take_u64(&mut rest)
+    });
+    let (Some(length), Some(modified)) = (compressed.len()?, modified) else {
+        return Ok(None);
+    };
+    let binding = Binding {
+        length,
+        modified,
+        ends: ends(compressed, length)?,
+    };
+    Ok(parse(bytes, &binding))
+}
+
 /// Writes a complete index to `path`; in indexed_gzip's format if the name ends in `.gzidx`.
 ///
 /// # Errors
@@ -93,19 +117,10 @@ impl Binding {
             .identity()
             .modified()
             .and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-        let size = length.min(END_BYTES);
-        let session = compressed.begin()?;
-        let mut ends = [0; 2];
-        for (end, at) in ends.iter_mut().zip([0, length - size]) {
-            let mut bytes = vec![0; size as usize];
-            session.read_at(at, &mut bytes)?;
-            *end = crc32fast::hash(&bytes);
-        }
-        session.end()?;
         Ok(Some(Self {
             length,
             modified: since.map_or(0, |since| since.as_nanos() as u64),
-            ends,
+            ends: ends(compressed, length)?,
         }))
     }
 
@@ -118,6 +133,20 @@ impl Binding {
             .for_each(|end| bytes.extend(end.to_le_bytes()));
         bytes
     }
+}
+
+/// The checksums of the first and of the last bytes of a compressed file.
+fn ends(compressed: &Source, length: u64) -> Result<[u32; 2]> {
+    let size = length.min(END_BYTES);
+    let session = compressed.begin()?;
+    let mut ends = [0; 2];
+    for (end, at) in ends.iter_mut().zip([0, length - size]) {
+        let mut bytes = vec![0; size as usize];
+        session.read_at(at, &mut bytes)?;
+        *end = crc32fast::hash(&bytes);
+    }
+    session.end()?;
+    Ok(ends)
 }
 
 /// The contents of an index file in voxload's own format.

@@ -16,6 +16,7 @@ use super::chunk::{Chunk, Inflater};
 use super::index_file;
 use super::stream::{GzipCodec, Stream};
 use crate::core::error::{Error, Result};
+use crate::core::options::GzipIndex;
 use crate::core::{scope, threads};
 use crate::source::forward::{Decoder, SKIP_BYTES, drain, read_exact, skip_to};
 use crate::source::{Session, Source, max_tail, truncated};
@@ -30,8 +31,8 @@ const MAX_PARALLEL_CHUNK: usize = 8 << 20;
 pub(super) struct RandomAccess {
     compressed: Source,
     codec: GzipCodec,
-    /// The file or folder in which the options ask to keep the index.
-    index_place: Option<PathBuf>,
+    /// Where the options say that the index is.
+    kept_index: Option<GzipIndex>,
     /// Inflates from the start of the file and records the index, as far as needed so far.
     stream: Mutex<Option<Stream>>,
     index: RwLock<Arc<Index>>,
@@ -44,18 +45,17 @@ pub(super) struct RandomAccess {
 }
 
 impl RandomAccess {
-    /// Up to `cache` bytes of inflated chunks are kept for later slices. `index_place` is the file or folder for the
-    /// index.
+    /// Up to `cache` bytes of inflated chunks are kept for later slices. `kept_index` says where the index is.
     pub fn new(
         compressed: Source,
         codec: GzipCodec,
         cache: Option<usize>,
-        index_place: Option<PathBuf>,
+        kept_index: Option<GzipIndex>,
     ) -> Self {
         Self {
             compressed,
             codec,
-            index_place,
+            kept_index,
             stream: Mutex::default(),
             index: RwLock::default(),
             looked_up: Mutex::default(),
@@ -166,9 +166,12 @@ impl RandomAccess {
     fn look_for_index(&self) -> Result<()> {
         let mut looked_up = scope::lock(&self.looked_up)?;
         if !*looked_up {
-            let kept = match self.index_path() {
-                Some(path) => index_file::load(&path, &self.compressed)?,
-                None => None,
+            let kept = match (&self.kept_index, self.index_path()) {
+                (Some(GzipIndex::Bytes(bytes)), _) => {
+                    index_file::from_bytes(bytes, &self.compressed)?
+                }
+                (_, Some(path)) => index_file::load(&path, &self.compressed)?,
+                (_, None) => None,
             };
             let found = match kept {
                 None => from_member_headers(&self.compressed, self.codec.limits())?,
@@ -201,7 +204,9 @@ impl RandomAccess {
 
     /// The index file of this gzip file; the options name the file itself or its folder.
     fn index_path(&self) -> Option<PathBuf> {
-        let place = self.index_place.as_ref()?;
+        let Some(GzipIndex::At(place)) = &self.kept_index else {
+            return None;
+        };
         if !place.is_dir() {
             return Some(place.clone());
         }

@@ -1,0 +1,116 @@
+// What page and worker say to each other.
+
+import type { Failure } from "./errors.js";
+
+/** How values are given. */
+export type ValueType = "f32" | "f64";
+
+/** The formats of textures. */
+export type TextureFormat = "r16float" | "r32float" | "r8unorm";
+
+/** A repaired fault of a header, or something unusual. */
+export interface Note {
+  field: string;
+  message: string;
+}
+
+/** The header: what all formats have in common, and the format's own fields. */
+export interface Header {
+  format: string;
+  shape: number[];
+  dtype: string;
+  byteOrder: "little" | "big";
+  layout: "first" | "last";
+  /** What each axis means: `space`, `time`, `component` or `other`. */
+  axes: string[];
+  /** Voxel size along each axis. */
+  zooms: number[];
+  spaceUnit: string;
+  timeUnit: string;
+  /** The factor of the stored numbers; null where it is a table. */
+  slope: number | null;
+  inter: number | null;
+  dataOffset: number;
+  fields: Record<string, string | number | number[]>;
+}
+
+export interface Description {
+  shape: number[];
+  dtype: string;
+  affine: number[][] | null;
+  header: Header;
+  frameAxis: number | null;
+  compressed: boolean;
+  notes: Note[];
+}
+
+export interface Statistics {
+  /** Finite values. */
+  count: number;
+  /** NaN and infinities. */
+  nonFinite: number;
+  min: number;
+  max: number;
+  mean: number;
+  std: number;
+  histogram?: { edges: number[]; counts: number[] };
+}
+
+export interface Values<A = Float32Array | Float64Array> {
+  data: A;
+  shape: number[];
+}
+
+export interface Texels {
+  data: Uint8Array;
+  shape: [number, number, number];
+  /** Whether the texels give back the values that they were made of. */
+  exact: boolean;
+}
+
+/** What a device needs to convert stored bytes. */
+export interface Recipe {
+  shape: number[];
+  dtype: string;
+  scaling: number[];
+}
+
+/** A file of an image, as the worker gets it. */
+export type Part =
+  | { kind: "bytes"; bytes: Uint8Array; name?: string }
+  | { kind: "blob"; blob: Blob; name?: string }
+  | { kind: "url"; url: string; name?: string; headers?: Record<string, string>; credentials: boolean; timeout: number };
+
+/** What the worker does, and what it answers. */
+export interface Operations {
+  open: { args: { parts: Part[]; cache: number; gzipIndex?: Uint8Array }; answer: Description };
+  fdata: { args: { dtype: ValueType }; answer: Values };
+  slice: { args: { index: string; dtype: ValueType }; answer: Values };
+  stored: { args: { index: string }; answer: Uint8Array };
+  texels: { args: { index: string; format: TextureFormat; window?: [number, number] }; answer: Texels };
+  recipe: { args: object; answer: Recipe | undefined };
+  check: { args: object; answer: undefined };
+  statistics: {
+    args: { dtype: ValueType; bins?: number; window?: [number, number] };
+    answer: Statistics;
+  };
+  framesOpen: { args: { dtype: ValueType; start: number; stop?: number; step: number }; answer: number };
+  framesNext: { args: { series: number }; answer: (Values & { index: number }) | undefined };
+  framesClose: { args: { series: number }; answer: undefined };
+}
+
+export type Name = keyof Operations;
+
+export type Request =
+  | { module: WebAssembly.Module }
+  | { cancel: number }
+  | { [N in Name]: { id: number; name: N; args: Operations[N]["args"] } }[Name];
+
+/** State of the worker that comes with every answer. */
+export interface State {
+  bytesRead: number;
+  memory: number;
+  notes?: Note[];
+}
+
+export type Answer = { id: number; state: State } & ({ value: unknown } | { failure: Failure });

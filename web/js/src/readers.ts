@@ -1,0 +1,132 @@
+// Readers for a dedicated worker, where files and URLs can be read at once: (offset, length) => bytes.
+
+import type { Failure, ErrorKind } from "./errors.js";
+import type { Note, Part } from "./protocol.js";
+
+export type Read = (offset: number, length: number) => Uint8Array;
+
+export interface Reader {
+  name?: string;
+  length: number;
+  read: Read;
+  notes: Note[];
+}
+
+/** Bytes of the first request to a URL: most headers are in them. */
+const FIRST = 64 << 10;
+
+function failure(kind: ErrorKind, message: string, file?: string): Failure {
+  return file === undefined ? { kind, message } : { kind, message, file };
+}
+
+export function open(part: Exclude<Part, { kind: "bytes" }>): Reader {
+  return part.kind === "blob" ? openBlob(part.blob, part.name) : openUrl(part);
+}
+
+function openBlob(blob: Blob, name?: string): Reader {
+  const sync = new FileReaderSync();
+  const read = (offset: number, length: number) => {
+    try {
+      return new Uint8Array(sync.readAsArrayBuffer(blob.slice(offset, offset + length)));
+    } catch (error) {
+      // A file that was changed or deleted since it was chosen cannot be read.
+      const { name: reason, message } = error as DOMException;
+      throw failure(reason === "NotFoundError" ? "NotFound" : "Changed", message, name);
+    }
+  };
+  return { name, length: blob.size, read, notes: [] };
+}
+
+function openUrl(part: Extract<Part, { kind: "url" }>): Reader {
+  const { url, name } = part;
+  const file = name ?? url;
+  const request = (method: string, range?: [number, number]) => {
+    const xhr = new XMLHttpRequest();
+    xhr.open(method, url, false);
+    xhr.responseType = "arraybuffer";
+    xhr.withCredentials = part.credentials;
+    xhr.timeout = part.timeout;
+    for (const [key, value] of Object.entries(part.headers ?? {})) xhr.setRequestHeader(key, value);
+    if (range) xhr.setRequestHeader("Range", `bytes=${range[0]}-${range[1] - 1}`);
+    try {
+      xhr.send();
+    } catch (error) {
+      throw failure("Io", `${url} cannot be fetched: ${(error as Error).message}`, file);
+    }
+    return xhr;
+  };
+  const refuse = (status: number): never => {
+    const gone = status === 404 || status === 410;
+    throw failure(gone ? "NotFound" : "Io", `${url}: the server answered ${status}`, file);
+  };
+
+  const first = request("GET", [0, FIRST]);
+  const start = new Uint8Array((first.response as ArrayBuffer | null) ?? new ArrayBuffer(0));
+  if (first.status === 200) {
+    // A server without ranges sends all of it. It is here now, and is kept.
+    const message = "the server does not serve ranges: the whole file was read";
+    const notes = start.length > FIRST ? [{ field: "url", message }] : [];
+    return { name, length: start.length, read: whole(start), notes };
+  }
+  // Of a file without bytes there is no range.
+  if (first.status === 416) return { name, length: 0, read: whole(new Uint8Array(0)), notes: [] };
+  if (first.status !== 206) refuse(first.status);
+
+  const length = totalLength(first) ?? lengthByHead(request("HEAD"));
+  if (length === undefined) {
+    // The server hides the length of a file of another origin.
+    const all = request("GET");
+    if (all.status !== 200) refuse(all.status);
+    const bytes = new Uint8Array(all.response as ArrayBuffer);
+    const message = "the server does not tell the length (Access-Control-Expose-Headers: Content-Range): the whole file was read";
+    return { name, length: bytes.length, read: whole(bytes), notes: [{ field: "url", message }] };
+  }
+  if (start.length !== Math.min(FIRST, length)) {
+    throw failure("Io", `${url}: ${start.length} bytes came where ${Math.min(FIRST, length)} were asked for`, file);
+  }
+  const tag = validator(first);
+  const read = (offset: number, count: number) => {
+    if (offset + count <= start.length) return start.subarray(offset, offset + count);
+    const xhr = request("GET", [offset, offset + count]);
+    if (xhr.status === 200 || xhr.status === 412) throw failure("Changed", `${url} was changed while it was in use`, file);
+    if (xhr.status !== 206) refuse(xhr.status);
+    const bytes = new Uint8Array(xhr.response as ArrayBuffer);
+    if (validator(xhr) !== tag || (totalLength(xhr) ?? length) !== length) {
+      throw failure("Changed", `${url} was changed while it was in use`, file);
+    }
+    if (bytes.length !== count) {
+      throw failure("Io", `${url}: ${bytes.length} bytes came where ${count} were asked for`, file);
+    }
+    return bytes;
+  };
+  return { name, length, read, notes: [] };
+}
+
+/** Reads from bytes that are here. */
+function whole(bytes: Uint8Array): Read {
+  return (offset, length) => bytes.subarray(offset, offset + length);
+}
+
+/** The length in `Content-Range: bytes 0-99/1234`. Other origins show it only where the server exposes it. */
+function totalLength(xhr: XMLHttpRequest): number | undefined {
+  if (!hasHeader(xhr, "content-range")) return undefined;
+  const total = /\/(\d+)$/.exec(xhr.getResponseHeader("Content-Range") ?? "");
+  return total ? Number(total[1]) : undefined;
+}
+
+function lengthByHead(xhr: XMLHttpRequest): number | undefined {
+  // The length of what was compressed for the way is not that of the file.
+  if (xhr.status !== 200 || hasHeader(xhr, "content-encoding") || !hasHeader(xhr, "content-length")) return undefined;
+  return Number(xhr.getResponseHeader("Content-Length"));
+}
+
+/** What tells two versions of a file apart, as far as it is shown. */
+function validator(xhr: XMLHttpRequest): string {
+  const of = (name: string) => (hasHeader(xhr, name) ? xhr.getResponseHeader(name) : "");
+  return `${of("etag")} ${of("last-modified")}`;
+}
+
+/** Asked first, as browsers complain in the console of headers that are hidden. */
+function hasHeader(xhr: XMLHttpRequest, name: string): boolean {
+  return new RegExp(`^${name}:`, "im").test(xhr.getAllResponseHeaders());
+}

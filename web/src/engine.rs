@@ -1,0 +1,201 @@
+//! The kernels on a device of the page's.
+//!
+//! wgpu has no way in for a GPUDevice that is there already: it asks `navigator.gpu` for an adapter, and the adapter for a
+//! device. It looks at `navigator.gpu` once, when its instance is made, which takes no turn of the event loop. So the
+//! JavaScript side shows it, for the length of that one call, an object whose adapter gives the page's device. No other
+//! script can run meanwhile, `navigator.gpu` is as before when the call returns, and buffers and textures are made by the
+//! page's device itself. The other way, our own WebGPU calls with the packets of the library, would be a second engine to
+//! keep exact.
+//!
+//! A worker sends the stored bytes of one slab after the other. Nothing is converted twice, and the memory here is that of
+//! a slab.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use js_sys::Promise;
+use voxload::{
+    ArrayProxy, BufferTarget, ByteSource, DType, DeviceArray, ErrorKind, Gpu, Index, ProxySpec,
+    Result, wgpu,
+};
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen_futures::future_to_promise;
+
+use crate::error::{js, usage};
+use crate::scaling;
+
+/// A device.
+#[wasm_bindgen]
+pub struct Engine(Gpu);
+
+/// Resolves to an [`Engine`] on the device that `navigator.gpu` leads to while this is called.
+#[wasm_bindgen]
+pub fn adopt() -> Promise {
+    // At once, and not in the future: `navigator.gpu` is looked at here.
+    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle());
+    future_to_promise(async move {
+        let no_gpu = |error: String| js(ErrorKind::NoGpu(error).into());
+        let adapter = instance
+            .request_adapter(&wgpu::RequestAdapterOptions::default())
+            .await
+            .map_err(|error| no_gpu(error.to_string()))?;
+        // The device is there, and is what it is: nothing is asked of it, and nothing is installed on it.
+        let (device, queue) = adapter
+            .request_device(&wgpu::DeviceDescriptor {
+                required_features: adapter.features(),
+                required_limits: adapter.limits(),
+                ..Default::default()
+            })
+            .await
+            .map_err(|error| no_gpu(error.to_string()))?;
+        Ok(Engine(Gpu::from_device(&device, &queue)).into())
+    })
+}
+
+#[wasm_bindgen]
+impl Engine {
+    /// Room for the values of an image, whose stored bytes come in slabs. `recipe` is `Image.recipe()` of the worker.
+    pub fn volume(
+        &self,
+        shape: Vec<u32>,
+        dtype: &str,
+        scaling: Vec<f64>,
+    ) -> Result<Volume, JsValue> {
+        let dtype: DType = dtype.parse().map_err(js)?;
+        let shape: Vec<usize> = shape.into_iter().map(|count| count as usize).collect();
+        let scaling = scaling::from_numbers(&scaling).map_err(js)?;
+        let values = shape
+            .iter()
+            .fold(1u64, |all, &n| all.saturating_mul(n as u64));
+        let slab = Arc::new(Slab {
+            length: values.saturating_mul(dtype.size_bytes() as u64),
+            here: Mutex::default(),
+        });
+        let spec = ProxySpec::new(&shape, dtype).scaling(scaling);
+        let proxy = ArrayProxy::new(Arc::clone(&slab) as _, spec).map_err(js)?;
+        Ok(Volume(Rc::new(Inner {
+            gpu: self.0.clone(),
+            slab,
+            proxy,
+            array: RefCell::new(None),
+        })))
+    }
+
+    /// The device was lost: what runs on it fails.
+    #[wasm_bindgen(js_name = markLost)]
+    pub fn mark_lost(&self) {
+        self.0.mark_lost();
+    }
+}
+
+/// The values of an image in device memory, as they come.
+#[wasm_bindgen]
+pub struct Volume(Rc<Inner>);
+
+struct Inner {
+    gpu: Gpu,
+    slab: Arc<Slab>,
+    proxy: ArrayProxy,
+    array: RefCell<Option<DeviceArray<f32>>>,
+}
+
+#[wasm_bindgen]
+impl Volume {
+    /// Makes the buffer.
+    pub fn allocate(&self) -> Promise {
+        let inner = Rc::clone(&self.0);
+        future_to_promise(async move {
+            let array = DeviceArray::zeroed_async(&inner.gpu, inner.proxy.shape());
+            let array = array.await.map_err(js)?;
+            inner.array.replace(Some(array));
+            Ok(JsValue::UNDEFINED)
+        })
+    }
+
+    /// Converts the positions from `first` to before `end` of the last axis, whose stored bytes these are.
+    pub fn put(&self, first: u32, end: u32, bytes: Vec<u8>) -> Promise {
+        let inner = Rc::clone(&self.0);
+        future_to_promise(async move {
+            inner.put(first, end, bytes).await?;
+            Ok(JsValue::UNDEFINED)
+        })
+    }
+
+    /// The GPUBuffer. It belongs to the page's device, and outlives this object.
+    pub fn buffer(&self) -> Result<JsValue, JsValue> {
+        let array = self.0.array.borrow();
+        let buffer = array.as_ref().and_then(|array| array.buffer().as_webgpu());
+        match buffer {
+            Some(buffer) => Ok(JsValue::from(buffer.clone())),
+            None => Err(usage("the buffer was not allocated")),
+        }
+    }
+}
+
+impl Inner {
+    async fn put(&self, first: u32, end: u32, bytes: Vec<u8>) -> Result<(), JsValue> {
+        let array = self.array.borrow().clone();
+        let array = array.ok_or_else(|| usage("the buffer was not allocated"))?;
+        let shape = self.proxy.shape();
+        let before = shape.get(..shape.len().saturating_sub(1));
+        let row: u64 = before
+            .unwrap_or_default()
+            .iter()
+            .map(|&n| n as u64)
+            .product();
+        let at = row.saturating_mul(first.into());
+        let item = self.proxy.dtype().size_bytes() as u64;
+        self.slab.replace(at.saturating_mul(item), bytes);
+        let part = match shape.is_empty() {
+            true => self.proxy.clone(),
+            false => {
+                let index = Index::new().ellipsis().range(first.into()..end.into());
+                self.proxy.sliced(index).map_err(js)?
+            }
+        };
+        let target = BufferTarget::new(array.buffer()).offset(at);
+        let loaded = part
+            .read_into_buffer_async::<f32>(&self.gpu, &target)
+            .await
+            .map_err(js);
+        self.slab.replace(0, Vec::new());
+        loaded
+    }
+}
+
+/// The part of the stored bytes that is here.
+#[derive(Debug)]
+struct Slab {
+    /// Of all stored bytes.
+    length: u64,
+    /// Where the part begins, and its bytes.
+    here: Mutex<(u64, Vec<u8>)>,
+}
+
+impl Slab {
+    fn replace(&self, start: u64, bytes: Vec<u8>) {
+        *self.here.lock().unwrap_or_else(PoisonError::into_inner) = (start, bytes);
+    }
+}
+
+impl ByteSource for Slab {
+    fn len(&self) -> Result<Option<u64>> {
+        Ok(Some(self.length))
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
+        let slab = self.here.lock().unwrap_or_else(PoisonError::into_inner);
+        let from = offset.checked_sub(slab.0);
+        let from = from.and_then(|from| usize::try_from(from).ok());
+        let found = from.and_then(|from| slab.1.get(from..)?.get(..buffer.len()));
+        let found = found.ok_or(ErrorKind::Truncated {
+            what: "voxel data",
+            have: slab.0 + slab.1.len() as u64,
+            need: offset.saturating_add(buffer.len() as u64),
+        })?;
+        buffer.copy_from_slice(found);
+        Ok(())
+    }
+}

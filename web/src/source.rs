@@ -1,0 +1,116 @@
+//! Sources of bytes: functions of JavaScript that read at once, and bytes that were handed over.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
+
+use js_sys::{Function, Uint8Array};
+use voxload::{ByteSource, ErrorKind, ReadHint, Result};
+use wasm_bindgen::{JsCast, JsValue};
+
+use crate::blocks::{BLOCK, Blocks};
+use crate::error;
+
+thread_local! {
+    /// The functions that read, by number. They belong to this thread, which a source, by its type, need not.
+    static READERS: RefCell<HashMap<u32, Function>> = RefCell::default();
+    static NEXT: Cell<u32> = const { Cell::new(0) };
+    static BYTES_READ: Cell<f64> = const { Cell::new(0.0) };
+}
+
+/// Bytes that all readers have read so far.
+pub(crate) fn bytes_read() -> f64 {
+    BYTES_READ.get()
+}
+
+/// Bytes that a function `(offset, length) => Uint8Array` of JavaScript's reads.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    number: u32,
+    length: u64,
+    blocks: Mutex<Blocks>,
+}
+
+impl Reader {
+    /// Keeps up to `budget` bytes of what was read.
+    pub fn new(read: Function, length: u64, budget: u64) -> Self {
+        let number = NEXT.get();
+        NEXT.set(number.wrapping_add(1));
+        READERS.with_borrow_mut(|readers| readers.insert(number, read));
+        Self {
+            number,
+            length,
+            blocks: Mutex::new(Blocks::new(length, budget)),
+        }
+    }
+
+    fn fetch(&self, range: Range<u64>, buffer: &mut [u8]) -> Result<()> {
+        let read = READERS.with_borrow(|readers| readers.get(&self.number).cloned());
+        let read = read.ok_or_else(|| ErrorKind::Usage("a source of another thread".to_owned()))?;
+        let length = range.end - range.start;
+        let (offset, wanted) = (range.start as f64, length as f64);
+        let got = read
+            .call2(&JsValue::NULL, &offset.into(), &wanted.into())
+            .map_err(|thrown| error::from_js(&thrown, range.start))?;
+        let got: Uint8Array = got
+            .dyn_into()
+            .map_err(|_| ErrorKind::Usage("a reader must return a Uint8Array".to_owned()))?;
+        if got.length() as usize != buffer.len() {
+            return Err(ErrorKind::Io {
+                offset: range.start,
+                kind: std::io::ErrorKind::UnexpectedEof,
+                message: format!("{} bytes came where {length} were asked for", got.length()),
+            }
+            .into());
+        }
+        BYTES_READ.set(BYTES_READ.get() + wanted);
+        got.copy_to(buffer);
+        Ok(())
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        READERS.with_borrow_mut(|readers| readers.remove(&self.number));
+    }
+}
+
+impl ByteSource for Reader {
+    fn len(&self) -> Result<Option<u64>> {
+        Ok(Some(self.length))
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
+        let mut blocks = self.blocks.lock().unwrap_or_else(PoisonError::into_inner);
+        blocks.read(offset, buffer, |range, buffer| self.fetch(range, buffer))
+    }
+
+    fn hint(&self) -> ReadHint {
+        // What lies in one block comes with it.
+        ReadHint::new().merge_gap(BLOCK)
+    }
+}
+
+/// Bytes in this memory.
+#[derive(Debug)]
+pub(crate) struct Bytes(pub Vec<u8>);
+
+impl ByteSource for Bytes {
+    fn len(&self) -> Result<Option<u64>> {
+        Ok(Some(self.0.len() as u64))
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
+        let need = offset.saturating_add(buffer.len() as u64);
+        let from = usize::try_from(offset).ok();
+        let found = from.and_then(|from| self.0.get(from..)?.get(..buffer.len()));
+        let found = found.ok_or(ErrorKind::Truncated {
+            what: "file",
+            have: self.0.len() as u64,
+            need,
+        })?;
+        buffer.copy_from_slice(found);
+        Ok(())
+    }
+}

@@ -1,0 +1,79 @@
+// Times of one volume of 105 MB against what a page would do by itself: medians in milliseconds.
+
+import { Gpu, load } from "/dist/voxload.js";
+import { Checks, differing } from "./check.js";
+
+const ROUNDS = 5;
+
+export default async function run(results) {
+  const check = new Checks(results);
+  const plain = await (await fetch("/data/bench/big.nii")).arrayBuffer();
+  const packed = await (await fetch("/data/bench/big.nii.gz")).arrayBuffer();
+  const files = { plain: new File([plain], "big.nii"), packed: new File([packed], "big.nii.gz") };
+  const gpu = await Gpu.request();
+
+  const inflate = async (blob) => new Response(blob.stream().pipeThrough(new DecompressionStream("gzip"))).arrayBuffer();
+  const scale = (buffer) => {
+    const view = new DataView(buffer);
+    const [slope, inter] = [view.getFloat32(112, true), view.getFloat32(116, true)];
+    const stored = new Int16Array(buffer, 352);
+    const out = new Float32Array(stored.length);
+    for (let k = 0; k < stored.length; k += 1) out[k] = stored[k] * slope + inter;
+    return out;
+  };
+  const upload = async (values) => {
+    const buffer = gpu.device.createBuffer({ size: values.byteLength, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST });
+    gpu.device.queue.writeBuffer(buffer, 0, values);
+    await gpu.device.queue.onSubmittedWorkDone();
+    return buffer;
+  };
+  const ours = async (source) => {
+    const image = await load(source);
+    const values = await image.getFdata();
+    image.free();
+    return values;
+  };
+  const oursOnDevice = async (source) => {
+    const image = await load(source);
+    const buffer = await image.getFdataGpu(gpu);
+    await gpu.device.queue.onSubmittedWorkDone();
+    image.free();
+    return buffer;
+  };
+
+  const ways = {
+    "a worker": async () => {
+      const image = await load(plain.slice(0, 4096), { name: "it.nii" });
+      image.free();
+      return image;
+    },
+    "nii, buffer: load": async () => {
+      const image = await load(plain);
+      image.free();
+      return image;
+    },
+    "nii, buffer: loop": () => scale(plain),
+    "nii, buffer: voxload": () => ours(plain),
+    "nii, file: loop": async () => scale(await files.plain.arrayBuffer()),
+    "nii, file: voxload": () => ours(files.plain),
+    "nii.gz, buffer: DecompressionStream + loop": async () => scale(await inflate(new Blob([packed]))),
+    "nii.gz, buffer: voxload": () => ours(packed),
+    "nii.gz, file: DecompressionStream + loop": async () => scale(await inflate(files.packed)),
+    "nii.gz, file: voxload": () => ours(files.packed),
+    "nii.gz to GPUBuffer: DecompressionStream + loop": async () => upload(scale(await inflate(new Blob([packed])))),
+    "nii.gz to GPUBuffer: voxload": () => oursOnDevice(packed),
+  };
+  check.equal(differing(await ours(packed), scale(plain)) === Infinity, false, "the volumes are comparable");
+  const times = Object.fromEntries(Object.keys(ways).map((name) => [name, []]));
+  for (let round = 0; round < ROUNDS; round += 1) {
+    for (const [name, way] of Object.entries(ways)) {
+      const begun = performance.now();
+      const made = await way();
+      times[name].push(performance.now() - begun);
+      made.destroy?.();
+    }
+  }
+  for (const [name, all] of Object.entries(times)) {
+    check.fact(name, Math.round(all.sort((a, b) => a - b)[ROUNDS >> 1]));
+  }
+}

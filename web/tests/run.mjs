@@ -1,0 +1,66 @@
+// node tests/run.mjs [PAGE ..]: makes the data, opens each page of tests/pages in Chromium and prints what it reports. Fails when
+// a check fails, when a page reports nothing in time, and when there is no browser or no WebGPU.
+
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { open } from "./chromium.mjs";
+import { serve } from "./serve.mjs";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const web = dirname(here);
+const root = dirname(web);
+const data = process.env.WEB_DATA ?? join(root, "target", "web-data");
+const python = process.env.ORACLE_PYTHON ?? join(root, ".oracle", "env", "bin", "python");
+const LIMIT_MS = Number(process.env.WEB_LIMIT ?? 300_000);
+
+const made = spawnSync(python, [join(here, "make_data.py"), data, ...(process.argv.includes("bench") ? ["bench"] : [])], { stdio: "inherit" });
+if (made.status !== 0) {
+  console.error(`the data cannot be made with ${python}; ORACLE_PYTHON names another Python with nibabel`);
+  process.exit(1);
+}
+
+const index = join(data, "large", "series.voxgzi");
+if (!existsSync(index)) {
+  const programs = process.env.VOXLOAD ? [process.env.VOXLOAD] : ["release", "debug"].map((profile) => join(root, "target", profile, "voxload"));
+  const program = programs.find((path) => existsSync(path));
+  const { status } = program ? spawnSync(program, ["index", join(data, "large", "series.nii.gz"), "--output", index], { stdio: "inherit" }) : {};
+  if (status !== 0) {
+    console.error(`the index cannot be made: build the command (cargo build -p voxload-cli), or name it by VOXLOAD`);
+    process.exit(1);
+  }
+}
+
+let deliver;
+const { server, port } = await serve(
+  { dist: join(web, "dist"), demo: join(web, "demo"), pages: join(here, "pages"), app: process.env.WEB_APP ?? join(root, "target", "web-app"), data },
+  (result) => deliver?.(result),
+);
+
+// The measurements are made where they are asked for.
+const all = readdirSync(join(here, "pages")).filter((name) => name.endsWith(".js") && !["check.js", "bench.js"].includes(name));
+const chosen = process.argv.length > 2 ? process.argv.slice(2).map((name) => `${name}.js`) : all;
+let failed = 0;
+for (const name of chosen) {
+  const result = new Promise((resolve) => (deliver = resolve));
+  const close = open(`http://localhost:${port}/pages/page.html?test=${name}`);
+  let timer;
+  const late = new Promise((resolve) => {
+    timer = setTimeout(() => resolve({ failures: [`nothing was reported within ${LIMIT_MS / 1000} s`] }), LIMIT_MS);
+  });
+  try {
+    const { checks = 0, failures, facts = {} } = await Promise.race([result, late]);
+    for (const [fact, value] of Object.entries(facts)) console.log(`${name}: ${fact}: ${JSON.stringify(value)}`);
+    for (const failure of failures.slice(0, 20)) console.error(`${name}: ${failure}`);
+    console.log(`${name}: ${checks} checks, ${failures.length} failed`);
+    failed += failures.length;
+    if (checks === 0 && failures.length === 0) failed += 1;
+  } finally {
+    clearTimeout(timer);
+    close();
+  }
+}
+server.close();
+server.closeAllConnections();
+process.exit(failed === 0 ? 0 : 1);
