@@ -208,6 +208,19 @@ impl Source {
         Ok(Session { reader })
     }
 
+    /// Begins an operation that reads all voxels.
+    ///
+    /// # Errors
+    /// As [`Self::begin`].
+    pub fn begin_whole(&self) -> Result<Session<'_>> {
+        match self {
+            Self::Mapped(source) if let Some(file) = source.unmapped() => Ok(Session {
+                reader: Reader::File(file, file.begin()?),
+            }),
+            _ => self.begin(),
+        }
+    }
+
     /// The same bytes for one reader that goes forwards. For gzip this is a separate stream, so that other reads do
     /// not move its position.
     pub fn with_own_cursor(&self) -> Self {

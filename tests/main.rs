@@ -32,6 +32,7 @@ mod layers;
 mod malformed;
 mod malformed_files;
 mod malformed_gzip;
+mod many;
 #[cfg(target_os = "linux")]
 mod memory;
 mod oracle_values;

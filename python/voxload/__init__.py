@@ -27,6 +27,7 @@ from ._errors import (
 )
 from ._header import Header
 from ._image import ExpiredDeprecationError, Image, load
+from ._many import Loaded, load_many
 from ._origin import FileHolder
 from ._proxy import ArrayProxy
 
@@ -43,6 +44,7 @@ __all__ = [
     "HeaderError",
     "Image",
     "LimitError",
+    "Loaded",
     "NotFoundError",
     "OutOfMemoryError",
     "UsageError",
@@ -51,6 +53,7 @@ __all__ = [
     "format_names",
     "get_num_threads",
     "load",
+    "load_many",
     "set_num_threads",
 ]
 

@@ -60,6 +60,16 @@ impl Scope {
         self
     }
 
+    /// The same without a pool.
+    #[must_use]
+    pub fn without_pool(mut self) -> Self {
+        #[cfg(not(target_family = "wasm"))]
+        {
+            self.pool = None;
+        }
+        self
+    }
+
     /// The same, cancelled by one token more.
     pub fn with_token(mut self, token: &Arc<Token>) -> Self {
         self.tokens = Some(Arc::new(Tokens {

@@ -108,6 +108,17 @@ impl Threads {
         work()
     }
 
+    /// Starts work on a thread of this pool; `false` if it has none of its own.
+    pub(crate) fn spawn(&self, work: impl FnOnce() + Send + 'static) -> bool {
+        #[cfg(not(target_family = "wasm"))]
+        if let Some(pool) = self.pool.as_ref().and_then(|pool| pool.get()) {
+            pool.spawn(work);
+            return true;
+        }
+        drop(work);
+        false
+    }
+
     /// The same for a future.
     pub fn run_async<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
         let threads = self.clone();

@@ -169,14 +169,16 @@ fn open_file(path: &Path, pos: u64, options: &LoadOptions) -> Result<Opened> {
     let promised = promised(path);
     if pos == 0 && promised.is_none() {
         let source = stored(path, identity, options);
-        let prefix = source.prefix(2)?;
-        if !is_gzip(&prefix) && !codec::may_begin(&prefix) {
+        // One read for all that recognizing an uncompressed file needs.
+        let first = source.prefix(SNIFF_BYTES)?;
+        let start: Vec<u8> = first.iter().copied().take(2).collect();
+        if !is_gzip(&start) && !codec::may_begin(&start) {
             return Ok(Opened {
                 source,
-                start: prefix,
+                start,
                 content: None,
                 promised,
-                first: OnceCell::new(),
+                first: OnceCell::from(first),
             });
         }
     }

@@ -135,18 +135,17 @@ pub(super) fn open_stored(path: &Path, options: &LoadOptions) -> Result<Source> 
 }
 
 pub(super) fn stored(path: &Path, identity: Identity, options: &LoadOptions) -> Source {
+    let keep_open = options.keep_file_open == KeepFileOpen::Yes;
+    let file = FileSource::new(path, identity, keep_open);
     // On 32-bit machines, files of 2 GiB and more cannot be mapped.
     let is_too_large = isize::try_from(identity.length()).is_err();
     if options.mmap == Mmap::Off || is_too_large {
-        return by_position(path, identity, options);
+        return Source::File(Arc::new(file));
     }
-    let keep_open = options.keep_file_open == KeepFileOpen::Yes;
     let zero_copy = options
         .zero_copy
         .then_some(options.mmap == Mmap::CopyOnWrite);
-    Source::Mapped(Arc::new(MmapSource::new(
-        path, identity, keep_open, zero_copy,
-    )))
+    Source::Mapped(Arc::new(MmapSource::new(file, zero_copy)))
 }
 
 /// The source from byte `pos` on.

@@ -19,12 +19,14 @@ use crate::source::{Access, Source};
 const MAX_BESIDE_BYTES: u64 = 16 << 20;
 
 pub(super) fn from_filename(path: &Path, options: &LoadOptions) -> Result<DataobjImage> {
-    // If the named file does not exist, report this before errors about the other files.
-    identity(path)?;
     let file_map = files::file_map(path, options)?;
     let header = file_map
         .get(&FileRole::Header)
         .and_then(|file| file.filename.clone());
+    // If the named file does not exist, report this before errors about the other files.
+    if header.as_ref().is_some_and(|header| header != path) {
+        identity(path)?;
+    }
     let loaded = load(file_map, Names::Found, options);
     // By its name, the file contains only voxels. If the header file does not exist or is not a header, the named file
     // itself may be a complete volume.

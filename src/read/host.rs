@@ -16,8 +16,9 @@ use crate::plan::gather::{Bytes, READ_BYTES, StoredBytes, part};
 use crate::read::inflated::{PIECE_BYTES, WholeRead};
 use crate::source::{Access, Session, Source};
 
-/// The smallest piece of the output that is worth a thread, in bytes; the largest is [`PIECE_BYTES`].
-const MIN_PIECE_BYTES: u64 = 128 << 10;
+/// The smallest piece of the output that is worth a thread, in bytes: a thread that sleeps needs about as long to wake up
+/// as another one to convert this much. The largest is [`PIECE_BYTES`].
+const MIN_PIECE_BYTES: u64 = 512 << 10;
 
 /// Pieces per thread if there are few pieces, so that no thread waits long for the last one.
 const SHARES: u64 = 2;
@@ -75,7 +76,10 @@ pub(crate) fn convert_into<O: Element>(
         return whole.run(out);
     }
     let _one_read = stored.source.hold();
-    let session = stored.source.begin()?;
+    let session = match extent {
+        Extent::Whole => stored.source.begin_whole()?,
+        Extent::Part => stored.source.begin()?,
+    };
     if let Some(bytes) = session.bytes() {
         job.in_memory(bytes, &plan, out)?;
     } else if stored.source.access() == Access::Random {

@@ -91,6 +91,12 @@ impl<O: Element> WholeRead<'_, O> {
     /// The same on all threads.
     fn convert_shared(&self, bytes: &[u8], out: &mut [O], first: u64) -> Result<()> {
         let piece = PIECE_BYTES as usize / size_of::<O>();
+        if out.len() <= piece {
+            // Done before another thread has woken up.
+            scope::check()?;
+            self.convert(bytes, out, first);
+            return Ok(());
+        }
         threads::parallel(|scope| {
             out.par_chunks_mut(piece)
                 .zip(bytes.par_chunks(piece * self.item()))

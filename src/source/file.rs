@@ -124,11 +124,7 @@ impl FileSource {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let file = match kept.as_ref() {
             Some(file) => Arc::clone(file),
-            None => {
-                let file =
-                    File::open(&self.path).map_err(|error| Error::io(error, 0).at(&self.path))?;
-                Arc::new(file)
-            }
+            None => Arc::new(self.open()?),
         };
         self.identity.check(&self.path, Some(&file))?;
         if self.keep_open {
@@ -142,11 +138,34 @@ impl FileSource {
     /// # Errors
     /// As [`Self::begin`] and [`Self::read_open`].
     pub fn prefix(&self, bytes: &mut [u8]) -> Result<()> {
-        let file = self.begin()?;
-        self.read_open(&file, 0, bytes)?;
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let file = match kept.take() {
+            Some(file) => file,
+            None => Arc::new(self.open()?),
+        };
+        let read = self.read_open(&file, 0, bytes);
+        // The file is checked once, after the read: so short a read needs no check before it. A changed file explains
+        // any error of the read.
         self.end(&file)?;
-        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
-        Ok(())
+        *kept = Some(file);
+        read
+    }
+
+    fn open(&self) -> Result<File> {
+        File::open(&self.path).map_err(|error| Error::io(error, 0).at(&self.path))
+    }
+
+    /// Opens the file, for a handle of the caller's own, and checks that it has not changed.
+    pub fn open_checked(&self) -> Result<File> {
+        let file = self.open()?;
+        self.identity.check(&self.path, Some(&file))?;
+        Ok(file)
+    }
+
+    /// Checks that the file has not changed: the one of the kept handle, or else the one at the path.
+    pub fn check(&self) -> Result<()> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        self.identity.check(&self.path, kept.as_deref())
     }
 
     /// Closes the kept handle; the next operation opens the file again.

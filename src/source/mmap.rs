@@ -11,35 +11,27 @@
     reason = "mapping a file is unsafe: see the module's documentation"
 )]
 
-use std::fs::File;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use memmap2::{Mmap, MmapOptions};
 
-use super::file::{Identity, read_exact_at};
+use super::file::FileSource;
 use super::memory;
 use crate::core::buffer::{Mapping, Pages};
 use crate::core::error::{Error, Result};
 
+/// Bytes of the largest file that one read of all its voxels does not map.
+const MAX_READ_BYTES: u64 = 2 << 20;
+
 /// A file that is mapped by its first read and stays mapped. The mapping needs no open file descriptor.
 #[derive(Debug)]
 pub(crate) struct MmapSource {
-    path: PathBuf,
-    identity: Identity,
-    keep_open: bool,
+    file: FileSource,
     /// Whether arrays may use the mapping itself (`Some`), and then whether they may be edited.
     zero_copy: Option<bool>,
-    state: Mutex<State>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    map: Option<MapGuard>,
-    /// The file's handle. It is open while the header is read; with [`crate::KeepFileOpen::Yes`], as long as the
-    /// mapping.
-    kept: Option<File>,
+    map: Mutex<Option<MapGuard>>,
 }
 
 /// A mapping in use.
@@ -54,86 +46,73 @@ impl MapGuard {
 }
 
 impl MmapSource {
-    pub fn new(path: &Path, identity: Identity, keep_open: bool, zero_copy: Option<bool>) -> Self {
+    pub fn new(file: FileSource, zero_copy: Option<bool>) -> Self {
         Self {
-            path: path.to_owned(),
-            identity,
-            keep_open,
+            file,
             zero_copy,
-            state: Mutex::default(),
+            map: Mutex::default(),
         }
     }
 
     pub fn path(&self) -> &Path {
-        &self.path
+        self.file.path()
     }
 
     pub fn len(&self) -> u64 {
-        self.identity.length()
+        self.file.identity().length()
+    }
+
+    fn map(&self) -> MutexGuard<'_, Option<MapGuard>> {
+        self.map.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Maps the file unless it is mapped already, and checks that the file has not changed.
     pub fn begin(&self) -> Result<MapGuard> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(map) = &state.map {
-            self.identity.check(&self.path, state.kept.as_ref())?;
+        let mut map = self.map();
+        if let Some(map) = map.as_ref() {
+            self.file.check()?;
             return Ok(map.clone());
         }
         // The handle from reading the header may belong to an older file of this name.
-        state.kept = None;
-        let file = self.open()?;
+        self.file.release();
+        let file = self.file.begin()?;
         // SAFETY: the mapping is read only inside this crate, by code for which every byte value is valid, and only
         // between `begin` and `end`, which both check that the file has not changed. Writing to the file during an
         // operation is outside the contract of `Mmap::CopyOnWrite` and `Mmap::ReadOnly`.
-        let map =
-            unsafe { Mmap::map(&file) }.map_err(|error| Error::io(error, 0).at(&self.path))?;
-        let guard = MapGuard(Arc::new(map));
-        state.map = Some(guard.clone());
-        if self.keep_open {
-            state.kept = Some(file);
-        }
-        Ok(guard)
+        let pages = unsafe { Mmap::map(&*file) }
+            .map_err(|error| Error::io(error, 0).at(self.file.path()))?;
+        Ok(map.insert(MapGuard(Arc::new(pages))).clone())
+    }
+
+    /// The file itself, for one read of all its voxels by position; `None` if it is mapped, or too large for that. Each
+    /// page of a new mapping costs a fault, which is more than copying the page.
+    pub fn unmapped(&self) -> Option<&FileSource> {
+        (self.len() <= MAX_READ_BYTES && self.map().is_none()).then_some(&self.file)
     }
 
     /// Reads from the start of the file, by position unless it is already mapped: a header is not worth a mapping.
-    /// The handle is kept until the file is mapped or released.
     ///
     /// # Errors
     /// As [`Self::begin`], and [`crate::ErrorKind::Io`].
     pub fn prefix(&self, bytes: &mut [u8]) -> Result<()> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(map) = &state.map {
-            self.identity.check(&self.path, state.kept.as_ref())?;
-            memory::copy(map.bytes(), 0, bytes)?;
-            return self.identity.check(&self.path, state.kept.as_ref());
-        }
-        let file = match state.kept.take() {
-            Some(file) => file,
-            None => self.open()?,
+        let map = self.map().clone();
+        let Some(map) = map else {
+            return self.file.prefix(bytes);
         };
-        read_exact_at(&file, 0, bytes).map_err(|error| Error::io(error, 0).at(&self.path))?;
-        self.identity.check(&self.path, Some(&file))?;
-        state.kept = Some(file);
-        Ok(())
-    }
-
-    /// Opens the file and checks that it has not changed.
-    fn open(&self) -> Result<File> {
-        let file = File::open(&self.path).map_err(|error| Error::io(error, 0).at(&self.path))?;
-        self.identity.check(&self.path, Some(&file))?;
-        Ok(file)
+        self.file.check()?;
+        memory::copy(map.bytes(), 0, bytes)?;
+        self.file.check()
     }
 
     /// Drops the mapping and the kept handle; the next operation opens the file again.
     pub fn release(&self) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        *state = State::default();
+        *self.map() = None;
+        self.file.release();
     }
 
     /// Checks that the file did not change during the operation.
     pub fn end(&self) -> Result<()> {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        self.identity.check(&self.path, state.kept.as_ref())
+        self.file.check()
     }
 
     /// A separate mapping for an array that uses the file's bytes directly; `None` unless the options allow that.
@@ -144,7 +123,7 @@ impl MmapSource {
         let Some(writable) = self.zero_copy else {
             return Ok(None);
         };
-        let file = self.open()?;
+        let file = self.file.open_checked()?;
         // SAFETY: this is reached only through `LoadOptions::zero_copy`, an unsafe function whose caller promised
         // that the file does not change while the array lives. Edits of a private mapping do not reach the file.
         let pages = unsafe {
@@ -154,7 +133,7 @@ impl MmapSource {
                 Mmap::map(&file).map(Pages::ReadOnly)
             }
         };
-        let pages = pages.map_err(|error| Error::io(error, 0).at(&self.path))?;
+        let pages = pages.map_err(|error| Error::io(error, 0).at(self.path()))?;
         Ok(Some(Mapping::new(pages, bytes)))
     }
 }

@@ -25,8 +25,10 @@ const MIN_ALLOWANCE: u64 = 1 << 20;
 /// far shorter.
 pub(super) const MAX_CHUNK: usize = 32 << 20;
 
-/// Inflated bytes of a stream up to which libdeflate inflates it even when the read can be cancelled.
-const MAX_UNINTERRUPTED: usize = 8 << 20;
+/// Bytes of a stream, inflated and compressed, up to which libdeflate inflates it even when the read can be cancelled:
+/// so much takes less than the 50 ms in which a cancelled read ends.
+const MAX_UNINTERRUPTED: usize = 24 << 20;
+const MAX_UNINTERRUPTED_INPUT: usize = 6 << 20;
 
 /// The largest distance in deflate.
 pub(super) const WINDOW_BYTES: usize = 32 << 10;
@@ -210,7 +212,8 @@ pub(super) fn inflate_all(
     input: &[u8],
     out: &mut [u8],
 ) -> Result<Option<usize>> {
-    if out.len() > MAX_UNINTERRUPTED && scope::is_cancellable() {
+    let is_short = out.len() <= MAX_UNINTERRUPTED && input.len() <= MAX_UNINTERRUPTED_INPUT;
+    if !is_short && scope::is_cancellable() {
         return inflate_in_steps(input, out);
     }
     Ok(decompressor.deflate_decompress(input, out).ok())

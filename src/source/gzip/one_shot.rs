@@ -127,6 +127,11 @@ fn inflate_members(bytes: &[u8], members: &[Member], mut out: &mut [u8]) -> Opti
         let checked = span.trailer.check(checksum(place), length as u64);
         (is_whole && checked.is_ok()).then_some(())
     };
+    if work.len() == 1 {
+        let mut decompressor = Decompressor::new();
+        let mut inflated = work.into_iter();
+        return inflated.try_for_each(|(span, place)| inflate(&mut decompressor, span, place));
+    }
     threads::parallel(|scope| {
         work.into_par_iter()
             .map_init(Decompressor::new, |decompressor, (span, place)| {
@@ -164,12 +169,14 @@ struct Span {
 /// than [`max_listed_members`]. A false header is unlikely (one in some thousand files of 100 MB); it splits a member
 /// into two spans, neither of which inflates.
 fn spans(bytes: &[u8], limits: &Limits) -> Option<Vec<Span>> {
-    let mut starts: Vec<usize> = threads::parallel(|_| {
-        (0..bytes.len().div_ceil(SEARCH_BYTES))
-            .into_par_iter()
-            .flat_map_iter(|i| headers_in(bytes, i * SEARCH_BYTES..(i + 1) * SEARCH_BYTES))
-            .collect()
-    });
+    let in_part = |i| headers_in(bytes, i * SEARCH_BYTES..(i + 1) * SEARCH_BYTES);
+    let mut starts: Vec<usize> = match bytes.len().div_ceil(SEARCH_BYTES) {
+        0 | 1 => in_part(0).collect(),
+        parts => threads::parallel(|_| {
+            let parts = (0..parts).into_par_iter();
+            parts.flat_map_iter(in_part).collect()
+        }),
+    };
     let max = max_listed_members(bytes.len() as u64, limits);
     if starts.first() != Some(&0) || starts.len() as u64 > max {
         return None;
