@@ -421,9 +421,12 @@ impl<A> Shared<A> {
     }
 }
 
+/// What is done with the voxels that are wanted of a file.
+type Read<A> = Box<dyn Fn(&ArrayProxy) -> Result<A> + Send + Sync>;
+
 /// How a file is read.
 struct Reader<A> {
-    read: Box<dyn Fn(&ArrayProxy) -> Result<A> + Send + Sync>,
+    read: Read<A>,
     /// Bytes of a value.
     element: u64,
     options: LoadOptions,
