@@ -269,6 +269,27 @@ def packed_reads(field, megabytes):
     field.versus("frame of .nii.gz, second access", ("again", packed, t, index), questions, least)
 
 
+def many(field, megabytes):
+    """Many files, as in a training loop: heads of 18 MB as .nii.gz, and small .nii."""
+    kinds = {
+        "240 x 240 x 155 .nii.gz to f32": ((240, 240, 155), ".nii.gz", 12, {"one": 3, "all": 2.2}),
+        "64 x 64 x 40 .nii to f32": ((64, 64, 40), ".nii", 100, {"one": 2, "all": 1.5}),
+    }
+    for name, (shape, ending, count, least) in kinds.items():
+        # A few contents; a file that is read again is as good as another one.
+        paths = [field.path(f"head{k % 6}{ending}") for k in range(count)]
+        for seed, path in enumerate(sorted(set(paths))):
+            files.head(path, shape, seed)
+        listed = field.path("list")
+        with open(listed, "w", encoding="ascii") as file:
+            file.write("\n".join(paths) + "\n")
+        for how, text in (("one", "one by one"), ("all", "on all threads")):
+            questions = {who: (who, "many", how, listed) for who in ("nifti-rs", "medrs")}
+            if how == "all" and ending.endswith(".gz"):
+                questions["libdeflate alone, buffer reused"] = ("voxload", "inflated", how, listed)
+            field.versus(f"{count} files of {name}, {text}", ("many", how, listed), questions, {"nifti-rs": least[how]})
+
+
 def stored_types(field, megabytes):
     for dtype in (">i2", "u1", "<f4", "<f8", "<i8"):
         path = field.path("typed.nii")
@@ -329,6 +350,7 @@ PARTS = {
     "parts": parts,
     "open": opening,
     "packed": packed_reads,
+    "many": many,
     "types": stored_types,
     "growth": growth,
 }

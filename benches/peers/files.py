@@ -1,5 +1,6 @@
 """The files that are compared on: NIfTI-1 series made on the spot, smooth with noise."""
 
+import gzip
 import os
 import struct
 import subprocess
@@ -47,6 +48,19 @@ def series(path, dtype, stored_bytes, scaled=True, amplitude=30):
             file.write(values.tobytes("F"))
     read_through(path)
     return frames
+
+
+def head(path, shape, seed):
+    """An int16 volume: a noisy ball in black air, gzipped by nibabel's default level if the name ends in .gz."""
+    random = np.random.default_rng(seed)
+    x, y, z = np.ogrid[tuple(slice(-1, 1, n * 1j) for n in shape)]
+    ball = x * x + y * y + z * z < 0.95
+    smooth = 900 + 300 * np.sin(6 * x) * np.cos(5 * y) + 0 * z
+    values = np.where(ball, smooth + random.normal(0, 30, shape), 0).astype("<i2")
+    content = header("<i2", shape, True) + values.tobytes("F")
+    with open(path, "wb") as file:
+        file.write(gzip.compress(content, 1, mtime=0) if path.endswith(".gz") else content)
+    read_through(path)
 
 
 def sparse(path, stored_bytes):

@@ -6,7 +6,7 @@ mod serve;
 use std::error::Error;
 
 use ndarray::ArrayD;
-use serve::{Answer, seconds, serve, unknown};
+use serve::{Answer, many, seconds, serve, unknown};
 
 fn f32(path: &str) -> Result<ArrayD<f32>, Box<dyn Error>> {
     Ok(medrs::nifti::load(path)?.to_f32()?)
@@ -45,6 +45,7 @@ fn main() {
         ["whole", "f64", path] => seconds(|| f64(path)),
         ["dump", "f32", path, out] => dump(f32(path)?, out),
         ["dump", "f64", path, out] => dump(f64(path)?, out),
+        ["many", how, list] => many(how, list, f32),
         ["open", path, times] => open(path, times),
         _ => unknown(words),
     });

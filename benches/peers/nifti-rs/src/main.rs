@@ -7,7 +7,7 @@ use std::error::Error;
 
 use ndarray::ArrayD;
 use nifti::{DataElement, IntoNdArray, NiftiHeader, NiftiObject, ReaderOptions};
-use serve::{Answer, seconds, serve, unknown};
+use serve::{Answer, many, seconds, serve, unknown};
 
 fn read<T: DataElement>(path: &str) -> Result<ArrayD<T>, Box<dyn Error>> {
     let object = ReaderOptions::new().read_file(path)?;
@@ -39,6 +39,7 @@ fn main() {
         ["whole", "f64", path] => seconds(|| read::<f64>(path)),
         ["dump", "f32", path, out] => dump::<f32>(path, out),
         ["dump", "f64", path, out] => dump::<f64>(path, out),
+        ["many", how, list] => many(how, list, read::<f32>),
         ["open", path, times] => open(path, times),
         _ => unknown(words),
     });

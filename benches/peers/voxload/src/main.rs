@@ -8,10 +8,12 @@ mod memory;
 #[path = "../../serve.rs"]
 mod serve;
 
+use std::cell::RefCell;
 use std::error::Error;
 
 use floors::{Floor, copy, touch};
-use serve::{Answer, seconds, serve, unknown};
+use libdeflater::Decompressor;
+use serve::{Answer, many, seconds, serve, unknown};
 use voxload::{DataobjImage, Float, HostArray, Index, LoadOptions};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -60,6 +62,34 @@ fn average(count: usize, mut work: impl FnMut(usize) -> Result<()>) -> Answer {
 fn frame(image: &DataobjImage, t: usize) -> Result<HostArray<f32>> {
     let index: Index = format!("[..., {t}]").parse()?;
     Ok(image.dataobj().slice(&index)?)
+}
+
+/// All files of a list, read ahead.
+fn ahead(list: &str) -> Answer {
+    let text = std::fs::read_to_string(list)?;
+    let paths: Vec<String> = text.lines().map(str::to_owned).collect();
+    seconds(|| {
+        for volume in voxload::load_many(paths).read::<f32>()? {
+            volume?;
+        }
+        Ok(())
+    })
+}
+
+thread_local! {
+    static INFLATED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// What libdeflate alone takes of a gzip file, into a buffer that is used again.
+fn inflated(path: &str) -> Result<()> {
+    let packed = std::fs::read(path)?;
+    let length = packed.last_chunk().ok_or("too short")?;
+    let length = u32::from_le_bytes(*length) as usize;
+    INFLATED.with_borrow_mut(|out| {
+        out.resize(length, 0);
+        Decompressor::new().gzip_decompress(&packed, out)?;
+        Ok(())
+    })
 }
 
 /// Frames at scattered positions in an open image.
@@ -118,6 +148,9 @@ fn main() {
         ["zero_copy", path] => zero_copy(path),
         ["frames", path, count] => frames(path, count),
         ["series", path, places] => series(path, places),
+        ["many", "one", list] => many("one", list, whole::<f32>),
+        ["many", "all", list] => ahead(list),
+        ["inflated", "all", list] => many("all", list, inflated),
         ["open", path, times] => average(times.parse()?, |_| Ok(voxload::load(path).map(drop)?)),
         ["again", path, t, index] => again(&indexed(path, index)?, t),
         ["once", path, t, index] => once(path, t, index),
