@@ -74,7 +74,8 @@ function openBlob(blob: Blob, name?: string): Reader {
           have += value.byteLength;
         }
       } catch (error) {
-        throw error instanceof DOMException ? unreadable(error) : error;
+        // A stream of a file that was changed ends with a TypeError.
+        throw (error as Partial<Failure>).kind ? error : unreadable(error as DOMException);
       }
       buffers[turn] = buffer;
       offset += length;
