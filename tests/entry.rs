@@ -8,6 +8,7 @@ use voxload::{
     Scaling,
 };
 
+use crate::formats::seeds;
 use crate::support::errors::outcome;
 use crate::support::nifti::{Nifti, gz, gz_with_fields, one, put_real};
 use crate::support::source::CountingSource;
@@ -332,5 +333,45 @@ fn extensions_are_read() {
                 assert_eq!(image.notes(), []);
             }
         }
+    }
+}
+
+/// What a NRRD or MetaImage header names is found among the caller's own bytes, whatever folder the header names.
+#[test]
+fn voxels_that_a_header_names_can_be_bytes() {
+    for seed in [seeds::nhdr(), seeds::mhd()] {
+        let dir = folder();
+        let right = voxload::load(seed.write(dir.path())).expect("files");
+        let right = right.dataobj().read::<f32>().expect("sound");
+        let [(header_name, header), (raw_name, raw)] = seed.files.as_slice() else {
+            panic!("two files");
+        };
+        let other = header_name.replace("seed", "moved");
+        let header =
+            String::from_utf8_lossy(header).replace(raw_name, &format!("some/where/{raw_name}"));
+        let holder = |name: &str, bytes: &[u8]| {
+            FileHolder::from_source(CountingSource::new(bytes.to_vec())).named(name)
+        };
+        let load = |raw: &[u8]| {
+            let map = FileMap::from([
+                (FileRole::Image, holder(&other, header.as_bytes())),
+                (FileRole::Named(0), holder("unrelated.raw", &[1])),
+                (FileRole::Named(1), holder(raw_name, raw)),
+            ]);
+            DataobjImage::from_file_map(map, &LoadOptions::new())
+        };
+        let image = load(raw).expect("all are given");
+        let values = image.dataobj().read::<f32>().expect("sound");
+        assert!(values.as_slice() == right.as_slice(), "{header_name}");
+        let cut = raw.get(..40).expect("it is longer");
+        let error = load(cut).and_then(|image| image.dataobj().read::<f32>());
+        assert!(outcome(&error).starts_with("Truncated"), "{error:?}");
+        let alone = FileMap::from([(FileRole::Image, holder("x.nhdr", header.as_bytes()))]);
+        let error = DataobjImage::from_file_map(alone, &LoadOptions::new())
+            .and_then(|image| image.dataobj().read::<f32>());
+        assert!(
+            error.is_err(),
+            "{header_name}: nothing was read from the file system"
+        );
     }
 }

@@ -60,16 +60,20 @@ pub enum FileRole {
     Header,
     /// The `.mat` file that gives SPM's Analyze images their affine.
     Mat,
+    /// One of the files that a NRRD or MetaImage header names, by any number. It is found by the last part of
+    /// [`FileHolder::filename`], so that the caller's bytes can stand in the place of files of these names.
+    Named(u32),
 }
 
 impl FileRole {
-    /// nibabel's key of the file: `image`, `header`, `mat`.
+    /// nibabel's key of the file: `image`, `header`, `mat`; `named` for others.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::Image => "image",
             Self::Header => "header",
             Self::Mat => "mat",
+            Self::Named(_) => "named",
         }
     }
 }

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use super::content::{self, Opened};
 use super::files::{self, identity, or_missing};
-use super::{DataobjImage, Extra, voxels};
+use super::voxels::{self, Beside};
+use super::{DataobjImage, Extra};
 use crate::core::error::{Error, ErrorKind, Result};
 use crate::core::options::LoadOptions;
 use crate::format::file_map::{FileHolder, FileMap, FileRole};
@@ -54,7 +55,8 @@ pub(super) fn from_bytes(bytes: MemorySource) -> Result<DataobjImage> {
     let found = in_one_file(found, &opened, &options)?;
     let mut parsed = content::parse(&opened, found, &options)?;
     read_more(&mut parsed, &opened.source, &FileMap::new(), &options)?;
-    let source = voxels::source(&mut parsed, opened.source, None, &options)?;
+    let beside = Beside::default();
+    let source = voxels::source(&mut parsed, opened.source, &beside, &options)?;
     assemble(parsed, source, FileMap::new(), &options)
 }
 
@@ -79,6 +81,7 @@ fn load(mut file_map: FileMap, names: Names, options: &LoadOptions) -> Result<Da
         .ok_or_else(|| Error::usage("the file map has no \"image\""))?;
     let header = file_map.get(&FileRole::Header).unwrap_or(image).clone();
     let header_path = header.filename.clone();
+    let named = named_files(&file_map);
     let of_header = |error: Error| error.at_maybe(header_path.as_deref());
     let opened = content::open(&header, options)?;
     let name = header.filename.as_ref().map(FileName::new);
@@ -103,10 +106,20 @@ fn load(mut file_map: FileMap, names: Names, options: &LoadOptions) -> Result<Da
         }
         _ => header_source,
     };
-    let folder = header_path.as_deref().and_then(Path::parent);
-    let source = voxels::source(&mut parsed, image_source, folder, options).map_err(of_header)?;
+    let beside = Beside {
+        folder: header_path.as_deref().and_then(Path::parent),
+        given: &named,
+    };
+    let source = voxels::source(&mut parsed, image_source, &beside, options).map_err(of_header)?;
     source.release();
     assemble(parsed, source, file_map, options).map_err(of_header)
+}
+
+/// The files of a map that a header may name.
+fn named_files(file_map: &FileMap) -> Vec<FileHolder> {
+    let files = file_map.iter();
+    let named = files.filter(|(role, _)| matches!(role, FileRole::Named(_)));
+    named.map(|(_, holder)| holder.clone()).collect()
 }
 
 /// The format of bytes that must contain both header and voxels, because a second file cannot be found.

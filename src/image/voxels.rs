@@ -1,7 +1,7 @@
 //! Makes the source of an image's voxels from the header's description of where and how they are stored.
 
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::content::check_pointer;
@@ -9,6 +9,7 @@ use super::files::{from_byte, open_stored, or_missing};
 use crate::core::error::{Error, ErrorKind, Result};
 use crate::core::options::LoadOptions;
 use crate::core::scope;
+use crate::format::file_map::FileHolder;
 use crate::format::{Encoding, Parsed, Voxels};
 use crate::source::blocks::BlockSource;
 use crate::source::codec::ForwardCodec;
@@ -24,13 +25,22 @@ const LINE_BYTES: u64 = 4096;
 /// Git LFS and git-annex pointers are smaller than this.
 const MAX_POINTER: u64 = 1024;
 
+/// Where the files are that a header names.
+#[derive(Default)]
+pub(super) struct Beside<'a> {
+    /// The header's folder.
+    pub folder: Option<&'a Path>,
+    /// Files that the caller has given in place of those of the same names.
+    pub given: &'a [FileHolder],
+}
+
 /// The source of the voxels, given the format's image file. Sets the header's data offset to the offset in this source.
 ///
 /// Every file name in the header is followed, relative to the header's folder or absolute, as in SimpleITK.
 pub(super) fn source(
     parsed: &mut Parsed,
     image: Source,
-    folder: Option<&Path>,
+    beside: &Beside<'_>,
     options: &LoadOptions,
 ) -> Result<Source> {
     let voxels = std::mem::take(&mut parsed.voxels);
@@ -60,8 +70,7 @@ pub(super) fn source(
                     Some(&skip) => Place::of_skip(skip),
                     None => place,
                 };
-                let source = named(name, folder, options)?;
-                let path = source.path().map(Path::to_owned);
+                let (source, path) = named(name, beside, options)?;
                 let opened = part(source, &voxels, place, bytes / files, options);
                 parts.push(opened.map_err(|error| error.at_maybe(path.as_deref()))?);
             }
@@ -97,8 +106,22 @@ fn joined(mut parts: Vec<(Source, u64)>, bytes: u64) -> (Source, u64) {
     }
 }
 
-fn named(name: &str, folder: Option<&Path>, options: &LoadOptions) -> Result<Source> {
-    let Some(folder) = folder else {
+/// A file that the header names, and its path for errors.
+fn named(
+    name: &str,
+    beside: &Beside<'_>,
+    options: &LoadOptions,
+) -> Result<(Source, Option<PathBuf>)> {
+    let last_part = |path: &Path| path.file_name().map(|last| last.to_owned());
+    let wanted = last_part(Path::new(name));
+    let is_it = |holder: &&FileHolder| holder.filename.as_deref().and_then(last_part) == wanted;
+    if let Some(holder) = beside.given.iter().find(is_it)
+        && let Some(source) = &holder.source
+    {
+        let source = from_byte(Source::custom(Arc::clone(source)), holder.pos);
+        return Ok((source, holder.filename.clone()));
+    }
+    let Some(folder) = beside.folder else {
         return Err(Error::usage(format!(
             "the voxels are in the file {name:?}: load the header by its name"
         )));
@@ -109,7 +132,7 @@ fn named(name: &str, folder: Option<&Path>, options: &LoadOptions) -> Result<Sou
     if source.len().is_ok_and(|have| have < Some(MAX_POINTER)) {
         check_pointer(&source).map_err(|error| error.at(&path))?;
     }
-    Ok(source)
+    Ok((source, Some(path)))
 }
 
 /// Where the voxels are in a decoded file.
