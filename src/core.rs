@@ -10,6 +10,7 @@ pub(crate) mod float;
 pub(crate) mod format;
 pub(crate) mod limits;
 pub(crate) mod options;
+pub(crate) mod parallel;
 pub(crate) mod scaling;
 pub(crate) mod scope;
 pub(crate) mod shape;

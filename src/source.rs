@@ -107,7 +107,7 @@ pub trait ByteSource: Send + Sync + fmt::Debug {
 }
 
 /// A source: one of the kinds that have fast paths, or any other.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) enum Source {
     Mapped(Arc<MmapSource>),
     File(Arc<FileSource>),
@@ -120,6 +120,22 @@ pub(crate) enum Source {
     Hinted(Arc<HintedSource>),
     /// The voxels' file was missing when the header was read; reading voxels is an error.
     Missing(Arc<Path>),
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Mapped(source) => source.fmt(f),
+            Self::File(source) => source.fmt(f),
+            Self::Memory(source) => source.fmt(f),
+            // Not its elements.
+            Self::Array(array) => write!(f, "Array({} {:?})", array.dtype(), array.shape()),
+            Self::Gzip(source) => source.fmt(f),
+            Self::Custom(source) => source.fmt(f),
+            Self::Hinted(source) => source.fmt(f),
+            Self::Missing(path) => write!(f, "Missing({})", path.display()),
+        }
+    }
 }
 
 /// One operation on a source: a file handle opened once, a mapping that is checked before and after.

@@ -3,6 +3,7 @@
 //! One loop serves every NIfTI scaling: `x * 1.0` and `x + -0.0` do not change any number, and their cost is hidden by
 //! the memory accesses.
 
+use bytemuck::Pod;
 use half::f16;
 
 use super::fused::fused_row;
@@ -29,7 +30,9 @@ macro_rules! rows {
                 Some(complex_row)
             }
         })*
-        $(impl Rows for $copied {})*
+        $(impl Rows for $copied {
+            const COPIES_ONLY: bool = true;
+        })*
     };
 }
 
@@ -100,7 +103,30 @@ impl<O: Element> Kernel<O> {
             block: conversion.block,
         })
     }
+}
 
+impl<const N: usize> Kernel<[u8; N]> {
+    /// The kernel of a conversion that is a copy, to the bytes of the result.
+    ///
+    /// # Errors
+    /// [`ErrorKind::DType`] if it is none, or of voxels of another size.
+    pub fn copying(conversion: &Conversion) -> Result<Self> {
+        if !conversion.is_copy() || conversion.stored.size_bytes() != N {
+            return Err(ErrorKind::DType {
+                stored: conversion.stored.to_string(),
+                wanted: conversion.output.to_string(),
+            }
+            .into());
+        }
+        Ok(Self {
+            run: Run::copy(conversion),
+            item: N,
+            block: 0,
+        })
+    }
+}
+
+impl<O: Pod> Kernel<O> {
     /// Bytes of one stored voxel.
     pub fn item(&self) -> usize {
         self.item
@@ -140,6 +166,17 @@ impl<O: Element> Kernel<O> {
     }
 }
 
+impl<O> Run<O> {
+    fn copy(conversion: &Conversion) -> Self {
+        Self::Copy {
+            swap: match conversion.is_plain_copy() {
+                true => 1,
+                false => conversion.stored.part_bytes(),
+            },
+        }
+    }
+}
+
 impl<O: Element> Run<O> {
     fn choose(conversion: &Conversion) -> Option<Self> {
         if O::DTYPE != conversion.output {
@@ -147,11 +184,7 @@ impl<O: Element> Run<O> {
         }
         let big = conversion.order == ByteOrder::Big;
         if conversion.is_copy() {
-            let swap = match conversion.is_plain_copy() {
-                true => 1,
-                false => conversion.stored.part_bytes(),
-            };
-            return Some(Self::Copy { swap });
+            return Some(Self::copy(conversion));
         }
         let steps = conversion.steps.clone();
         let stored = conversion.stored;

@@ -1,7 +1,8 @@
 //! Puts the voxels of a box in their places in the output, row by row. Rows that are not contiguous are gathered first.
 
+use bytemuck::Pod;
+
 use crate::convert::kernels::Kernel;
-use crate::core::array::Element;
 use crate::core::dtype::DType;
 use crate::plan::{Axis, Plan};
 
@@ -52,7 +53,7 @@ impl Position {
 ///
 /// `plan.out_first` is relative to the start of `out`. All positions are within `bytes` or `out`, so they fit in a
 /// `usize`.
-pub(crate) fn place<O: Element>(
+pub(crate) fn place<O: Pod>(
     kernel: &Kernel<O>,
     bytes: &[u8],
     strides: &[u64],
@@ -117,7 +118,7 @@ struct Scratch<O> {
     converted: Vec<O>,
 }
 
-impl<O: Element> Scratch<O> {
+impl<O: Pod> Scratch<O> {
     fn new() -> Self {
         Self {
             gathered: Vec::new(),
@@ -140,7 +141,7 @@ struct RowSet<'a, O> {
     across: Side,
 }
 
-impl<O: Element> RowSet<'_, O> {
+impl<O: Pod> RowSet<'_, O> {
     fn convert(&self, first: Position, out: &mut [O], scratch: &mut Scratch<O>) {
         if self.along.stride == 1 && self.along.axis.out == 1 {
             for j in 0..self.across.axis.count as i64 {

@@ -1,6 +1,7 @@
 //! Functions that convert contiguous rows of voxels: one for each stored type, byte order and output, compiled for
 //! several instruction sets. The best one is selected at run time. doc/VALUES.md has the rules.
 
+use bytemuck::Pod;
 use half::f16;
 use multiversion::multiversion;
 
@@ -14,7 +15,7 @@ use crate::core::scaling::Step;
 const CHUNK: usize = 512;
 
 /// Copies the bytes, reversed within parts of `swap` bytes.
-pub(super) fn copy<O: Element>(bytes: &[u8], out: &mut [O], swap: usize) {
+pub(super) fn copy<O: Pod>(bytes: &[u8], out: &mut [O], swap: usize) {
     let out: &mut [u8] = bytemuck::cast_slice_mut(out);
     match swap {
         2 => swap_copy::<2>(bytes, out),
@@ -139,7 +140,7 @@ pub(super) fn float_row<O: Float>(stored: DType, big: bool) -> Option<LinearRow<
 }
 
 /// Any list of steps, chunk by chunk: decode to f64, apply each step to the whole chunk, narrow once.
-pub(super) fn general<O: Element>(
+pub(super) fn general<O: Pod>(
     bytes: &[u8],
     out: &mut [O],
     item: usize,

@@ -1,11 +1,10 @@
 //! Texels: the formats in which a texture holds values, and the CPU code that makes the same texels as the kernel.
 
-use rayon::prelude::*;
-
 use super::Conversion;
 use crate::core::dtype::DType;
 use crate::core::error::{Error, Result};
 use crate::core::float::to_f16;
+use crate::core::parallel::*;
 use crate::core::{scope, threads};
 
 /// Number of voxels that one thread narrows at a time.

@@ -183,6 +183,9 @@ pub type ComplexRow<T> = fn(&[u8], &mut [T], DType, LinearRow<f64>, &dyn Fn(&mut
 /// The ways to make a row of values of one type. Declared here so that every [`Element`] has them, and given by
 /// `convert::kernels`, which knows how; integers and colours are only ever copied, and have none.
 pub trait Rows: Sized {
+    /// Whether there are none of these ways.
+    const COPIES_ONLY: bool = false;
+
     /// Multiply and add in f64, for a stored type and whether it is big-endian.
     fn linear(stored: DType, big: bool) -> Option<LinearRow<Self>> {
         let _ = (stored, big);

@@ -143,14 +143,19 @@ fn pool_of(scope: &Scope) -> Option<Arc<Pool>> {
 }
 
 /// How many threads parallel work of this thread has.
+#[cfg(not(target_family = "wasm"))]
 pub(crate) fn count() -> usize {
-    #[cfg(not(target_family = "wasm"))]
     if let Some(pool) = pool_of(&Scope::current())
         && let Some(pool) = pool.get()
     {
         return pool.current_num_threads();
     }
     rayon::current_num_threads()
+}
+
+#[cfg(target_family = "wasm")]
+pub(crate) fn count() -> usize {
+    1
 }
 
 /// Does parallel work in the pool of this thread's work, and waits for it. The parts of it that ask whether they were
@@ -167,6 +172,7 @@ pub(crate) fn parallel<R: Send>(work: impl FnOnce(&Scope) -> R + Send) -> R {
 }
 
 /// Does the same work in this thread and in up to `helpers` of the pool's as they wake up, and waits for all.
+#[cfg(not(target_family = "wasm"))]
 pub(crate) fn together(helpers: usize, work: impl Fn() + Sync) {
     let (scope, _suspended) = Scope::suspend();
     let work = || scope.enter(&work);
@@ -176,13 +182,18 @@ pub(crate) fn together(helpers: usize, work: impl Fn() + Sync) {
         }
         work();
     }
-    #[cfg(not(target_family = "wasm"))]
     if let Some(pool) = pool_of(&scope)
         && let Some(pool) = pool.get()
     {
         return pool.in_place_scope(|spawning| spread(spawning, helpers, &work));
     }
     rayon::in_place_scope(|spawning| spread(spawning, helpers, &work));
+}
+
+/// There are no helpers.
+#[cfg(target_family = "wasm")]
+pub(crate) fn together(_helpers: usize, work: impl Fn() + Sync) {
+    work();
 }
 
 /// Frees something large on a thread of its own: giving much memory back can take the system long.

@@ -9,10 +9,9 @@ use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 
-use rayon::prelude::*;
-
 use super::context::Context;
 use crate::core::error::{Error, ErrorKind, Result};
+use crate::core::parallel::*;
 use crate::core::threads;
 use crate::read::wait::MaybeSend;
 use crate::source::zeros;

@@ -7,7 +7,7 @@ use crate::convert::Conversion;
 use crate::convert::packet;
 use crate::core::array::Element;
 use crate::core::dtype::{ByteOrder, DType};
-use crate::core::error::Result;
+use crate::core::error::{Error, Result};
 use crate::plan::{Axis, Plan};
 use crate::read::host as cpu;
 
@@ -118,7 +118,19 @@ pub(super) fn converted(conversion: &Conversion, stored: &[u8], count: u64) -> R
         cpu::convert_bytes(conversion, stored, &line(count), &mut out)?;
         Ok(bytemuck::cast_slice(&out).to_vec())
     }
-    crate::core::array::with_dtype!(conversion.output, T => typed::<T>(conversion, stored, count))
+    match conversion.output {
+        DType::F16 => typed::<half::f16>(conversion, stored, count),
+        DType::F32 => typed::<f32>(conversion, stored, count),
+        DType::F64 => typed::<f64>(conversion, stored, count),
+        DType::U8 => typed::<u8>(conversion, stored, count),
+        DType::U16 => typed::<u16>(conversion, stored, count),
+        DType::U32 => typed::<u32>(conversion, stored, count),
+        DType::U64 => typed::<u64>(conversion, stored, count),
+        // Kernels write no others.
+        other => Err(Error::unsupported(format!(
+            "values of type {other} from the CPU"
+        ))),
+    }
 }
 
 /// A plan for `count` contiguous voxels and a contiguous output.

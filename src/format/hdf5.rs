@@ -1,5 +1,6 @@
 //! HDF5 files, read with the crate `hdf5-reader`: datasets, their attributes, and their values as a byte source.
 
+use std::cell::Cell;
 use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,7 +10,7 @@ use hdf5_reader::{
     StorageBuffer,
 };
 
-use crate::core::dtype::DType;
+use crate::core::dtype::{ByteOrder, DType};
 use crate::core::error::{Error, ErrorKind, Result};
 use crate::source::{ByteSource, Source, truncated, zeros};
 
@@ -158,22 +159,7 @@ impl Data {
     /// # Errors
     /// [`ErrorKind::Unsupported`] if the values are not of a voxel type.
     pub fn dtype(&self) -> Result<DType> {
-        let known = match *self.dataset.dtype() {
-            Datatype::FixedPoint { size, signed, .. } => match (size, signed) {
-                (1, false) => Some(DType::U8),
-                (1, true) => Some(DType::I8),
-                (2, false) => Some(DType::U16),
-                (2, true) => Some(DType::I16),
-                (4, false) => Some(DType::U32),
-                (4, true) => Some(DType::I32),
-                (8, false) => Some(DType::U64),
-                (8, true) => Some(DType::I64),
-                _ => None,
-            },
-            Datatype::FloatingPoint { size: 4, .. } => Some(DType::F32),
-            Datatype::FloatingPoint { size: 8, .. } => Some(DType::F64),
-            _ => None,
-        };
+        let known = number_type(self.dataset.dtype()).map(|(dtype, _)| dtype);
         known.ok_or_else(|| {
             let found = format!("{:?}", self.dataset.dtype());
             Error::unsupported(format!("HDF5 dataset {} of {found}", self.name))
@@ -205,20 +191,9 @@ impl Data {
             let found = format!("{have} of {}", self.name());
             return Err(Error::header("image-max", found, count));
         }
-        macro_rules! read {
-            ($($dtype:ident $type:ty;)*) => {
-                match self.dtype()? {
-                    $(DType::$dtype => {
-                        let array = self.dataset.read_array::<$type>().map_err(translated)?;
-                        array.iter().map(|&value| value as f64).collect()
-                    })*
-                    other => return Err(Error::unsupported(format!("HDF5 values of type {other}"))),
-                }
-            };
-        }
-        Ok(read! {
-            U8 u8; I8 i8; U16 u16; I16 i16; U32 u32; I32 i32; U64 u64; I64 i64; F32 f32; F64 f64;
-        })
+        let rows = self.lengths().first().copied().unwrap_or(1);
+        let bytes = self.read_rows(&(0..rows))?;
+        Ok(numbers(self.dtype()?, ByteOrder::NATIVE, &bytes))
     }
 
     /// Number of bytes of all voxels, and of one slab (one index of the slowest axis).
@@ -258,29 +233,130 @@ impl Data {
                 step: 1,
             };
         }
-        match self.dtype()? {
-            DType::U8 => self.select::<u8>(&selection),
-            DType::I8 => self.select::<i8>(&selection),
-            DType::U16 => self.select::<u16>(&selection),
-            DType::I16 => self.select::<i16>(&selection),
-            DType::U32 => self.select::<u32>(&selection),
-            DType::I32 => self.select::<i32>(&selection),
-            DType::U64 => self.select::<u64>(&selection),
-            DType::I64 => self.select::<i64>(&selection),
-            DType::F32 => self.select::<f32>(&selection),
-            DType::F64 => self.select::<f64>(&selection),
-            other => Err(Error::unsupported(format!("HDF5 values of type {other}"))),
+        let size = self.dtype()?.size_bytes();
+        let selected = self.dataset.read_slice::<Anything>(&selection);
+        let bytes = BYTES.take();
+        let count = selected.map_err(translated)?.len();
+        if bytes.len() == count * size {
+            return Ok(bytes);
+        }
+        // Of a dataset that is stored in its own header the crate takes all bytes, and selects among the elements afterwards.
+        let row = self.sizes()?.1;
+        let part = |row_number: u64| usize::try_from(row_number.saturating_mul(row)).ok();
+        let part = part(rows.start)
+            .zip(part(rows.end))
+            .and_then(|(start, end)| bytes.get(start..end));
+        let have = bytes.len() as u64;
+        let need = rows.end.saturating_mul(row);
+        part.map(<[u8]>::to_vec)
+            .ok_or_else(|| truncated("voxel data", have, need))
+    }
+}
+
+thread_local! {
+    /// The bytes of the last read of [`Anything`].
+    static BYTES: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// An element of any type of number. The crate's reads are large, and compiled for each type that is read. So it reads elements
+/// without a size, and their bytes are put aside in [`BYTES`] when it would decode them, in native byte order.
+#[derive(Clone)]
+struct Anything;
+
+impl H5Type for Anything {
+    fn hdf5_type() -> Datatype {
+        Datatype::Opaque {
+            size: 0,
+            tag: String::new(),
         }
     }
 
-    fn select<T: H5Type + bytemuck::NoUninit>(&self, selection: &SliceInfo) -> Result<Vec<u8>> {
-        let array = self
-            .dataset
-            .read_slice::<T>(selection)
-            .map_err(translated)?;
-        let array = array.as_standard_layout();
-        let values = array.as_slice().unwrap_or_default();
-        Ok(bytemuck::cast_slice(values).to_vec())
+    fn from_bytes(_: &[u8], stored: &Datatype) -> hdf5_reader::error::Result<Self> {
+        Err(hdf5_reader::error::Error::TypeMismatch {
+            expected: "numbers".to_owned(),
+            actual: format!("{stored:?}"),
+        })
+    }
+
+    fn element_size(_: &Datatype) -> usize {
+        0
+    }
+
+    fn decode_vec(
+        bytes: &[u8],
+        stored: &Datatype,
+        count: usize,
+    ) -> Option<hdf5_reader::error::Result<Vec<Self>>> {
+        let (dtype, order) = number_type(stored)?;
+        let mut bytes = bytes.to_vec();
+        if order != ByteOrder::NATIVE {
+            match dtype.size_bytes() {
+                2 => swap::<2>(&mut bytes),
+                4 => swap::<4>(&mut bytes),
+                8 => swap::<8>(&mut bytes),
+                _ => {}
+            }
+        }
+        BYTES.set(bytes);
+        Some(Ok(vec![Self; count]))
+    }
+}
+
+fn swap<const N: usize>(bytes: &mut [u8]) {
+    let numbers = bytes.as_chunks_mut::<N>().0;
+    numbers.iter_mut().for_each(|number| number.reverse());
+}
+
+/// The type and byte order of numbers; `None` for other types.
+fn number_type(stored: &Datatype) -> Option<(DType, ByteOrder)> {
+    let (dtype, order) = match *stored {
+        Datatype::FixedPoint {
+            size,
+            signed,
+            byte_order,
+        } => match (size, signed) {
+            (1, false) => (DType::U8, byte_order),
+            (1, true) => (DType::I8, byte_order),
+            (2, false) => (DType::U16, byte_order),
+            (2, true) => (DType::I16, byte_order),
+            (4, false) => (DType::U32, byte_order),
+            (4, true) => (DType::I32, byte_order),
+            (8, false) => (DType::U64, byte_order),
+            (8, true) => (DType::I64, byte_order),
+            _ => return None,
+        },
+        Datatype::FloatingPoint { size, byte_order } => match size {
+            4 => (DType::F32, byte_order),
+            8 => (DType::F64, byte_order),
+            _ => return None,
+        },
+        _ => return None,
+    };
+    let order = match order {
+        hdf5_reader::ByteOrder::LittleEndian => ByteOrder::Little,
+        hdf5_reader::ByteOrder::BigEndian => ByteOrder::Big,
+    };
+    Some((dtype, order))
+}
+
+/// Numbers of a type of [`number_type`] as f64; none for another type.
+fn numbers(dtype: DType, order: ByteOrder, bytes: &[u8]) -> Vec<f64> {
+    macro_rules! decode {
+        ($($dtype:ident $type:ty;)*) => {
+            match dtype {
+                $(DType::$dtype => {
+                    let numbers = bytes.as_chunks().0.iter().map(|&number| match order {
+                        ByteOrder::Little => <$type>::from_le_bytes(number) as f64,
+                        ByteOrder::Big => <$type>::from_be_bytes(number) as f64,
+                    });
+                    numbers.collect()
+                })*
+                _ => Vec::new(),
+            }
+        };
+    }
+    decode! {
+        U8 u8; I8 i8; U16 u16; I16 i16; U32 u32; I32 i32; U64 u64; I64 i64; F32 f32; F64 f64;
     }
 }
 
@@ -320,18 +396,15 @@ impl fmt::Debug for Data {
 }
 
 fn value(attribute: &Attribute) -> Value {
-    macro_rules! numbers {
-        ($($type:ty)*) => {
-            $(if let Ok(numbers) = attribute.read_1d::<$type>() {
-                return Value::Numbers(numbers.into_iter().map(|number| number as f64).collect());
-            })*
-        };
-    }
     if let Ok(text) = attribute.read_string() {
         return Value::Text(text);
     }
-    numbers!(f64 f32 i8 u8 i16 u16 i32 u32 i64 u64);
-    Value::Other
+    let numbers = number_type(&attribute.datatype).and_then(|(dtype, order)| {
+        let count = usize::try_from(attribute.num_elements().ok()?).ok()?;
+        let length = count.checked_mul(dtype.size_bytes())?;
+        Some(numbers(dtype, order, attribute.raw_data.get(..length)?))
+    });
+    numbers.map_or(Value::Other, Value::Numbers)
 }
 
 fn innermost(error: &hdf5_reader::error::Error) -> &hdf5_reader::error::Error {

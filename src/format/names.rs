@@ -62,9 +62,9 @@ impl FileName {
     /// The same name with another ending (given in lower case) and the same compression suffix. As in nibabel, the
     /// ending becomes upper case if this one's is.
     pub fn companion(&self, ending: &str) -> PathBuf {
-        let upper = !self.ending.is_empty() && self.ending == self.ending.to_uppercase();
+        let upper = !self.ending.is_empty() && self.ending == self.ending.to_ascii_uppercase();
         match upper {
-            true => self.with_ending(&ending.to_uppercase()),
+            true => self.with_ending(&ending.to_ascii_uppercase()),
             false => self.with_ending(ending),
         }
     }

@@ -161,7 +161,7 @@ fn fields(text: &str) -> Result<TextHeader> {
             nrrd.push(name, value);
             continue;
         }
-        let name = name.to_lowercase().replace(' ', "");
+        let name = name.to_ascii_lowercase().replace(' ', "");
         let value = value.trim();
         let list = name == "datafile" && is_list(value);
         nrrd.push(name, value);
@@ -198,7 +198,7 @@ fn axes(nrrd: &TextHeader) -> Result<Vec<usize>> {
 }
 
 fn dtype(name: &str) -> Result<DType> {
-    let name = name.to_lowercase();
+    let name = name.to_ascii_lowercase();
     let words: Vec<&str> = name.split_whitespace().collect();
     Ok(match words.join(" ").as_str() {
         "signed char" | "int8" | "int8_t" => DType::I8,
@@ -227,7 +227,7 @@ fn dtype(name: &str) -> Result<DType> {
 }
 
 fn encoding(name: &str, dtype: DType) -> Result<Encoding> {
-    match name.to_lowercase().as_str() {
+    match name.to_ascii_lowercase().as_str() {
         "raw" => Ok(Encoding::Raw),
         "gzip" | "gz" => Ok(Encoding::Gzip),
         "bzip2" | "bz2" => Ok(Encoding::Bzip2),

@@ -80,7 +80,7 @@ pub(super) fn image_of(name: &FileName, entry: &FormatEntry) -> PathBuf {
         let names = [
             name.companion(ending),
             name.with_ending(ending),
-            name.with_ending(&ending.to_uppercase()),
+            name.with_ending(&ending.to_ascii_uppercase()),
         ];
         names.map(existing)
     });

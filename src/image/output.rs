@@ -6,8 +6,8 @@ use std::io::{Error, Write};
 
 use crc32fast::Hasher;
 use flate2::{Compress, Compression, FlushCompress};
-use rayon::prelude::*;
 
+use crate::core::parallel::*;
 use crate::core::{scope, threads};
 
 /// A writer of plain or gzipped bytes.

@@ -4,12 +4,13 @@
 use std::ops::Range;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use rayon::prelude::*;
+use bytemuck::Pod;
 
 use crate::convert::kernels::Kernel;
 use crate::convert::{Conversion, place};
 use crate::core::array::Element;
-use crate::core::error::Result;
+use crate::core::error::{Error, Result};
+use crate::core::parallel::*;
 use crate::core::{scope, threads};
 use crate::plan::Plan;
 use crate::plan::gather::{Bytes, READ_BYTES, StoredBytes, part};
@@ -45,6 +46,23 @@ pub(crate) enum Extent {
     Part,
 }
 
+/// Runs `$body` with the kernel that copies voxels of the conversion's size, and with bytes as elements of that size.
+macro_rules! by_size {
+    ($conversion:expr, $bytes:expr, |$kernel:ident, $out:ident| $body:expr) => {
+        by_size!($conversion, $bytes, |$kernel, $out| $body; 1 2 3 4 8 16)
+    };
+    ($conversion:expr, $bytes:expr, |$kernel:ident, $out:ident| $body:expr; $($size:literal)*) => {
+        match $conversion.stored.size_bytes() {
+            $($size => {
+                let $kernel = &Kernel::<[u8; $size]>::copying($conversion)?;
+                let $out = $bytes.as_chunks_mut().0;
+                $body
+            })*
+            other => Err(Error::unsupported(format!("voxels of {other} bytes"))),
+        }
+    };
+}
+
 /// Converts the voxels of a plan into `out`, which the plan fills densely.
 ///
 /// # Errors
@@ -56,12 +74,47 @@ pub(crate) fn convert_into<O: Element>(
     extent: Extent,
     out: &mut [O],
 ) -> Result<()> {
+    if O::COPIES_ONLY || conversion.is_copy() {
+        return copy_into(
+            conversion,
+            stored,
+            plan,
+            extent,
+            bytemuck::cast_slice_mut(out),
+        );
+    }
+    run(&Kernel::new(conversion)?, stored, plan, extent, out)
+}
+
+/// The same for a conversion that is a copy, to the bytes of the result. It is the same for all types of a size, and compiled
+/// once for each.
+///
+/// # Errors
+/// As [`convert_into`], and [`crate::ErrorKind::DType`] if the conversion is none.
+pub(crate) fn copy_into(
+    conversion: &Conversion,
+    stored: Stored<'_>,
+    plan: &Plan,
+    extent: Extent,
+    out: &mut [u8],
+) -> Result<()> {
+    by_size!(conversion, out, |kernel, out| run(
+        kernel, stored, plan, extent, out
+    ))
+}
+
+fn run<O: Pod + Send + Sync>(
+    kernel: &Kernel<O>,
+    stored: Stored<'_>,
+    plan: &Plan,
+    extent: Extent,
+    out: &mut [O],
+) -> Result<()> {
     scope::check()?;
-    let kernel = Kernel::<O>::new(conversion)?;
-    let plan = plan.coalesced(conversion.block);
+    let plan = plan.coalesced(kernel.block());
     let job = Job {
-        kernel: &kernel,
-        item: conversion.stored.size_bytes() as u64,
+        kernel,
+        item: kernel.item() as u64,
         offset: stored.offset,
     };
     if let Source::Gzip(gzip) = stored.source
@@ -69,7 +122,7 @@ pub(crate) fn convert_into<O: Element>(
         && plan.is_in_order()
     {
         let whole = WholeRead {
-            kernel: &kernel,
+            kernel,
             gzip,
             offset: stored.offset,
         };
@@ -104,12 +157,28 @@ pub(crate) fn convert_bytes<O: Element>(
     plan: &Plan,
     out: &mut [O],
 ) -> Result<()> {
+    if O::COPIES_ONLY || conversion.is_copy() {
+        let out = bytemuck::cast_slice_mut(out);
+        return by_size!(conversion, out, |kernel, out| run_in_memory(
+            kernel, bytes, plan, out
+        ));
+    }
+    run_in_memory(&Kernel::new(conversion)?, bytes, plan, out)
+}
+
+#[cfg(feature = "gpu")]
+fn run_in_memory<O: Pod + Send + Sync>(
+    kernel: &Kernel<O>,
+    bytes: &[u8],
+    plan: &Plan,
+    out: &mut [O],
+) -> Result<()> {
     let job = Job {
-        kernel: &Kernel::<O>::new(conversion)?,
-        item: conversion.stored.size_bytes() as u64,
+        kernel,
+        item: kernel.item() as u64,
         offset: 0,
     };
-    job.in_memory(bytes, &plan.coalesced(conversion.block), out)
+    job.in_memory(bytes, &plan.coalesced(kernel.block()), out)
 }
 
 struct Job<'a, O> {
@@ -119,7 +188,7 @@ struct Job<'a, O> {
     offset: u64,
 }
 
-impl<O: Element> Job<'_, O> {
+impl<O: Pod + Send + Sync> Job<'_, O> {
     /// Converts bytes in memory, without a copy.
     fn in_memory(&self, bytes: &[u8], plan: &Plan, out: &mut [O]) -> Result<()> {
         let strides: Vec<u64> = plan.axes.iter().map(|axis| axis.stored).collect();
@@ -188,7 +257,7 @@ impl<O: Element> Job<'_, O> {
 
 /// Runs `work` on pieces of the plan and the parts of the output that belong to them, on all threads. The output
 /// positions of a piece are relative to its part.
-fn for_pieces<O: Element>(
+fn for_pieces<O: Pod + Send + Sync>(
     plan: &Plan,
     out: &mut [O],
     piece_bytes: u64,

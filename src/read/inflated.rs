@@ -6,12 +6,12 @@ use std::ops::Range;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-use rayon::prelude::*;
+use bytemuck::Pod;
 
 use crate::convert::kernels::Kernel;
-use crate::core::array::Element;
 use crate::core::dtype::DType;
 use crate::core::error::{Error, ErrorKind, Result};
+use crate::core::parallel::*;
 use crate::core::scope::{self, Scope};
 use crate::core::threads;
 use crate::source::gzip::{Chunks, GzipSource};
@@ -39,7 +39,7 @@ pub(super) struct WholeRead<'a, O> {
     pub offset: u64,
 }
 
-impl<O: Element> WholeRead<'_, O> {
+impl<O: Pod + Send + Sync> WholeRead<'_, O> {
     /// Reads and checks the file to its end.
     ///
     /// # Errors
@@ -225,6 +225,30 @@ impl<O: Element> WholeRead<'_, O> {
         STREAM_BYTES - STREAM_BYTES % self.item()
     }
 
+    /// Inflates in order, and passes each piece of the values to `each`. `values` is memory for one.
+    ///
+    /// # Errors
+    /// As [`Self::run`], and those of `each`.
+    pub fn in_pieces(
+        &self,
+        voxels: u64,
+        values: &mut Vec<O>,
+        mut each: impl FnMut(&[O]) -> Result<()>,
+    ) -> Result<()> {
+        let end = self
+            .offset
+            .saturating_add(voxels.saturating_mul(self.item() as u64));
+        let mut first = 0;
+        self.gzip
+            .pieces(self.offset, end, self.piece_bytes(), |bytes| {
+                values.resize(bytes.len() / self.item(), O::zeroed());
+                self.convert(&bytes, values, first);
+                first += values.len() as u64;
+                each(values)?;
+                Ok(bytes)
+            })
+    }
+
     /// Alternately inflates and converts.
     fn on_one_thread(&self, out: &mut [O]) -> Result<()> {
         let end = self.end(out);
@@ -334,7 +358,7 @@ struct Rest<'o, O> {
     first: u64,
 }
 
-impl<'o, O: Element> Rest<'o, O> {
+impl<'o, O: Pod + Send + Sync> Rest<'o, O> {
     fn new(out: &'o mut [O]) -> Self {
         Self {
             places: out,
@@ -363,7 +387,7 @@ struct Places<'o, O> {
     item: u64,
 }
 
-impl<'o, O: Element> Places<'o, O> {
+impl<'o, O: Pod + Send + Sync> Places<'o, O> {
     fn new(read: &WholeRead<'_, O>, out: &'o mut [O]) -> Self {
         Self {
             count: out.len(),

@@ -4,14 +4,13 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use rayon::prelude::*;
-
 use crate::convert::Conversion;
 use crate::core::array::{Buffer, Element, HostArray, StoredArray, with_dtype};
 use crate::core::dtype::{ByteOrder, DType, c64, c128};
 use crate::core::error::{Error, ErrorKind, Result};
 use crate::core::float::Value;
 use crate::core::limits::{self, Limits};
+use crate::core::parallel::*;
 use crate::core::scaling::Scaling;
 use crate::core::scope;
 use crate::core::shape::{elements, voxels};
@@ -20,7 +19,7 @@ use crate::header::{Header, Layout};
 use crate::plan::Plan;
 use crate::plan::index::Index;
 use crate::plan::selection::Selection;
-use crate::read::host::{Extent, Stored, convert_into};
+use crate::read::host::{Extent, Stored, convert_into, copy_into};
 use crate::source::{Access, ByteSource, Source, truncated};
 
 /// Voxels of a slab of [`ArrayProxy::for_each_slab`].
@@ -343,7 +342,10 @@ impl ArrayProxy {
     /// # Errors
     /// As [`Self::read`].
     pub fn native(&self) -> Result<StoredArray> {
-        self.fetch_native(&self.spec.scaling)
+        match self.as_array() {
+            Some(array) => Ok(array.clone()),
+            None => self.fetch_stored(&self.native_conversion(&self.spec.scaling)?, &self.whole()),
+        }
     }
 
     /// Reads the values of [`Self::native`] into the caller's buffer, the first axis fastest.
@@ -360,7 +362,10 @@ impl ArrayProxy {
     /// # Errors
     /// As [`Self::read`].
     pub fn unscaled(&self) -> Result<StoredArray> {
-        self.fetch_native(&Scaling::none())
+        match self.as_array() {
+            Some(array) => Ok(array.clone()),
+            None => self.fetch_unscaled(&self.whole()),
+        }
     }
 
     /// Reads the numbers of [`Self::unscaled`] into the caller's buffer, the first axis fastest.
@@ -546,7 +551,7 @@ impl ArrayProxy {
         if selection == self.whole() {
             return Ok(self.clone());
         }
-        let part = self.fetch_stored(&self.native_conversion(&Scaling::none())?, &selection)?;
+        let part = self.fetch_unscaled(&selection)?;
         Ok(Self::from(part).with_settings_of(self))
     }
 
@@ -632,12 +637,20 @@ impl ArrayProxy {
         with_dtype!(conversion.output, T => Ok(self.fetch::<T>(conversion, selection)?.into()))
     }
 
-    /// All voxels, with this scaling, in native byte order. An array is shared.
-    fn fetch_native(&self, scaling: &Scaling) -> Result<StoredArray> {
-        match self.as_array() {
-            Some(array) => Ok(array.clone()),
-            None => self.fetch_stored(&self.native_conversion(scaling)?, &self.whole()),
-        }
+    /// The stored numbers, in native byte order.
+    fn fetch_unscaled(&self, selection: &Selection) -> Result<StoredArray> {
+        let conversion = self.native_conversion(&Scaling::none())?;
+        let shape = selection.shape();
+        let plan = self.plan(selection);
+        let extent = self.extent(&plan);
+        let fill = |out: &mut [u8]| {
+            let copy = || copy_into(&conversion, self.stored(), &plan, extent, out);
+            self.threads.run(copy)
+        };
+        with_dtype!(conversion.output, T => {
+            let buffer = self.new_buffer::<T>(&conversion, &plan, &shape, &fill)?;
+            Ok(HostArray::from_buffer(&shape, buffer)?.into())
+        })
     }
 
     /// Reads all voxels into a buffer, whose length is checked.
@@ -653,13 +666,27 @@ impl ArrayProxy {
     ) -> Result<HostArray<T>> {
         let shape = selection.shape();
         let plan = self.plan(selection);
-        self.check_output(&plan, size_of::<T>())?;
-        if let Some(mapped) = self.mapped_buffer(conversion, &plan)? {
-            return HostArray::from_buffer(&shape, mapped);
-        }
-        let mut buffer = Buffer::zeroed(elements::<T>(&shape)?)?;
-        self.convert(conversion, &plan, buffer.as_mut_slice()?)?;
+        let buffer = self.new_buffer(conversion, &plan, &shape, |out| {
+            self.convert::<T>(conversion, &plan, bytemuck::cast_slice_mut(out))
+        })?;
         HostArray::from_buffer(&shape, buffer)
+    }
+
+    /// A buffer whose bytes `fill` writes, or the mapped file.
+    fn new_buffer<T: Element>(
+        &self,
+        conversion: &Conversion,
+        plan: &Plan,
+        shape: &[usize],
+        fill: impl FnOnce(&mut [u8]) -> Result<()>,
+    ) -> Result<Buffer<T>> {
+        self.check_output(plan, size_of::<T>())?;
+        if let Some(mapped) = self.mapped_buffer(conversion, plan)? {
+            return Ok(mapped);
+        }
+        let mut buffer = Buffer::zeroed(elements::<T>(shape)?)?;
+        fill(bytemuck::cast_slice_mut(buffer.as_mut_slice()?))?;
+        Ok(buffer)
     }
 
     /// The mapped file itself as an array, if the options allow it and the stored bytes are the values.
@@ -703,12 +730,16 @@ impl ArrayProxy {
         plan: &Plan,
         out: &mut [T],
     ) -> Result<()> {
-        let extent = match self.is_whole(plan) {
-            true => Extent::Whole,
-            false => Extent::Part,
-        };
+        let extent = self.extent(plan);
         let convert = || convert_into(conversion, self.stored(), plan, extent, out);
         self.threads.run(convert)
+    }
+
+    fn extent(&self, plan: &Plan) -> Extent {
+        match self.is_whole(plan) {
+            true => Extent::Whole,
+            false => Extent::Part,
+        }
     }
 
     fn stored(&self) -> Stored<'_> {

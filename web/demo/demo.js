@@ -1,7 +1,7 @@
 // The demo: opens a volume, shows three slices and a ray cast of it, and plays a series while it loads.
 
 import { Gpu, load } from "../dist/voxload.js";
-import { phantom } from "./phantom.js";
+import { CENTRE, phantom } from "./phantom.js";
 import { Renderer } from "./render.js";
 
 /** Bytes of frames that are kept, to be played again. */
@@ -11,6 +11,12 @@ const FRAMES_PER_SECOND = 10;
 const $ = (selector) => document.querySelector(selector);
 const stage = $("#stage");
 const figures = [...document.querySelectorAll("figure")];
+
+/** Formats by the names that people know, where the library's are others. */
+const FORMATS = {
+  Nifti1Pair: "NIfTI-1 pair", Nifti1Single: "NIfTI-1", Nifti2Pair: "NIfTI-2 pair", Nifti2Single: "NIfTI-2", Cifti2: "CIFTI-2", Analyze: "Analyze 7.5",
+  Spm99Analyze: "SPM99 Analyze", Spm2Analyze: "SPM2 Analyze", Minc1: "MINC1", Minc2: "MINC2", Mgh: "MGH", ParRec: "PAR/REC", Afni: "AFNI", Ecat: "ECAT 7", Nrrd: "NRRD",
+};
 
 /** Which world axes (0 right, 1 anterior, 2 superior) go along a view, and which one through it. */
 const VIEWS = { axial: [0, 1, 2], coronal: [0, 2, 1], sagittal: [1, 2, 0] };
@@ -22,9 +28,12 @@ let surfaces;
 /** The volume that is shown. */
 let shown;
 let loading;
-let turn = { yaw: 0.6, pitch: 0.35 };
+/** From the front and a little above. */
+let turn = { yaw: 0.6, pitch: -0.3 };
 let playing = false;
 let redraw = false;
+/** Whether voxels are drawn as boxes, or between their values. */
+let boxes = false;
 
 class Shown {
   constructor(image, name) {
@@ -42,9 +51,13 @@ class Shown {
     this.cross = this.size.map((n) => Math.floor(n / 2));
     this.frames = new Map();
     this.keptBytes = 0;
+    /** Frames that were read so far, whether they are kept or not. */
+    this.walked = 0;
     this.frame = 0;
     this.window = [0, 1];
     this.surface = false;
+    /** The voxel's values over time, where frames are missing: `{cross, values}`. */
+    this.ofVoxel = undefined;
   }
 
   /** Finds for each world axis the voxel axis that is closest to it, and whether it runs the other way. */
@@ -102,21 +115,34 @@ class Shown {
     this.keptBytes += data.byteLength;
   }
 
-  /** The value under the cross in a frame that is kept. */
+  /** The value under the cross, in a frame that is kept or by a read of the voxel alone. */
   value(index) {
     const [i, j, k] = this.cross;
-    return this.frames.get(index)?.[i + this.size[0] * (j + this.size[1] * k)];
+    const kept = this.frames.get(index)?.[i + this.size[0] * (j + this.size[1] * k)];
+    return kept ?? (this.ofVoxel?.cross.every((at, axis) => at === this.cross[axis]) ? this.ofVoxel.values[index] : undefined);
+  }
+
+  /** The index of a frame, or of the voxel under the cross in all frames. */
+  index(frame) {
+    const items = this.image.shape.map((_, axis) => {
+      if (axis === this.frameAxis) return frame ?? ":";
+      const k = this.axes.indexOf(axis);
+      if (k < 0) return 0;
+      return frame === undefined ? this.cross[k] : ":";
+    });
+    return `[${items.join(", ")}]`;
   }
 }
 
 // ---- opening ----
 
-async function open(source, name) {
+async function open(source, name, { cross, surface = false } = {}) {
   loading?.abort();
   const controller = (loading = new AbortController());
   pause();
   $("#error").hidden = true;
   document.body.dataset.busy = "true";
+  delete document.body.dataset.loaded;
   try {
     await start();
     const image = await load(source, { signal: controller.signal });
@@ -124,6 +150,8 @@ async function open(source, name) {
     shown?.image.free();
     shown = new Shown(image, name);
     if (shown.size.includes(0)) throw new Error("the volume is empty");
+    if (cross) shown.cross = cross;
+    setMode(surface);
     renderer.resize(shown.size);
     stage.dataset.state = "shown";
     $("#player").hidden = shown.count < 2;
@@ -135,6 +163,8 @@ async function open(source, name) {
     for await (const frame of image.frames({ signal: controller.signal })) {
       const data = frame.data;
       shown.keep(frame.index, data);
+      shown.walked += 1;
+      progress(shown.walked / shown.count);
       if (first) {
         autoWindow(data);
         show(frame.index);
@@ -145,13 +175,20 @@ async function open(source, name) {
       facts();
       course();
     }
-    facts();
+    moved();
     document.body.dataset.loaded = "true";
   } catch (error) {
     if (!controller.signal.aborted) fail(error, name);
   } finally {
-    delete document.body.dataset.busy;
+    if (loading === controller) {
+      delete document.body.dataset.busy;
+      progress(0);
+    }
   }
+}
+
+function progress(share) {
+  $("#progress").style.transform = `scaleX(${share})`;
 }
 
 async function start() {
@@ -179,6 +216,7 @@ function fail(error, name) {
     box.hidden = true;
     if (!shown) stage.dataset.state = "empty";
   };
+  kind.className = "kind";
   box.replaceChildren(title, text, kind, button);
   box.hidden = false;
   button.focus();
@@ -188,13 +226,52 @@ function fail(error, name) {
 
 function show(index) {
   const data = shown.frames.get(index);
-  if (!data) return;
+  if (data) put(index, data);
+  else if (shown.walked === shown.count) void fetchFrame(index);
+}
+
+/** Frames beyond what is kept are read again when they are looked at, one at a time. */
+let fetching = false;
+
+async function fetchFrame(index) {
+  if (fetching) return;
+  fetching = true;
+  const of = shown;
+  try {
+    const { data } = await of.image.slice(of.index(index));
+    if (of === shown) put(index, data);
+  } catch (error) {
+    if (of === shown) fail(error, of.name);
+  } finally {
+    fetching = false;
+  }
+}
+
+function put(index, data) {
   shown.frame = index;
   renderer.upload(data);
   $("#frame").value = index;
   $("#frame-number").textContent = `${index + 1} / ${shown.count}`;
   course();
+  facts();
   update();
+}
+
+/** The sizes of the canvases in pixels of the screen: drawn with another size, a slice would be blurred. */
+const pixels = new Map();
+const sizes = new ResizeObserver((entries) => {
+  for (const { target, devicePixelContentBoxSize } of entries) {
+    const box = devicePixelContentBoxSize?.[0];
+    if (box) pixels.set(target, [box.inlineSize, box.blockSize]);
+  }
+  update();
+});
+for (const figure of figures) {
+  try {
+    sizes.observe(figure.querySelector("canvas"), { box: "device-pixel-content-box" });
+  } catch {
+    // A browser that does not tell: its sizes are rounded.
+  }
 }
 
 /** Draws in the next animation frame, once. */
@@ -208,14 +285,15 @@ function update() {
 }
 
 function draw() {
-  const scale = Math.min(2, devicePixelRatio || 1);
+  const ratio = devicePixelRatio || 1;
   figures.forEach((figure, n) => {
-    const { clientWidth: w, clientHeight: h } = figure;
-    if (w === 0 || h === 0) return;
     const canvas = surfaces[n].canvas;
+    const [width, height] = pixels.get(canvas) ?? [figure.clientWidth * ratio, figure.clientHeight * ratio].map(Math.round);
+    if (width === 0 || height === 0) return;
+    const [w, h] = [width / ratio, height / ratio];
     // Rays are what costs: on a CPU they are drawn with fewer pixels.
     const share = figure.dataset.view === "rays" && gpu.isFallback ? 0.5 : 1;
-    resize(canvas, Math.max(1, Math.round(w * scale * share)), Math.max(1, Math.round(h * scale * share)));
+    resize(canvas, Math.max(1, Math.round(width * share)), Math.max(1, Math.round(height * share)));
     const { uniforms, where } = figure.dataset.view === "rays" ? rays(w, h) : slice(figure.dataset.view, w, h);
     renderer.draw(surfaces[n], uniforms);
     const text = figure.querySelector(".where");
@@ -250,8 +328,8 @@ function slice(view, w, h) {
   const [o, px, py] = [corner(0, 0), corner(1, 0), corner(0, 1)];
   const minus = (a, b) => a.map((v, k) => v - b[k]);
   const cross = [0.5 + (shown.place(x) - 0.5) * sx, 0.5 + (shown.place(y) - 0.5) * sy];
-  const uniforms = [...o, 0, ...minus(px, o), 0, ...minus(py, o), 0, ...shown.window, 0, w / h, ...cross, 1 / w, 1 / h];
-  return { uniforms, where: `${shown.cross[shown.along[z]]}` };
+  const uniforms = [...o, 0, ...minus(px, o), 0, ...minus(py, o), 0, ...shown.window, boxes ? 1 : 0, w / h, ...cross, 1 / w, 1 / h];
+  return { uniforms, where: `${shown.cross[shown.along[z]] + 1} / ${shown.size[shown.along[z]]}` };
 }
 
 function rays(w, h) {
@@ -288,7 +366,7 @@ function label() {
   }
 }
 
-/** From the 2nd to the 99.8th of a hundred, of some of the values. */
+/** From the 2nd to the 99.8th of a hundred, of some of the values, and some room above for what gets brighter. */
 function autoWindow(data) {
   const step = Math.max(1, Math.floor(data.length / 60000));
   const some = [];
@@ -296,15 +374,17 @@ function autoWindow(data) {
   const sorted = Float32Array.from(some).sort();
   const at = (share) => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0;
   const [low, high] = [at(0.02), at(0.998)];
-  setWindow(low, high > low ? high : low + 1);
+  setWindow(low, high > low ? high + 0.15 * (high - low) : low + 1);
 }
 
 function setWindow(low, high) {
   if (!(high > low)) return;
   shown.window = [low, high];
   const rounded = (value) => Number(value.toPrecision(5));
-  $("#low").value = rounded(low);
-  $("#high").value = rounded(high);
+  for (const [id, value] of [["#low", low], ["#high", high]]) {
+    $(id).value = rounded(value);
+    $(id).dataset.exact = value;
+  }
   update();
 }
 
@@ -313,15 +393,18 @@ const megabytes = (bytes) => `${(bytes / 1e6).toFixed(bytes < 1e7 ? 2 : 1)} MB`;
 function facts() {
   const { image, name, frames, count } = shown;
   const { header } = image;
-  const zooms = header.zooms.map((zoom) => Number(zoom.toFixed(3))).join(" × ");
+  const round = (zoom) => Number(zoom.toFixed(3));
+  const zooms = shown.axes.map((axis) => round(header.zooms[axis] ?? 1)).join(" × ");
+  const step = count > 1 ? header.zooms[shown.frameAxis] : 0;
   const adapter = [gpu.info?.vendor, gpu.info?.architecture, gpu.info?.description].filter(Boolean).join(" ") || "unnamed";
   const rows = {
     File: name,
-    Format: `${header.format}, ${image.dtype}`,
+    Format: `${FORMATS[header.format] ?? header.format}, ${image.dtype}`,
     Shape: image.shape.join(" × "),
     Voxels: `${zooms} ${header.spaceUnit}`,
+    Every: step > 0 ? `${round(step)} ${header.timeUnit}` : "",
     Value: String(shown.value(shown.frame)?.toPrecision(6) ?? ""),
-    Frames: count > 1 ? `${frames.size} of ${count} here` : "",
+    Frames: count > 1 ? `${shown.walked} of ${count} read, ${frames.size} kept` : "",
     Read: megabytes(image.bytesRead),
     Memory: `${megabytes(image.memory + shown.keptBytes)} (worker ${megabytes(image.memory)})`,
     Adapter: `${adapter}${gpu.isFallback ? " (computes on the CPU)" : ""}`,
@@ -369,6 +452,33 @@ function course() {
   context.font = "11px system-ui";
   context.fillText(`${high.toPrecision(5)}`, 6, 11);
   context.fillText(`${low.toPrecision(5)}`, 6, h - 1);
+  // How long the series is.
+  const { zooms, timeUnit } = shown.image.header;
+  const span = (zooms[shown.frameAxis] ?? 0) * (shown.count - 1);
+  if (span > 0) {
+    context.textAlign = "right";
+    context.fillText(`${Number(span.toPrecision(4))} ${timeUnit}`, w - 6, h - 1);
+  }
+}
+
+/** Where frames are not kept, the voxel's own values are read, once it stays. */
+let courseTimer;
+
+function readCourse() {
+  clearTimeout(courseTimer);
+  if (!shown || shown.walked < shown.count || shown.frames.size === shown.count) return;
+  courseTimer = setTimeout(async () => {
+    const [of, cross] = [shown, [...shown.cross]];
+    try {
+      const { data } = await of.image.slice(of.index());
+      if (of !== shown) return;
+      of.ofVoxel = { cross, values: data };
+      course();
+      facts();
+    } catch (error) {
+      if (of === shown) fail(error, of.name);
+    }
+  }, 150);
 }
 
 // ---- playing ----
@@ -383,7 +493,7 @@ function play() {
   timer = setInterval(() => {
     // Past the frames that are here it goes on with the first one.
     const next = (shown.frame + 1) % shown.count;
-    show(shown.frames.has(next) ? next : 0);
+    show(shown.frames.has(next) || shown.walked === shown.count ? next : 0);
   }, 1000 / FRAMES_PER_SECOND);
 }
 
@@ -397,16 +507,17 @@ function pause() {
 function step(by) {
   if (!shown || shown.count < 2) return;
   pause();
-  const next = (shown.frame + by + shown.count) % shown.count;
-  if (shown.frames.has(next)) show(next);
+  show((shown.frame + by + shown.count) % shown.count);
 }
 
 // ---- mouse and keys ----
 
 function moved() {
+  if (!shown) return;
   update();
   course();
   facts();
+  readCourse();
 }
 
 function point(figure, event) {
@@ -491,7 +602,8 @@ addEventListener("keydown", (event) => {
     "[": () => step(-1),
     "]": () => step(1),
     m: mode,
-    a: () => autoWindow(shown.frames.get(shown.frame)),
+    n: smoothness,
+    a: automatic,
   }[event.key.toLowerCase()];
   if (!act) return;
   event.preventDefault();
@@ -499,14 +611,30 @@ addEventListener("keydown", (event) => {
 });
 
 function mode() {
-  shown.surface = !shown.surface;
+  setMode(!shown.surface);
+}
+
+function setMode(surface) {
+  shown.surface = surface;
   $("#mode").textContent = shown.surface ? "Projection" : "Surface";
   update();
 }
 
+function smoothness() {
+  boxes = !boxes;
+  $("#boxes").setAttribute("aria-pressed", String(boxes));
+  update();
+}
+
+function automatic() {
+  const data = shown.frames.get(shown.frame) ?? shown.frames.values().next().value;
+  if (data) autoWindow(data);
+}
+
 $("#play").onclick = () => (playing ? pause() : play());
 $("#mode").onclick = () => mode();
-$("#auto").onclick = () => autoWindow(shown.frames.get(shown.frame));
+$("#boxes").onclick = () => smoothness();
+$("#auto").onclick = () => automatic();
 $("#frame").oninput = (event) => {
   pause();
   show(Number(event.target.value));
@@ -519,7 +647,9 @@ function openFiles(files) {
 }
 
 $("#file").onchange = (event) => openFiles(event.target.files);
-$("#phantom").onclick = () => void open(phantom(), "phantom.nii");
+const openPhantom = () => void open(phantom(), "phantom.nii", { cross: CENTRE, surface: true });
+$("#phantom").onclick = openPhantom;
+$("#try").onclick = openPhantom;
 $("#open").onsubmit = (event) => {
   event.preventDefault();
   const url = $("#url").value.trim();
@@ -544,4 +674,4 @@ new ResizeObserver(() => {
 
 const asked = new URLSearchParams(location.search);
 if (asked.has("url")) void open(asked.get("url"), asked.get("url").split("/").at(-1));
-else if (asked.has("phantom")) void open(phantom(), "phantom.nii");
+else if (asked.has("phantom")) openPhantom();

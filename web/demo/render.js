@@ -4,7 +4,7 @@ const SHADER = /* wgsl */ `
 struct View {
   // Slices: texture coordinates at the lower left, and along the sides. Rays: right, up, forward.
   a: vec4f, b: vec4f, c: vec4f,
-  // Low and high of the window; the mode; the ratio of the canvas's sides.
+  // Low and high of the window; slices: 1 for boxes, rays: 1 for a surface; the ratio of the canvas's sides.
   window: vec4f,
   // Slices: where the cross is, and the size of a pixel. Rays: half the sides of the box.
   d: vec4f,
@@ -27,8 +27,13 @@ fn shade(value: f32) -> f32 {
 fn at(p: vec3f) -> f32 { return textureSampleLevel(volume, near, p, 0.0).r; }
 
 @fragment fn slice(in: Corner) -> @location(0) vec4f {
-  let p = view.a.xyz + view.b.xyz * in.uv.x + view.c.xyz * in.uv.y;
+  var p = view.a.xyz + view.b.xyz * in.uv.x + view.c.xyz * in.uv.y;
   if (any(p < vec3f(0.0)) || any(p > vec3f(1.0))) { return vec4f(0.0, 0.0, 0.0, 1.0); }
+  if (view.window.z > 0.5) {
+    // Each voxel as a box: the value in its middle.
+    let size = vec3f(textureDimensions(volume));
+    p = (floor(p * size) + 0.5) / size;
+  }
   var colour = vec3f(shade(at(p)));
   let off = abs(in.uv - view.d.xy) / view.d.zw;
   if (min(off.x, off.y) < 0.75 && max(off.x, off.y) > 8.0) { colour = mix(colour, vec3f(0.43, 0.70, 0.95), 0.75); }

@@ -16,14 +16,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use js_sys::Promise;
 use voxload::{
-    ArrayProxy, BufferTarget, ByteSource, DType, DeviceArray, ErrorKind, Gpu, Index, ProxySpec,
-    Result, wgpu,
+    ArrayProxy, BufferTarget, ByteSource, DType, DataobjImage, DeviceArray, ErrorKind, Extra,
+    FileMap, Gpu, Header, Index, ProxySpec, Result, TextureOptions, wgpu,
 };
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen_futures::future_to_promise;
 
-use crate::error::{js, usage};
+use crate::error::{js, usage as misuse};
+use crate::image::texels;
 use crate::scaling;
 
 /// A device.
@@ -123,13 +124,46 @@ impl Volume {
         })
     }
 
+    /// Resolves to a GPUTexture of what an index selects: one volume, whose stored bytes these are, and of which voxel `first` of
+    /// the image is the first one. It belongs to the page's device, and outlives this object.
+    pub fn texture(
+        &self,
+        index: &str,
+        first: f64,
+        bytes: Vec<u8>,
+        format: &str,
+        window: Option<Vec<f64>>,
+        usage: u32,
+    ) -> Result<Promise, JsValue> {
+        let texels = texels(format, window.as_deref())?;
+        let options = TextureOptions::new(texels).index(index).map_err(js)?;
+        let options = options.usage(wgpu::TextureUsages::from_bits_truncate(usage));
+        let inner = Rc::clone(&self.0);
+        let item = inner.proxy.dtype().size_bytes() as u64;
+        Ok(future_to_promise(async move {
+            let header = Header::new(inner.proxy.shape(), inner.proxy.dtype());
+            let proxy = inner.proxy.clone();
+            let image = DataobjImage::new(proxy, header, Extra::new(), FileMap::new());
+            let image = image.map_err(js)?;
+            inner
+                .slab
+                .replace((first as u64).saturating_mul(item), bytes);
+            let made = image.texture_async(&inner.gpu, &options).await.map_err(js);
+            inner.slab.replace(0, Vec::new());
+            match made?.texture.as_webgpu() {
+                Some(texture) => Ok(JsValue::from(texture.clone())),
+                None => Err(misuse("the texture is not the page's")),
+            }
+        }))
+    }
+
     /// The GPUBuffer. It belongs to the page's device, and outlives this object.
     pub fn buffer(&self) -> Result<JsValue, JsValue> {
         let array = self.0.array.borrow();
         let buffer = array.as_ref().and_then(|array| array.buffer().as_webgpu());
         match buffer {
             Some(buffer) => Ok(JsValue::from(buffer.clone())),
-            None => Err(usage("the buffer was not allocated")),
+            None => Err(misuse("the buffer was not allocated")),
         }
     }
 }
@@ -137,7 +171,7 @@ impl Volume {
 impl Inner {
     async fn put(&self, first: u32, end: u32, bytes: Vec<u8>) -> Result<(), JsValue> {
         let array = self.array.borrow().clone();
-        let array = array.ok_or_else(|| usage("the buffer was not allocated"))?;
+        let array = array.ok_or_else(|| misuse("the buffer was not allocated"))?;
         let shape = self.proxy.shape();
         let before = shape.get(..shape.len().saturating_sub(1));
         let row: u64 = before

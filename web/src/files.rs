@@ -44,15 +44,24 @@ impl Files {
         Self::default()
     }
 
-    /// Adds a file that a function `(offset, length) => Uint8Array` reads at once; up to `budget` bytes of it are kept.
+    /// Adds a file that a function `(offset, length) => Uint8Array` reads at once; up to `budget` bytes of it are kept. Its
+    /// number is for `offer`.
     #[wasm_bindgen(js_name = addReader)]
-    pub fn add_reader(&mut self, name: Option<String>, length: f64, budget: f64, read: Function) {
+    pub fn add_reader(
+        &mut self,
+        name: Option<String>,
+        length: f64,
+        budget: f64,
+        read: Function,
+    ) -> u32 {
         // Numbers of JavaScript: what is negative or no number counts as 0.
         let reader = Reader::new(read, length as u64, budget as u64);
+        let number = reader.number();
         self.files.push(File {
             name,
             bytes: Content::Source(Arc::new(reader)),
         });
+        number
     }
 
     /// Adds a file that is in memory.

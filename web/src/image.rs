@@ -1,17 +1,17 @@
 //! An image in a worker.
 
-use js_sys::{Array, Object, Uint8Array};
+use js_sys::{Array, Float32Array, Function, Object, Uint8Array};
 use voxload::{
-    DataobjImage, FrameOptions, Header, Layout, StatisticsOptions, Texels, TextureOptions, Window,
+    ArrayProxy, ByteOrder, DataobjImage, FrameOptions, Header, Layout, StatisticsOptions, Texels,
+    TextureOptions, Window,
 };
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use crate::error::{js, usage};
+use crate::error::{from_js, js, usage};
 use crate::frames::Frames;
 use crate::scaling;
-use crate::source::bytes_read;
-use crate::value::{Typed, Wanted, array, numbers, of_field, set, shape};
+use crate::value::{Copier, Typed, Wanted, array, numbers, of_field, set, shape};
 
 /// An image: a header, and voxels that are read when they are asked for.
 #[wasm_bindgen]
@@ -37,7 +37,9 @@ impl Image {
         let header = self.image.header();
         let described = Object::new();
         set(&described, "shape", shape(self.image.shape()));
-        set(&described, "dtype", self.image.dataobj().dtype().name());
+        let dtype = self.image.dataobj().dtype();
+        set(&described, "dtype", dtype.name());
+        set(&described, "itemBytes", dtype.size_bytes() as f64);
         let affine = match self.image.affine() {
             Some(rows) => rows
                 .iter()
@@ -69,12 +71,6 @@ impl Image {
             .collect()
     }
 
-    /// Bytes that the files of this instance were read.
-    #[wasm_bindgen(js_name = bytesRead)]
-    pub fn bytes_read(&self) -> f64 {
-        bytes_read()
-    }
-
     /// All values, as `{data, shape}`.
     pub fn fdata(&self, dtype: &str) -> Result<JsValue, JsValue> {
         // Not `get_fdata`, whose cache would keep a second copy.
@@ -96,7 +92,51 @@ impl Image {
         .map_err(js)
     }
 
-    /// The values that an index selects, into a typed array from element `at` on; their number.
+    /// All values, into a typed array that has room for them. `false`, without a value, if they are stored in another order.
+    #[wasm_bindgen(js_name = fdataInto)]
+    pub fn fdata_into(&self, dtype: &str, out: &JsValue) -> Result<bool, JsValue> {
+        match Wanted::from_name(dtype)? {
+            Wanted::F32 => copy_all::<f32>(self.image.dataobj(), out, 0),
+            Wanted::F64 => copy_all::<f64>(self.image.dataobj(), out, 0),
+        }
+    }
+
+    /// Calls `take(values, at)` with all values, in new arrays of at most `most` of them, in order. `false`, without a call, if
+    /// they are stored in another order.
+    #[wasm_bindgen(js_name = fdataPieces)]
+    pub fn fdata_pieces(&self, most: u32, take: &Function) -> Result<bool, JsValue> {
+        let proxy = self.image.dataobj();
+        let all = proxy.shape().iter();
+        let all = all.fold(1u64, |all, &n| all.saturating_mul(n as u64));
+        let mut begun: Option<(Copier<f32>, JsValue)> = None;
+        let mut at = 0;
+        let each = |mut values: &[f32]| {
+            while !values.is_empty() {
+                let (mut copier, array) = match begun.take() {
+                    Some(begun) => begun,
+                    None => {
+                        let count = all.saturating_sub(at).min(u64::from(most.max(1))) as u32;
+                        let array = Float32Array::new_with_length(count);
+                        (Copier::of(array.clone()), array.into())
+                    }
+                };
+                let (now, later) = values.split_at(values.len().min(copier.left()));
+                copier.copy(now);
+                values = later;
+                if copier.left() > 0 {
+                    begun = Some((copier, array));
+                    continue;
+                }
+                let taken = take.call2(&JsValue::NULL, &array, &(at as f64).into());
+                taken.map_err(|thrown| from_js(&thrown, 0))?;
+                at += u64::from(copier.end());
+            }
+            Ok(())
+        };
+        proxy.for_each_piece(each).map_err(js)
+    }
+
+    /// The values that an index selects, into a typed array from element `at` on.
     #[wasm_bindgen(js_name = sliceInto)]
     pub fn slice_into(
         &self,
@@ -104,7 +144,7 @@ impl Image {
         dtype: &str,
         out: &JsValue,
         at: u32,
-    ) -> Result<f64, JsValue> {
+    ) -> Result<(), JsValue> {
         match Wanted::from_name(dtype)? {
             Wanted::F32 => self.copy_part::<f32>(index, out, at),
             Wanted::F64 => self.copy_part::<f64>(index, out, at),
@@ -122,6 +162,28 @@ impl Image {
         let stored = self.image.dataobj().sliced(index).map_err(js)?;
         let stored = stored.unscaled().map_err(js)?;
         Ok(Uint8Array::from(stored.as_bytes()))
+    }
+
+    /// Calls `take(bytes, at)` with the same bytes of all voxels, in pieces of `most` of them. `false`, without a call, if the
+    /// file is not gzip or they are stored in another order.
+    #[wasm_bindgen(js_name = storedPieces)]
+    pub fn stored_pieces(&self, most: u32, take: &Function) -> Result<bool, JsValue> {
+        let proxy = self.image.dataobj();
+        let spec = proxy.spec();
+        let item = spec.dtype.size_bytes();
+        let most = (most as usize / item).max(1) * item;
+        let mut at = 0;
+        let each = |bytes: &mut Vec<u8>| {
+            if spec.byte_order != ByteOrder::NATIVE {
+                bytes.chunks_exact_mut(item).for_each(<[u8]>::reverse);
+            }
+            let piece = Uint8Array::from(bytes.as_slice());
+            let taken = take.call2(&JsValue::NULL, &piece, &(at as f64).into());
+            taken.map_err(|thrown| from_js(&thrown, 0))?;
+            at += bytes.len();
+            Ok(())
+        };
+        proxy.for_each_stored_piece(most, each).map_err(js)
     }
 
     /// What [`crate::engine`] needs to convert stored bytes on a device: `{shape, dtype, scaling}`; `undefined` where the CPU
@@ -227,11 +289,27 @@ impl Image {
 }
 
 impl Image {
-    fn copy_part<T: Typed>(&self, index: &str, out: &JsValue, at: u32) -> Result<f64, JsValue> {
-        let values = self.image.dataobj().slice::<T>(index).map_err(js)?;
-        T::copy_to(values.as_slice(), out, at)?;
-        Ok(values.len() as f64)
+    fn copy_part<T: Typed>(&self, index: &str, out: &JsValue, at: u32) -> Result<(), JsValue> {
+        let part = self.image.dataobj().sliced(index).map_err(js)?;
+        if copy_all::<T>(&part, out, at)? {
+            return Ok(());
+        }
+        let values = part.read::<T>().map_err(js)?;
+        Copier::<T>::new(out, at, values.len())?.copy(values.as_slice());
+        Ok(())
     }
+}
+
+/// Copies values as they come, if they come in order.
+fn copy_all<T: Typed>(proxy: &ArrayProxy, out: &JsValue, at: u32) -> Result<bool, JsValue> {
+    let shape = proxy.shape().iter();
+    let count = shape.fold(1usize, |all, &n| all.saturating_mul(n));
+    let mut copier = Copier::<T>::new(out, at, count)?;
+    let copied = proxy.for_each_piece(|values: &[T]| {
+        copier.copy(values);
+        Ok(())
+    });
+    copied.map_err(js)
 }
 
 /// What a texture holds, by the name of its format in WebGPU.

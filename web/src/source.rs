@@ -7,21 +7,44 @@ use std::sync::{Mutex, PoisonError};
 
 use js_sys::{Function, Uint8Array};
 use voxload::{ByteSource, ErrorKind, ReadHint, Result};
+use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 
 use crate::blocks::{BLOCK, Blocks};
 use crate::error;
 
 thread_local! {
-    /// The functions that read, by number. They belong to this thread, which a source, by its type, need not.
-    static READERS: RefCell<HashMap<u32, Function>> = RefCell::default();
+    /// The readers by number. Values of JavaScript belong to this thread, which a source, by its type, need not.
+    static READERS: RefCell<HashMap<u32, Script>> = RefCell::default();
     static NEXT: Cell<u32> = const { Cell::new(0) };
-    static BYTES_READ: Cell<f64> = const { Cell::new(0.0) };
 }
 
-/// Bytes that all readers have read so far.
-pub(crate) fn bytes_read() -> f64 {
-    BYTES_READ.get()
+/// The part of a reader that JavaScript has.
+struct Script {
+    read: Function,
+    /// Parts of the source that are in JavaScript's memory, by their first byte.
+    offered: Vec<(u64, Uint8Array)>,
+}
+
+/// Has a reader take a part of its source, from byte `offset` on, from these bytes, until they are withdrawn: they were read
+/// ahead, or the source is in memory.
+#[wasm_bindgen]
+pub fn offer(reader: u32, offset: f64, bytes: Uint8Array) {
+    READERS.with_borrow_mut(|readers| {
+        if let Some(script) = readers.get_mut(&reader) {
+            script.offered.push((offset as u64, bytes));
+        }
+    });
+}
+
+/// Takes back what was offered to a reader first.
+#[wasm_bindgen]
+pub fn withdraw(reader: u32) {
+    READERS.with_borrow_mut(|readers| {
+        if let Some(script) = readers.get_mut(&reader) {
+            script.offered.drain(..1.min(script.offered.len()));
+        }
+    });
 }
 
 /// Bytes that a function `(offset, length) => Uint8Array` of JavaScript's reads.
@@ -37,7 +60,11 @@ impl Reader {
     pub fn new(read: Function, length: u64, budget: u64) -> Self {
         let number = NEXT.get();
         NEXT.set(number.wrapping_add(1));
-        READERS.with_borrow_mut(|readers| readers.insert(number, read));
+        let script = Script {
+            read,
+            offered: Vec::new(),
+        };
+        READERS.with_borrow_mut(|readers| readers.insert(number, script));
         Self {
             number,
             length,
@@ -45,8 +72,37 @@ impl Reader {
         }
     }
 
+    /// For [`offer`] and [`withdraw`].
+    pub fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// Copies bytes of what was offered; `false` if they are not in it.
+    fn take_offered(&self, offset: u64, buffer: &mut [u8]) -> bool {
+        READERS.with_borrow(|readers| {
+            let offered = readers.get(&self.number).map(|script| &script.offered);
+            offered.into_iter().flatten().any(|(start, bytes)| {
+                let length = u64::from(bytes.length());
+                let Some(from) = offset.checked_sub(*start) else {
+                    return false;
+                };
+                let end = from.saturating_add(buffer.len() as u64);
+                if end > length {
+                    return false;
+                }
+                // Both are at most `length`, which is a u32.
+                bytes.subarray(from as u32, end as u32).copy_to(buffer);
+                true
+            })
+        })
+    }
+
     fn fetch(&self, range: Range<u64>, buffer: &mut [u8]) -> Result<()> {
-        let read = READERS.with_borrow(|readers| readers.get(&self.number).cloned());
+        // Not called while the list is borrowed.
+        let read = READERS.with_borrow(|readers| {
+            let script = readers.get(&self.number);
+            script.map(|script| script.read.clone())
+        });
         let read = read.ok_or_else(|| ErrorKind::Usage("a source of another thread".to_owned()))?;
         let length = range.end - range.start;
         let (offset, wanted) = (range.start as f64, length as f64);
@@ -64,7 +120,6 @@ impl Reader {
             }
             .into());
         }
-        BYTES_READ.set(BYTES_READ.get() + wanted);
         got.copy_to(buffer);
         Ok(())
     }
@@ -82,6 +137,9 @@ impl ByteSource for Reader {
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
+        if self.take_offered(offset, buffer) {
+            return Ok(());
+        }
         let mut blocks = self.blocks.lock().unwrap_or_else(PoisonError::into_inner);
         blocks.read(offset, buffer, |range, buffer| self.fetch(range, buffer))
     }

@@ -5,6 +5,8 @@ use voxload::HostArray;
 use voxload::format::FieldValue;
 use wasm_bindgen::{JsCast, JsValue};
 
+use crate::error::usage;
+
 /// Sets a property of an object that we made, which cannot fail.
 pub(crate) fn set(object: &Object, name: &str, value: impl Into<JsValue>) {
     let _ = Reflect::set(object, &name.into(), &value.into());
@@ -41,7 +43,7 @@ impl Wanted {
         match name {
             "f32" => Ok(Self::F32),
             "f64" => Ok(Self::F64),
-            _ => Err(crate::error::usage(format!(
+            _ => Err(usage(format!(
                 "dtype {name:?}: values are given as \"f32\" or \"f64\""
             ))),
         }
@@ -63,31 +65,33 @@ pub(crate) fn shape(shape: &[usize]) -> Array {
 
 /// Numbers that have a typed array.
 pub(crate) trait Typed: voxload::Float {
+    type Array: JsCast + Clone;
+
     /// A typed array with a copy of the values.
     fn typed_array(values: &[Self]) -> JsValue;
 
-    /// Copies the values into a typed array of the same type, from element `at` on.
-    fn copy_to(values: &[Self], out: &JsValue, at: u32) -> Result<(), JsValue>;
+    fn length(array: &Self::Array) -> u32;
+
+    /// Copies the values to the elements of an array from `at` on, which there are.
+    fn copy(values: &[Self], array: &Self::Array, at: u32);
 }
 
 macro_rules! typed {
     ($number:ty, $array:ty) => {
         impl Typed for $number {
+            type Array = $array;
+
             fn typed_array(values: &[Self]) -> JsValue {
                 <$array>::from(values).into()
             }
 
-            fn copy_to(values: &[Self], out: &JsValue, at: u32) -> Result<(), JsValue> {
-                let out: &$array = out
-                    .dyn_ref()
-                    .ok_or_else(|| crate::error::usage("an array of another type"))?;
-                let end = u32::try_from(values.len())
-                    .ok()
-                    .and_then(|len| at.checked_add(len))
-                    .filter(|&end| end <= out.length())
-                    .ok_or_else(|| crate::error::usage("an array that is too short"))?;
-                out.subarray(at, end).copy_from(values);
-                Ok(())
+            fn length(array: &$array) -> u32 {
+                array.length()
+            }
+
+            fn copy(values: &[Self], array: &$array, at: u32) {
+                let end = at + values.len() as u32;
+                array.subarray(at, end).copy_from(values);
             }
         }
     };
@@ -95,3 +99,61 @@ macro_rules! typed {
 
 typed!(f32, Float32Array);
 typed!(f64, Float64Array);
+
+/// Copies values that come in order to a part of a typed array.
+pub(crate) struct Copier<T: Typed> {
+    array: T::Array,
+    at: u32,
+    /// Values that are still to come.
+    left: usize,
+}
+
+impl<T: Typed> Copier<T> {
+    /// For so many values, from element `at` on.
+    ///
+    /// # Errors
+    /// For an array of another type, and one that is too short.
+    pub fn new(array: &JsValue, at: u32, count: usize) -> Result<Self, JsValue> {
+        let array: &T::Array = array
+            .dyn_ref()
+            .ok_or_else(|| usage("an array of another type"))?;
+        let end = u32::try_from(count)
+            .ok()
+            .and_then(|count| at.checked_add(count));
+        if end.is_none_or(|end| end > T::length(array)) {
+            return Err(usage("an array that is too short"));
+        }
+        Ok(Self {
+            array: array.clone(),
+            at,
+            left: count,
+        })
+    }
+
+    /// For a whole array.
+    pub fn of(array: T::Array) -> Self {
+        Self {
+            left: T::length(&array) as usize,
+            array,
+            at: 0,
+        }
+    }
+
+    /// How many values are still to come.
+    pub fn left(&self) -> usize {
+        self.left
+    }
+
+    /// The element after the last one that was copied.
+    pub fn end(&self) -> u32 {
+        self.at
+    }
+
+    /// Copies the next values.
+    pub fn copy(&mut self, values: &[T]) {
+        let values = values.get(..self.left).unwrap_or(values);
+        T::copy(values, &self.array, self.at);
+        self.at += values.len() as u32;
+        self.left -= values.len();
+    }
+}

@@ -1,43 +1,151 @@
 """Makes the data of the browser's tests: files, and the values that nibabel reads from them.
 
-    make_data.py FOLDER
-    make_data.py FOLDER bench    the volume of the measurements as well
+    make_data.py FOLDER ORACLE
+    make_data.py FOLDER ORACLE bench    the volume of the measurements as well
 
-Real volumes are those of the nibabel wheel. Random slices are written as text for both sides.
+Real volumes are those of the nibabel wheel. Random slices are written as text for both sides. Random files, and the hashes of
+what nibabel reads from them, are taken from ORACLE, which tests/oracle/make_all.sh makes; where it is not, its scripts are run.
 """
 
+import functools
 import gzip
 import json
+import math
 import random
+import re
 import shutil
+import struct
+import subprocess
 import sys
 import warnings
 from pathlib import Path
 
+import indexed_gzip
 import nibabel
 import numpy as np
 
-VERSION = 1
+VERSION = 3
 SLICES = 4
 MOST_VOXELS = 4_000_000
 
+SCRIPTS = Path(__file__).resolve().parents[2] / "tests" / "oracle"
+RANDOM_FILES = 500
+RANDOM_NIFTI = 200
+RANDOM_SLICES = 500
+
 
 def main() -> None:
-    folder = Path(sys.argv[1])
-    if "bench" in sys.argv[2:]:
+    folder, oracle = Path(sys.argv[1]), Path(sys.argv[2])
+    if "bench" in sys.argv[3:]:
         bench(folder / "bench")
     done = folder / "manifest.json"
     if done.exists() and json.loads(done.read_text()).get("version") == VERSION:
         return
-    for name in ["files", "values", "faults", "large"]:
+    for name in ["files", "values", "faults", "large", "random"]:
         shutil.rmtree(folder / name, ignore_errors=True)
         (folder / name).mkdir(parents=True)
     warnings.simplefilter("ignore")
     entries = real_volumes(folder)
+    cases, slices = random_files(folder / "random", made_oracle(oracle, folder / "oracle"))
     faults(folder)
     large(folder)
-    done.write_text(json.dumps({"version": VERSION, "volumes": entries}))
-    print(f"{len(entries)} volumes in {folder}")
+    done.write_text(json.dumps({"version": VERSION, "volumes": entries, "random": cases, "slices": slices}))
+    print(f"{len(entries)} real and {len(cases)} random volumes in {folder}")
+
+
+def made_oracle(oracle: Path, own: Path) -> Path:
+    """The folder with random files: the one that is there, or our own."""
+    if (oracle / "formats" / "manifest.txt").exists() and (oracle / "slices.txt").exists():
+        return oracle
+    for script, *count in [["values"], ["slices", "2000"], ["formats", "40"]]:
+        subprocess.run([sys.executable, SCRIPTS / f"{script}.py", own, *count], check=True)
+    return own
+
+
+def random_files(out: Path, oracle: Path) -> tuple[list[dict], list[dict]]:
+    """Files of all formats, each with the hashes of its values; and files with many slices of each."""
+    chance = random.Random(500)
+    # NIfTI of all types, byte orders and kinds.
+    hashes: dict[str, dict] = {}
+    for line in (oracle / "values.txt").read_text().splitlines():
+        name, kind, shape, digest = line.split("\t")
+        case = hashes.setdefault(name, {"shape": [int(n) for n in shape.split(",")], "slices": []})
+        case[{"f4": "f32", "f8": "f64"}.get(kind, kind)] = digest
+    nifti = [(oracle / "values" / name, case) for name, case in sorted(hashes.items()) if {"f32", "f64"} <= case.keys()]
+    chosen = chance.sample(nifti, RANDOM_NIFTI)
+
+    # The other formats, as many of each. Where an option says how to read a file, the module has none, and colours are no floats.
+    by_format: dict[str, list] = {}
+    for line in (oracle / "formats" / "manifest.txt").read_text().splitlines():
+        format, path, options, shape, _, affine, _, _, f32, f64, _, indexes = line.split("|")
+        parts = companions(oracle / "formats" / path)
+        if options or f32 == "-" or len(parts) > 3:
+            continue
+        slices = []
+        for item in indexes.split(";"):
+            index, digests = item.split("=")
+            slices.append({"index": index, "dtype": "f32", "hash": digests.split(":")[1]})
+        case = {"shape": [int(n) for n in shape.split()], "f32": f32, "f64": f64, "slices": slices}
+        if affine != "-":
+            numbers = [struct.unpack(">d", bytes.fromhex(number))[0] for number in affine.split()]
+            # JSON has no infinities.
+            case["affine"] = [number if math.isfinite(number) else {"inf": "Infinity", "-inf": "-Infinity"}.get(str(number), "NaN") for number in numbers]
+        by_format.setdefault(format, []).append((oracle / "formats" / path, case))
+    for files in by_format.values():
+        chance.shuffle(files)
+    while len(chosen) < RANDOM_FILES:
+        for files in by_format.values():
+            if files and len(chosen) < RANDOM_FILES:
+                chosen.append(files.pop())
+
+    # The volumes of the nilearn wheel, where it is.
+    listed = oracle / "real_files.txt"
+    for line in listed.read_text().splitlines() if listed.exists() else []:
+        path, shape, _, affine, f32, f64 = line.split("\t")
+        if "nilearn" in path and f32 != "missing" and Path(path).exists():
+            numbers = [float.fromhex(number) for number in affine.split()]
+            case = {"shape": [int(n) for n in shape.split(",")], "affine": numbers, "f32": f32, "f64": f64, "slices": []}
+            chosen.append((Path(path), case))
+    cases = [case | {"files": copied(path, out)} for path, case in chosen]
+
+    lines = [line.split("\t") for line in (oracle / "slices.txt").read_text().splitlines()]
+    lines = chance.sample([line for line in lines if line[2] != "f2"], RANDOM_SLICES)
+    by_file: dict[str, list] = {}
+    for name, index, kind, shape, digest in lines:
+        sizes = [int(n) for n in shape.split(",") if n]
+        taken = {"index": index, "dtype": {"f4": "f32", "f8": "f64"}[kind], "shape": sizes, "hash": digest}
+        by_file.setdefault(name, []).append(taken)
+    slices = [{"files": copied(oracle / "slices" / name, out), "slices": taken} for name, taken in by_file.items()]
+    return cases, slices
+
+
+def companions(path: Path) -> list[Path]:
+    """The files of an image: those whose names differ in the ending alone, or by a number before it."""
+    return names_in(path.parent)[stem(path)]
+
+
+def stem(path: Path) -> str:
+    return re.match(r"(.*?)(_\d+)?\.", path.name)[1]
+
+
+@functools.cache
+def names_in(folder: Path) -> dict[str, list[Path]]:
+    names: dict[str, list[Path]] = {}
+    for file in sorted(folder.iterdir()):
+        if "." in file.name:
+            names.setdefault(stem(file), []).append(file)
+    return names
+
+
+def copied(path: Path, out: Path) -> list[str]:
+    """Copies an image; the names of its files below `out`."""
+    folder = path.parent.name.replace(" ", "")
+    (out / folder).mkdir(exist_ok=True)
+    names = []
+    for file in companions(path):
+        shutil.copy(file, out / folder / file.name)
+        names.append(f"{folder}/{file.name}")
+    return names
 
 
 def real_volumes(folder: Path) -> list[dict]:
@@ -144,6 +252,14 @@ def faults(folder: Path) -> None:
     stored = bytearray(gzip.compress(raw, 0))
     stored[len(stored) // 2] ^= 4
     (out / "stored-flipped.nii.gz").write_bytes(bytes(stored))
+    members = bytearray((out / "members.nii.gz").read_bytes())
+    (out / "members-cut.nii.gz").write_bytes(members[: len(members) * 5 // 6])
+    members[len(members) // 2] ^= 4
+    (out / "members-flipped.nii.gz").write_bytes(members)
+    # The length in the trailer is another one.
+    length = bytearray(packed)
+    length[-4] ^= 1
+    (out / "length.nii.gz").write_bytes(length)
     (out / "cut.nii.gz").write_bytes(packed[: len(packed) * 2 // 3])
     (out / "cut.nii").write_bytes(raw[: len(raw) * 2 // 3])
     loaded = nibabel.Nifti1Image.from_bytes(raw)
@@ -160,6 +276,9 @@ def large(folder: Path) -> None:
     raw = image.to_bytes()
     (out / "series.nii").write_bytes(raw)
     (out / "series.nii.gz").write_bytes(gzip.compress(raw, 1))
+    with indexed_gzip.IndexedGzipFile(out / "series.nii.gz", spacing=1 << 20) as packed:
+        packed.build_full_index()
+        packed.export_index(out / "series.gzidx")
 
 
 main()

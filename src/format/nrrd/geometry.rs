@@ -88,7 +88,7 @@ impl Space {
                 None => Ok(None),
             };
         };
-        let name = name.to_lowercase();
+        let name = name.to_ascii_lowercase();
         let (place, with_time) = match name.as_str() {
             "rast" | "last" | "lpst" => (name.trim_end_matches('t'), true),
             long => match long.strip_suffix("-time") {
@@ -398,7 +398,7 @@ fn stated_kinds(
     };
     let mut kinds = Vec::with_capacity(words.len());
     for (word, &length) in words.into_iter().zip(lengths) {
-        let Some((kind, wanted)) = kind(&word.to_lowercase()) else {
+        let Some((kind, wanted)) = kind(&word.to_ascii_lowercase()) else {
             note(format!("{} is not a known kind: ignored", quoted(word)));
             kinds.push(Stated::Unknown);
             continue;

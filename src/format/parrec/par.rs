@@ -218,7 +218,7 @@ fn general(entry: &str, header: &mut TextHeader) -> Result<()> {
         ));
     };
     let (key, value) = (key.trim(), value.trim());
-    let lower = key.to_lowercase();
+    let lower = key.to_ascii_lowercase();
     let kind = KEYS.iter().find(|(known, _)| *known == lower);
     let count = match kind {
         None => return Err(Error::header(FIELD, quoted(key), "a known key")),

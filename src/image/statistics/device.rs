@@ -4,8 +4,6 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use rayon::prelude::*;
-
 use super::moments::{BLOCK, LANES, Lane, Moments};
 use super::temporal::{self, Series, TemporalStatistics};
 use super::{Histogram, RUN, Statistics, StatisticsOptions, frame_shape, window_of};
@@ -13,6 +11,7 @@ use crate::convert::wgsl;
 use crate::core::dtype::DType;
 use crate::core::error::{ErrorKind, Result};
 use crate::core::float::Float;
+use crate::core::parallel::*;
 use crate::core::threads;
 use crate::device::context::Context;
 use crate::device::cut::check_convertible;

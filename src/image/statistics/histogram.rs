@@ -1,9 +1,8 @@
 //! Histograms as numpy computes them: the edges come first, and each value is counted by comparing it with the edges.
 
-use rayon::prelude::*;
-
 use crate::core::error::{Error, Result};
 use crate::core::float::Float;
+use crate::core::parallel::*;
 use crate::core::threads;
 
 /// The most bins: more than a plot can show, and few enough for every device.

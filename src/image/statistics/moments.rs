@@ -7,9 +7,9 @@
 //! have the same bits.
 
 use multiversion::multiversion;
-use rayon::prelude::*;
 
 use crate::core::float::Float;
+use crate::core::parallel::*;
 use crate::core::threads;
 
 /// Lanes of a block.

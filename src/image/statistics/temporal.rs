@@ -1,12 +1,11 @@
 //! Statistics over time, one series for each voxel of a frame.
 
-use rayon::prelude::*;
-
 use super::moments::at_least_zero;
 use super::room_for;
 use crate::core::array::HostArray;
 use crate::core::error::{Error, Result};
 use crate::core::float::Float;
+use crate::core::parallel::*;
 use crate::core::{scope, threads};
 
 /// Voxels that one thread works on at a time.

@@ -7,12 +7,12 @@
 use std::ops::Range;
 
 use libdeflater::Decompressor;
-use rayon::prelude::*;
 
 use super::chunk::inflate_all;
 use super::member::{FIXED_BYTES, Header, TRAILER_BYTES, Trailer, max_listed_members};
 use crate::core::error::Result;
 use crate::core::limits::Limits;
+use crate::core::parallel::*;
 use crate::core::{scope, threads};
 use crate::source::{Source, zeros};
 

@@ -9,14 +9,13 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use rayon::prelude::*;
-
 use super::checkpoints::{Index, from_member_headers};
 use super::chunk::{Chunk, Inflater};
 use super::index_file;
 use super::stream::{GzipCodec, Stream};
 use crate::core::error::{Error, Result};
 use crate::core::options::GzipIndex;
+use crate::core::parallel::*;
 use crate::core::{scope, threads};
 use crate::source::forward::{Decoder, SKIP_BYTES, drain, read_exact, skip_to};
 use crate::source::{Session, Source, max_tail, truncated};
@@ -187,6 +186,10 @@ impl RandomAccess {
 
     /// If the options ask to keep the index, completes and writes it before the first read that uses it.
     fn keep_index(&self) -> Result<()> {
+        if cfg!(target_family = "wasm") {
+            // Browsers have no files.
+            return Ok(());
+        }
         let mut written = scope::lock(&self.written)?;
         if !*written
             && let Some(path) = self.index_path()

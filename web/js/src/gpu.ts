@@ -1,3 +1,4 @@
+import { oneOf, shown, usage } from "./check.js";
 import { VoxloadError } from "./errors.js";
 import { onPage } from "./module.js";
 import type { Engine } from "./wasm/voxload_web.js";
@@ -49,7 +50,7 @@ export class Gpu {
     this.device = device;
     this.info = info;
     this.isFallback = isFallback(info);
-    const conversion = options.conversion ?? "auto";
+    const conversion = conversionOf(options);
     // Without a description of the adapter, which browsers give of a device only lately, wgpu cannot take it.
     const possible = device.adapterInfo !== undefined;
     this.usesKernels = possible && (conversion === "device" || (conversion === "auto" && !this.isFallback));
@@ -64,7 +65,9 @@ export class Gpu {
     const none = (message: string) => new VoxloadError({ kind: "NoGpu", message: `no usable GPU: ${message}` });
     const gpu = (globalThis.navigator as Navigator | undefined)?.gpu;
     if (!gpu) throw none("this browser has no WebGPU, or the page is not from a secure origin");
+    conversionOf(options);
     const { powerPreference } = options;
+    if (powerPreference) oneOf("powerPreference", powerPreference, ["low-power", "high-performance"]);
     const adapter = await gpu.requestAdapter(powerPreference ? { powerPreference } : {});
     if (!adapter) throw none("no adapter was found");
     const requiredFeatures = FEATURES.filter((feature) => adapter.features.has(feature));
@@ -80,6 +83,9 @@ export class Gpu {
 
   /** Works on the page's own device, whatever its features and limits. Nothing is installed on it. */
   static async fromDevice(device: GPUDevice, options: GpuOptions = {}): Promise<Gpu> {
+    // Not by `instanceof`: a device of another frame of the page is one, too.
+    const { createBuffer, queue, lost } = (device ?? {}) as Partial<GPUDevice>;
+    if (typeof createBuffer !== "function" || !queue || !lost) throw usage(`${shown(device)} is no GPUDevice`);
     return new Gpu(device, device.adapterInfo, options);
   }
 
@@ -105,6 +111,9 @@ export class Gpu {
     let complaints: Promise<GPUError | null>[];
     try {
       made = make();
+    } catch (error) {
+      // What WebGPU cannot make sense of, such as a usage that it does not know.
+      throw usage((error as Error).message);
     } finally {
       complaints = [device.popErrorScope(), device.popErrorScope()];
     }
@@ -118,6 +127,10 @@ export class Gpu {
     }
     return made;
   }
+}
+
+function conversionOf({ conversion = "auto" }: GpuOptions): Conversion {
+  return oneOf("conversion", conversion, ["auto", "device", "cpu"]);
 }
 
 function isFallback(info: GPUAdapterInfo | undefined): boolean {

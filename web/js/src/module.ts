@@ -1,9 +1,9 @@
 // The WebAssembly module: fetched and compiled once for the page and all its workers.
 
-import init, * as wasm from "./wasm/voxload_web.js";
+type Wasm = typeof import("./wasm/voxload_web.js");
 
 let compiled: Promise<WebAssembly.Module> | undefined;
-let instance: Promise<typeof wasm> | undefined;
+let instance: Promise<Wasm> | undefined;
 
 /** The compiled module. */
 export function compile(): Promise<WebAssembly.Module> {
@@ -22,9 +22,9 @@ async function fetchAndCompile(): Promise<WebAssembly.Module> {
 }
 
 /** The page's own instance, for the kernels; images are in the workers. */
-export function onPage(): Promise<typeof wasm> {
-  instance ??= compile().then(async (module) => {
-    await init({ module_or_path: module });
+export function onPage(): Promise<Wasm> {
+  instance ??= Promise.all([compile(), import("./wasm/voxload_web.js")]).then(async ([module, wasm]) => {
+    await wasm.default({ module_or_path: module });
     return wasm;
   });
   instance.catch(() => (instance = undefined));

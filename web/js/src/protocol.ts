@@ -37,6 +37,8 @@ export interface Header {
 export interface Description {
   shape: number[];
   dtype: string;
+  /** Bytes of a stored voxel. */
+  itemBytes: number;
   affine: number[][] | null;
   header: Header;
   frameAxis: number | null;
@@ -85,8 +87,12 @@ export type Part =
 export interface Operations {
   open: { args: { parts: Part[]; cache: number; gzipIndex?: Uint8Array }; answer: Description };
   fdata: { args: { dtype: ValueType }; answer: Values };
+  /** Sends all values in pieces ({@link PieceOf}) of so many; false, without a piece, if they are stored in another order. */
+  fdataPieces: { args: { most: number }; answer: boolean };
   slice: { args: { index: string; dtype: ValueType }; answer: Values };
   stored: { args: { index: string }; answer: Uint8Array };
+  /** Sends the stored bytes of a compressed file in pieces of so many; false, without a piece, where only `stored` has them. */
+  storedPieces: { args: { most: number }; answer: boolean };
   texels: { args: { index: string; format: TextureFormat; window?: [number, number] }; answer: Texels };
   recipe: { args: object; answer: Recipe | undefined };
   check: { args: object; answer: undefined };
@@ -103,6 +109,8 @@ export type Name = keyof Operations;
 
 export type Request =
   | { module: WebAssembly.Module }
+  /** Of the image; another one is opened later. */
+  | { forget: true }
   | { cancel: number }
   | { [N in Name]: { id: number; name: N; args: Operations[N]["args"] } }[Name];
 
@@ -111,6 +119,14 @@ export interface State {
   bytesRead: number;
   memory: number;
   notes?: Note[];
+}
+
+/** Some of the values or bytes of a call, that come before its answer. */
+export interface PieceOf<A = Float32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>> {
+  id: number;
+  piece: A;
+  /** The position of the first one among all. */
+  at: number;
 }
 
 export type Answer = { id: number; state: State } & ({ value: unknown } | { failure: Failure });

@@ -9,7 +9,24 @@ export interface Reader {
   name?: string;
   length: number;
   read: Read;
+  /** Reads from a byte on while other work goes on, where that is faster. */
+  forwards?: (offset: number) => Forwards;
   notes: Note[];
+}
+
+/** A reader that goes on from where it is. */
+export interface Forwards {
+  /** The next bytes, which stay what they are until the call after the next. */
+  next(length: number): Promise<Uint8Array<ArrayBuffer>>;
+  close(): void;
+}
+
+/** Bytes that the readers have read. */
+export let bytesRead = 0;
+
+/** Counts from 0 again. */
+export function resetBytesRead(): void {
+  bytesRead = 0;
 }
 
 /** Bytes of the first request to a URL: most headers are in them. */
@@ -25,16 +42,48 @@ export function open(part: Exclude<Part, { kind: "bytes" }>): Reader {
 
 function openBlob(blob: Blob, name?: string): Reader {
   const sync = new FileReaderSync();
+  // A file that was changed or deleted since it was chosen cannot be read.
+  const unreadable = ({ name: reason, message }: DOMException) =>
+    failure(reason === "NotFoundError" ? "NotFound" : "Changed", message, name);
+  const counted = (buffer: ArrayBuffer, length = buffer.byteLength) => {
+    bytesRead += length;
+    return new Uint8Array(buffer, 0, length);
+  };
   const read = (offset: number, length: number) => {
     try {
-      return new Uint8Array(sync.readAsArrayBuffer(blob.slice(offset, offset + length)));
+      return counted(sync.readAsArrayBuffer(blob.slice(offset, offset + length)));
     } catch (error) {
-      // A file that was changed or deleted since it was chosen cannot be read.
-      const { name: reason, message } = error as DOMException;
-      throw failure(reason === "NotFoundError" ? "NotFound" : "Changed", message, name);
+      throw unreadable(error as DOMException);
     }
   };
-  return { name, length: blob.size, read, notes: [] };
+  // A stream, and buffers that are used again: to read by slices takes twice as long, and new memory as long as to read.
+  const forwards = (offset: number): Forwards => {
+    const stream = blob.slice(offset).stream().getReader({ mode: "byob" });
+    const buffers = [new ArrayBuffer(0), new ArrayBuffer(0)];
+    let turn = 0;
+    const next = async (length: number) => {
+      turn = 1 - turn;
+      let buffer = buffers[turn]!;
+      if (buffer.byteLength < length) buffer = new ArrayBuffer(length);
+      let have = 0;
+      try {
+        while (have < length) {
+          const { value, done } = await stream.read(new Uint8Array(buffer, have, length - have));
+          if (done || !value) throw failure("Truncated", `${offset + have} bytes came where ${offset + length} were asked for`, name);
+          buffer = value.buffer;
+          have += value.byteLength;
+        }
+      } catch (error) {
+        // A stream of a file that was changed ends with a TypeError.
+        throw (error as Partial<Failure>).kind ? error : unreadable(error as DOMException);
+      }
+      buffers[turn] = buffer;
+      offset += length;
+      return counted(buffer, length);
+    };
+    return { next, close: () => void stream.cancel().catch(() => {}) };
+  };
+  return { name, length: blob.size, read, forwards, notes: [] };
 }
 
 function openUrl(part: Extract<Part, { kind: "url" }>): Reader {
@@ -46,13 +95,21 @@ function openUrl(part: Extract<Part, { kind: "url" }>): Reader {
     xhr.responseType = "arraybuffer";
     xhr.withCredentials = part.credentials;
     xhr.timeout = part.timeout;
-    for (const [key, value] of Object.entries(part.headers ?? {})) xhr.setRequestHeader(key, value);
+    try {
+      for (const [key, value] of Object.entries(part.headers ?? {})) {
+        if (key.toLowerCase() === "range") throw new Error("Range is for the reader to set");
+        xhr.setRequestHeader(key, value);
+      }
+    } catch (error) {
+      throw failure("Usage", `headers: ${(error as Error).message}`);
+    }
     if (range) xhr.setRequestHeader("Range", `bytes=${range[0]}-${range[1] - 1}`);
     try {
       xhr.send();
     } catch (error) {
       throw failure("Io", `${url} cannot be fetched: ${(error as Error).message}`, file);
     }
+    bytesRead += (xhr.response as ArrayBuffer | null)?.byteLength ?? 0;
     return xhr;
   };
   const refuse = (status: number): never => {
@@ -72,7 +129,10 @@ function openUrl(part: Extract<Part, { kind: "url" }>): Reader {
   if (first.status === 416) return { name, length: 0, read: whole(new Uint8Array(0)), notes: [] };
   if (first.status !== 206) refuse(first.status);
 
-  const length = totalLength(first) ?? lengthByHead(request("HEAD"));
+  const shown = contentRange(first);
+  const other = () => failure("Io", `${url}: the server answered with another part of the file`, file);
+  if (shown && shown.start !== 0) throw other();
+  const length = shown?.total ?? lengthByHead(request("HEAD"));
   if (length === undefined) {
     // The server hides the length of a file of another origin.
     const all = request("GET");
@@ -91,9 +151,11 @@ function openUrl(part: Extract<Part, { kind: "url" }>): Reader {
     if (xhr.status === 200 || xhr.status === 412) throw failure("Changed", `${url} was changed while it was in use`, file);
     if (xhr.status !== 206) refuse(xhr.status);
     const bytes = new Uint8Array(xhr.response as ArrayBuffer);
-    if (validator(xhr) !== tag || (totalLength(xhr) ?? length) !== length) {
+    const shown = contentRange(xhr);
+    if (validator(xhr) !== tag || (shown?.total ?? length) !== length) {
       throw failure("Changed", `${url} was changed while it was in use`, file);
     }
+    if (shown && (shown.start !== offset || shown.end !== offset + count)) throw other();
     if (bytes.length !== count) {
       throw failure("Io", `${url}: ${bytes.length} bytes came where ${count} were asked for`, file);
     }
@@ -107,11 +169,13 @@ function whole(bytes: Uint8Array): Read {
   return (offset, length) => bytes.subarray(offset, offset + length);
 }
 
-/** The length in `Content-Range: bytes 0-99/1234`. Other origins show it only where the server exposes it. */
-function totalLength(xhr: XMLHttpRequest): number | undefined {
+/** What `Content-Range: bytes 0-99/1234` says. Other origins show it only where the server exposes it. */
+function contentRange(xhr: XMLHttpRequest): { start: number; end: number; total?: number } | undefined {
   if (!hasHeader(xhr, "content-range")) return undefined;
-  const total = /\/(\d+)$/.exec(xhr.getResponseHeader("Content-Range") ?? "");
-  return total ? Number(total[1]) : undefined;
+  const said = /^bytes (\d+)-(\d+)\/(?:(\d+)|\*)$/.exec(xhr.getResponseHeader("Content-Range") ?? "");
+  if (!said) return undefined;
+  const [start, end] = [Number(said[1]), Number(said[2]) + 1];
+  return said[3] === undefined ? { start, end } : { start, end, total: Number(said[3]) };
 }
 
 function lengthByHead(xhr: XMLHttpRequest): number | undefined {

@@ -1,10 +1,12 @@
 // What pages import.
 
+import { oneOf, range, shown, signalOf, text, usage, whole } from "./check.js";
 import { Connection } from "./connection.js";
 import { VoxloadError } from "./errors.js";
 import { Gpu } from "./gpu.js";
 import { pieces } from "./pieces.js";
-import type { Description, Header, Note, Part, Recipe, Statistics, TextureFormat, ValueType, Values } from "./protocol.js";
+import type { Description, Header, Note, Part, PieceOf, Recipe, Statistics, TextureFormat, ValueType, Values } from "./protocol.js";
+import type { Volume } from "./wasm/voxload_web.js";
 
 export { VoxloadError, type ErrorKind } from "./errors.js";
 export { Gpu, type Conversion, type GpuOptions, type GpuRequestOptions } from "./gpu.js";
@@ -78,19 +80,25 @@ export interface Frame<A> extends Values<A> {
 }
 
 const CACHE_BYTES = 32 << 20;
+const MOST_BINS = 1 << 20;
 const TIMEOUT = 300_000;
 
 /** Values that go to a device at a time. */
 const PIECE = 2 << 20;
+
+/** Stored bytes up to which a compressed volume is sent to a device faster than it may be converted there. */
+const STREAMED_BYTES = 1 << 30;
 
 /**
  * Loads an image: reads its header, and no voxel. An image in several files is given by all of them, in any order if they have
  * names, or else the header first.
  */
 export async function load(source: Source | Source[], options: LoadOptions = {}): Promise<Image> {
-  const { signal } = options;
+  options ??= {};
+  const signal = signalOf(options.signal);
   signal?.throwIfAborted();
   const sources = Array.isArray(source) ? source : [source];
+  if (sources.length === 0) throw usage("no file: a list of the files of one image is needed");
   const parts = sources.map((source) => partOf(source, options));
   const [connection, gzipIndex] = await Promise.all([Connection.open(), indexBytes(options)]);
   const close = () => connection.close({ kind: "Cancelled", message: "cancelled" });
@@ -98,7 +106,7 @@ export async function load(source: Source | Source[], options: LoadOptions = {})
     signal?.throwIfAborted();
     // A load that waits for a server cannot look at messages: its worker is ended.
     signal?.addEventListener("abort", close, { once: true });
-    const transfer = parts.flatMap((part) => (part.kind === "bytes" ? [part.bytes.buffer as ArrayBuffer] : []));
+    const transfer = [...new Set(parts.flatMap((part) => (part.kind === "bytes" ? [part.bytes.buffer as ArrayBuffer] : [])))];
     const cache = options.cache ?? CACHE_BYTES;
     const described = await connection.call("open", { parts, cache, ...(gzipIndex ? { gzipIndex } : {}) }, { signal, transfer });
     Connection.prepare();
@@ -116,16 +124,20 @@ export async function load(source: Source | Source[], options: LoadOptions = {})
 /** An index as bytes: it is needed as a whole. */
 async function indexBytes({ gzipIndex: source, signal, headers, credentials }: LoadOptions): Promise<Uint8Array | undefined> {
   if (source === undefined) return undefined;
-  if (source instanceof Blob) return new Uint8Array(await source.arrayBuffer());
-  if (source instanceof ArrayBuffer) return new Uint8Array(source);
-  if (ArrayBuffer.isView(source)) return source as Uint8Array;
-  const mode = credentials ? "include" : "same-origin";
-  const response = await fetch(source, { credentials: mode, ...(signal ? { signal } : {}), ...(headers ? { headers } : {}) });
-  if (!response.ok) {
-    const kind = response.status === 404 ? "NotFound" : "Io";
-    throw new VoxloadError({ kind, message: `${response.url}: the server answered ${response.status}`, file: String(source) });
+  const bytes = bytesOf(source);
+  if (bytes) return bytes;
+  const failed = (kind: "Io" | "NotFound", message: string) => new VoxloadError({ kind, message, file: String(source) });
+  try {
+    if (source instanceof Blob) return new Uint8Array(await source.arrayBuffer());
+    const url = urlOf(source);
+    const mode = credentials ? "include" : "same-origin";
+    const response = await fetch(url, { credentials: mode, ...(signal ? { signal } : {}), ...(headers ? { headers } : {}) });
+    if (!response.ok) throw failed(response.status === 404 ? "NotFound" : "Io", `${url}: the server answered ${response.status}`);
+    return new Uint8Array(await response.arrayBuffer());
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error instanceof VoxloadError ? error : failed("Io", `the index cannot be read: ${(error as Error).message}`);
   }
-  return new Uint8Array(await response.arrayBuffer());
 }
 
 function partOf(source: Source, options: LoadOptions): Part {
@@ -134,22 +146,38 @@ function partOf(source: Source, options: LoadOptions): Part {
     const own = source instanceof File ? source.name : undefined;
     return named({ kind: "blob", blob: source }, own ?? name);
   }
-  if (source instanceof ArrayBuffer || ArrayBuffer.isView(source)) {
-    const bytes = source instanceof ArrayBuffer ? new Uint8Array(source) : source;
-    // Sent as they are, bytes would be copied twice, with all of the buffer that they are a part of.
-    return named({ kind: "bytes", bytes: options.transfer ? bytes : bytes.slice() }, name);
-  }
-  let url: URL;
-  try {
-    url = new URL(source, globalThis.document?.baseURI ?? globalThis.location?.href);
-  } catch {
-    throw new VoxloadError({ kind: "Usage", message: `not a URL: ${String(source)}` });
-  }
+  const bytes = bytesOf(source);
+  // Sent as they are, bytes would be copied twice, with all of the buffer that they are a part of.
+  if (bytes) return named({ kind: "bytes", bytes: options.transfer ? bytes : bytes.slice() }, name);
+  const url = urlOf(source);
   const last = decodeURIComponentOr(url.pathname.split("/").at(-1) ?? "");
   const { headers, credentials = false, timeout = TIMEOUT } = options;
   const part: Part = { kind: "url", url: url.href, credentials, timeout };
   if (headers) part.headers = headers;
   return named(part, last || name);
+}
+
+/** Bytes in memory, if the source is any. */
+function bytesOf(source: unknown): Uint8Array | undefined {
+  try {
+    if (source instanceof ArrayBuffer) return new Uint8Array(source);
+    // The bytes of any view, whatever it takes them for.
+    if (ArrayBuffer.isView(source)) return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
+  } catch {
+    throw usage("the buffer was handed over before: it is empty");
+  }
+  return undefined;
+}
+
+function urlOf(source: unknown): URL {
+  if (typeof source !== "string" && !(source instanceof URL)) {
+    throw usage(`${shown(source)} is no source: a File, a Blob, a URL or bytes are needed`);
+  }
+  try {
+    return new URL(source, globalThis.document?.baseURI ?? globalThis.location?.href);
+  } catch {
+    throw usage(`not a URL: ${String(source)}`);
+  }
 }
 
 function named(part: Part, name: string | undefined): Part {
@@ -226,22 +254,25 @@ export class Image {
 
   /** All values, scaled, the first axis fastest. */
   async getFdata<T extends ValueType = "f32">(options: ReadOptions & { dtype?: T } = {}): Promise<TypedArray<T>> {
-    const { dtype = "f32", signal } = options;
+    const { dtype, signal } = readOptions(options);
     const { data } = await this.#connection.call("fdata", { dtype }, { signal });
     return data as TypedArray<T>;
   }
 
   /** The values that an index in numpy's notation selects, as `[:, :, 30]`: only their bytes are read. */
   async slice<T extends ValueType = "f32">(index: string, options: ReadOptions & { dtype?: T } = {}): Promise<Values<TypedArray<T>>> {
-    const { dtype = "f32", signal } = options;
-    const values = await this.#connection.call("slice", { index, dtype }, { signal });
+    const { dtype, signal } = readOptions(options);
+    const values = await this.#connection.call("slice", { index: text("index", index), dtype }, { signal });
     return values as Values<TypedArray<T>>;
   }
 
   /** The frames of a series, one after the other; the next one is read while one is used. */
   async *frames<T extends ValueType = "f32">(options: FramesOptions & { dtype?: T } = {}): AsyncGenerator<Frame<TypedArray<T>>, void, void> {
-    const { dtype = "f32", start = 0, stop, step = 1, signal } = options;
-    const series = await this.#connection.call("framesOpen", { dtype, start, step, ...(stop === undefined ? {} : { stop }) }, { signal });
+    const { dtype, signal } = readOptions(options);
+    const start = whole("start", options.start ?? 0, 0);
+    const step = whole("step", options.step ?? 1, 1);
+    const stop = options.stop === undefined ? {} : { stop: whole("stop", options.stop, 0) };
+    const series = await this.#connection.call("framesOpen", { dtype, start, step, ...stop }, { signal });
     const next = () => {
       const frame = this.#connection.call("framesNext", { series }, { signal });
       // It is looked at when it is its turn.
@@ -262,8 +293,11 @@ export class Image {
   }
 
   /** Statistics of all values. */
-  statistics(options: StatisticsOptions = {}): Promise<Statistics> {
-    const { dtype = "f32", bins, window, signal } = options;
+  async statistics(options: StatisticsOptions = {}): Promise<Statistics> {
+    const { dtype, signal } = readOptions(options);
+    const window = range("window", options.window);
+    const bins = options.bins === undefined ? undefined : whole("bins", options.bins, 1);
+    if (bins !== undefined && bins > MOST_BINS) throw usage(`bins is ${bins}: at most ${MOST_BINS} are possible`);
     return this.#connection.call(
       "statistics",
       { dtype, ...(bins === undefined ? {} : { bins }), ...(window ? { window } : {}) },
@@ -276,8 +310,8 @@ export class Image {
    * `STORAGE`, `COPY_SRC` and `COPY_DST`, and outlives the image.
    */
   async getFdataGpu(gpu: Gpu, options: { signal?: AbortSignal } = {}): Promise<GPUBuffer> {
-    gpu.checkLost();
-    const { signal } = options;
+    checkGpu(gpu);
+    const signal = signalOf(options.signal);
     const recipe = gpu.usesKernels ? await this.#connection.call("recipe", {}, { signal }) : undefined;
     return recipe ? this.#convertOnDevice(gpu, recipe, signal) : this.#convertHere(gpu, signal);
   }
@@ -290,6 +324,7 @@ export class Image {
     try {
       await volume.allocate();
       buffer = volume.buffer() as GPUBuffer;
+      if (this.#described.compressed && (await this.#streamTo(volume, recipe.shape, signal))) return buffer;
       const all = slabs(recipe.shape, PIECE);
       for await (const [slab, bytes] of this.#ahead(all, (slab) => this.#connection.call("stored", { index: slab.index }, { signal }))) {
         await volume.put(slab.first, slab.end, bytes);
@@ -305,6 +340,26 @@ export class Image {
     }
   }
 
+  /** Has a compressed file inflated as a whole, which is faster than by parts, and converted as it comes; false if it cannot be. */
+  async #streamTo(volume: Volume, shape: number[], signal?: AbortSignal): Promise<boolean> {
+    const row = shape.slice(0, -1).reduce((all, n) => all * n, this.#described.itemBytes);
+    const positions = Math.max(1, Math.floor((PIECE * this.#described.itemBytes) / row));
+    // What comes faster than it is converted waits here, so there must not be too much of it.
+    if (row === 0 || row * (shape.at(-1) ?? 1) > STREAMED_BYTES) return false;
+    let done: Promise<void> = Promise.resolve();
+    const take = ({ piece, at }: PieceOf) => {
+      const first = at / row;
+      done = done.then(() => volume.put(first, first + piece.length / row, piece as Uint8Array) as Promise<void>);
+      // It is looked at below.
+      done.catch(() => {});
+    };
+    try {
+      return await this.#connection.call("storedPieces", { most: positions * row }, { signal, take });
+    } finally {
+      await done;
+    }
+  }
+
   /** The worker converts, the device gets values. */
   async #convertHere(gpu: Gpu, signal?: AbortSignal): Promise<GPUBuffer> {
     const { device } = gpu;
@@ -314,11 +369,18 @@ export class Image {
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
     const buffer = await gpu.guarded(bytes, () => device.createBuffer({ label: "voxload array", size: Math.max(4, bytes), usage }));
     try {
-      if (compressed && bytes <= 1 << 30) {
-        // As a whole it is inflated twice as fast as in pieces.
-        const { data } = await this.#connection.call("fdata", { dtype: "f32" }, { signal });
-        await gpu.guarded(bytes, () => device.queue.writeBuffer(buffer, 0, data as Float32Array<ArrayBuffer>));
-        return buffer;
+      if (compressed) {
+        // As a whole it is inflated faster than by parts. What comes is written while the worker goes on.
+        const written: Promise<void>[] = [];
+        const take = ({ piece, at }: PieceOf) => {
+          const write = gpu.guarded(bytes, () => device.queue.writeBuffer(buffer, at * 4, piece));
+          // It is looked at below.
+          write.catch(() => {});
+          written.push(write);
+        };
+        const sent = await this.#connection.call("fdataPieces", { most: PIECE }, { signal, take });
+        await Promise.all(written);
+        if (sent) return buffer;
       }
       const read = (index: string) => this.#connection.call("slice", { index, dtype: "f32" }, { signal });
       for await (const [piece, { data }] of this.#ahead(pieces(shape, PIECE), (piece) => read(piece.index))) {
@@ -334,12 +396,20 @@ export class Image {
 
   /** A volume in a 3-D texture: voxel (i, j, k) is texel (i, j, k). It outlives the image. */
   async toTexture(gpu: Gpu, options: TextureOptions = {}): Promise<GPUTexture> {
-    const { format = "r16float", frame = 0, window, signal, usage = 0 } = options;
+    checkGpu(gpu);
+    const { usage: usages = 0 } = options;
+    const signal = signalOf(options.signal);
+    const format = oneOf("format", options.format ?? "r16float", ["r16float", "r32float", "r8unorm"]);
+    const window = range("window", options.window);
+    const frame = whole("frame", options.frame ?? 0, 0);
     const { device } = gpu;
-    gpu.checkLost();
     const [axes, size] = this.#volumeAxes();
     for (const side of size) checkLimit("maxTextureDimension3D", side, device.limits.maxTextureDimension3D);
     if (size.includes(0)) throw new VoxloadError({ kind: "Shape", message: `a texture of an empty volume: ${this.#described.shape}` });
+    if (gpu.usesKernels) {
+      const made = await this.#textureOnDevice(gpu, axes, frame, options);
+      if (made) return made;
+    }
     const texel = { r16float: 2, r32float: 4, r8unorm: 1 }[format];
     const voxels = size[0] * size[1] * size[2];
     const texture = await gpu.guarded(voxels * texel, () =>
@@ -348,7 +418,7 @@ export class Image {
         size,
         dimension: "3d",
         format,
-        usage: usage | GPUTextureUsage.TEXTURE_BINDING | GPUTextureUsage.COPY_SRC | GPUTextureUsage.COPY_DST,
+        usage: usages | GPUTextureUsage.TEXTURE_BINDING | GPUTextureUsage.COPY_SRC | GPUTextureUsage.COPY_DST,
       }),
     );
     const read = (slab: { first: number; end: number }) => {
@@ -371,6 +441,30 @@ export class Image {
     } catch (error) {
       texture.destroy();
       throw error;
+    }
+  }
+
+  /** The same by kernels; undefined where the stored voxels of a volume are not one after the other, or the CPU has to convert. */
+  async #textureOnDevice(gpu: Gpu, axes: number[], frame: number, options: TextureOptions): Promise<GPUTexture | undefined> {
+    const { signal, format = "r16float", window, usage = 0 } = options;
+    const { shape, frameAxis, itemBytes } = this.#described;
+    const volume = axes.reduce((all, axis) => all * shape[axis]!, 1);
+    if (axes.some((axis, k) => axis !== k) || volume * itemBytes > STREAMED_BYTES) return undefined;
+    const recipe = await this.#connection.call("recipe", {}, { signal });
+    if (!recipe) return undefined;
+    const engine = await gpu.engine();
+    const index = this.#volumeIndex(axes, frame, 0, shape[axes[2]!] ?? 1);
+    const bytes = await this.#connection.call("stored", { index }, { signal });
+    // Volumes between two steps along the frames' axis.
+    const step = frameAxis === null ? 0 : shape.slice(axes.length, frameAxis).reduce((all, n) => all * n, 1);
+    const stored = engine.volume(new Uint32Array(recipe.shape), recipe.dtype, new Float64Array(recipe.scaling));
+    try {
+      const made = stored.texture(index, frame * step * volume, bytes, format, window && new Float64Array(window), usage);
+      return (await made) as GPUTexture;
+    } catch (error) {
+      throw asVoxloadError(error);
+    } finally {
+      stored.free();
     }
   }
 
@@ -409,7 +503,7 @@ export class Image {
   /** Ends the image's worker, which gives back its memory. Arrays, buffers and textures that were read stay as they are. */
   free(): void {
     forgotten.unregister(this);
-    this.#connection.close({ kind: "Usage", message: "the image was freed" });
+    this.#connection.free({ kind: "Usage", message: "the image was freed" });
   }
 }
 
@@ -428,6 +522,16 @@ function* slabs(shape: readonly number[], most: number): Generator<{ index: stri
 function checkLimit(limit: string, needed: number, allowed: number): void {
   if (needed <= allowed) return;
   throw new VoxloadError({ kind: "GpuLimit", field: limit, message: `${limit} of the device is ${allowed}, ${needed} were needed` });
+}
+
+function readOptions<T extends ValueType>(options: ReadOptions & { dtype?: T }): { dtype: ValueType; signal: AbortSignal | undefined } {
+  const { dtype = "f32", signal } = options ?? {};
+  return { dtype: oneOf("dtype", dtype, ["f32", "f64"]), signal: signalOf(signal) };
+}
+
+function checkGpu(gpu: unknown): void {
+  if (!(gpu instanceof Gpu)) throw usage(`${shown(gpu)} is no Gpu: Gpu.request() and Gpu.fromDevice(device) make one`);
+  gpu.checkLost();
 }
 
 /** Errors of the page's own instance as those of the worker. */

@@ -2,15 +2,15 @@
 // they can be cancelled.
 
 import { failureOf, type Failure } from "./errors.js";
-import { pieces } from "./pieces.js";
-import type { Answer, Description, Name, Note, Operations, Part, Request, State, ValueType, Values } from "./protocol.js";
-import { open } from "./readers.js";
-import init, { Files, type Frames, type Image, lastPanic, memoryBytes } from "./wasm/voxload_web.js";
+import { pieces, type Piece } from "./pieces.js";
+import type { Answer, Description, Name, Note, Operations, Part, PieceOf, Request, State, ValueType, Values } from "./protocol.js";
+import { bytesRead, open, type Reader, resetBytesRead } from "./readers.js";
+import init, { Files, type Frames, type Image, lastPanic, memoryBytes, offer, withdraw } from "./wasm/voxload_web.js";
 
-/** Values that are read between two looks for messages. */
-const PIECE = 4 << 20;
+/** Stored bytes that are read between two looks for messages. */
+const PIECE_BYTES = 2 << 20;
 
-/** Bytes up to which a compressed volume is read by one call of the library, which is the fastest way. */
+/** Bytes of values up to which a compressed volume is read by one call of the library. */
 const WHOLE_BYTES = 1 << 30;
 
 const scope = self as unknown as DedicatedWorkerGlobalScope;
@@ -18,9 +18,16 @@ let ready: Promise<unknown> | undefined;
 let image: Image | undefined;
 let described: Description | undefined;
 let ownNotes: Note[] = [];
+let sources: Source[] = [];
 const series = new Map<number, Frames>();
 const cancelled = new Set<number>();
 let nextSeries = 0;
+
+interface Source {
+  reader: Reader;
+  /** The library's number of it. */
+  number: number;
+}
 
 type Handler<N extends Name> = (args: Operations[N]["args"], id: number) => Promise<Operations[N]["answer"]> | Operations[N]["answer"];
 
@@ -34,8 +41,18 @@ const handlers: { [N in Name]: Handler<N> } = {
     return { ...described, notes: [...ownNotes, ...described.notes] };
   },
   fdata: ({ dtype }, id) => fdata(dtype, id),
+  fdataPieces: async ({ most }, id) => {
+    let sent = false;
+    await wholeFiles(() => (sent = opened().fdataPieces(most, sender(id))));
+    return sent;
+  },
   slice: ({ index, dtype }) => opened().slice(index, dtype) as Values,
   stored: ({ index }) => opened().stored(index),
+  storedPieces: async ({ most }, id) => {
+    let sent = false;
+    await wholeFiles(() => (sent = opened().storedPieces(most, sender(id))));
+    return sent;
+  },
   texels: ({ index, format, window }) =>
     opened().texels(index, format, window && new Float64Array(window)) as Operations["texels"]["answer"],
   recipe: () => opened().recipe() as Operations["recipe"]["answer"],
@@ -55,6 +72,11 @@ const handlers: { [N in Name]: Handler<N> } = {
   },
 };
 
+/** Sends pieces to the page as they come. */
+function sender(id: number) {
+  return (piece: PieceOf["piece"], at: number) => scope.postMessage({ id, piece, at } satisfies PieceOf, [piece.buffer]);
+}
+
 function opened(): Image {
   if (!image) throw { kind: "Usage", message: "no image was opened" } satisfies Failure;
   return image;
@@ -62,38 +84,96 @@ function opened(): Image {
 
 function add(files: Files, part: Part, cache: number): void {
   if (part.kind === "bytes") {
+    // They stay where they are, and are copied as they are read.
     const { bytes, name } = part;
-    // Compressed bytes are inflated fastest where they are. Others are best left where they are, and copied as they are read.
-    if (isCompressed(bytes)) files.addBytes(name, bytes);
-    else files.addReader(name, bytes.length, 0, (offset: number, length: number) => bytes.subarray(offset, offset + length));
+    const number = files.addReader(name, bytes.length, 0, (offset: number, length: number) => bytes.subarray(offset, offset + length));
+    offer(number, 0, bytes);
     return;
   }
   const reader = open(part);
   ownNotes.push(...reader.notes);
-  files.addReader(part.name, reader.length, cache, reader.read);
-}
-
-function isCompressed(bytes: Uint8Array): boolean {
-  const marks = [[0x1f, 0x8b], [0x42, 0x5a, 0x68], [0x28, 0xb5, 0x2f, 0xfd]];
-  return marks.some((mark) => mark.every((byte, k) => bytes[k] === byte));
+  sources.push({ reader, number: files.addReader(part.name, reader.length, cache, reader.read) });
 }
 
 async function fdata(dtype: ValueType, id: number): Promise<Values> {
   const image = opened();
-  const { shape, compressed, header } = described!;
+  const { shape, compressed, header, itemBytes } = described!;
   const total = image.valueCount();
   const bytes = total * (dtype === "f32" ? 4 : 8);
   // Pieces of a volume that is stored with its last axis fastest would each be scattered over all of the file.
-  const atOnce = compressed || header.layout === "last" || total <= PIECE;
-  if (atOnce && bytes <= WHOLE_BYTES) return image.fdata(dtype) as Values;
+  if (header.layout === "last" && bytes <= WHOLE_BYTES) return image.fdata(dtype) as Values;
   const data = allocate(dtype, total);
-  for (const piece of pieces(shape, PIECE)) {
+  const most = Math.max(1, Math.floor(PIECE_BYTES / itemBytes));
+  if ((compressed && bytes <= WHOLE_BYTES) || total <= most) {
+    await wholeFiles(() => void (image.fdataInto(dtype, data) || image.sliceInto("...", dtype, data, 0)));
+    return { data, shape };
+  }
+  const bytesOf = ({ count }: Piece) => count * itemBytes;
+  for await (const piece of withBytes(pieces(shape, most), bytesOf, compressed ? undefined : header.dataOffset)) {
     image.sliceInto(piece.index, dtype, data, piece.at);
-    await letMessagesIn();
     stopIfCancelled(id);
   }
   if (compressed) image.checkToEnd();
   return { data, shape };
+}
+
+/** Does something that reads all of the files. What can be is read before: by one request it is read several times faster. */
+async function wholeFiles(work: () => void): Promise<void> {
+  const whole = async ({ reader, number }: Source): Promise<number | undefined> => {
+    if (!reader.forwards || reader.length > WHOLE_BYTES) return undefined;
+    const bytes = reader.forwards(0);
+    offer(number, 0, await bytes.next(reader.length));
+    bytes.close();
+    return number;
+  };
+  const offered = await Promise.all(sources.map(whole));
+  try {
+    work();
+  } finally {
+    for (const number of offered) if (number !== undefined) withdraw(number);
+  }
+}
+
+/**
+ * Gives items one by one, with messages in between. Where the voxels are uncompressed, from a byte of the longest file on, the
+ * bytes of the next item are read while one is worked on.
+ */
+async function* withBytes<I>(items: Iterable<I>, bytesOf: (item: I) => number, from?: number): AsyncGenerator<I, void, void> {
+  const [voxels] = [...sources].sort((a, b) => b.reader.length - a.reader.length);
+  if (from === undefined || !voxels?.reader.forwards) {
+    for (const item of items) {
+      yield item;
+      await letMessagesIn();
+    }
+    return;
+  }
+  const forwards = voxels.reader.forwards(from);
+  const left = items[Symbol.iterator]();
+  const next = () => {
+    const { value: item, done } = left.next();
+    if (done) return undefined;
+    const bytes = forwards.next(bytesOf(item));
+    // It is looked at when it is its turn.
+    bytes.catch(() => {});
+    return { item, bytes };
+  };
+  try {
+    for (let now = next(), at = from; now; ) {
+      const bytes = await now.bytes;
+      const then = next();
+      offer(voxels.number, at, bytes);
+      try {
+        yield now.item;
+      } finally {
+        withdraw(voxels.number);
+      }
+      at += bytes.length;
+      now = then;
+      await letMessagesIn();
+    }
+  } finally {
+    forwards.close();
+  }
 }
 
 function allocate(dtype: ValueType, total: number): Float32Array | Float64Array {
@@ -136,7 +216,7 @@ function memory(): number {
 }
 
 function state(): State {
-  const state: State = { bytesRead: image?.bytesRead() ?? 0, memory: memory() };
+  const state: State = { bytesRead, memory: memory() };
   if (image) state.notes = [...ownNotes, ...(image.notes() as unknown as Note[])];
   return state;
 }
@@ -164,6 +244,15 @@ async function answer(request: Extract<Request, { id: number }>): Promise<void> 
   }
 }
 
+/** Gives back the image: nothing is asked of it any more. */
+function forget(): void {
+  for (const frames of series.values()) frames.free();
+  series.clear();
+  image?.free();
+  [image, described, ownNotes, sources] = [undefined, undefined, [], []];
+  resetBytesRead();
+}
+
 function lastPanicOr(message: string): string {
   try {
     return lastPanic() ?? message;
@@ -180,6 +269,8 @@ scope.onmessage = ({ data }: MessageEvent<Request>) => {
     // Whoever waits for it gets the error.
     starting.catch(() => {});
     ready = starting;
+  } else if ("forget" in data) {
+    forget();
   } else if ("cancel" in data) {
     cancelled.add(data.cancel);
   } else {

@@ -1,5 +1,17 @@
 // What the pages have in common.
 
+/** Milliseconds that a promise may take that is to be rejected: a hang is a failure. */
+const REJECTED_WITHIN = 20_000;
+
+/** A promise, or a failure after some time. */
+export function within(ms, promise, message) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${message}: nothing within ${ms} ms`)), ms);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
 /** Checks and counts. */
 export class Checks {
   constructor(results) {
@@ -26,7 +38,7 @@ export class Checks {
   /** The error that a promise is rejected with. */
   async rejects(promise, kind, message) {
     try {
-      await promise;
+      await within(REJECTED_WITHIN, promise, "a hang");
     } catch (error) {
       this.that(error?.kind === kind || error?.name === kind, `${message}: ${error?.name} ${error?.kind}: ${error?.message}`);
       return error;
@@ -49,6 +61,36 @@ export function differing(found, expected) {
     if (!same) differ += 1;
   }
   return differ;
+}
+
+/** Makes every NaN the same one: of a NaN only is compared that it is one. */
+function withoutPayload(values) {
+  const words = new Uint32Array(values.buffer, values.byteOffset, values.byteLength / 4);
+  if (values instanceof Float32Array) {
+    for (let k = 0; k < words.length; k += 1) if ((words[k] & 0x7fffffff) > 0x7f800000) words[k] = 0x7fc00000;
+    return;
+  }
+  for (let k = 0; k < words.length; k += 2) {
+    const high = words[k + 1] & 0x7fffffff;
+    if (high > 0x7ff00000 || (high === 0x7ff00000 && words[k] !== 0)) [words[k], words[k + 1]] = [0, 0x7ff80000];
+  }
+}
+
+/** The SHA-256 that the oracle's scripts give for values, every NaN made the same one. */
+export async function sha256(values) {
+  const copy = values.slice();
+  withoutPayload(copy);
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", copy));
+  return [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** The same values with the lowest bit of one number changed; undefined where there is no number. */
+export function flipped(values) {
+  const at = values.findLastIndex((value) => !Number.isNaN(value));
+  if (at < 0) return undefined;
+  const copy = values.slice();
+  new Uint8Array(copy.buffer)[at * values.BYTES_PER_ELEMENT] ^= 1;
+  return copy;
 }
 
 export async function fetchBytes(path) {
