@@ -237,11 +237,13 @@ impl Source {
         }
     }
 
-    /// The same bytes for one reader that goes forwards. For gzip this is a separate stream, so that other reads do
-    /// not move its position.
+    /// The same bytes for one reader that goes forwards. For gzip without an index this is a separate stream, so that other
+    /// reads do not move its position.
     pub fn with_own_cursor(&self) -> Self {
         match self {
-            Self::Gzip(source) => Self::Custom(Arc::new(source.with_own_cursor())),
+            Self::Gzip(source) if source.access() == Access::Sequential => {
+                Self::Custom(Arc::new(source.with_own_cursor()))
+            }
             other => other.clone(),
         }
     }

@@ -7,3 +7,4 @@ mod index;
 mod kinds;
 mod large;
 mod random;
+mod saved;

@@ -43,6 +43,9 @@ pub struct Args {
     /// Write NIfTI-2; without this, only for what is NIfTI-2 already and for sides above 32767
     #[arg(long)]
     nifti2: bool,
+    /// How small gzipped NIfTI files become, 1 (fast) to 9 (small): about as gzip's files at this level. Default: 6
+    #[arg(long, value_name = "1-9", value_parser = clap::value_parser!(u32).range(1..=9))]
+    level: Option<u32>,
     #[command(flatten)]
     loading: Loading,
 }
@@ -80,6 +83,9 @@ pub fn run(args: &Args) -> CommandResult {
     };
     if args.nifti2 && !nifti {
         return Err("--nifti2 is for .nii, .nii.gz, .hdr and .img files".into());
+    }
+    if args.level.is_some() && !(nifti && plain != name) {
+        return Err("--level is for .nii.gz, .hdr.gz and .img.gz files".into());
     }
     let mut image = args.loading.load(&args.input)?;
     if args.channels {
@@ -162,9 +168,13 @@ fn part_of(image: &DataobjImage, part: Part, dtype: DType) -> Result<DataobjImag
 
 /// The options of all NIfTI files that are written.
 fn save_options(args: &Args) -> SaveOptions {
-    match args.nifti2 {
-        true => SaveOptions::new().nifti2(),
-        false => SaveOptions::new(),
+    let mut options = SaveOptions::new();
+    if args.nifti2 {
+        options = options.nifti2();
+    }
+    match args.level {
+        Some(level) => options.level(level),
+        None => options,
     }
 }
 

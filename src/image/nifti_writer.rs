@@ -24,6 +24,9 @@ const PIECE: usize = 1 << 18;
 /// Bytes written between two checks for cancellation.
 const PIECE_BYTES: usize = 1 << 20;
 
+/// The gzip level of files whose options do not say.
+const USUAL_LEVEL: u32 = 6;
+
 /// The longest axis that NIfTI-1 can store.
 pub(crate) const MAX_NIFTI1_SIDE: usize = i16::MAX as usize;
 
@@ -43,14 +46,14 @@ impl Default for SaveOptions {
             dtype: None,
             keep_scaling: false,
             nifti2: false,
-            level: 1,
+            level: USUAL_LEVEL,
         }
     }
 }
 
 impl SaveOptions {
-    /// As nibabel: the header's voxel type; for integers, `scl_slope` and `scl_inter` computed from the values; gzip
-    /// level 1.
+    /// As nibabel: the header's voxel type; for integers, `scl_slope` and `scl_inter` computed from the values. Gzip level 6:
+    /// files as small as those of `gzip`, in less time than nibabel needs for its level 1.
     pub fn new() -> Self {
         Self::default()
     }
@@ -75,7 +78,7 @@ impl SaveOptions {
         self
     }
 
-    /// The gzip level, 1 (fast) to 9 (small).
+    /// The gzip level, 1 (fast) to 9 (small), 6 by default. Files are about as small as those of `gzip` at this level.
     pub fn level(mut self, level: u32) -> Self {
         self.level = level.clamp(1, 9);
         self
@@ -180,18 +183,25 @@ impl NiftiWriter {
         };
         let nifti = NiftiHeader::for_writing(header, &target).map_err(|error| error.at(path))?;
         let gzip = paths.gzip.then_some(options.level);
+        let leading = nifti.leading_bytes();
+        let is_pair = paths.container == Container::Pair;
+        let left = voxels(&header.shape)?;
+        let before = if is_pair { 0 } else { leading.len() as u64 };
+        let length = left
+            .saturating_mul(dtype.size_bytes() as u64)
+            .saturating_add(before);
         let mut writer = Self {
             header: None,
-            image: Output::new(WholeFile::create(&paths.image)?, gzip),
+            image: Output::new(WholeFile::create(&paths.image)?, gzip, length),
             dtype,
             byte_order: nifti.byte_order,
-            left: voxels(&header.shape)?,
+            left,
             buffer: Vec::new(),
             paths,
         };
-        let leading = nifti.leading_bytes();
-        if writer.paths.container == Container::Pair {
-            let mut file = Output::new(WholeFile::create(&writer.paths.header)?, gzip);
+        if is_pair {
+            let file = WholeFile::create(&writer.paths.header)?;
+            let mut file = Output::new(file, gzip, leading.len() as u64);
             file.write_all(&leading).map_err(|error| writer.io(error))?;
             writer.header = Some(file.finish().map_err(|error| writer.io(error))?);
         } else {

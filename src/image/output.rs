@@ -1,32 +1,37 @@
 //! Writers for stored bytes: plain, or gzip that is deflated on all threads.
 //!
-//! Chunks are deflated independently and joined to one gzip member, as in pigz, so that every reader accepts it.
+//! Chunks are deflated independently and joined to one gzip member, as in pigz, so that every reader accepts it. A table
+//! of them in the header ([`ChunkTable`]) lets voxload read such a file in parallel, and parts of it verified. The file
+//! depends only on the bytes and the level, not on the number of threads.
 
-use std::io::{Error, Write};
+mod deflater;
+
+use std::io::{Error, Result, Seek, SeekFrom, Write};
 
 use crc32fast::Hasher;
-use flate2::{Compress, Compression, FlushCompress};
 
 use crate::core::parallel::*;
 use crate::core::{scope, threads};
+use crate::source::gzip::chunk_table::{self, ChunkTable, Entry, LAST_BLOCK};
+use deflater::{Deflated, Deflaters};
 
 /// A writer of plain or gzipped bytes.
-pub(crate) enum Output<W: Write> {
+pub(crate) enum Output<W: Write + Seek> {
     Plain(W),
     Gzip(GzWriter<W>),
 }
 
-impl<W: Write> Output<W> {
-    /// A writer that gzips at this level (1 to 9), or a plain one.
-    pub fn new(writer: W, gzip: Option<u32>) -> Self {
+impl<W: Write + Seek> Output<W> {
+    /// A writer of `length` bytes that gzips at this level (1 to 9), or a plain one.
+    pub fn new(writer: W, gzip: Option<u32>, length: u64) -> Self {
         match gzip {
-            Some(level) => Self::Gzip(GzWriter::new(writer, level)),
+            Some(level) => Self::Gzip(GzWriter::new(writer, level, length)),
             None => Self::Plain(writer),
         }
     }
 
     /// Writes pending bytes and returns the inner writer.
-    pub fn finish(self) -> std::io::Result<W> {
+    pub fn finish(self) -> Result<W> {
         match self {
             Self::Plain(writer) => Ok(writer),
             Self::Gzip(gzip) => gzip.finish(),
@@ -34,15 +39,15 @@ impl<W: Write> Output<W> {
     }
 }
 
-impl<W: Write> Write for Output<W> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+impl<W: Write + Seek> Write for Output<W> {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize> {
         match self {
             Self::Plain(writer) => writer.write(bytes),
             Self::Gzip(gzip) => gzip.write(bytes),
         }
     }
 
-    fn flush(&mut self) -> std::io::Result<()> {
+    fn flush(&mut self) -> Result<()> {
         match self {
             Self::Plain(writer) => writer.flush(),
             Self::Gzip(gzip) => gzip.flush(),
@@ -50,13 +55,22 @@ impl<W: Write> Write for Output<W> {
     }
 }
 
-/// Bytes that one thread deflates at a time: so many that starting with an empty window hardly affects the size.
-const CHUNK: usize = 1 << 20;
+/// Chunks for each thread that are deflated together: the more, the less threads wait for the last one.
+const CHUNKS_PER_THREAD: usize = 4;
+
+/// The least bytes of a file that gets a table: it has more than one chunk.
+const MIN_CHUNKS: usize = 2;
 
 /// A gzip writer; [`GzWriter::finish`] must be called.
-pub(crate) struct GzWriter<W: Write> {
+pub(crate) struct GzWriter<W: Write + Seek> {
     writer: W,
-    level: Compression,
+    deflaters: Deflaters,
+    /// Bytes that are deflated at a time: so many that starting without history hardly affects the size.
+    chunk: usize,
+    /// The chunks so far; `None` for a file without a table.
+    table: Option<ChunkTable>,
+    /// The number of chunks that there is room for in the header.
+    chunks: usize,
     pending: Vec<u8>,
     batch: usize,
     crc: Hasher,
@@ -64,13 +78,24 @@ pub(crate) struct GzWriter<W: Write> {
     started: bool,
 }
 
-impl<W: Write> GzWriter<W> {
-    pub fn new(writer: W, level: u32) -> Self {
-        let batch = CHUNK * 2 * threads::count();
+impl<W: Write + Seek> GzWriter<W> {
+    /// A writer of `length` bytes, from the start of `writer`.
+    pub fn new(writer: W, level: u32, length: u64) -> Self {
+        let split = chunk_table::split(length);
+        let (chunk, chunks) = split.unwrap_or((chunk_table::USUAL_CHUNK, 0));
+        let table = (chunks >= MIN_CHUNKS).then(|| ChunkTable {
+            chunk: chunk as u32,
+            length,
+            entries: Vec::with_capacity(chunks),
+        });
+        let batch = chunk * CHUNKS_PER_THREAD * threads::count();
         Self {
             writer,
-            level: Compression::new(level.min(9)),
-            pending: Vec::with_capacity(batch),
+            deflaters: Deflaters::new(level),
+            chunk,
+            table,
+            chunks,
+            pending: Vec::with_capacity(batch.min(chunk * chunks.max(1))),
             batch,
             crc: Hasher::new(),
             length: 0,
@@ -78,39 +103,58 @@ impl<W: Write> GzWriter<W> {
         }
     }
 
-    /// Writes pending bytes, the end of the stream and the trailer.
-    pub fn finish(mut self) -> std::io::Result<W> {
+    /// Writes pending bytes, the end of the stream, the trailer and the table.
+    pub fn finish(mut self) -> Result<W> {
         self.write_pending()?;
-        // An empty block that is marked as the last one.
-        self.writer.write_all(&[0x03, 0x00])?;
+        self.writer.write_all(&LAST_BLOCK)?;
         let crc = self.crc.finalize();
         self.writer.write_all(&crc.to_le_bytes())?;
         self.writer.write_all(&(self.length as u32).to_le_bytes())?;
+        // Without the table the file is as good a gzip file: zeros are no table.
+        let table = self
+            .table
+            .filter(|table| table.entries.len() == self.chunks);
+        if let Some(table) = table {
+            self.writer.seek(SeekFrom::Start(0))?;
+            self.writer.write_all(&table.header())?;
+            self.writer.seek(SeekFrom::End(0))?;
+        }
         Ok(self.writer)
     }
 
-    fn write_pending(&mut self) -> std::io::Result<()> {
+    /// The header, with room for the table.
+    fn write_header(&mut self) -> Result<()> {
+        let header = match &self.table {
+            Some(_) => chunk_table::header_without_table(self.chunks),
+            None => chunk_table::PLAIN_HEADER.to_vec(),
+        };
+        self.writer.write_all(&header)
+    }
+
+    fn write_pending(&mut self) -> Result<()> {
         if !self.started {
-            // Without a name and a time, so that the same input gives the same file.
-            self.writer
-                .write_all(&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255])?;
+            self.write_header()?;
             self.started = true;
         }
-        let level = self.level;
-        let deflated = |chunk: &[u8]| {
+        let deflaters = &self.deflaters;
+        let deflate = |chunk: &[u8]| {
             scope::check().map_err(Error::other)?;
-            let mut crc = Hasher::new();
-            crc.update(chunk);
-            Ok((deflate(chunk, level)?, crc))
+            deflaters.deflate(chunk)
         };
-        let deflated: Vec<_> = threads::parallel(|scope| {
-            let chunks = self.pending.par_chunks(CHUNK);
-            let deflated = chunks.map(|chunk| scope.enter(|| deflated(chunk)));
-            deflated.collect::<std::io::Result<_>>()
+        let deflated: Vec<Deflated> = threads::parallel(|scope| {
+            let chunks = self.pending.par_chunks(self.chunk);
+            let deflated = chunks.map(|chunk| scope.enter(|| deflate(chunk)));
+            deflated.collect::<Result<_>>()
         })?;
-        for (bytes, crc) in deflated {
+        for Deflated { bytes, crc } in deflated {
             self.writer.write_all(&bytes)?;
             self.crc.combine(&crc);
+            if let Some(table) = &mut self.table {
+                table.entries.push(Entry {
+                    packed: bytes.len() as u32,
+                    crc: crc.finalize(),
+                });
+            }
         }
         self.length += self.pending.len() as u64;
         self.pending.clear();
@@ -118,35 +162,21 @@ impl<W: Write> GzWriter<W> {
     }
 }
 
-impl<W: Write> Write for GzWriter<W> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+impl<W: Write + Seek> Write for GzWriter<W> {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize> {
         let taken = bytes.len().min(self.batch - self.pending.len());
-        self.pending.extend_from_slice(&bytes[..taken]);
+        self.pending
+            .extend_from_slice(bytes.get(..taken).unwrap_or_default());
         if self.pending.len() == self.batch {
             self.write_pending()?;
         }
         Ok(taken)
     }
 
-    fn flush(&mut self) -> std::io::Result<()> {
+    fn flush(&mut self) -> Result<()> {
         self.writer.flush()
     }
 }
 
-/// Deflates a chunk to blocks that end at a byte boundary. None is marked as the last of the stream.
-fn deflate(chunk: &[u8], level: Compression) -> std::io::Result<Vec<u8>> {
-    let mut compress = Compress::new(level, false);
-    let mut out = Vec::with_capacity(chunk.len() / 2 + 1024);
-    loop {
-        let rest = &chunk[compress.total_in() as usize..];
-        compress
-            .compress_vec(rest, &mut out, FlushCompress::Sync)
-            .map_err(Error::other)?;
-        let done = compress.total_in() as usize == chunk.len();
-        // If there is spare capacity, the flush is complete as well.
-        if done && out.len() < out.capacity() {
-            return Ok(out);
-        }
-        out.reserve(out.capacity().max(1024));
-    }
-}
+#[cfg(test)]
+mod tests;

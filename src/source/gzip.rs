@@ -23,6 +23,8 @@
 //! - [`checkpoints`]: the index, a list of chunks. It is recorded while a stream is inflated, or read from BGZF
 //!   headers.
 //! - [`index_file`]: index files, in voxload's format or indexed_gzip's.
+//! - [`chunk_table`]: the table of chunks in the header of files that voxload has written.
+//! - [`codes`], [`walk`]: the codes of deflate blocks, and the check of what voxload has deflated.
 //! - [`tail`]: bytes after the voxels that are kept when a read of the whole array passes them.
 //!
 //! Members follow each other. Zero padding after the last one is accepted; other bytes there are counted
@@ -32,6 +34,8 @@
 mod block_finder;
 mod checkpoints;
 mod chunk;
+pub(crate) mod chunk_table;
+mod codes;
 mod index_file;
 mod member;
 mod one_shot;
@@ -39,6 +43,7 @@ mod parallel;
 mod random_access;
 mod stream;
 mod tail;
+pub(crate) mod walk;
 
 use std::fmt;
 use std::ops::Range;
@@ -298,7 +303,8 @@ impl ByteSource for GzipSource {
     }
 
     fn access(&self) -> Access {
-        match self.random.is_complete() {
+        // What goes wrong here goes wrong in the read that follows, which reports it.
+        match self.random.look_for_index().is_ok() && self.random.is_complete() {
             true => Access::Random,
             false => Access::Sequential,
         }

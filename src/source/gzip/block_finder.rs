@@ -8,14 +8,7 @@
 use zlib_rs::{Inflate, InflateFlush, Status};
 
 use super::chunk::{WINDOW_BYTES, stream_from};
-
-/// The order in which the code lengths of the code length alphabet are stored.
-const ORDER: [usize; 19] = [
-    16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15,
-];
-
-/// Bits before these code lengths: the final-block flag, the block type and three counts.
-const HEAD_BITS: usize = 17;
+use super::codes::{HEAD_BITS, Lengths, word};
 
 /// Bytes whose bits are tested together. From each of their bits, the next 13 bits lie in one 64-bit word.
 const STEP_BYTES: usize = 6;
@@ -30,7 +23,7 @@ pub(super) fn find_block(bytes: &[u8], searched: usize) -> Option<usize> {
     starts.flat_map(|byte| heads(bytes, byte)).find(|&at| {
         at < 8 * searched
             && is_complete_at(bytes, at)
-            && parse_header(bytes, at).is_some()
+            && Lengths::read(bytes, at).is_some_and(|(lengths, _)| lengths.are_complete())
             && inflates(bytes, at)
     })
 }
@@ -49,12 +42,6 @@ fn heads(bytes: &[u8], byte: usize) -> impl Iterator<Item = usize> {
         found &= found.wrapping_sub(1);
         at
     })
-}
-
-/// At least 57 bits starting at bit `at`; `None` near the end of `bytes`.
-fn word(bytes: &[u8], at: usize) -> Option<u64> {
-    let bytes = bytes.get(at / 8..)?.first_chunk()?;
-    Some(u64::from_le_bytes(*bytes) >> (at % 8))
 }
 
 /// Whether the code lengths of the code length alphabet describe a complete code: a fast test that few positions
@@ -84,75 +71,6 @@ const SPACE_OF_TWO: [u8; 64] = {
     }
     table
 };
-
-/// Parses the block header at bit `at`; `None` if one of the other two codes is not complete or the header is cut
-/// off.
-fn parse_header(bytes: &[u8], at: usize) -> Option<()> {
-    let head = word(bytes, at)?;
-    let [symbols, distances] = [257 + (head >> 3 & 31), 1 + (head >> 8 & 31)].map(|n| n as usize);
-    let given = 4 + (head >> 13 & 15) as usize;
-    let written = word(bytes, at + HEAD_BITS)?;
-    let mut lengths = [0; 19];
-    for (i, &code) in ORDER.iter().enumerate().take(given) {
-        *lengths.get_mut(code)? = (written >> (3 * i) & 7) as u8;
-    }
-    let mut all = [0; 286 + 32];
-    let all = all.get_mut(..symbols + distances)?;
-    read_lengths(bytes, at + HEAD_BITS + 3 * given, &lengths, all)?;
-    let (symbols, distances) = all.split_at(symbols);
-    // A literal code must have an end-of-block symbol. A distance code with at most one symbol need not be complete.
-    let ends = symbols.get(256) != Some(&0);
-    let single = distances.iter().filter(|&&length| length > 0).count() <= 1;
-    (ends && is_complete(symbols) && (single || is_complete(distances))).then_some(())
-}
-
-/// Whether codes of these lengths use the whole code space (15 bits at most).
-fn is_complete(lengths: &[u8]) -> bool {
-    let taken = |&length: &u8| match length {
-        0 => 0,
-        length => 1 << (15 - length),
-    };
-    lengths.iter().map(taken).sum::<u32>() == 1 << 15
-}
-
-/// Reads run-length coded code lengths starting at bit `at`; `None` if they are malformed.
-fn read_lengths(bytes: &[u8], mut at: usize, codes: &[u8; 19], all: &mut [u8]) -> Option<()> {
-    let table = table(codes);
-    let mut filled = 0;
-    while filled < all.len() {
-        let bits = word(bytes, at)?;
-        let (code, length) = *table.get((bits & 127) as usize)?;
-        let bits = bits >> length;
-        let (value, run, more) = match code {
-            16 => (*all.get(filled.checked_sub(1)?)?, 3 + (bits & 3), 2),
-            17 => (0, 3 + (bits & 7), 3),
-            18 => (0, 11 + (bits & 127), 7),
-            value => (value, 1, 0),
-        };
-        at += usize::from(length) + more;
-        all.get_mut(filled..filled + run as usize)?.fill(value);
-        filled += run as usize;
-    }
-    Some(())
-}
-
-/// For each value of the next seven bits: the symbol they begin with and its code length.
-fn table(lengths: &[u8; 19]) -> [(u8, u8); 128] {
-    let mut table = [(0, 0); 128];
-    let mut next = 0u8;
-    for length in 1..=7u8 {
-        for (code, _) in (0u8..).zip(lengths).filter(|&(_, &own)| own == length) {
-            // Codes are assigned in increasing order and stored with their highest bit first.
-            let reversed = next.reverse_bits() >> 1;
-            let first = usize::from(reversed);
-            for place in table.iter_mut().skip(first).step_by(1 << length) {
-                *place = (code, length);
-            }
-            next = next.saturating_add(1 << (7 - length));
-        }
-    }
-    table
-}
 
 /// Whether the data that begins at bit `at` can be inflated for [`TRIAL_BYTES`].
 fn inflates(bytes: &[u8], at: usize) -> bool {

@@ -38,12 +38,19 @@ pub(super) struct Index {
     pub chunks: Vec<Arc<Chunk>>,
     /// Whether the chunks reach the verified end of the file.
     pub complete: bool,
+    /// Whether it is the table in the file's own header, which may not be true: nobody has inflated the file with it.
+    pub is_table: bool,
 }
 
 impl Index {
     /// Number of inflated bytes that the chunks hold.
     pub fn end(&self) -> u64 {
         self.chunks.last().map_or(0, |chunk| chunk.out.end)
+    }
+
+    /// What identifies a chunk among those of this index, and of the one that may take its place.
+    pub fn key(&self, number: usize) -> Key {
+        (self.is_table, number)
     }
 
     /// The numbers of the chunks that overlap a range of inflated bytes.
@@ -66,6 +73,9 @@ impl Index {
             .unwrap_or(0)
     }
 }
+
+/// Whether a chunk is of a table, and its number.
+pub(super) type Key = (bool, usize);
 
 /// A chunk and its inflated bytes.
 pub(super) struct Finished {

@@ -17,13 +17,16 @@ const DEFLATE: u8 = 8;
 
 // Flags of a header (RFC 1952, section 2.3.1). Bit 0, "probably text", has no effect on readers.
 const FLAG_HEADER_CRC: u8 = 1 << 1;
-const FLAG_EXTRA: u8 = 1 << 2;
+pub(super) const FLAG_EXTRA: u8 = 1 << 2;
 const FLAG_NAME: u8 = 1 << 3;
 const FLAG_COMMENT: u8 = 1 << 4;
 const FLAGS_RESERVED: u8 = 0xe0;
 
 /// Bytes of a header without optional fields.
 pub(super) const FIXED_BYTES: usize = 10;
+
+/// Where the extra field, if there is one, begins: after its length.
+pub(super) const EXTRA_FROM: usize = FIXED_BYTES + 2;
 
 /// Bytes of CRC-32 and length after a member's data.
 pub(super) const TRAILER_BYTES: usize = 8;

@@ -9,11 +9,12 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use super::checkpoints::{Index, from_member_headers};
+use super::checkpoints::{Index, Key, from_member_headers};
 use super::chunk::{Chunk, Inflater};
+use super::chunk_table;
 use super::index_file;
 use super::stream::{GzipCodec, Stream};
-use crate::core::error::{Error, Result};
+use crate::core::error::{Error, ErrorKind, Result};
 use crate::core::options::GzipIndex;
 use crate::core::parallel::*;
 use crate::core::{scope, threads};
@@ -79,7 +80,11 @@ impl RandomAccess {
         let end = offset.saturating_add(buffer.len() as u64);
         let index = self.snapshot();
         if end <= index.end() {
-            return self.read_chunks(&index, offset, buffer);
+            let read = self.read_chunks(&index, offset, buffer);
+            return match self.or_without_table(&index, read)? {
+                Some(()) => Ok(()),
+                None => self.read_at(offset, buffer),
+            };
         }
         if index.complete {
             return Err(truncated("voxel data", index.end(), end));
@@ -94,12 +99,13 @@ impl RandomAccess {
     /// [`crate::ErrorKind::Integrity`], [`crate::ErrorKind::Truncated`], [`crate::ErrorKind::Limit`] if the file
     /// continues too far after the voxels, and errors of reading the compressed file.
     pub fn check_to_end(&self, end: u64) -> Result<()> {
-        match self.is_complete() {
-            true => self.verify_all(),
-            false => {
-                self.grow(|stream| stream.drain_tail(end, |stream| self.collect(stream, u64::MAX)))
-            }
+        let index = self.snapshot();
+        if index.complete {
+            let verified = self.verify_all(&index);
+            // Without its table the whole file has been verified as well.
+            return self.or_without_table(&index, verified).map(|_| ());
         }
+        self.grow(|stream| stream.drain_tail(end, |stream| self.collect(stream, u64::MAX)))
     }
 
     /// Completes the index and writes it to `path`.
@@ -108,6 +114,9 @@ impl RandomAccess {
     /// As [`Self::read_at`] and [`index_file::write`].
     pub fn write_index(&self, path: &Path) -> Result<()> {
         self.look_for_index()?;
+        if self.snapshot().is_table {
+            self.replace_table()?;
+        }
         if !self.is_complete() {
             self.grow_to_end()?;
         }
@@ -161,8 +170,12 @@ impl RandomAccess {
         *self.index.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(index);
     }
 
-    /// Looks once for an index that can be had without inflating: in an index file, or in the members' headers.
-    fn look_for_index(&self) -> Result<()> {
+    /// Looks once for an index that can be had without inflating: in an index file, in the table in the file's header, or in
+    /// the headers of all members.
+    ///
+    /// # Errors
+    /// Errors of reading the compressed file.
+    pub fn look_for_index(&self) -> Result<()> {
         let mut looked_up = scope::lock(&self.looked_up)?;
         if !*looked_up {
             let kept = match (&self.kept_index, self.index_path()) {
@@ -173,8 +186,12 @@ impl RandomAccess {
                 (_, None) => None,
             };
             let found = match kept {
-                None => from_member_headers(&self.compressed, self.codec.limits())?,
+                None => chunk_table::from_header(&self.compressed)?,
                 kept => kept,
+            };
+            let found = match found {
+                None => from_member_headers(&self.compressed, self.codec.limits())?,
+                found => found,
             };
             if let Some(index) = found {
                 self.set_index(index);
@@ -202,6 +219,52 @@ impl RandomAccess {
             scope::check()?;
         }
         *written = true;
+        Ok(())
+    }
+
+    /// After a read by the index: `None` if the file's own table, which was used, turned out to be wrong. It has been replaced
+    /// then, and the read is to be done again.
+    ///
+    /// # Errors
+    /// Errors of the read, also if it is not the table that is damaged but the file.
+    fn or_without_table<R>(&self, used: &Index, read: Result<R>) -> Result<Option<R>> {
+        match read {
+            Ok(read) => Ok(Some(read)),
+            Err(error) if used.is_table && matches!(error.kind(), ErrorKind::Integrity { .. }) => {
+                self.replace_table().map(|()| None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Inflates and verifies the whole file and thereby makes an index, instead of the file's own table.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Integrity`] and others for a damaged file, which keeps its table: by that, reads of its sound chunks
+    /// are still verified.
+    fn replace_table(&self) -> Result<()> {
+        let mut kept = scope::lock(&self.stream)?;
+        // Another thread may have replaced it in the meantime.
+        if !self.snapshot().is_table {
+            return Ok(());
+        }
+        let mut stream = self.codec.stream(&self.compressed).recording();
+        let mut index = Index::default();
+        let mut collect = |stream: &mut Stream| {
+            let finished = stream.take_finished().into_iter();
+            index
+                .chunks
+                .extend(finished.map(|part| Arc::new(part.chunk)));
+        };
+        drain(&mut stream, |stream| {
+            collect(stream);
+            Ok(())
+        })?;
+        collect(&mut stream);
+        index.complete = stream.recorder().is_some();
+        self.cache.clear();
+        self.set_index(index);
+        *kept = Some(stream);
         Ok(())
     }
 
@@ -333,7 +396,8 @@ impl RandomAccess {
         let index = Arc::make_mut(&mut index);
         for part in finished {
             if part.chunk.out.end > wanted {
-                self.cache.put(index.chunks.len(), Arc::new(part.bytes));
+                let key = index.key(index.chunks.len());
+                self.cache.put(key, Arc::new(part.bytes));
             }
             index.chunks.push(Arc::new(part.chunk));
         }
@@ -360,16 +424,17 @@ impl RandomAccess {
             let length = range.end.min(chunk.out.end) - from;
             let (place, after) = rest.split_at_mut(length as usize);
             rest = after;
-            work.push((number, chunk, (from - chunk.out.start) as usize, place));
+            let key = index.key(number);
+            work.push((key, chunk, (from - chunk.out.start) as usize, place));
         }
         match &mut work[..] {
-            [(number, chunk, from, place)] => {
-                self.copy_chunk(&session, *number, chunk, *from, place)?;
+            [(key, chunk, from, place)] => {
+                self.copy_chunk(&session, *key, chunk, *from, place)?;
             }
             work => threads::parallel(|scope| {
                 work.par_iter_mut()
-                    .try_for_each(|(number, chunk, from, place)| {
-                        scope.enter(|| self.copy_chunk(&session, *number, chunk, *from, place))
+                    .try_for_each(|(key, chunk, from, place)| {
+                        scope.enter(|| self.copy_chunk(&session, *key, chunk, *from, place))
                     })
             })?,
         }
@@ -379,7 +444,7 @@ impl RandomAccess {
     fn copy_chunk(
         &self,
         session: &Session<'_>,
-        number: usize,
+        key: Key,
         chunk: &Chunk,
         from: usize,
         place: &mut [u8],
@@ -388,7 +453,7 @@ impl RandomAccess {
             let part = bytes.get(from..from + place.len()).unwrap_or_default();
             place.copy_from_slice(part);
         };
-        if let Some(bytes) = self.cache.peek(number) {
+        if let Some(bytes) = self.cache.peek(key) {
             copy(&bytes, place);
             return Ok(());
         }
@@ -396,7 +461,7 @@ impl RandomAccess {
             // The whole chunk is used now, so it is not worth caching.
             return self.inflate_chunk(session, chunk, |bytes| copy(bytes, place));
         }
-        let bytes = self.cache.get(number, || {
+        let bytes = self.cache.get(key, || {
             self.inflate_chunk(session, chunk, |bytes| Arc::new(bytes.to_vec()))
         })?;
         copy(&bytes, place);
@@ -425,8 +490,7 @@ impl RandomAccess {
     }
 
     /// Inflates the chunks that have not been verified yet.
-    fn verify_all(&self) -> Result<()> {
-        let index = self.snapshot();
+    fn verify_all(&self, index: &Index) -> Result<()> {
         let session = self.compressed.begin()?;
         threads::parallel(|scope| {
             let unverified = index.chunks.par_iter().filter(|chunk| !chunk.is_verified());
@@ -475,7 +539,7 @@ struct ChunkCache {
 
 #[derive(Debug, Default)]
 struct CacheState {
-    entries: HashMap<usize, CacheEntry>,
+    entries: HashMap<Key, CacheEntry>,
     bytes: usize,
     /// Incremented at each use.
     clock: u64,
@@ -503,12 +567,12 @@ impl ChunkCache {
         }
     }
 
-    /// The bytes of chunk `number`; `inflate` is called if they are not in the cache.
+    /// The bytes of a chunk; `inflate` is called if they are not in the cache.
     ///
     /// # Errors
     /// Errors of `inflate`.
-    fn get(&self, number: usize, inflate: impl FnOnce() -> Result<Bytes>) -> Result<Bytes> {
-        let slot = self.slot(number);
+    fn get(&self, key: Key, inflate: impl FnOnce() -> Result<Bytes>) -> Result<Bytes> {
+        let slot = self.slot(key);
         let mut held = scope::lock(&slot)?;
         if let Some(bytes) = &*held {
             return Ok(Arc::clone(bytes));
@@ -516,26 +580,26 @@ impl ChunkCache {
         let bytes = inflate()?;
         *held = Some(Arc::clone(&bytes));
         drop(held);
-        self.account(number, bytes.len());
+        self.account(key, bytes.len());
         Ok(bytes)
     }
 
     /// The bytes of a chunk, if they are in the cache.
-    fn peek(&self, number: usize) -> Option<Bytes> {
+    fn peek(&self, key: Key) -> Option<Bytes> {
         let mut state = self.lock();
         state.clock += 1;
         let clock = state.clock;
-        let entry = state.entries.get_mut(&number)?;
+        let entry = state.entries.get_mut(&key)?;
         entry.used = clock;
         entry.slot.try_lock().ok()?.clone()
     }
 
     /// Adds the bytes of a chunk.
-    fn put(&self, number: usize, bytes: Bytes) {
+    fn put(&self, key: Key, bytes: Bytes) {
         let length = bytes.len();
-        let slot = self.slot(number);
+        let slot = self.slot(key);
         *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(bytes);
-        self.account(number, length);
+        self.account(key, length);
     }
 
     /// Empties the cache.
@@ -547,25 +611,25 @@ impl ChunkCache {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn slot(&self, number: usize) -> Arc<Slot> {
+    fn slot(&self, key: Key) -> Arc<Slot> {
         let mut state = self.lock();
         state.clock += 1;
         let clock = state.clock;
-        let entry = state.entries.entry(number).or_default();
+        let entry = state.entries.entry(key).or_default();
         entry.used = clock;
         Arc::clone(&entry.slot)
     }
 
     /// Records the size of a chunk, and drops the least recently used others while the cache is too large.
-    fn account(&self, number: usize, bytes: usize) {
+    fn account(&self, key: Key, bytes: usize) {
         let mut state = self.lock();
-        let Some(entry) = state.entries.get_mut(&number) else {
+        let Some(entry) = state.entries.get_mut(&key) else {
             return;
         };
         let before = std::mem::replace(&mut entry.bytes, bytes);
         state.bytes = state.bytes.saturating_sub(before).saturating_add(bytes);
         while state.bytes > self.budget {
-            let others = state.entries.iter().filter(|&(&other, _)| other != number);
+            let others = state.entries.iter().filter(|&(&other, _)| other != key);
             let Some((&oldest, _)) = others.min_by_key(|(_, entry)| entry.used) else {
                 break;
             };
@@ -584,19 +648,19 @@ mod tests {
         let cache = ChunkCache::new(30);
         let make = |byte: u8| move || Ok(Arc::new(vec![byte; 10]));
         for number in 0..3 {
-            assert_eq!(
-                cache.get(number, make(number as u8)).unwrap()[0],
-                number as u8
-            );
+            let bytes = cache.get((false, number), make(number as u8)).unwrap();
+            assert_eq!(bytes[0], number as u8);
         }
-        cache.get(0, || panic!("it is cached")).unwrap();
-        cache.get(3, make(3)).unwrap();
+        let of_table = cache.peek((true, 0));
+        assert!(of_table.is_none(), "chunk 0 of another index");
+        cache.get((false, 0), || panic!("it is cached")).unwrap();
+        cache.get((false, 3), make(3)).unwrap();
         assert!(
-            cache.peek(1).is_none(),
+            cache.peek((false, 1)).is_none(),
             "the least recently used one is dropped"
         );
         for number in [0, 2, 3] {
-            assert!(cache.peek(number).is_some(), "chunk {number}");
+            assert!(cache.peek((false, number)).is_some(), "chunk {number}");
         }
     }
 }
