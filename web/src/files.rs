@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use js_sys::Function;
+use voxload::format::{Format, formats};
 use voxload::{
-    ByteSource, DataobjImage, Error, ErrorKind, FileHolder, FileMap, FileRole, LoadOptions,
+    Access, ByteSource, DataobjImage, Error, ErrorKind, FileHolder, FileMap, FileRole, LoadOptions,
 };
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -13,8 +14,11 @@ use crate::error::{js, usage};
 use crate::image::Image;
 use crate::source::{Bytes, Reader};
 
-/// The endings of headers whose voxels are in another file.
-const HEADERS: [&str; 5] = ["hdr", "head", "par", "mhd", "nhdr"];
+/// The endings of headers whose voxels are in another file, of the same name.
+const HEADERS: [&str; 3] = ["hdr", "head", "par"];
+
+/// The endings of headers that name the files with the voxels.
+const NAMING: [&str; 2] = ["nhdr", "mhd"];
 
 /// What compresses a file, by a second ending.
 const COMPRESSIONS: [&str; 4] = ["gz", "bz2", "zst", "z"];
@@ -25,6 +29,7 @@ const COMPRESSIONS: [&str; 4] = ["gz", "bz2", "zst", "z"];
 pub struct Files {
     files: Vec<File>,
     gzip_index: Option<Vec<u8>>,
+    format: Option<Format>,
 }
 
 struct File {
@@ -79,9 +84,29 @@ impl Files {
         self.gzip_index = Some(bytes);
     }
 
+    /// Has the image read as this format, whatever its content: `Analyze 7.5`, for example, in any case, with or without
+    /// spaces and hyphens.
+    #[wasm_bindgen(js_name = setFormat)]
+    pub fn set_format(&mut self, name: &str) -> Result<(), JsValue> {
+        fn plain(name: &str) -> String {
+            let letters = name.chars().filter(char::is_ascii_alphanumeric);
+            letters.map(|c| c.to_ascii_lowercase()).collect()
+        }
+        let wanted = plain(name);
+        let Some(found) = formats().find(|entry| plain(entry.name) == wanted) else {
+            let names: Vec<_> = formats().map(|entry| entry.name).collect();
+            let names = names.join(", ");
+            return Err(usage(format!(
+                "no format is named {name:?}, these are: {names}"
+            )));
+        };
+        self.format = Some(found.format);
+        Ok(())
+    }
+
     /// Loads the image: reads its header, and no voxel.
     pub fn open(self) -> Result<Image, JsValue> {
-        let opened = open(self.files, self.gzip_index).map_err(|error| match error {
+        let opened = open(self).map_err(|error| match error {
             Failed::Load(error) => js(error),
             Failed::Usage(message) => usage(message),
         });
@@ -100,65 +125,109 @@ impl From<Error> for Failed {
     }
 }
 
-/// The image, and whether any of its files is compressed.
-fn open(mut files: Vec<File>, gzip_index: Option<Vec<u8>>) -> Result<(DataobjImage, bool), Failed> {
-    if files.len() > 3 {
-        return Err(Failed::Usage(format!(
-            "{} files: an image has at most a header, voxels and a .mat file",
-            files.len()
-        )));
-    }
+/// The image, and whether its voxels or any of its files are compressed.
+fn open(given: Files) -> Result<(DataobjImage, bool), Failed> {
+    let Files {
+        mut files,
+        gzip_index,
+        format,
+    } = given;
     // Bytes without a second file have the fastest ways: they are inflated where they are.
     if let [File { bytes, name }] = files.as_mut_slice()
         && let Content::Bytes(taken) = bytes
         && gzip_index.is_none()
+        && format.is_none()
         && !needs_its_name(name.as_deref())
     {
-        let is_compressed = is_compressed(taken.get(..4).unwrap_or_default());
+        let is_packed = is_compressed(taken.get(..4).unwrap_or_default());
         let image = DataobjImage::from_bytes(std::mem::take(taken))?;
+        let is_compressed = is_packed || is_sequential(&image);
         return Ok((image, is_compressed));
     }
-    let mut map = FileMap::new();
     let mut sources: Vec<Arc<dyn ByteSource>> = Vec::new();
-    let is_single = files.len() == 1;
-    for (place, file) in files.into_iter().enumerate() {
-        let role = match file.name.as_deref().map(ending).as_deref() {
-            _ if is_single => FileRole::Image,
-            Some("mat") => FileRole::Mat,
-            Some(ending) if HEADERS.contains(&ending) => FileRole::Header,
-            Some(_) => FileRole::Image,
-            // Without names the header comes first.
-            None if place == 0 => FileRole::Header,
-            None => FileRole::Image,
-        };
-        let source = match file.bytes {
+    let mut holders = Vec::new();
+    for File { name, bytes } in files {
+        let source = match bytes {
             Content::Bytes(bytes) => Arc::new(Bytes(bytes)),
             Content::Source(source) => source,
         };
         sources.push(Arc::clone(&source));
         let holder = FileHolder::from_source(source);
-        let holder = match file.name {
-            Some(name) => holder.named(name),
-            None => holder,
+        holders.push(match &name {
+            Some(name) => (ending(name), holder.named(name)),
+            None => (String::new(), holder),
+        });
+    }
+    let map = file_map(holders)?;
+    let mut options = LoadOptions::new();
+    if let Some(bytes) = gzip_index {
+        options = options.gzip_index_bytes(bytes);
+    }
+    if let Some(format) = format {
+        options = options.format(format);
+    }
+    let image = DataobjImage::from_file_map(map, &options).map_err(explained)?;
+    // The first blocks are kept, so nothing is read for this.
+    let is_packed = sources.iter().any(|source| {
+        let mut start = [0; 4];
+        source.read_at(0, &mut start).is_ok() && is_compressed(&start)
+    });
+    let is_compressed = is_packed || is_sequential(&image);
+    Ok((image, is_compressed))
+}
+
+/// Which file is what, by their endings; without names the header comes first.
+fn file_map(holders: Vec<(String, FileHolder)>) -> Result<FileMap, Failed> {
+    let mut map = FileMap::new();
+    let is_single = holders.len() == 1;
+    let naming = |ending: &str| NAMING.contains(&ending);
+    let names_others = holders.iter().any(|(ending, _)| naming(ending));
+    if holders.len() > 3 && !names_others {
+        return Err(Failed::Usage(format!(
+            "{} files: an image has at most a header, voxels and a .mat file, or a .nhdr or .mhd file names the others",
+            holders.len()
+        )));
+    }
+    for (place, (ending, holder)) in (0u32..).zip(holders) {
+        let role = match ending.as_str() {
+            _ if is_single => FileRole::Image,
+            ending if names_others && naming(ending) => FileRole::Image,
+            _ if names_others => FileRole::Named(place),
+            "mat" => FileRole::Mat,
+            ending if HEADERS.contains(&ending) => FileRole::Header,
+            "" if place == 0 => FileRole::Header,
+            _ => FileRole::Image,
         };
         if map.insert(role, holder).is_some() {
             return Err(Failed::Usage(format!("two files are the {role}")));
         }
     }
-    if !map.contains_key(&FileRole::Image) {
-        return Err(Failed::Load(ErrorKind::NotFound.into()));
+    match map.contains_key(&FileRole::Image) {
+        true => Ok(map),
+        false => Err(Failed::Load(ErrorKind::NotFound.into())),
     }
-    let options = match gzip_index {
-        Some(bytes) => LoadOptions::new().gzip_index_bytes(bytes),
-        None => LoadOptions::new(),
-    };
-    let image = DataobjImage::from_file_map(map, &options)?;
-    // The first blocks are kept, so nothing is read for this.
-    let is_compressed = sources.iter().any(|source| {
-        let mut start = [0; 4];
-        source.read_at(0, &mut start).is_ok() && is_compressed(&start)
-    });
-    Ok((image, is_compressed))
+}
+
+/// Whether the voxels are compressed within their file, as those of NRRD and MetaImage may be.
+fn is_sequential(image: &DataobjImage) -> bool {
+    image.dataobj().access() == Access::Sequential
+}
+
+/// There are no files but those that were given.
+fn explained(error: Error) -> Failed {
+    match error.kind() {
+        ErrorKind::Io {
+            kind: std::io::ErrorKind::Unsupported,
+            ..
+        } => {
+            let file = error.path().map(|path| path.display().to_string());
+            let file = file.unwrap_or_default();
+            Failed::Usage(format!(
+                "the header names another file, {file}: all files of an image must be given, as a list"
+            ))
+        }
+        _ => Failed::Load(error),
+    }
 }
 
 /// Whether a file that begins so is gzip, bzip2 or zstd.

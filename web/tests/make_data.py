@@ -18,13 +18,14 @@ import struct
 import subprocess
 import sys
 import warnings
+import zlib
 from pathlib import Path
 
 import indexed_gzip
 import nibabel
 import numpy as np
 
-VERSION = 3
+VERSION = 5
 SLICES = 4
 MOST_VOXELS = 4_000_000
 
@@ -262,8 +263,38 @@ def faults(folder: Path) -> None:
     (out / "length.nii.gz").write_bytes(length)
     (out / "cut.nii.gz").write_bytes(packed[: len(packed) * 2 // 3])
     (out / "cut.nii").write_bytes(raw[: len(raw) * 2 // 3])
+    packed_inside(out, chance)
     loaded = nibabel.Nifti1Image.from_bytes(raw)
     write(out / "values.f32", np.asanyarray(loaded.dataobj, dtype=np.float32))
+
+
+def packed_inside(out: Path, chance) -> None:
+    """NRRD and MetaImage whose voxels alone are compressed, larger than what is read at once; a bit of a voxel is flipped."""
+    shape = (192, 192, 160)
+    raw = chance.integers(-2000, 2000, shape, dtype="<i2").tobytes()
+    write(out / "packed.f32", np.frombuffer(raw, "<i2").astype(np.float32))
+    nrrd = "NRRD0004\ntype: int16\ndimension: 3\nsizes: {} {} {}\nendian: little\nencoding: gzip\n{}\n"
+    meta = "NDims = 3\nDimSize = {} {} {}\nElementType = MET_SHORT\nElementByteOrderMSB = False\nCompressedData = True\n"
+    meta += "CompressedDataSize = {}\nElementDataFile = {}\n"
+    # Stored, not deflated: another bit is another voxel, and nothing but the checksum tells.
+    by_gzip, by_zlib = gzip.compress(raw, 0), zlib.compress(raw, 0)
+    for name, inside, outside in [("packed", by_gzip, by_zlib), ("packed-flipped", flip(by_gzip), flip(by_zlib))]:
+        (out / f"{name}.nrrd").write_bytes(nrrd.format(*shape, "").encode() + inside)
+        (out / f"{name}.nhdr").write_text(nrrd.format(*shape, f"data file: {name}.raw.gz\n"))
+        (out / f"{name}.raw.gz").write_bytes(inside)
+        (out / f"{name}.mha").write_bytes(meta.format(*shape, len(outside), "LOCAL").encode() + outside)
+        (out / f"{name}.mhd").write_text(meta.format(*shape, len(outside), f"{name}.zraw"))
+        (out / f"{name}.zraw").write_bytes(outside)
+    # And a file that is much shorter than its voxels.
+    few = (np.frombuffer(raw, "<i2") & 3).astype("<i2")
+    write(out / "well-packed.f32", few.astype(np.float32))
+    (out / "well-packed.nrrd").write_bytes(nrrd.format(*shape, "").encode() + gzip.compress(few.tobytes(), 1))
+
+
+def flip(packed: bytes) -> bytes:
+    flipped = bytearray(packed)
+    flipped[len(packed) // 2] ^= 4
+    return bytes(flipped)
 
 
 def large(folder: Path) -> None:

@@ -85,7 +85,7 @@ export type Part =
 
 /** What the worker does, and what it answers. */
 export interface Operations {
-  open: { args: { parts: Part[]; cache: number; gzipIndex?: Uint8Array }; answer: Description };
+  open: { args: { parts: Part[]; cache: number; gzipIndex?: Uint8Array; format?: string }; answer: Description };
   fdata: { args: { dtype: ValueType }; answer: Values };
   /** Sends all values in pieces ({@link PieceOf}) of so many; false, without a piece, if they are stored in another order. */
   fdataPieces: { args: { most: number }; answer: boolean };

@@ -25,6 +25,11 @@ export interface LoadOptions {
   signal?: AbortSignal;
   /** The name of bytes or of a blob that has none: says what the file is where only names do, and is in errors. */
   name?: string;
+  /**
+   * Reads the file as this format, whatever its content: "Analyze 7.5" and "SPM99 Analyze", whose headers look like those of
+   * "SPM2 Analyze", or any other format by its name.
+   */
+  format?: string;
   /** Hands the buffers of bytes over to the worker, instead of copying them: they are empty afterwards. */
   transfer?: boolean;
   /** Bytes of each file or URL that are kept for later reads; 32 MiB by default. */
@@ -108,7 +113,8 @@ export async function load(source: Source | Source[], options: LoadOptions = {})
     signal?.addEventListener("abort", close, { once: true });
     const transfer = [...new Set(parts.flatMap((part) => (part.kind === "bytes" ? [part.bytes.buffer as ArrayBuffer] : [])))];
     const cache = options.cache ?? CACHE_BYTES;
-    const described = await connection.call("open", { parts, cache, ...(gzipIndex ? { gzipIndex } : {}) }, { signal, transfer });
+    const format = options.format === undefined ? {} : { format: text("format", options.format) };
+    const described = await connection.call("open", { parts, cache, ...format, ...(gzipIndex ? { gzipIndex } : {}) }, { signal, transfer });
     Connection.prepare();
     return new Image(connection, described);
   } catch (error) {

@@ -32,10 +32,11 @@ interface Source {
 type Handler<N extends Name> = (args: Operations[N]["args"], id: number) => Promise<Operations[N]["answer"]> | Operations[N]["answer"];
 
 const handlers: { [N in Name]: Handler<N> } = {
-  open: ({ parts, cache, gzipIndex }) => {
+  open: ({ parts, cache, gzipIndex, format }) => {
     const files = new Files();
     for (const part of parts) add(files, part, cache);
     if (gzipIndex) files.setGzipIndex(gzipIndex);
+    if (format !== undefined) files.setFormat(format);
     image = files.open();
     described = image.describe() as unknown as Description;
     return { ...described, notes: [...ownNotes, ...described.notes] };
@@ -109,7 +110,9 @@ async function fdata(dtype: ValueType, id: number): Promise<Values> {
     return { data, shape };
   }
   const bytesOf = ({ count }: Piece) => count * itemBytes;
-  for await (const piece of withBytes(pieces(shape, most), bytesOf, compressed ? undefined : header.dataOffset)) {
+  // A header may name several files.
+  const isInOne = sources.some(({ reader }) => header.dataOffset + total * itemBytes <= reader.length);
+  for await (const piece of withBytes(pieces(shape, most), bytesOf, compressed || !isInOne ? undefined : header.dataOffset)) {
     image.sliceInto(piece.index, dtype, data, piece.at);
     stopIfCancelled(id);
   }

@@ -62,6 +62,35 @@ export default async function run(results) {
     await check.rejects(read(await fetchBytes(at(name))), "Truncated", `${name} from bytes`);
     await check.rejects(walk(at(name)), "Truncated", `frames of ${name}`);
   }
+  // Voxels that are compressed within their file, or in a file of their own.
+  const packed = new Float32Array(await fetchBytes(at("packed.f32")));
+  for (const endings of [["nrrd"], ["mha"], ["nhdr", "raw.gz"], ["mhd", "zraw"]]) {
+    const sources = async (name, way) => {
+      const names = endings.map((ending) => `${name}.${ending}`);
+      const all = way === "url" ? names.map(at) : await Promise.all(names.map(async (name) => new File([await fetchBytes(at(name))], name)));
+      return all.length === 1 ? all[0] : all;
+    };
+    for (const way of ["url", "file"]) {
+      const title = `${endings.join(" + ")} by ${way}`;
+      check.bits(await read(await sources("packed", way)), packed, title);
+      await check.rejects(read(await sources("packed-flipped", way)), "Integrity", `a flipped bit in ${title}`);
+      await check.rejects(walk(await sources("packed-flipped", way)), "Integrity", `frames of a flipped bit in ${title}`);
+      for (const conversion of ["cpu", "device"]) {
+        const converts = await Gpu.request({ conversion });
+        const image = await load(await sources("packed-flipped", way));
+        await check.rejects(image.getFdataGpu(converts), "Integrity", `a flipped bit in ${title} to a device, ${conversion}`);
+        image.free();
+        converts.device.destroy();
+      }
+    }
+  }
+  const few = new Float32Array(await fetchBytes(at("well-packed.f32")));
+  const wellPacked = await fetchBytes(at("well-packed.nrrd"));
+  for (const source of [at("well-packed.nrrd"), new File([wellPacked], "well-packed.nrrd"), wellPacked]) {
+    check.bits(await read(source), few, "a file that is much shorter than its voxels");
+  }
+  await check.rejects(load(at("packed.nhdr")), "Usage", "a header whose voxels are not given");
+
   const gpu = await Gpu.request();
   const damaged = await load(at("flipped.nii.gz"));
   await check.rejects(damaged.getFdataGpu(gpu), "Integrity", "a damaged file to a device");
