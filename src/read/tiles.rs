@@ -115,6 +115,9 @@ impl ProxyReader {
     /// Also checks the end of a compressed stream after the last box, if the plan contains all voxels.
     pub fn with_end_check(mut self, plan: &Plan) -> Self {
         let whole = self.proxy.is_whole(plan);
+        if whole && self.proxy.source().has_parts() {
+            self.proxy = self.proxy.with_own_cursor();
+        }
         self.end = whole.then(|| self.proxy.byte_range(plan).end);
         self
     }

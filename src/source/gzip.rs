@@ -10,7 +10,7 @@
 //! | the whole array, if the file fits in the caller's output | one call of libdeflate per member | [`one_shot`] |
 //! | the whole array, otherwise | in order, piece by piece | [`stream`] |
 //! | a part | the index is grown as far as needed, then the chunks that overlap are inflated | [`random_access`] |
-//! | a part, by a reader that only goes forwards | in order, by [`ForwardSource`] | [`stream`] |
+//! | the whole or a part, by a reader that only goes forwards | the same parts, some at a time, or in order | [`forwards`] |
 //!
 //! For a whole array the caller tries [`GzipSource::chunks`], [`GzipSource::parallel`], [`GzipSource::one_shot`] and
 //! [`GzipSource::pieces`] in this order. A fast method gives up on everything that it does not recognise; the last
@@ -36,6 +36,7 @@ mod checkpoints;
 mod chunk;
 pub(crate) mod chunk_table;
 mod codes;
+mod forwards;
 mod index_file;
 mod member;
 mod one_shot;
@@ -59,6 +60,8 @@ use crate::core::options::GzipIndex;
 use crate::core::scope;
 pub(super) use member::MAX_DEFLATE_RATIO;
 pub(crate) use member::is_gzip;
+#[cfg(feature = "gpu")]
+use parallel::Parts;
 pub(crate) use random_access::Chunks;
 use random_access::RandomAccess;
 use stream::GzipCodec;
@@ -140,6 +143,13 @@ impl GzipSource {
     pub fn with_own_cursor(&self) -> ForwardSource<GzipCodec> {
         let (codec, limits) = (self.codec.clone(), *self.codec.limits());
         ForwardSource::new(codec, self.compressed.clone(), 0, limits)
+    }
+
+    /// Whether a reader that goes forwards inflates several parts of the file at a time.
+    #[cfg(feature = "gpu")]
+    pub fn has_parts(&self) -> bool {
+        // What goes wrong here goes wrong in the read that follows, which reports it.
+        matches!(Parts::forwards(&self.compressed), Ok(Some(_)))
     }
 
     /// As [`Source::hold`].
@@ -230,10 +240,11 @@ impl GzipSource {
             seen.offer(at, bytes);
             work(at, bytes, place)
         })?;
-        if results.is_some() {
+        Ok(results.map(|(results, index)| {
             seen.complete();
-        }
-        Ok(results)
+            self.codec.leave(index);
+            results
+        }))
     }
 
     /// Inflates the whole file, which should give at least `need` bytes, into the end of `buffer`. Returns the byte

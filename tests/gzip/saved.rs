@@ -68,10 +68,11 @@ fn every_level_is_read_back() {
         assert_eq!(whole(&file).unwrap(), whole(&plain).unwrap());
         sizes.push(file.len());
     }
-    assert!(
-        sizes.is_sorted_by(|a, b| a >= b) && sizes[8] < sizes[0],
-        "{sizes:?}"
-    );
+    // Noise may get a little larger by a longer search for repetitions.
+    let falls = sizes
+        .windows(2)
+        .all(|pair| pair[1] <= pair[0] + pair[0] / 100);
+    assert!(falls && sizes[8] + sizes[8] / 10 < sizes[0], "{sizes:?}");
     let (_, file) = saved();
     assert_eq!(file.len(), sizes[5], "the default is 6");
 }
@@ -288,7 +289,7 @@ fn damage_of_the_data() {
     let from = table_end(&file);
     let third = from + (file.len() - from) * 2 / 5;
     let mut found = 0;
-    for _ in 0..60 {
+    for _ in 0..12 {
         let mut damaged = file.clone();
         damaged[third + rng.below(file.len() / 5)] ^= 1 << rng.below(8);
         let error = whole(&damaged).expect_err("it is damaged");
@@ -312,7 +313,7 @@ fn damage_of_the_data() {
         }
         image.dataobj().check_to_end().expect_err("it is damaged");
     }
-    assert!(found >= 2 * 60, "each slice of a damaged chunk: {found}");
+    assert!(found >= 2 * 12, "each slice of a damaged chunk: {found}");
 }
 
 #[test]

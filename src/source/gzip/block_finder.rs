@@ -14,7 +14,7 @@ use super::codes::{HEAD_BITS, Lengths, word};
 const STEP_BYTES: usize = 6;
 
 /// Compressed bytes that are inflated as a test of a candidate.
-pub(super) const TRIAL_BYTES: usize = 24 << 10;
+pub(super) const TRIAL_BYTES: usize = 8 << 10;
 
 /// The first bit within the first `searched` bytes at which a non-final block with dynamic codes seems to begin. If
 /// `bytes` has [`TRIAL_BYTES`] more than that, false candidates near the end are rejected too.

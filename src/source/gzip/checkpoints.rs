@@ -38,8 +38,7 @@ pub(super) struct Index {
     pub chunks: Vec<Arc<Chunk>>,
     /// Whether the chunks reach the verified end of the file.
     pub complete: bool,
-    /// Whether it is the table in the file's own header, which may not be true: nobody has inflated the file with it.
-    pub is_table: bool,
+    pub origin: Origin,
 }
 
 impl Index {
@@ -50,7 +49,7 @@ impl Index {
 
     /// What identifies a chunk among those of this index, and of the one that may take its place.
     pub fn key(&self, number: usize) -> Key {
-        (self.is_table, number)
+        (self.origin, number)
     }
 
     /// The numbers of the chunks that overlap a range of inflated bytes.
@@ -74,8 +73,20 @@ impl Index {
     }
 }
 
-/// Whether a chunk is of a table, and its number.
-pub(super) type Key = (bool, usize);
+/// What a chunk's index was made of, and the chunk's number.
+pub(super) type Key = (Origin, usize);
+
+/// What an index was made of. A file may get another index, with other chunks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub(super) enum Origin {
+    /// A stream, headers of members, or an index file.
+    #[default]
+    Recorded,
+    /// The table in the file's own header, which may not be true: the file has not been inflated with it.
+    Table,
+    /// The parts of a read of the whole file.
+    Parts,
+}
 
 /// A chunk and its inflated bytes.
 pub(super) struct Finished {

@@ -9,6 +9,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crc32fast::Hasher;
 use libdeflater::Decompressor;
 use zlib_rs::{Inflate, InflateFlush, Status};
 
@@ -94,6 +95,25 @@ impl Chunk {
     /// Whether it has been inflated and its checksum was right.
     pub fn is_verified(&self) -> bool {
         self.verified.load(Ordering::Relaxed)
+    }
+
+    /// This chunk and the one that follows it as one; `None` if that would be larger than `most` inflated bytes.
+    pub fn joined(&self, next: &Self, most: usize) -> Option<Self> {
+        if self.len() + next.len() > most || self.ends_member {
+            return None;
+        }
+        let with_length =
+            |chunk: &Self| Hasher::new_with_initial_len(chunk.crc, chunk.len() as u64);
+        let mut crc = with_length(self);
+        crc.combine(&with_length(next));
+        Some(Self {
+            out: self.out.start..next.out.end,
+            bits: self.bits.start..next.bits.end,
+            window: self.window.clone(),
+            crc: crc.finalize(),
+            ends_member: next.ends_member,
+            verified: AtomicBool::new(self.is_verified() && next.is_verified()),
+        })
     }
 
     /// Number of inflated bytes, at most [`MAX_CHUNK`].

@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicBool;
 
 use crc32fast::Hasher;
 
-use super::checkpoints::Index;
+use super::checkpoints::{Index, Origin};
 use super::chunk::{Chunk, MAX_CHUNK, is_plausible};
 use super::member::{EXTRA_FROM, FLAG_EXTRA, Header, TRAILER_BYTES, Trailer};
 use crate::core::error::Result;
@@ -130,7 +130,7 @@ impl ChunkTable {
     /// `None` if the table does not fit the file.
     fn index(&self, start: u64, end: u64, trailer: Trailer) -> Option<Index> {
         let mut index = Index {
-            is_table: true,
+            origin: Origin::Table,
             ..Index::default()
         };
         let (mut at, mut whole) = (start, Hasher::new());

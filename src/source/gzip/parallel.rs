@@ -1,41 +1,61 @@
-//! The first read of a file of one large member, on all threads and without an index.
+//! The first read of a file of one member, on all threads and without an index.
 //!
 //! The compressed bytes are split into parts where deflate blocks seem to begin ([`super::block_finder`]). How bits
 //! are decoded does not depend on the 32 KiB before a part; only the bytes that the part copies from there do. So
 //! each part is first inflated after a window of zeros. When the part before it is complete, the beginning of the
 //! part is inflated again after the right window, until 32 KiB in a row did not change: everything after them is
-//! right already.
+//! right already. If that does not happen soon, the whole part is inflated again.
 //!
 //! No guess is trusted. That a part ends exactly where the next one begins proves that the next one begins at a
 //! block, and the whole must have the member's checksum and length. Anything that does not fit is left to the other
-//! methods.
+//! methods. Each part is a chunk of an index, which is left for later reads of parts.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher as _};
 use std::ops::Range;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use libdeflater::Decompressor;
+use libdeflater::{DecompressionError, Decompressor};
 use zlib_rs::{Inflate, InflateFlush};
 
 use super::block_finder::{TRIAL_BYTES, find_block};
-use super::chunk::{WINDOW_BYTES, lead_in, lead_out, merge_first, stored_block, stream_from};
-use super::member::{Header, TRAILER_BYTES, Trailer};
+use super::checkpoints::{Index, Origin};
+use super::chunk::{
+    Chunk, MAX_CHUNK, WINDOW_BYTES, Window, lead_in, lead_out, merge_first, stored_block,
+    stream_from,
+};
+use super::member::{Header, MAX_DEFLATE_RATIO, TRAILER_BYTES, Trailer};
 use crate::core::error::{Error, Result};
 use crate::core::{scope, threads};
 use crate::source::{Session, Source, max_tail, resize};
 
 /// Inflated bytes of a file for which this is worth while.
-const MIN_BYTES: u64 = 16 << 20;
+const MIN_BYTES: u64 = 2 << 20;
 
-/// Inflated bytes that all threads together hold, approximately.
-const ALL_PARTS_BYTES: u64 = 24 << 20;
+/// Inflated bytes of a part of a whole read: the smallest, and the largest, which libdeflate inflates in one call, so that the
+/// read can be cancelled in between.
+const PARTS: Range<u64> = 512 << 10..4 << 20;
 
-/// The largest part of a read that can be cancelled, in inflated bytes, approximately: libdeflate inflates a part in one call.
-const MAX_CANCELLABLE_PART: u64 = 4 << 20;
+/// The same for a reader that goes forwards, which holds several parts for each thread.
+const SMALL_PARTS: Range<u64> = 512 << 10..1 << 20;
 
-/// How many times larger than planned a part may become.
-const MAX_GROWTH: u64 = 2;
+/// Inflated bytes that all parts of such a reader have together, approximately.
+const AHEAD_BYTES: u64 = 8 << 20;
+
+/// How many parts each thread of a whole read has at least, if the file is large enough: so that none waits long for the
+/// last one.
+const PARTS_PER_THREAD: u64 = 4;
+
+/// How many times larger than planned a part may become without more memory.
+const USUAL_GROWTH: u64 = 2;
+
+/// Inflated bytes of the largest parts, which inflate to far more than planned, of all threads together.
+const LARGEST_PARTS_BYTES: u64 = 64 << 20;
+
+/// Chunks of an index above which pairs of them are joined, and inflated bytes of the largest that are made so.
+const MANY_CHUNKS: usize = 256;
+const MAX_JOINED_CHUNK: usize = 8 << 20;
 
 /// Smallest number of compressed bytes in a part.
 const MIN_PART: u64 = 16 << 10;
@@ -47,45 +67,41 @@ const HEADER_BYTES: u64 = 64 << 10;
 /// shorter.
 const SEARCH_BYTES: [u64; 2] = [64 << 10, 512 << 10];
 
-/// Bytes of a part that are inflated again at a time.
+/// Bytes of a part that are inflated again at a time, and at most before the whole part is.
 const REPAIR_BYTES: usize = 32 << 10;
+const MAX_REPAIR_BYTES: usize = 256 << 10;
 
 /// How a file is split.
 #[derive(Debug, Clone, Copy)]
 struct Cut {
-    /// Files that inflate to fewer bytes are not split.
-    min_bytes: u64,
-    /// Inflated bytes of a part, approximately.
+    /// Inflated bytes of a part, approximately, and at most.
     part: u64,
+    max_part: u64,
     threads: usize,
 }
 
 impl Cut {
-    /// For the number of threads in the pool; `None` if there is only one.
-    fn usual() -> Option<Self> {
+    /// For parts of these sizes by all threads of the pool; `None` if there is only one.
+    fn new(part: u64, sizes: &Range<u64>) -> Option<Self> {
         // There are no threads to wait for on wasm.
         let threads = match cfg!(target_family = "wasm") {
             true => 1,
             false => threads::count(),
         };
-        let largest = match scope::is_cancellable() {
-            true => MAX_CANCELLABLE_PART,
-            false => 16 << 20,
-        };
-        let part = (ALL_PARTS_BYTES / threads as u64).clamp(1 << 20, largest);
-        let min_bytes = MIN_BYTES;
+        let part = (part / threads as u64).clamp(sizes.start, sizes.end);
+        let largest = LARGEST_PARTS_BYTES / threads as u64;
         (threads > 1).then_some(Self {
-            min_bytes,
             part,
+            max_part: largest.clamp(USUAL_GROWTH * part, MAX_CHUNK as u64),
             threads,
         })
     }
 }
 
-/// Inflates a file of one large member on all threads, in parts. `place` is called for the parts in order, with their
+/// Inflates a file of one member on all threads, in parts. `place` is called for the parts in order, with their
 /// ranges in the inflated bytes. `work` is called with a part's offset, its bytes and the result of `place`. Returns
-/// the results in order, or `None` if the file is not suitable or is damaged; then what `work` was given may be
-/// wrong. The voxels end at inflated byte `need`.
+/// the results in order and an index, or `None` if the file is not suitable or is damaged; then what `work` was given may
+/// be wrong. The voxels end at inflated byte `need`.
 ///
 /// # Errors
 /// Errors of reading the compressed file.
@@ -94,80 +110,227 @@ pub(super) fn inflate<W: Send, R: Send>(
     need: u64,
     place: impl FnMut(&Range<u64>) -> W + Send,
     work: impl Fn(u64, &[u8], W) -> R + Sync,
-) -> Result<Option<Vec<R>>> {
-    match Cut::usual() {
-        Some(cut) => inflate_cut(source, cut, need, place, work),
-        None => Ok(None),
+) -> Result<Option<(Vec<R>, Index)>> {
+    let Some(member) = Member::only(source, Some(need))? else {
+        return Ok(None);
+    };
+    match Cut::new(member.total / PARTS_PER_THREAD, &PARTS) {
+        Some(cut) if member.total >= MIN_BYTES => inflate_cut(source, member, cut, place, work),
+        _ => Ok(None),
     }
 }
 
 fn inflate_cut<W: Send, R: Send>(
     source: &Source,
+    member: Member,
     cut: Cut,
-    need: u64,
     place: impl FnMut(&Range<u64>) -> W + Send,
     work: impl Fn(u64, &[u8], W) -> R + Sync,
-) -> Result<Option<Vec<R>>> {
-    let session = source.begin()?;
-    let length = source.len()?.unwrap_or_default();
-    let Some(member) = Member::only(&session, length, need)?.filter(|member| {
-        let is_large = member.total >= cut.min_bytes;
-        is_large && member.body.end - member.body.start >= 2 * MIN_PART
-    }) else {
+) -> Result<Option<(Vec<R>, Index)>> {
+    let total = member.total;
+    let mut parts = Parts::new(member, cut);
+    let Some(results) = parts.inflate(source, usize::MAX, place, work)? else {
         return Ok(None);
     };
-    let job = Job {
-        inflater: PartInflater::new(&session, &member),
-        member: &member,
-        cut,
-        work: &work,
-        state: Mutex::new(State::new(&member, cut, place)),
-        changed: Condvar::new(),
-    };
-    threads::together(cut.threads - 1, || job.run());
-    let results = job.finish()?;
-    session.end()?;
-    Ok(results)
+    let index = parts.finish().ok().filter(|index| index.end() == total);
+    Ok(index.map(|index| (results, index)))
+}
+
+/// A file of one member that is inflated part by part, several at a time.
+pub(super) struct Parts {
+    member: Member,
+    cut: Cut,
+    progress: Progress,
+}
+
+/// How far the file has been inflated.
+#[derive(Clone)]
+struct Progress {
+    /// The bit at which the next part begins, and its compressed bytes, approximately.
+    bit: u64,
+    step: u64,
+    /// Number of inflated bytes, their checksum, and the last of them.
+    out: u64,
+    crc: crc32fast::Hasher,
+    window: Option<Arc<[u8]>>,
+    chunks: Vec<Arc<Chunk>>,
+}
+
+impl Progress {
+    /// Joins pairs of chunks, if there are so many that their windows would take much memory.
+    fn thin_out(&mut self) {
+        if self.chunks.len() <= MANY_CHUNKS {
+            return;
+        }
+        let mut thinned: Vec<Arc<Chunk>> = Vec::with_capacity(self.chunks.len());
+        for (number, chunk) in self.chunks.drain(..).enumerate() {
+            let before = thinned.last_mut().filter(|_| number % 2 == 1);
+            match before.and_then(|before| before.joined(&chunk, MAX_JOINED_CHUNK)) {
+                Some(joined) => {
+                    thinned.pop();
+                    thinned.push(Arc::new(joined));
+                }
+                None => thinned.push(chunk),
+            }
+        }
+        self.chunks = thinned;
+    }
+}
+
+impl Parts {
+    /// For a reader that goes forwards through the whole file; `None` if it is not suitable.
+    ///
+    /// # Errors
+    /// Errors of reading the compressed file.
+    pub fn forwards(source: &Source) -> Result<Option<Self>> {
+        let member = Member::only(source, None)?;
+        let cut = Cut::new(AHEAD_BYTES, &SMALL_PARTS);
+        let both = member.zip(cut);
+        let large = both.filter(|(member, _)| member.total >= MIN_BYTES);
+        Ok(large.map(|(member, cut)| Self::new(member, cut)))
+    }
+
+    fn new(member: Member, cut: Cut) -> Self {
+        let compressed = member.body.end - member.body.start;
+        let ratio = (member.total / compressed.max(1)).max(1);
+        let progress = Progress {
+            bit: member.body.start * 8,
+            step: (cut.part / ratio).max(MIN_PART),
+            out: 0,
+            crc: crc32fast::Hasher::new(),
+            window: None,
+            chunks: Vec::new(),
+        };
+        Self {
+            member,
+            cut,
+            progress,
+        }
+    }
+
+    /// Whether the whole member has been inflated.
+    pub fn is_done(&self) -> bool {
+        self.progress.bit == self.member.body.end * 8
+    }
+
+    /// How many threads there are.
+    pub fn threads(&self) -> usize {
+        self.cut.threads
+    }
+
+    /// Inflates up to `most` parts. `place` and `work` are as in [`inflate`]. `None` if one does not fit. After that or an
+    /// error nothing was inflated.
+    ///
+    /// # Errors
+    /// Errors of reading the compressed file.
+    pub fn inflate<W: Send, R: Send>(
+        &mut self,
+        source: &Source,
+        most: usize,
+        place: impl FnMut(&Range<u64>) -> W + Send,
+        work: impl Fn(u64, &[u8], W) -> R + Sync,
+    ) -> Result<Option<Vec<R>>> {
+        let session = source.begin()?;
+        let job = Job {
+            inflater: PartInflater {
+                session: &session,
+                member: &self.member,
+                marker: Marker::new(),
+            },
+            member: &self.member,
+            cut: self.cut,
+            most,
+            work: &work,
+            split: Mutex::new(Split {
+                taken: 0,
+                bit: self.progress.bit,
+                step: self.progress.step,
+            }),
+            state: Mutex::new(State::new(self.progress.clone(), place)),
+            changed: Condvar::new(),
+        };
+        threads::together(self.cut.threads - 1, || job.run());
+        let Some((results, progress)) = job.finish()? else {
+            return Ok(None);
+        };
+        session.end()?;
+        self.progress = progress;
+        self.progress.thin_out();
+        Ok(Some(results))
+    }
+
+    /// The index of the whole member, which has been inflated.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Integrity`] if it does not have the checksum and length in its trailer.
+    pub fn finish(self) -> Result<Index> {
+        let Progress {
+            out, crc, chunks, ..
+        } = self.progress;
+        self.member.trailer.check(crc.finalize(), out)?;
+        Ok(Index {
+            chunks,
+            complete: true,
+            origin: Origin::Parts,
+        })
+    }
 }
 
 /// The only member of a file.
 struct Member {
     /// The range of its deflate data in the file.
     body: Range<u64>,
-    /// Number of inflated bytes.
+    /// Number of inflated bytes; more than 4 GiB are known only if it is known where the voxels end.
     total: u64,
+    /// The most inflated bytes.
+    limit: u64,
     trailer: Trailer,
 }
 
 impl Member {
-    /// The member of a file of `length` bytes, if it seems to be the only one and to end with the file.
-    fn only(session: &Session<'_>, length: u64, need: u64) -> Result<Option<Self>> {
+    /// The member of a file, if it seems to be the only one and to end with the file. `need` is where the voxels end, if that
+    /// is known.
+    fn only(source: &Source, need: Option<u64>) -> Result<Option<Self>> {
+        let length = source.len()?.unwrap_or_default();
         let Some(end) = length.checked_sub(TRAILER_BYTES as u64) else {
             return Ok(None);
         };
+        let session = source.begin()?;
         let mut start = Vec::new();
         resize(&mut start, length.min(HEADER_BYTES))?;
         session.read_at(0, &mut start)?;
         let mut trailer = [0; TRAILER_BYTES];
         session.read_at(end, &mut trailer)?;
+        session.end()?;
         let trailer = Trailer::parse(&trailer);
-        // The trailer has the length modulo 2^32.
-        let tail = trailer.length.wrapping_sub(need as u32).into();
-        let header = Header::parse(&start);
-        Ok(header
-            .filter(|header| header.length <= end && tail <= max_tail(need))
-            .map(|header| Self {
-                body: header.length..end,
-                total: need.saturating_add(tail),
-                trailer,
-            }))
+        let Some(header) = Header::parse(&start) else {
+            return Ok(None);
+        };
+        let Some(compressed) = end.checked_sub(header.length) else {
+            return Ok(None);
+        };
+        // The trailer has the length modulo 2^32. What does not deflate becomes only a little larger.
+        let known = need.unwrap_or(compressed - compressed / 64);
+        let more = u64::from(trailer.length.wrapping_sub(known as u32));
+        let total = known.saturating_add(more);
+        let fits = compressed >= 2 * MIN_PART
+            && need.is_none_or(|need| more <= max_tail(need))
+            && total / MAX_DEFLATE_RATIO <= compressed;
+        Ok(fits.then_some(Self {
+            body: header.length..end,
+            total,
+            limit: need.map_or(u64::MAX, |_| total),
+            trailer,
+        }))
     }
 }
 
-/// A part: its number, its bits in the compressed file, and whether the member ends with it.
+/// A part: its number among those that are inflated together, its bits in the compressed file, and whether the member begins
+/// and ends with it.
 struct Part {
     number: usize,
     bits: Range<u64>,
+    is_first: bool,
     last: bool,
 }
 
@@ -188,23 +351,28 @@ struct Job<'a, P, R, F> {
     inflater: PartInflater<'a>,
     member: &'a Member,
     cut: Cut,
+    /// The most parts.
+    most: usize,
     work: &'a F,
+    split: Mutex<Split>,
     state: Mutex<State<P, R>>,
     changed: Condvar,
 }
 
-/// How far the file has been split and inflated.
-struct State<P, R> {
+/// How far the file has been split.
+struct Split {
     /// Number of parts that threads have begun, and the bit at which the next one begins.
     taken: usize,
     bit: u64,
     /// Compressed bytes of the next part.
     step: u64,
-    /// Number of leading parts whose length is known, and their inflated bytes.
+}
+
+/// How far it has been inflated.
+struct State<P, R> {
+    /// Number of leading parts that are complete.
     known: usize,
-    out: u64,
-    /// The window before the next part.
-    window: Option<Vec<u8>>,
+    progress: Progress,
     place: P,
     /// Each with the number of its part.
     results: Vec<(usize, crc32fast::Hasher, R)>,
@@ -214,16 +382,10 @@ struct State<P, R> {
 }
 
 impl<P, R> State<P, R> {
-    fn new(member: &Member, cut: Cut, place: P) -> Self {
-        let compressed = member.body.end - member.body.start;
-        let ratio = (member.total / compressed).max(1);
+    fn new(progress: Progress, place: P) -> Self {
         Self {
-            taken: 0,
-            bit: member.body.start * 8,
-            step: (cut.part / ratio).max(MIN_PART),
             known: 0,
-            out: 0,
-            window: None,
+            progress,
             place,
             results: Vec::new(),
             given_up: false,
@@ -252,102 +414,152 @@ where
 
     /// Inflates one part after the other; `false` if one does not fit.
     fn inflate_parts(&self) -> Result<bool> {
-        let mut buffer = PartBuffer::new(MAX_GROWTH * self.cut.part);
-        while let Some(part) = self.next_part()? {
+        let mut buffer = PartBuffer::new(USUAL_GROWTH * self.cut.part, self.cut.max_part);
+        loop {
+            let part = match self.next_part()? {
+                Next::Part(part) => part,
+                Next::None => return Ok(true),
+                Next::NotFound => return Ok(false),
+            };
             scope::check()?;
-            if !self.inflater.inflate(&part, &mut buffer)? {
+            let zeros = match part.is_first {
+                true => None,
+                false => Some(&ZEROS),
+            };
+            if !self
+                .inflater
+                .inflate(&part, zeros.map(|zeros| &zeros[..]), &mut buffer)?
+            {
                 return Ok(false);
             }
-            let Some((start, window, place)) = self.wait_for_turn(&part, &buffer) else {
+            let Some(window) = self.wait_for_turn(&part) else {
                 return Ok(false);
             };
-            if let Some(window) = window
-                && !self.inflater.repair(&part, &mut buffer, &window)?
+            if let Some(window) = &window
+                && !self.inflater.repair(&part, &mut buffer, window)?
+                && !self.inflater.inflate(&part, Some(window), &mut buffer)?
             {
                 return Ok(false);
             }
             let mut crc = crc32fast::Hasher::new();
             crc.update(buffer.bytes());
+            let Some((start, place)) = self.complete(&part, &buffer, &crc, window) else {
+                return Ok(false);
+            };
             let result = (self.work)(start, buffer.bytes(), place);
             self.lock().results.push((part.number, crc, result));
         }
-        Ok(true)
     }
 
-    /// Splits off the next part; `None` if there is none.
-    fn next_part(&self) -> Result<Option<Part>> {
-        let mut state = self.lock();
-        let (start, end) = (state.bit, self.member.body.end);
-        if start == end * 8 || state.given_up {
-            return Ok(None);
+    /// Splits off the next part.
+    fn next_part(&self) -> Result<Next> {
+        let mut split = self.split.lock().unwrap_or_else(PoisonError::into_inner);
+        let (start, end) = (split.bit, self.member.body.end);
+        if start == end * 8 || split.taken == self.most || self.lock().given_up {
+            return Ok(Next::None);
         }
-        let wanted = start / 8 + state.step;
+        let wanted = start / 8 + split.step;
         // A remainder of less than half a part is joined to the last part.
-        let found = match wanted + state.step / 2 < end {
+        let found = match wanted + split.step / 2 < end {
             true => self.inflater.find(wanted)?,
             false => Some(end * 8),
         };
         let Some(bit) = found.filter(|&bit| bit > start) else {
-            state.given_up = true;
-            self.changed.notify_all();
-            return Ok(None);
+            return Ok(Next::NotFound);
         };
-        let number = state.taken;
-        state.taken += 1;
-        state.bit = bit;
-        Ok(Some(Part {
+        let number = split.taken;
+        split.taken += 1;
+        split.bit = bit;
+        Ok(Next::Part(Part {
             number,
             bits: start..bit,
+            is_first: start == self.member.body.start * 8,
             last: bit == end * 8,
         }))
     }
 
-    /// Waits until the parts before this one are inflated. Returns the part's offset in the inflated bytes, the
-    /// window before it (except for the first), and the result of `place`. `None` if this part or another does not
-    /// fit.
-    fn wait_for_turn(&self, part: &Part, buffer: &PartBuffer) -> Option<(u64, Option<Vec<u8>>, W)> {
+    /// Waits until the parts before this one are complete. Returns the window before it, which the first one of the file
+    /// does not have. `None` if another part does not fit.
+    fn wait_for_turn(&self, part: &Part) -> Option<Option<Arc<[u8]>>> {
         let mut state = self.lock();
         while state.known < part.number && !state.given_up {
             let waited = self.changed.wait(state);
             state = waited.unwrap_or_else(PoisonError::into_inner);
         }
-        let tail = buffer.tail();
-        if state.given_up || (tail.is_none() && !part.last) {
-            return None;
-        }
-        let range = state.out..state.out + buffer.length as u64;
-        if range.end > self.member.total {
-            return None;
-        }
-        let window = std::mem::replace(&mut state.window, tail);
-        state.known += 1;
-        state.out = range.end;
-        // Adjusts the size of the following parts, so that they inflate to about the planned size.
-        let compressed = (part.bits.end - part.bits.start) / 8;
-        let fair = compressed.saturating_mul(self.cut.part) / (buffer.length as u64).max(1);
-        let fair = fair.clamp(state.step / 4, state.step * 4);
-        state.step = fair.clamp(MIN_PART, self.cut.part);
-        let place = (state.place)(&range);
-        self.changed.notify_all();
-        Some((range.start, window, place))
+        (!state.given_up).then(|| state.progress.window.clone())
     }
 
-    /// The results of all parts; `None` unless together they have the member's length and checksum.
-    fn finish(self) -> Result<Option<Vec<R>>> {
+    /// Adds a part to the progress, whose turn it is. Returns its offset in the inflated bytes, and the result of `place`.
+    /// `None` if it does not fit.
+    fn complete(
+        &self,
+        part: &Part,
+        buffer: &PartBuffer,
+        crc: &crc32fast::Hasher,
+        window: Option<Arc<[u8]>>,
+    ) -> Option<(u64, W)> {
+        let length = buffer.length as u64;
+        let mut state = self.lock();
+        let progress = &mut state.progress;
+        let out = progress.out..progress.out + length;
+        if out.end > self.member.limit {
+            return None;
+        }
+        progress.window = Some(buffer.tail(window.as_deref())?);
+        progress.bit = part.bits.end;
+        progress.out = out.end;
+        // Adjusts the size of the following parts, so that they inflate to about the planned size.
+        let compressed = (part.bits.end - part.bits.start) / 8;
+        let fair = compressed.saturating_mul(self.cut.part) / length.max(1);
+        let fair = fair.clamp(progress.step / 4, progress.step * 4);
+        progress.step = fair.clamp(MIN_PART, self.cut.part);
+        progress.chunks.push(Arc::new(Chunk {
+            out: out.clone(),
+            bits: part.bits.clone(),
+            window: window.map(Window::Plain),
+            crc: crc.clone().finalize(),
+            ends_member: part.last,
+            verified: AtomicBool::new(true),
+        }));
+        let step = progress.step;
+        state.known += 1;
+        let place = (state.place)(&out);
+        drop(state);
+        self.changed.notify_all();
+        let mut split = self.split.lock().unwrap_or_else(PoisonError::into_inner);
+        split.step = step;
+        Some((out.start, place))
+    }
+
+    /// The results of all parts, and the progress; `None` if one did not fit.
+    fn finish(self) -> Result<Option<(Vec<R>, Progress)>> {
         let state = self.state.into_inner();
         let mut state = state.unwrap_or_else(PoisonError::into_inner);
         if let Some(error) = state.error {
             return Err(error);
         }
-        let is_whole = !state.given_up && state.out == self.member.total;
+        if state.given_up {
+            return Ok(None);
+        }
         state.results.sort_unstable_by_key(|&(number, ..)| number);
-        let mut crc = crc32fast::Hasher::new();
+        let crc = &mut state.progress.crc;
         state.results.iter().for_each(|(_, of, _)| crc.combine(of));
-        let checked = self.member.trailer.check(crc.finalize(), state.out);
         let results = state.results.into_iter().map(|(.., result)| result);
-        Ok((is_whole && checked.is_ok()).then(|| results.collect()))
+        Ok(Some((results.collect(), state.progress)))
     }
 }
+
+/// What a thread does next.
+enum Next {
+    Part(Part),
+    /// There is nothing left.
+    None,
+    /// No block was found where one was looked for.
+    NotFound,
+}
+
+/// The window of a part before that before it is known.
+static ZEROS: [u8; WINDOW_BYTES] = [0; WINDOW_BYTES];
 
 impl<P, R, F> Job<'_, P, R, F> {
     fn lock(&self) -> MutexGuard<'_, State<P, R>> {
@@ -378,19 +590,20 @@ struct PartBuffer {
     input: Vec<u8>,
     /// The window, then the inflated part.
     out: Vec<u8>,
+    max_bytes: usize,
     /// Number of inflated bytes in the part.
     length: usize,
 }
 
 impl PartBuffer {
-    /// For parts of up to `bytes` inflated bytes.
-    fn new(bytes: u64) -> Self {
-        let bytes = WINDOW_BYTES as u64 + bytes;
+    /// For parts of usually up to `bytes` inflated bytes, and never more than `max_bytes`.
+    fn new(bytes: u64, max_bytes: u64) -> Self {
         Self {
             decompressor: Decompressor::new(),
             input: Vec::new(),
             // Pages that are never written to use no memory.
-            out: vec![0; bytes as usize],
+            out: vec![0; WINDOW_BYTES + bytes as usize],
+            max_bytes: WINDOW_BYTES + max_bytes as usize,
             length: 0,
         }
     }
@@ -400,10 +613,32 @@ impl PartBuffer {
         bytes.unwrap_or_default()
     }
 
-    /// The last 32 KiB, to which the next part may refer; `None` if there are fewer bytes.
-    fn tail(&self) -> Option<Vec<u8>> {
-        let from = self.length.checked_sub(WINDOW_BYTES)?;
-        self.bytes().get(from..).map(<[u8]>::to_vec)
+    /// The last 32 KiB, to which the next part may refer: of this part, and of the window before it if the part is shorter.
+    /// `None` for a short part without one.
+    fn tail(&self, window: Option<&[u8]>) -> Option<Arc<[u8]>> {
+        if let Some(from) = self.length.checked_sub(WINDOW_BYTES) {
+            return self.bytes().get(from..).map(Arc::from);
+        }
+        let before = window?.get(self.length..)?;
+        Some([before, self.bytes()].concat().into())
+    }
+
+    /// Inflates the stream to the part's place, after the window that it begins with, in as much memory as that needs.
+    /// Returns the number of bytes with the window; `None` if it is damaged or too large.
+    fn inflate(&mut self, window: usize) -> Option<usize> {
+        loop {
+            let out = self.out.get_mut(WINDOW_BYTES - window..)?;
+            match self.decompressor.deflate_decompress(&self.input, out) {
+                Ok(made) => return Some(made),
+                Err(DecompressionError::InsufficientSpace) if self.out.len() < self.max_bytes => {
+                    // Most of what becomes so large are runs of the same byte, which take hardly any time.
+                    let more = self.out.len().saturating_mul(4).min(self.max_bytes);
+                    self.out = Vec::new();
+                    self.out = vec![0; more];
+                }
+                Err(_) => return None,
+            }
+        }
     }
 }
 
@@ -415,16 +650,8 @@ struct PartInflater<'a> {
     marker: Marker,
 }
 
-impl<'a> PartInflater<'a> {
-    fn new(session: &'a Session<'a>, member: &'a Member) -> Self {
-        Self {
-            session,
-            member,
-            marker: Marker::new(),
-        }
-    }
-
-    /// The first block at or after byte `at`, as a bit of the file.
+impl PartInflater<'_> {
+    /// The first block at or after byte `at`, as a bit of the file; the end of the member if there is none before that.
     fn find(&self, at: u64) -> Result<Option<u64>> {
         let mut bytes = Vec::new();
         let left = self.member.body.end.saturating_sub(at);
@@ -434,20 +661,19 @@ impl<'a> PartInflater<'a> {
             if let Some(bit) = find_block(&bytes, searched as usize) {
                 return Ok(Some(at * 8 + bit as u64));
             }
+            // The last block is not searched for.
+            if left <= searched {
+                return Ok(Some(self.member.body.end * 8));
+            }
         }
         Ok(None)
     }
 
-    /// Inflates a part after a window of zeros. Returns whether it ends where it should.
-    fn inflate(&self, part: &Part, buffer: &mut PartBuffer) -> Result<bool> {
-        // Nothing precedes the first part, but `buffer` has room for a window all the same.
-        let window: &[u8] = match part.number {
-            0 => &[],
-            _ => &[0; WINDOW_BYTES],
-        };
+    /// Inflates a part after a window, which the first one of the file does not have. Returns whether it ends where it should.
+    fn inflate(&self, part: &Part, window: Option<&[u8]>, buffer: &mut PartBuffer) -> Result<bool> {
         let input = &mut buffer.input;
         input.clear();
-        if !window.is_empty() {
+        if let Some(window) = window {
             stored_block(input).copy_from_slice(window);
         }
         let low = lead_in(part.bit(), input);
@@ -463,12 +689,14 @@ impl<'a> PartInflater<'a> {
         if !part.last {
             lead_out((part.bits.end % 8) as u32, self.marker.block(), input);
         }
-        let out = buffer.out.get_mut(WINDOW_BYTES - window.len()..);
-        let out = out.unwrap_or_default();
-        let Ok(made) = buffer.decompressor.deflate_decompress(input, out) else {
+        let before = window.map_or(0, <[u8]>::len);
+        let Some(made) = buffer.inflate(before) else {
             return Ok(false);
         };
-        let made = out.get(window.len()..made).unwrap_or_default();
+        let made = buffer
+            .out
+            .get(WINDOW_BYTES..WINDOW_BYTES - before + made)
+            .unwrap_or_default();
         let own = match part.last {
             true => Some(made),
             false => made.strip_suffix(&self.marker.bytes),
@@ -477,8 +705,8 @@ impl<'a> PartInflater<'a> {
         Ok(own.is_some())
     }
 
-    /// Inflates the beginning of a part again, after the right window, until nothing changes any more; `false` if
-    /// there are still changes in the 32 KiB to which the next part may refer.
+    /// Inflates the beginning of a part again, after the right window, until nothing changes any more; `false` if that takes
+    /// too long, and the whole part has to be inflated again.
     fn repair(&self, part: &Part, buffer: &mut PartBuffer, window: &[u8]) -> Result<bool> {
         let bytes = part.bytes();
         let mut first = [0];
@@ -498,6 +726,9 @@ impl<'a> PartInflater<'a> {
         // Where the right window is zero too, what was copied from it is right already.
         let mut same = window.iter().rev().take_while(|&&byte| byte == 0).count();
         while same < WINDOW_BYTES && done < out.len() {
+            if done >= MAX_REPAIR_BYTES {
+                return Ok(false);
+            }
             if taken == input.len() {
                 taken = 0;
                 let left = bytes.end.saturating_sub(at);
@@ -525,8 +756,7 @@ impl<'a> PartInflater<'a> {
             old.copy_from_slice(new);
             done += new.len();
         }
-        // No part refers to the last one.
-        Ok(same >= WINDOW_BYTES || part.last)
+        Ok(true)
     }
 }
 

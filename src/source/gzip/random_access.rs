@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use super::checkpoints::{Index, Key, from_member_headers};
+use super::checkpoints::{Index, Key, Origin, from_member_headers};
 use super::chunk::{Chunk, Inflater};
 use super::chunk_table;
 use super::index_file;
@@ -114,7 +114,7 @@ impl RandomAccess {
     /// As [`Self::read_at`] and [`index_file::write`].
     pub fn write_index(&self, path: &Path) -> Result<()> {
         self.look_for_index()?;
-        if self.snapshot().is_table {
+        if self.snapshot().origin == Origin::Table {
             self.replace_table()?;
         }
         if !self.is_complete() {
@@ -161,9 +161,13 @@ impl RandomAccess {
 
     // ---- the index ----
 
-    /// The index at this moment.
+    /// The index at this moment: until it is complete, that of a read of the whole file if there was one.
     fn snapshot(&self) -> Arc<Index> {
-        Arc::clone(&self.index.read().unwrap_or_else(PoisonError::into_inner))
+        let own = Arc::clone(&self.index.read().unwrap_or_else(PoisonError::into_inner));
+        match self.codec.of_parts() {
+            Some(index) if !own.complete => index,
+            _ => own,
+        }
     }
 
     fn set_index(&self, index: Index) {
@@ -210,9 +214,11 @@ impl RandomAccess {
         let mut written = scope::lock(&self.written)?;
         if !*written
             && let Some(path) = self.index_path()
-            && !self.is_complete()
+            && (!self.is_complete() || self.snapshot().origin == Origin::Parts)
         {
-            self.grow_to_end()?;
+            if !self.is_complete() {
+                self.grow_to_end()?;
+            }
             // An error is ignored: without the file the next process has to make the index again, which is only
             // slower.
             let _ = self.write_index(&path);
@@ -230,10 +236,13 @@ impl RandomAccess {
     fn or_without_table<R>(&self, used: &Index, read: Result<R>) -> Result<Option<R>> {
         match read {
             Ok(read) => Ok(Some(read)),
-            Err(error) if used.is_table && matches!(error.kind(), ErrorKind::Integrity { .. }) => {
-                self.replace_table().map(|()| None)
+            Err(error) => {
+                let is_wrong = matches!(error.kind(), ErrorKind::Integrity { .. });
+                match is_wrong && used.origin == Origin::Table {
+                    true => self.replace_table().map(|()| None),
+                    false => Err(error),
+                }
             }
-            Err(error) => Err(error),
         }
     }
 
@@ -245,7 +254,7 @@ impl RandomAccess {
     fn replace_table(&self) -> Result<()> {
         let mut kept = scope::lock(&self.stream)?;
         // Another thread may have replaced it in the meantime.
-        if !self.snapshot().is_table {
+        if self.snapshot().origin != Origin::Table {
             return Ok(());
         }
         let mut stream = self.codec.stream(&self.compressed).recording();
@@ -307,9 +316,13 @@ impl RandomAccess {
     fn read_growing(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
         let end = offset.saturating_add(buffer.len() as u64);
         let mut kept = scope::lock(&self.stream)?;
-        let mut stream = self.stream_for(kept.take(), offset);
         // Another thread may have grown the index in the meantime.
         let index = self.snapshot();
+        if index.complete {
+            drop(kept);
+            return self.read_at(offset, buffer);
+        }
+        let mut stream = self.stream_for(kept.take(), offset);
         let known = index.end().min(end).saturating_sub(offset);
         let known = usize::try_from(known).unwrap_or(usize::MAX);
         let (indexed, rest) = buffer.split_at_mut(known.min(buffer.len()));
@@ -648,19 +661,26 @@ mod tests {
         let cache = ChunkCache::new(30);
         let make = |byte: u8| move || Ok(Arc::new(vec![byte; 10]));
         for number in 0..3 {
-            let bytes = cache.get((false, number), make(number as u8)).unwrap();
+            let bytes = cache
+                .get((Origin::Recorded, number), make(number as u8))
+                .unwrap();
             assert_eq!(bytes[0], number as u8);
         }
-        let of_table = cache.peek((true, 0));
+        let of_table = cache.peek((Origin::Table, 0));
         assert!(of_table.is_none(), "chunk 0 of another index");
-        cache.get((false, 0), || panic!("it is cached")).unwrap();
-        cache.get((false, 3), make(3)).unwrap();
+        cache
+            .get((Origin::Recorded, 0), || panic!("it is cached"))
+            .unwrap();
+        cache.get((Origin::Recorded, 3), make(3)).unwrap();
         assert!(
-            cache.peek((false, 1)).is_none(),
+            cache.peek((Origin::Recorded, 1)).is_none(),
             "the least recently used one is dropped"
         );
         for number in [0, 2, 3] {
-            assert!(cache.peek((false, number)).is_some(), "chunk {number}");
+            assert!(
+                cache.peek((Origin::Recorded, number)).is_some(),
+                "chunk {number}"
+            );
         }
     }
 }

@@ -1,12 +1,13 @@
 //! Inflates all members of a gzip file in order, with zlib-rs. This method reports what is wrong with a damaged file.
 
 use std::mem;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use zlib_rs::{Inflate, InflateFlush, Status};
 
-use super::checkpoints::{Finished, Recorder};
+use super::checkpoints::{Finished, Index, Recorder};
+use super::forwards::Forwards;
 use super::member::{
     Header, MAX_DEFLATE_RATIO, MAX_EMPTY_MEMBERS, TRAILER_BYTES, Trailer, damaged, is_gzip,
     not_gzip,
@@ -41,6 +42,8 @@ pub(crate) struct GzipCodec {
     trailing: Arc<AtomicU64>,
     /// Inflated bytes that a stream from the start of the file keeps when it passes them.
     pub(super) tail: Arc<Tail>,
+    /// The index that the first read of the whole file in parts has left.
+    of_parts: Arc<OnceLock<Arc<Index>>>,
 }
 
 impl GzipCodec {
@@ -49,6 +52,7 @@ impl GzipCodec {
             limits,
             trailing: Arc::default(),
             tail: Arc::default(),
+            of_parts: Arc::default(),
         }
     }
 
@@ -60,6 +64,16 @@ impl GzipCodec {
         self.trailing.load(Ordering::Relaxed)
     }
 
+    /// The index that a read of the whole file in parts has left.
+    pub(super) fn of_parts(&self) -> Option<Arc<Index>> {
+        self.of_parts.get().cloned()
+    }
+
+    /// Leaves such an index, if it is the first one.
+    pub(super) fn leave(&self, index: Index) {
+        self.of_parts.get_or_init(|| Arc::new(index));
+    }
+
     /// A stream that begins at the start of the file.
     pub fn stream(&self, compressed: &Source) -> Stream {
         Stream::new(compressed.clone(), 0, self.clone())
@@ -67,10 +81,10 @@ impl GzipCodec {
 }
 
 impl Codec for GzipCodec {
-    type Decoder = Stream;
+    type Decoder = Forwards;
 
-    fn decoder(&self, compressed: &Source, start: u64) -> Result<Stream> {
-        Ok(Stream::new(compressed.clone(), start, self.clone()))
+    fn decoder(&self, compressed: &Source, start: u64) -> Result<Forwards> {
+        Forwards::new(compressed, start, self)
     }
 
     fn max_ratio(&self) -> u64 {
@@ -164,7 +178,7 @@ impl Stream {
         }
     }
 
-    fn new(compressed: Source, start: u64, codec: GzipCodec) -> Self {
+    pub(super) fn new(compressed: Source, start: u64, codec: GzipCodec) -> Self {
         // What a header leaves over is kept while headers are read, so that little is asked for then.
         let first = match compressed.keeps_pieces() {
             true => FIRST_INPUT_BYTES,

@@ -57,7 +57,7 @@ fn a_table_is_the_index_of_its_file() {
         let (table, body, bytes) = file(length);
         let file = [table.header(), body].concat();
         let index = index(file.clone()).expect("a table");
-        assert!(index.complete && index.is_table);
+        assert!(index.complete && index.origin == Origin::Table);
         assert!(inflated(&file, &index).expect("sound chunks") == bytes);
     }
 }

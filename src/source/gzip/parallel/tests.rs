@@ -6,6 +6,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use libdeflater::Decompressor;
 
+use super::super::chunk::Inflater;
 use super::*;
 use crate::source::memory::MemorySource;
 use crate::testing::Rng;
@@ -31,10 +32,28 @@ fn gz(bytes: &[u8], level: u32) -> Vec<u8> {
 
 fn cut(threads: usize, part: u64) -> Cut {
     Cut {
-        min_bytes: 1,
         part,
+        max_part: 32 << 20,
         threads,
     }
+}
+
+/// Each chunk of the index inflates by itself.
+fn check(index: &Index, file: &[u8], bytes: &[u8]) {
+    let mut inflater = Inflater::default();
+    let mut end = 0;
+    for chunk in &index.chunks {
+        assert_eq!(chunk.out.start, end);
+        end = chunk.out.end;
+        let read = |at: u64, place: &mut [u8]| {
+            place.copy_from_slice(&file[at as usize..at as usize + place.len()]);
+            Ok(())
+        };
+        let found = inflater.inflate(chunk, read).unwrap();
+        assert!(found == &bytes[chunk.out.start as usize..end as usize]);
+    }
+    assert_eq!(end, bytes.len() as u64);
+    assert!(index.complete);
 }
 
 /// The inflated bytes, assembled from the parts; `None` if the file is left to other methods.
@@ -50,8 +69,10 @@ fn inflated(file: &[u8], need: usize, cut: Cut) -> Option<Vec<u8>> {
         assert_eq!(range, at..at + bytes.len() as u64);
         bytes.to_vec()
     };
-    let parts = inflate_cut(&source, cut, need as u64, in_order, part).unwrap()?;
+    let member = Member::only(&source, Some(need as u64)).unwrap()?;
+    let (parts, index) = inflate_cut(&source, member, cut, in_order, part).unwrap()?;
     assert!(parts.len() > 1, "it was cut");
+    check(&index, file, &parts.concat());
     Some(parts.concat())
 }
 
@@ -89,9 +110,9 @@ fn tails_and_names() {
     assert!(found.is_some_and(|found| found == bytes));
 }
 
-/// In data that repeats at the largest distance, everything depends on the window.
+/// In data that repeats at the largest distance, everything depends on the window: such parts are inflated again.
 #[test]
-fn what_never_settles_is_left_to_others() {
+fn what_never_settles_is_inflated_again() {
     let period = scan(31_000, false, 3);
     let bytes = period.repeat(150);
     // Some noise, so that there are blocks.
@@ -104,7 +125,48 @@ fn what_never_settles_is_left_to_others() {
         })
         .collect();
     let found = inflated(&gz(&bytes, 9), bytes.len(), cut(4, 200_000));
-    assert!(found.is_none());
+    assert!(found.is_some_and(|found| found == bytes));
+}
+
+/// Parts that inflate to far more than planned, and far less.
+#[test]
+fn density_that_varies() {
+    let noise = scan(3 << 20, false, 41);
+    for zeros in [300_000, 5 << 20, 20 << 20] {
+        let zeros = vec![0; zeros];
+        for bytes in [
+            [&zeros[..], &noise].concat(),
+            [&noise[..], &zeros].concat(),
+            [&noise[..1 << 20], &zeros, &noise[1 << 20..]].concat(),
+        ] {
+            let found = inflated(&gz(&bytes, 6), bytes.len(), cut(3, 300_000));
+            assert!(found.is_some_and(|found| found == bytes));
+        }
+    }
+}
+
+/// A reader that goes forwards, in pieces of any size, with an index at the end.
+#[test]
+fn forwards_and_an_index_that_is_thinned_out() {
+    let bytes = scan(14 << 20, false, 51);
+    let file = gz(&bytes, 6);
+    let source = Source::Memory(MemorySource::new(file.clone()));
+    let member = Member::only(&source, None).unwrap().unwrap();
+    let mut parts = Parts::new(member, cut(3, 20_000));
+    let mut all = Vec::new();
+    while !parts.is_done() {
+        let copied = |_, bytes: &[u8], ()| bytes.to_vec();
+        let pieces = parts.inflate(&source, 7, |_| (), copied).unwrap();
+        all.extend(pieces.unwrap().concat());
+    }
+    assert!(all == bytes);
+    let index = parts.finish().unwrap();
+    assert!(
+        (60..=MANY_CHUNKS).contains(&index.chunks.len()),
+        "{}",
+        index.chunks.len()
+    );
+    check(&index, &file, &bytes);
 }
 
 #[test]
