@@ -7,6 +7,7 @@ mod content;
 mod device;
 pub(crate) mod fdata;
 mod files;
+#[cfg(not(target_family = "wasm"))]
 pub(crate) mod many;
 pub(crate) mod nifti_writer;
 mod open;

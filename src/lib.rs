@@ -63,6 +63,7 @@ pub use format::file_map::{FileHolder, FileMap, FileRole};
 pub use header::{AxisKind, Header, Layout, Note, SpaceUnit, TimeUnit};
 pub use image::axes::channels;
 pub use image::cache::budget::{Budget, BudgetUsage};
+#[cfg(not(target_family = "wasm"))]
 pub use image::many::{FileRequest, Many, Volume, Volumes, load_many};
 pub use image::nifti_writer::{NiftiWriter, SaveOptions};
 pub use image::read_footer;

@@ -8,6 +8,10 @@ pub(crate) use rayon::prelude::*;
 pub(crate) use sequential::*;
 
 #[cfg(target_family = "wasm")]
+#[cfg_attr(
+    not(feature = "gpu"),
+    allow(dead_code, reason = "some are of what computes on a device alone")
+)]
 mod sequential {
     use std::iter::{self, Enumerate, Filter, FlatMap, Map, Take, Zip};
     use std::ops::Range;

@@ -61,13 +61,10 @@ impl Scope {
     }
 
     /// The same without a pool.
+    #[cfg(not(target_family = "wasm"))]
     #[must_use]
-    pub fn without_pool(mut self) -> Self {
-        #[cfg(not(target_family = "wasm"))]
-        {
-            self.pool = None;
-        }
-        self
+    pub fn without_pool(self) -> Self {
+        Self { pool: None, ..self }
     }
 
     /// The same, cancelled by one token more.

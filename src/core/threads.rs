@@ -108,15 +108,13 @@ impl Threads {
         work()
     }
 
-    /// Starts work on a thread of this pool; `false` if it has none of its own.
-    pub(crate) fn spawn(&self, work: impl FnOnce() + Send + 'static) -> bool {
-        #[cfg(not(target_family = "wasm"))]
-        if let Some(pool) = self.pool.as_ref().and_then(|pool| pool.get()) {
-            pool.spawn(work);
-            return true;
+    /// Starts work on a thread of this pool, or of rayon's global one.
+    #[cfg(not(target_family = "wasm"))]
+    pub(crate) fn spawn(&self, work: impl FnOnce() + Send + 'static) {
+        match self.pool.as_ref().and_then(|pool| pool.get()) {
+            Some(pool) => pool.spawn(work),
+            None => rayon::spawn(work),
         }
-        drop(work);
-        false
     }
 
     /// The same for a future.

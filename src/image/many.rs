@@ -140,7 +140,7 @@ impl Many {
     /// Values in host memory, scaled, in this type.
     ///
     /// # Errors
-    /// [`crate::ErrorKind::Usage`] for no threads.
+    /// [`crate::ErrorKind::Usage`] for no threads, [`crate::ErrorKind::Io`] when the system does not give them.
     pub fn read<T: Value>(self) -> Result<Volumes<HostArray<T>>> {
         self.start(size_of::<T>(), |values| values.read())
     }
@@ -178,20 +178,19 @@ impl Many {
         });
         let scope = Scope::current().without_pool();
         // Each reader is the only thread of a pool, so that nothing of a read is handed to another thread.
-        let readers: Vec<_> = (0..count).map_while(|_| Threads::new(1).ok()).collect();
-        let mut started = 0;
+        let mut readers = vec![Threads::new(1)?];
+        readers.extend((1..count).map_while(|_| Threads::new(1).ok()));
         for reader in &readers {
             let (shared, scope) = (Arc::clone(&shared), scope.clone());
-            started += usize::from(reader.spawn(move || scope.enter(|| shared.run())));
+            reader.spawn(move || scope.enter(|| shared.run()));
         }
         let mut volumes = Volumes {
             requests: Some(self.requests),
             shared,
-            started,
             queue: count * FILES_PER_THREAD,
             asked: 0,
             given: 0,
-            _readers: readers,
+            readers,
         };
         volumes.ask();
         Ok(volumes)
@@ -225,13 +224,11 @@ pub struct Volumes<A> {
     /// `None` when there are no more.
     requests: Option<Box<dyn Iterator<Item = FileRequest> + Send>>,
     shared: Arc<Shared<A>>,
-    /// How many threads read. Without any (in browsers), [`Iterator::next`] does.
-    started: usize,
     /// The most files that have been asked for and not given.
     queue: usize,
     asked: u64,
     given: u64,
-    _readers: Vec<Threads>,
+    readers: Vec<Threads>,
 }
 
 impl<A> Volumes<A> {
@@ -257,12 +254,6 @@ impl<A> Volumes<A> {
     /// [`crate::ErrorKind::Cancelled`] if the caller was cancelled; the file stays the next one.
     fn take(&mut self) -> Result<Outcome<A>> {
         let shared = &self.shared;
-        if self.started == 0 {
-            let request = shared.state().waiting.pop_front();
-            let request = request.ok_or_else(|| Error::usage("there is no next file"))?;
-            self.given += 1;
-            return Ok(Ok(shared.reader.open(&request).and_then(Opened::read)));
-        }
         let mut state = shared.state();
         loop {
             if let Some(done) = state.done.remove(&self.given) {
@@ -309,7 +300,7 @@ impl<A> fmt::Debug for Volumes<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Volumes")
             .field("given", &self.given)
-            .field("threads", &self.started)
+            .field("threads", &self.readers.len())
             .finish_non_exhaustive()
     }
 }
