@@ -1,6 +1,8 @@
 //! Values piece by piece in the order of the array, for callers whose array is not in this memory: that of a browser's
 //! page, for instance, which WebAssembly cannot write to.
 
+use std::ops::Range;
+
 use crate::convert::kernels::Kernel;
 use crate::core::array::Element;
 use crate::core::error::Result;
@@ -34,36 +36,25 @@ impl ArrayProxy {
         Ok(true)
     }
 
-    /// Passes the stored bytes of all voxels of a gzip file to `each`, in pieces of `length` bytes (the last one may be shorter),
-    /// and then checks the file to its end. A piece may be changed.
-    ///
-    /// Returns `false`, without having called `each`, for other sources, and as [`Self::for_each_piece`].
+    /// A reader of the stored bytes of all voxels of a compressed file, step by step; `None` for other sources, and if the
+    /// voxels are stored in another order.
     ///
     /// # Errors
-    /// As [`Self::for_each_piece`].
+    /// [`crate::ErrorKind::Limit`] if the file cannot inflate to so much, and errors of asking for its length.
     #[doc(hidden)]
-    pub fn for_each_stored_piece(
-        &self,
-        length: usize,
-        mut each: impl FnMut(&mut Vec<u8>) -> Result<()>,
-    ) -> Result<bool> {
+    pub fn stored_reader(&self) -> Result<Option<StoredReader>> {
         let plan = self.plan(&self.whole());
-        let Source::Gzip(gzip) = self.source() else {
-            return Ok(false);
-        };
-        if !self.is_whole(&plan) || !is_in_order(&plan) {
-            return Ok(false);
+        if !matches!(self.source(), Source::Gzip(_)) || !self.is_whole(&plan) || !is_in_order(&plan)
+        {
+            return Ok(None);
         }
         self.check_length(&plan)?;
-        let range = self.byte_range(&plan);
-        let pieces = || {
-            gzip.pieces(range.start, range.end, length.max(1), |mut bytes| {
-                each(&mut bytes)?;
-                Ok(bytes)
-            })
-        };
-        self.threads().run(pieces)?;
-        Ok(true)
+        let Range { start, end } = self.byte_range(&plan);
+        Ok(Some(StoredReader {
+            source: self.source().with_own_cursor(),
+            at: start,
+            end,
+        }))
     }
 
     fn pieces<T: Element>(
@@ -96,6 +87,35 @@ impl ArrayProxy {
             each(&values)?;
         }
         self.check_end_if_whole()
+    }
+}
+
+/// Reads stored bytes in order, as [`ArrayProxy::stored_reader`] makes it.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct StoredReader {
+    source: Source,
+    at: u64,
+    end: u64,
+}
+
+impl StoredReader {
+    /// Reads the next bytes, as many as there are and fit; 0 at the end, when the file has been checked to its own end.
+    ///
+    /// # Errors
+    /// As [`ArrayProxy::read`]. What was read before may then be wrong.
+    pub fn read(&mut self, out: &mut [u8]) -> Result<usize> {
+        let left = self.end - self.at;
+        let count = left.min(out.len() as u64) as usize;
+        let session = self.source.begin()?;
+        if left == 0 {
+            session.finish(self.end)?;
+            return Ok(0);
+        }
+        session.read_at(self.at, out.get_mut(..count).unwrap_or_default())?;
+        session.end()?;
+        self.at += count as u64;
+        Ok(count)
     }
 }
 
