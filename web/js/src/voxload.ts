@@ -298,15 +298,19 @@ export class Image {
     const converting = helper.call("convert", args, { transfer: [port2], ...(take ? { take } : {}) });
     const most = Math.floor(STORED_PIECE / itemBytes) * itemBytes;
     const sending = this.#connection.call("storedTo", { port: port1, most }, { signal: stop.signal, transfer: [port1] });
-    // Whichever of the two fails ends the other.
-    converting.catch(() => stop.abort());
-    sending.then((sent) => sent || close(), close);
+    // Whichever of the two fails first says why, and ends the other.
+    let failure: { error: unknown } | undefined;
+    const fail = (end: () => void) => (error: unknown) => {
+      failure ??= { error };
+      end();
+    };
+    converting.catch(fail(() => stop.abort()));
+    sending.then((sent) => sent || close(), fail(close));
     const [sent, converted] = await Promise.allSettled([sending, converting]);
     signal?.removeEventListener("abort", relay);
     signal?.throwIfAborted();
     if (sent.status === "fulfilled" && !sent.value) return undefined;
-    if (sent.status === "rejected" && !stop.signal.aborted) throw sent.reason;
-    if (converted.status === "rejected") throw converted.reason;
+    if (failure || converted.status === "rejected") throw failure?.error;
     helper.free({ kind: "Usage", message: "done" });
     return { values: converted.value };
   }
