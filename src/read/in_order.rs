@@ -123,3 +123,124 @@ impl StoredReader {
 fn is_in_order(plan: &Plan) -> bool {
     plan.out_first == 0 && plan.in_stored_order().axes == plan.axes
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::core::dtype::DType;
+    use crate::core::error::ErrorKind;
+    use crate::core::limits::Limits;
+    use crate::core::scaling::{Arithmetic, Factor, Scaling, Step};
+    use crate::read::proxy::ProxySpec;
+    use crate::source::gzip::GzipSource;
+    use crate::source::memory::MemorySource;
+
+    const SHAPE: [usize; 3] = [70, 50, 60];
+    const OFFSET: usize = 352;
+
+    fn bytes() -> Vec<u8> {
+        let voxels = (0..SHAPE.iter().product::<usize>() as i64)
+            .map(|n| (n * 7919 % 65_521 - 32_768) as i16)
+            .flat_map(i16::to_ne_bytes);
+        [0; OFFSET].into_iter().chain(voxels).collect()
+    }
+
+    fn gzipped(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn gzip(file: Vec<u8>) -> Source {
+        let file = Source::Memory(MemorySource::new(file));
+        Source::Gzip(Arc::new(GzipSource::new(
+            file,
+            None,
+            None,
+            Limits::default(),
+        )))
+    }
+
+    /// A proxy with another slope for each slice.
+    fn proxy(source: Source) -> ArrayProxy {
+        let slopes: Vec<f64> = (0..SHAPE[2]).map(|k| 0.1 + k as f64).collect();
+        let steps = vec![Step::Multiply(Factor::Table(slopes.into()))];
+        let block = (SHAPE[0] * SHAPE[1]) as u64;
+        let spec = ProxySpec::new(&SHAPE, DType::I16)
+            .offset(OFFSET as u64)
+            .scaling(Scaling::new(steps, block, Arithmetic::F64));
+        ArrayProxy::from_source(source, spec).unwrap()
+    }
+
+    fn in_pieces(proxy: &ArrayProxy) -> Result<Option<Vec<f32>>> {
+        let mut all = Vec::new();
+        let is_in_order = proxy.for_each_piece(|values: &[f32]| {
+            all.extend_from_slice(values);
+            Ok(())
+        })?;
+        Ok(is_in_order.then_some(all))
+    }
+
+    #[test]
+    fn pieces_are_the_values_in_order() {
+        let plain = proxy(Source::Memory(MemorySource::new(bytes())));
+        let want = plain.read::<f32>().unwrap();
+        assert_eq!(in_pieces(&plain).unwrap().unwrap(), want.as_slice());
+        let packed = proxy(gzip(gzipped(&bytes())));
+        assert_eq!(in_pieces(&packed).unwrap().unwrap(), want.as_slice());
+
+        for index in ["[..., 7:31]", "[:, 3:9, 20]", "[..., ::3]"] {
+            for whole in [&plain, &packed] {
+                let part = whole.sliced(index).unwrap();
+                let want = part.read::<f32>().unwrap();
+                assert_eq!(
+                    in_pieces(&part).unwrap().unwrap(),
+                    want.as_slice(),
+                    "{index}"
+                );
+            }
+        }
+        let reversed = plain.sliced("[..., ::-1]").unwrap();
+        assert!(in_pieces(&reversed).unwrap().is_none());
+    }
+
+    fn stored(proxy: &ArrayProxy) -> Result<Vec<u8>> {
+        let mut reader = proxy.stored_reader()?.expect("a gzip file");
+        let (mut all, mut piece) = (Vec::new(), vec![0; 10_000]);
+        loop {
+            match reader.read(&mut piece)? {
+                0 => return Ok(all),
+                read => all.extend_from_slice(&piece[..read]),
+            }
+        }
+    }
+
+    #[test]
+    fn stored_bytes_are_read_step_by_step() {
+        let packed = proxy(gzip(gzipped(&bytes())));
+        assert!(stored(&packed).unwrap() == bytes()[OFFSET..]);
+        let part = packed.sliced("[..., 3:]").unwrap();
+        assert!(part.stored_reader().unwrap().is_none());
+        let plain = proxy(Source::Memory(MemorySource::new(bytes())));
+        assert!(plain.stored_reader().unwrap().is_none());
+    }
+
+    #[test]
+    fn damage_is_found_at_the_end() {
+        let mut file = gzipped(&bytes());
+        let crc = file.len() - 8;
+        file[crc] ^= 1;
+        for error in [
+            in_pieces(&proxy(gzip(file.clone()))).unwrap_err(),
+            stored(&proxy(gzip(file))).unwrap_err(),
+        ] {
+            assert!(
+                matches!(error.kind(), ErrorKind::Integrity { .. }),
+                "{error}"
+            );
+        }
+    }
+}
