@@ -53,9 +53,10 @@ const fact = (page, term) =>
  * is the voxel under it, by the window, but for a step of rounding. Pixels on the border of two voxels may be either's.
  */
 async function compare(page, title, state) {
-  await page.addStyleTag({ content: "figure span { display: none !important } canvas { outline: none !important }" });
+  const bare = await page.addStyleTag({ content: "figure span { display: none !important } canvas { outline: none !important }" });
   await drawn(page);
   const picture = (await page.screenshot()).toString("base64");
+  await bare.evaluate((element) => element.remove());
   const found = await page.evaluate(comparison, { picture, ...state });
   for (const { view, pixels, differ, worst, spread } of found) {
     check(pixels > 5_000 && spread > 100, `${title}, ${view}: ${pixels} pixels with ${spread} greys are no picture`);
