@@ -73,6 +73,8 @@ pub use image::statistics::{
 };
 pub use image::{Caching, DataobjImage, Extra, load};
 pub use plan::index::{Index, IndexItem};
+#[doc(hidden)]
+pub use read::in_order::StoredReader;
 pub use read::proxy::{ArrayProxy, ProxySpec};
 pub use source::gzip::write_gzip_index;
 pub use source::{Access, ByteSource, ReadHint};

@@ -6,6 +6,8 @@ pub(crate) mod selection;
 
 use std::ops::Range;
 
+use crate::core::shape::sort_short;
+
 /// One axis of a box of voxels, in ascending stored order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Axis {
@@ -35,7 +37,7 @@ impl Plan {
     pub fn new(mut axes: Vec<Axis>, stored_first: u64, out_first: u64) -> Self {
         let empty = axes.iter().any(|axis| axis.count == 0);
         axes.retain(|axis| axis.count != 1);
-        axes.sort_by_key(|axis| axis.stored);
+        sort_short(&mut axes, |axis| axis.stored);
         // An empty box begins at 0, even if it also has reversed axes.
         Self {
             axes,
@@ -193,7 +195,9 @@ impl Plan {
                         .map(|i| plan.restrict(k, i * step..count.min((i + 1) * step)))
                         .collect();
                     // The last one is taken from the stack first: the one that is lowest in the output.
-                    pieces.sort_by_key(|piece| std::cmp::Reverse(piece.out_range().start));
+                    if plan.axes[k].out > 0 {
+                        pieces.reverse();
+                    }
                     stack.extend(pieces);
                 }
                 _ if len > 0 => parts.push(plan),

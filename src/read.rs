@@ -6,7 +6,7 @@
 
 pub(crate) mod ahead;
 pub(crate) mod host;
-mod in_order;
+pub(crate) mod in_order;
 mod inflated;
 pub(crate) mod proxy;
 #[cfg(feature = "gpu")]

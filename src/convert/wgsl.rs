@@ -9,17 +9,53 @@ use super::packet::{HEAD_WGSL, MAX_STEPS, STEP_KINDS_WGSL, kinds};
 use crate::core::dtype::{ByteOrder, DType};
 use crate::core::float::words;
 use crate::core::scaling::{Factor, Step};
+use crate::core::shape::sort_short;
 use crate::plan::Plan;
 
 macro_rules! file {
-    ($name:literal) => {
-        include_str!(concat!("../../shaders/", $name, ".wgsl"))
-    };
+    ($name:literal) => {{
+        const TEXT: &str = include_str!(concat!("../../shaders/", $name, ".wgsl"));
+        // What is fetched by a browser before anything else is better small.
+        #[cfg(target_family = "wasm")]
+        const CODE: &str = {
+            const SHORT: ([u8; TEXT.len()], usize) = without_comments(TEXT.as_bytes());
+            match std::str::from_utf8(SHORT.0.split_at(SHORT.1).0) {
+                Ok(code) => code,
+                Err(_) => TEXT,
+            }
+        };
+        #[cfg(not(target_family = "wasm"))]
+        const CODE: &str = TEXT;
+        CODE
+    }};
+}
+
+/// A text without its comments and the spaces before lines, at the start of an array, and its length.
+#[cfg(target_family = "wasm")]
+const fn without_comments<const N: usize>(text: &[u8]) -> ([u8; N], usize) {
+    let mut short = [b' '; N];
+    let (mut from, mut to) = (0, 0);
+    let mut begins_line = true;
+    while from < text.len() {
+        if text[from] == b'/' && from + 1 < text.len() && text[from + 1] == b'/' {
+            while from < text.len() && text[from] != b'\n' {
+                from += 1;
+            }
+            continue;
+        }
+        if !(begins_line && text[from] == b' ') {
+            begins_line = text[from] == b'\n';
+            short[to] = text[from];
+            to += 1;
+        }
+        from += 1;
+    }
+    (short, to)
 }
 
 /// Double arithmetic in integers and decoding, on which every other shader is built.
 static NUMBERS: LazyLock<String> =
-    LazyLock::new(|| [&dtypes(), file!("double"), file!("decode")].concat());
+    LazyLock::new(|| [dtypes().as_str(), file!("double"), file!("decode")].concat());
 
 static BY_INTEGERS: LazyLock<String> =
     LazyLock::new(|| kernel(&[file!("integers"), file!("steps")]));
@@ -62,7 +98,7 @@ pub(crate) fn by_table() -> &'static str {
 
 /// The shader of the statistics; `sizes` declares the sizes of its state.
 pub(crate) fn statistics(sizes: &str) -> String {
-    [&NUMBERS, sizes, file!("statistics")].concat()
+    [NUMBERS.as_str(), sizes, file!("statistics")].concat()
 }
 
 /// What is fixed when a kernel's pipeline is made: the `override` constants of `convert.wgsl`.
@@ -274,7 +310,7 @@ fn {prefix}load_voxel(i: u32) -> f32 {{
             return String::new();
         }
         let mut axes = self.plan.axes.clone();
-        axes.sort_by_key(|axis| axis.out.unsigned_abs());
+        sort_short(&mut axes, |axis| axis.out.unsigned_abs());
         let mut body = format!("    var stored = {}u;\n", self.plan.stored_first);
         let mut rest = "i".to_owned();
         for axis in &axes {

@@ -58,3 +58,15 @@ pub(crate) fn dense_strides(shape: &[usize]) -> Vec<i64> {
     }
     strides
 }
+
+/// Sorts a short list, such as one of axes, by insertion: equal ones stay in order. std's sort is kilobytes of code for each
+/// type.
+pub(crate) fn sort_short<T, K: Ord>(items: &mut [T], key: impl Fn(&T) -> K) {
+    for end in 1..items.len() {
+        let mut at = end;
+        while at > 0 && key(&items[at]) < key(&items[at - 1]) {
+            items.swap(at, at - 1);
+            at -= 1;
+        }
+    }
+}

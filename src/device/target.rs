@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::core::error::{Error, Result};
-use crate::core::shape::dense_strides;
+use crate::core::shape::{dense_strides, sort_short};
 
 /// Where in a buffer of the caller's an array goes. Offset and strides are in elements of the array's type, so all are
 /// aligned; nothing but the array's elements is changed.
@@ -93,7 +93,7 @@ fn reach(shape: &[usize], strides: &[i64]) -> Result<Range<i128>> {
         .filter(|&(&count, _)| count > 1)
         .map(|(&count, &stride)| (count as i128, stride.into()))
         .collect();
-    axes.sort_by_key(|&(_, stride)| stride.abs());
+    sort_short(&mut axes, |&(_, stride)| stride.abs());
     let (mut low, mut high) = (0i128, 0i128);
     for (count, stride) in axes {
         if stride.abs() <= high - low {

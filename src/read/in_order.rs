@@ -1,6 +1,8 @@
 //! Values piece by piece in the order of the array, for callers whose array is not in this memory: that of a browser's
 //! page, for instance, which WebAssembly cannot write to.
 
+use std::ops::Range;
+
 use crate::convert::kernels::Kernel;
 use crate::core::array::Element;
 use crate::core::error::Result;
@@ -34,36 +36,25 @@ impl ArrayProxy {
         Ok(true)
     }
 
-    /// Passes the stored bytes of all voxels of a gzip file to `each`, in pieces of `length` bytes (the last one may be shorter),
-    /// and then checks the file to its end. A piece may be changed.
-    ///
-    /// Returns `false`, without having called `each`, for other sources, and as [`Self::for_each_piece`].
+    /// A reader of the stored bytes of all voxels of a compressed file, step by step; `None` for other sources, and if the
+    /// voxels are stored in another order.
     ///
     /// # Errors
-    /// As [`Self::for_each_piece`].
+    /// [`crate::ErrorKind::Limit`] if the file cannot inflate to so much, and errors of asking for its length.
     #[doc(hidden)]
-    pub fn for_each_stored_piece(
-        &self,
-        length: usize,
-        mut each: impl FnMut(&mut Vec<u8>) -> Result<()>,
-    ) -> Result<bool> {
+    pub fn stored_reader(&self) -> Result<Option<StoredReader>> {
         let plan = self.plan(&self.whole());
-        let Source::Gzip(gzip) = self.source() else {
-            return Ok(false);
-        };
-        if !self.is_whole(&plan) || !is_in_order(&plan) {
-            return Ok(false);
+        if !matches!(self.source(), Source::Gzip(_)) || !self.is_whole(&plan) || !is_in_order(&plan)
+        {
+            return Ok(None);
         }
         self.check_length(&plan)?;
-        let range = self.byte_range(&plan);
-        let pieces = || {
-            gzip.pieces(range.start, range.end, length.max(1), |mut bytes| {
-                each(&mut bytes)?;
-                Ok(bytes)
-            })
-        };
-        self.threads().run(pieces)?;
-        Ok(true)
+        let Range { start, end } = self.byte_range(&plan);
+        Ok(Some(StoredReader {
+            source: self.source().with_own_cursor(),
+            at: start,
+            end,
+        }))
     }
 
     fn pieces<T: Element>(
@@ -99,7 +90,157 @@ impl ArrayProxy {
     }
 }
 
+/// Reads stored bytes in order, as [`ArrayProxy::stored_reader`] makes it.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct StoredReader {
+    source: Source,
+    at: u64,
+    end: u64,
+}
+
+impl StoredReader {
+    /// Reads the next bytes, as many as there are and fit; 0 at the end, when the file has been checked to its own end.
+    ///
+    /// # Errors
+    /// As [`ArrayProxy::read`]. What was read before may then be wrong.
+    pub fn read(&mut self, out: &mut [u8]) -> Result<usize> {
+        let left = self.end - self.at;
+        let count = left.min(out.len() as u64) as usize;
+        let session = self.source.begin()?;
+        if left == 0 {
+            session.finish(self.end)?;
+            return Ok(0);
+        }
+        session.read_at(self.at, out.get_mut(..count).unwrap_or_default())?;
+        session.end()?;
+        self.at += count as u64;
+        Ok(count)
+    }
+}
+
 /// Whether voxels go to the output in stored order.
 fn is_in_order(plan: &Plan) -> bool {
     plan.out_first == 0 && plan.in_stored_order().axes == plan.axes
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::core::dtype::DType;
+    use crate::core::error::ErrorKind;
+    use crate::core::limits::Limits;
+    use crate::core::scaling::{Arithmetic, Factor, Scaling, Step};
+    use crate::read::proxy::ProxySpec;
+    use crate::source::gzip::GzipSource;
+    use crate::source::memory::MemorySource;
+
+    const SHAPE: [usize; 3] = [70, 50, 60];
+    const OFFSET: usize = 352;
+
+    fn bytes() -> Vec<u8> {
+        let voxels = (0..SHAPE.iter().product::<usize>() as i64)
+            .map(|n| (n * 7919 % 65_521 - 32_768) as i16)
+            .flat_map(i16::to_ne_bytes);
+        [0; OFFSET].into_iter().chain(voxels).collect()
+    }
+
+    fn gzipped(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn gzip(file: Vec<u8>) -> Source {
+        let file = Source::Memory(MemorySource::new(file));
+        Source::Gzip(Arc::new(GzipSource::new(
+            file,
+            None,
+            None,
+            Limits::default(),
+        )))
+    }
+
+    /// A proxy with another slope for each slice.
+    fn proxy(source: Source) -> ArrayProxy {
+        let slopes: Vec<f64> = (0..SHAPE[2]).map(|k| 0.1 + k as f64).collect();
+        let steps = vec![Step::Multiply(Factor::Table(slopes.into()))];
+        let block = (SHAPE[0] * SHAPE[1]) as u64;
+        let spec = ProxySpec::new(&SHAPE, DType::I16)
+            .offset(OFFSET as u64)
+            .scaling(Scaling::new(steps, block, Arithmetic::F64));
+        ArrayProxy::from_source(source, spec).unwrap()
+    }
+
+    fn in_pieces(proxy: &ArrayProxy) -> Result<Option<Vec<f32>>> {
+        let mut all = Vec::new();
+        let is_in_order = proxy.for_each_piece(|values: &[f32]| {
+            all.extend_from_slice(values);
+            Ok(())
+        })?;
+        Ok(is_in_order.then_some(all))
+    }
+
+    #[test]
+    fn pieces_are_the_values_in_order() {
+        let plain = proxy(Source::Memory(MemorySource::new(bytes())));
+        let want = plain.read::<f32>().unwrap();
+        assert_eq!(in_pieces(&plain).unwrap().unwrap(), want.as_slice());
+        let packed = proxy(gzip(gzipped(&bytes())));
+        assert_eq!(in_pieces(&packed).unwrap().unwrap(), want.as_slice());
+
+        for index in ["[..., 7:31]", "[:, 3:9, 20]", "[..., ::3]"] {
+            for whole in [&plain, &packed] {
+                let part = whole.sliced(index).unwrap();
+                let want = part.read::<f32>().unwrap();
+                assert_eq!(
+                    in_pieces(&part).unwrap().unwrap(),
+                    want.as_slice(),
+                    "{index}"
+                );
+            }
+        }
+        let reversed = plain.sliced("[..., ::-1]").unwrap();
+        assert!(in_pieces(&reversed).unwrap().is_none());
+    }
+
+    fn stored(proxy: &ArrayProxy) -> Result<Vec<u8>> {
+        let mut reader = proxy.stored_reader()?.expect("a gzip file");
+        let (mut all, mut piece) = (Vec::new(), vec![0; 10_000]);
+        loop {
+            match reader.read(&mut piece)? {
+                0 => return Ok(all),
+                read => all.extend_from_slice(&piece[..read]),
+            }
+        }
+    }
+
+    #[test]
+    fn stored_bytes_are_read_step_by_step() {
+        let packed = proxy(gzip(gzipped(&bytes())));
+        assert!(stored(&packed).unwrap() == bytes()[OFFSET..]);
+        let part = packed.sliced("[..., 3:]").unwrap();
+        assert!(part.stored_reader().unwrap().is_none());
+        let plain = proxy(Source::Memory(MemorySource::new(bytes())));
+        assert!(plain.stored_reader().unwrap().is_none());
+    }
+
+    #[test]
+    fn damage_is_found_at_the_end() {
+        let mut file = gzipped(&bytes());
+        let crc = file.len() - 8;
+        file[crc] ^= 1;
+        for error in [
+            in_pieces(&proxy(gzip(file.clone()))).unwrap_err(),
+            stored(&proxy(gzip(file))).unwrap_err(),
+        ] {
+            assert!(
+                matches!(error.kind(), ErrorKind::Integrity { .. }),
+                "{error}"
+            );
+        }
+    }
 }

@@ -1,18 +1,19 @@
 //! Whole reads of gzip files whose voxels are stored in the order of the output. They are converted while they are in
 //! cache, or in place, so that hardly any memory is needed besides the output.
 
+#[cfg(not(target_family = "wasm"))]
+mod two_threads;
+
 use std::mem;
 use std::ops::Range;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread;
 
 use bytemuck::Pod;
 
 use crate::convert::kernels::Kernel;
 use crate::core::dtype::DType;
-use crate::core::error::{Error, ErrorKind, Result};
+use crate::core::error::{ErrorKind, Result};
 use crate::core::parallel::*;
-use crate::core::scope::{self, Scope};
+use crate::core::scope;
 use crate::core::threads;
 use crate::source::gzip::{Chunks, GzipSource};
 
@@ -24,9 +25,6 @@ const MIN_ROUND: usize = 16 << 10;
 
 /// The most inflated bytes in a piece, which stay in the second-level cache.
 const STREAM_BYTES: usize = 512 << 10;
-
-/// The most pieces that wait between the inflating and the converting thread.
-const PIECES: usize = 4;
 
 /// The most bytes after the voxels with which a file is inflated in one shot.
 const MAX_TAIL_BYTES: usize = 1 << 20;
@@ -53,6 +51,10 @@ impl<O: Pod + Send + Sync> WholeRead<'_, O> {
         if self.in_parallel(out)? || self.in_place(out)? {
             return Ok(());
         }
+        // There are no threads in browsers.
+        #[cfg(target_family = "wasm")]
+        return self.on_one_thread(out);
+        #[cfg(not(target_family = "wasm"))]
         self.piece_by_piece(out)
     }
 
@@ -179,45 +181,6 @@ impl<O: Pod + Send + Sync> WholeRead<'_, O> {
                     Ok(())
                 })
         })
-    }
-
-    /// Inflates on one thread and converts on another, or does both on one if there is no other.
-    fn piece_by_piece(&self, out: &mut [O]) -> Result<()> {
-        let (full, arriving) = sync_channel::<Vec<u8>>(PIECES);
-        let (empty, returned) = sync_channel::<Vec<u8>>(PIECES);
-        let end = self.end(out);
-        let on_way = Scope::current();
-        thread::scope(|scope| {
-            let inflate = move || on_way.enter(|| self.inflate_pieces(end, &full, &returned));
-            // There are no threads in browsers, and a system may be at its limit.
-            let Ok(inflating) = thread::Builder::new().spawn_scoped(scope, inflate) else {
-                return self.on_one_thread(out);
-            };
-            let mut rest = Rest::new(out);
-            for bytes in arriving {
-                rest.convert(self, &bytes);
-                // The inflating thread may have ended meanwhile.
-                let _ = empty.try_send(bytes);
-            }
-            match inflating.join() {
-                Ok(done) => done,
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        })
-    }
-
-    fn inflate_pieces(
-        &self,
-        end: u64,
-        full: &SyncSender<Vec<u8>>,
-        returned: &Receiver<Vec<u8>>,
-    ) -> Result<()> {
-        self.gzip
-            .pieces(self.offset, end, self.piece_bytes(), |bytes| {
-                // Fails only if the converting thread has panicked.
-                full.send(bytes).map_err(|_| stopped())?;
-                Ok(returned.try_recv().unwrap_or_default())
-            })
     }
 
     /// Bytes of whole voxels in a piece: 3 bytes of a colour do not divide [`STREAM_BYTES`].
@@ -419,10 +382,6 @@ impl<'o, O: Pod + Send + Sync> Places<'o, O> {
 
 /// The position in the inflated file, and the bytes at an end of a chunk that belong to a voxel of two or more chunks.
 type Edge = (u64, Vec<u8>);
-
-fn stopped() -> Error {
-    ErrorKind::Usage("the converting thread stopped".to_owned()).into()
-}
 
 #[cfg(test)]
 mod tests {

@@ -4,8 +4,10 @@ import { Gpu, load } from "../dist/voxload.js";
 import { CENTRE, phantom } from "./phantom.js";
 import { Renderer } from "./render.js";
 
-/** Bytes of frames that are kept, to be played again. */
-const KEPT_BYTES = 768 << 20;
+const asked = new URLSearchParams(location.search);
+
+/** Bytes of frames that are kept, to be played again: `?keep=MiB` in the page's address. */
+const KEPT_BYTES = (Number(asked.get("keep")) || 768) * 2 ** 20;
 const FRAMES_PER_SECOND = 10;
 
 const $ = (selector) => document.querySelector(selector);
@@ -672,6 +674,5 @@ new ResizeObserver(() => {
   course();
 }).observe(stage);
 
-const asked = new URLSearchParams(location.search);
 if (asked.has("url")) void open(asked.get("url"), asked.get("url").split("/").at(-1));
 else if (asked.has("phantom")) openPhantom();

@@ -12,12 +12,12 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use js_sys::Promise;
 use voxload::{
-    ArrayProxy, BufferTarget, ByteSource, DType, DataobjImage, DeviceArray, ErrorKind, Extra,
-    FileMap, Gpu, Header, Index, ProxySpec, Result, TextureOptions, wgpu,
+    ArrayProxy, BufferTarget, DType, DataobjImage, DeviceArray, ErrorKind, Extra, FileMap, Gpu,
+    Header, Index, ProxySpec, TextureOptions, wgpu,
 };
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -26,6 +26,7 @@ use wasm_bindgen_futures::future_to_promise;
 use crate::error::{js, usage as misuse};
 use crate::image::texels;
 use crate::scaling;
+use crate::slab::Slab;
 
 /// A device.
 #[wasm_bindgen]
@@ -70,10 +71,8 @@ impl Engine {
         let values = shape
             .iter()
             .fold(1u64, |all, &n| all.saturating_mul(n as u64));
-        let slab = Arc::new(Slab {
-            length: values.saturating_mul(dtype.size_bytes() as u64),
-            here: Mutex::default(),
-        });
+        let length = values.saturating_mul(dtype.size_bytes() as u64);
+        let slab = Arc::new(Slab::new(length));
         let spec = ProxySpec::new(&shape, dtype).scaling(scaling);
         let proxy = ArrayProxy::new(Arc::clone(&slab) as _, spec).map_err(js)?;
         Ok(Volume(Rc::new(Inner {
@@ -196,40 +195,5 @@ impl Inner {
             .map_err(js);
         self.slab.replace(0, Vec::new());
         loaded
-    }
-}
-
-/// The part of the stored bytes that is here.
-#[derive(Debug)]
-struct Slab {
-    /// Of all stored bytes.
-    length: u64,
-    /// Where the part begins, and its bytes.
-    here: Mutex<(u64, Vec<u8>)>,
-}
-
-impl Slab {
-    fn replace(&self, start: u64, bytes: Vec<u8>) {
-        *self.here.lock().unwrap_or_else(PoisonError::into_inner) = (start, bytes);
-    }
-}
-
-impl ByteSource for Slab {
-    fn len(&self) -> Result<Option<u64>> {
-        Ok(Some(self.length))
-    }
-
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
-        let slab = self.here.lock().unwrap_or_else(PoisonError::into_inner);
-        let from = offset.checked_sub(slab.0);
-        let from = from.and_then(|from| usize::try_from(from).ok());
-        let found = from.and_then(|from| slab.1.get(from..)?.get(..buffer.len()));
-        let found = found.ok_or(ErrorKind::Truncated {
-            what: "voxel data",
-            have: slab.0 + slab.1.len() as u64,
-            need: offset.saturating_add(buffer.len() as u64),
-        })?;
-        buffer.copy_from_slice(found);
-        Ok(())
     }
 }

@@ -2,8 +2,8 @@
 
 use js_sys::{Array, Float32Array, Function, Object, Uint8Array};
 use voxload::{
-    ArrayProxy, ByteOrder, DataobjImage, FrameOptions, Header, Layout, StatisticsOptions, Texels,
-    TextureOptions, Window,
+    ArrayProxy, ByteOrder, DataobjImage, FrameOptions, Header, Layout, StatisticsOptions,
+    StoredReader, Texels, TextureOptions, Window,
 };
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -27,6 +27,34 @@ impl Image {
             image,
             is_compressed,
         }
+    }
+}
+
+/// Stored bytes in this machine's byte order, in order.
+#[wasm_bindgen]
+pub struct StoredBytes {
+    reader: StoredReader,
+    /// Bytes of a voxel.
+    item: usize,
+    is_swapped: bool,
+    bytes: Vec<u8>,
+}
+
+#[wasm_bindgen]
+impl StoredBytes {
+    /// Copies the next ones to an array, whole voxels, and gives their number; 0 at the end, when the file has been checked to
+    /// its own end.
+    pub fn read(&mut self, out: &Uint8Array) -> Result<u32, JsValue> {
+        let most = out.length() as usize / self.item * self.item;
+        self.bytes.resize(most, 0);
+        let read = self.reader.read(&mut self.bytes).map_err(js)?;
+        let bytes = self.bytes.get_mut(..read).unwrap_or_default();
+        if self.is_swapped {
+            bytes.chunks_exact_mut(self.item).for_each(<[u8]>::reverse);
+        }
+        // At most the array's length, which is a u32.
+        out.subarray(0, read as u32).copy_from(bytes);
+        Ok(read as u32)
     }
 }
 
@@ -164,26 +192,19 @@ impl Image {
         Ok(Uint8Array::from(stored.as_bytes()))
     }
 
-    /// Calls `take(bytes, at)` with the same bytes of all voxels, in pieces of `most` of them. `false`, without a call, if the
-    /// file is not gzip or they are stored in another order.
-    #[wasm_bindgen(js_name = storedPieces)]
-    pub fn stored_pieces(&self, most: u32, take: &Function) -> Result<bool, JsValue> {
+    /// A reader of the same bytes of all voxels of a gzip file, in order; `undefined` if the file is none, or they are stored in
+    /// another order.
+    #[wasm_bindgen(js_name = storedReader)]
+    pub fn stored_reader(&self) -> Result<Option<StoredBytes>, JsValue> {
         let proxy = self.image.dataobj();
+        let reader = proxy.stored_reader().map_err(js)?;
         let spec = proxy.spec();
-        let item = spec.dtype.size_bytes();
-        let most = (most as usize / item).max(1) * item;
-        let mut at = 0;
-        let each = |bytes: &mut Vec<u8>| {
-            if spec.byte_order != ByteOrder::NATIVE {
-                bytes.chunks_exact_mut(item).for_each(<[u8]>::reverse);
-            }
-            let piece = Uint8Array::from(bytes.as_slice());
-            let taken = take.call2(&JsValue::NULL, &piece, &(at as f64).into());
-            taken.map_err(|thrown| from_js(&thrown, 0))?;
-            at += bytes.len();
-            Ok(())
-        };
-        proxy.for_each_stored_piece(most, each).map_err(js)
+        Ok(reader.map(|reader| StoredBytes {
+            reader,
+            item: spec.dtype.size_bytes(),
+            is_swapped: spec.byte_order != ByteOrder::NATIVE,
+            bytes: Vec::new(),
+        }))
     }
 
     /// What [`crate::engine`] needs to convert stored bytes on a device: `{shape, dtype, scaling}`; `undefined` where the CPU
@@ -200,6 +221,7 @@ impl Image {
         let recipe = Object::new();
         set(&recipe, "shape", shape(&spec.shape));
         set(&recipe, "dtype", spec.dtype.name());
+        set(&recipe, "itemBytes", spec.dtype.size_bytes() as f64);
         set(&recipe, "scaling", numbers(scaling));
         recipe.into()
     }
@@ -301,7 +323,11 @@ impl Image {
 }
 
 /// Copies values as they come, if they come in order.
-fn copy_all<T: Typed>(proxy: &ArrayProxy, out: &JsValue, at: u32) -> Result<bool, JsValue> {
+pub(crate) fn copy_all<T: Typed>(
+    proxy: &ArrayProxy,
+    out: &JsValue,
+    at: u32,
+) -> Result<bool, JsValue> {
     let shape = proxy.shape().iter();
     let count = shape.fold(1usize, |all, &n| all.saturating_mul(n));
     let mut copier = Copier::<T>::new(out, at, count)?;

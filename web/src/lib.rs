@@ -1,18 +1,21 @@
 //! voxload for JavaScript. `js/` wraps these classes in the module that pages import:
 //!
 //! - [`files`], [`image`], [`frames`]: reading, in a dedicated worker, where a file or a URL can be read at once;
+//! - [`converter`]: converting, in a second worker, while the first one inflates;
 //! - [`engine`]: the kernels, on the page, where its GPUDevice is: devices cannot be handed to workers.
 //!
 //! Nothing here panics on a file's content: a panic ends the instance. What does go wrong inside is reported once
 //! by [`last_panic`], and the worker is then replaced.
 
 mod blocks;
+mod converter;
 mod engine;
 mod error;
 mod files;
 mod frames;
 mod image;
 mod scaling;
+mod slab;
 mod source;
 mod value;
 

@@ -37,12 +37,12 @@ pub fn offer(reader: u32, offset: f64, bytes: Uint8Array) {
     });
 }
 
-/// Takes back what was offered to a reader first.
+/// Takes back all that was offered to a reader.
 #[wasm_bindgen]
 pub fn withdraw(reader: u32) {
     READERS.with_borrow_mut(|readers| {
         if let Some(script) = readers.get_mut(&reader) {
-            script.offered.drain(..1.min(script.offered.len()));
+            script.offered.clear();
         }
     });
 }
@@ -77,23 +77,32 @@ impl Reader {
         self.number
     }
 
-    /// Copies bytes of what was offered; `false` if they are not in it.
+    /// Copies bytes of what was offered; `false` if they are not all in it.
     fn take_offered(&self, offset: u64, buffer: &mut [u8]) -> bool {
         READERS.with_borrow(|readers| {
-            let offered = readers.get(&self.number).map(|script| &script.offered);
-            offered.into_iter().flatten().any(|(start, bytes)| {
-                let length = u64::from(bytes.length());
-                let Some(from) = offset.checked_sub(*start) else {
+            let Some(script) = readers.get(&self.number) else {
+                return false;
+            };
+            let (mut offset, mut left) = (offset, buffer);
+            while !left.is_empty() {
+                let found = script.offered.iter().find_map(|(start, bytes)| {
+                    let from = offset.checked_sub(*start)?;
+                    let length = u64::from(bytes.length());
+                    (from < length).then_some((bytes, from, length))
+                });
+                let Some((bytes, from, length)) = found else {
                     return false;
                 };
-                let end = from.saturating_add(buffer.len() as u64);
-                if end > length {
-                    return false;
-                }
+                let count = (length - from).min(left.len() as u64) as usize;
+                let (now, later) = std::mem::take(&mut left).split_at_mut(count);
                 // Both are at most `length`, which is a u32.
-                bytes.subarray(from as u32, end as u32).copy_to(buffer);
-                true
-            })
+                bytes
+                    .subarray(from as u32, (from + count as u64) as u32)
+                    .copy_to(now);
+                offset += count as u64;
+                left = later;
+            }
+            true
         })
     }
 

@@ -38,24 +38,37 @@ export function open(url, flags = []) {
     }
     rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
   };
-  return { close, memory: () => memoryOf(child.pid) };
+  return { close, memory: () => memoryOf(child.pid), seconds: () => secondsOf(child.pid) };
 }
 
 /** Bytes that a process group holds; what processes share is counted once. Linux only, undefined elsewhere. */
 function memoryOf(group) {
-  let bytes = 0;
-  let found = false;
-  for (const name of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+  const all = processes(group).map(({ name }) => {
+    try {
+      return Number(/^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${name}/smaps_rollup`, "latin1"))?.[1] ?? 0) * 1024;
+    } catch {
+      // It has ended meanwhile.
+      return 0;
+    }
+  });
+  return all.length > 0 ? all.reduce((sum, bytes) => sum + bytes, 0) : undefined;
+}
+
+/** Seconds of processors that the processes of a group have used. */
+function secondsOf(group) {
+  return processes(group).reduce((sum, { stat }) => sum + Number(stat[11]) + Number(stat[12]), 0) / 100;
+}
+
+function processes(group) {
+  if (!existsSync("/proc/self/stat")) return [];
+  return readdirSync("/proc").flatMap((name) => {
+    if (!/^\d+$/.test(name)) return [];
     try {
       // The name of the program, in brackets, may contain spaces.
       const stat = readFileSync(`/proc/${name}/stat`, "latin1").replace(/^.*\) /s, "").split(" ");
-      if (Number(stat[2]) !== group) continue;
-      const pss = /^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${name}/smaps_rollup`, "latin1"));
-      bytes += Number(pss?.[1] ?? 0) * 1024;
-      found = true;
+      return Number(stat[2]) === group ? [{ name, stat }] : [];
     } catch {
-      // It has ended meanwhile.
+      return [];
     }
-  }
-  return found ? bytes : undefined;
+  });
 }

@@ -53,9 +53,10 @@ const fact = (page, term) =>
  * is the voxel under it, by the window, but for a step of rounding. Pixels on the border of two voxels may be either's.
  */
 async function compare(page, title, state) {
-  await page.addStyleTag({ content: "figure span { display: none !important } canvas { outline: none !important }" });
+  const bare = await page.addStyleTag({ content: "figure span { display: none !important } canvas { outline: none !important }" });
   await drawn(page);
   const picture = (await page.screenshot()).toString("base64");
+  await bare.evaluate((element) => element.remove());
   const found = await page.evaluate(comparison, { picture, ...state });
   for (const { view, pixels, differ, worst, spread } of found) {
     check(pixels > 5_000 && spread > 100, `${title}, ${view}: ${pixels} pixels with ${spread} greys are no picture`);
@@ -231,6 +232,22 @@ try {
   check(/^44\./.test((await fact(slow, "Read")) ?? ""), `bytes that were read: ${await fact(slow, "Read")}`);
   check((await fact(slow, "Adapter"))?.includes("swiftshader") || process.env.CHROMIUM, "the adapter");
   await slow.close();
+
+  // Frames beyond those that are kept are read when they are looked at, and the voxel's course by itself.
+  const small = await open({ width: 900, height: 640 }, "?phantom&keep=4");
+  await loaded(small);
+  await small.click("#play");
+  check((await fact(small, "Frames")) === "36 of 36 read, 2 kept", `frames that are kept: ${await fact(small, "Frames")}`);
+  await small.evaluate(() => {
+    document.querySelector("#frame").value = 29;
+    document.querySelector("#frame").dispatchEvent(new Event("input"));
+  });
+  await small.waitForFunction(() => document.querySelector("#frame-number").textContent === "30 / 36");
+  await small.keyboard.press("a");
+  await small.click("#boxes");
+  await compare(small, "a frame that was not kept", { frame: 29, cross });
+  await small.waitForFunction(() => [...document.querySelectorAll("#facts dt")].some((dt) => dt.textContent === "Value"));
+  await small.close();
 
   const phone = await open({ width: 390, height: 844 }, "?phantom", true);
   await loaded(phone);

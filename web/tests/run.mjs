@@ -71,7 +71,8 @@ for (const name of chosen) {
     const { checks = 0, failures, facts = {} } = await Promise.race([result, late]);
     for (const [fact, value] of Object.entries(facts)) console.log(`${name}: ${fact}: ${JSON.stringify(value)}`);
     for (const failure of failures.slice(0, 60)) console.error(`${name}: ${failure}`);
-    console.log(`${name}: ${checks} checks, ${failures.length} failed, ${((Date.now() - begun) / 1000).toFixed(1)} s`);
+    const seconds = ((Date.now() - begun) / 1000).toFixed(1);
+    console.log(`${name}: ${checks} checks, ${failures.length} failed, ${seconds} s (${browser.seconds().toFixed(1)} s of processors)`);
     failed += failures.length;
     if (checks === 0 && failures.length === 0) failed += 1;
   } finally {

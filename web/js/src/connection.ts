@@ -5,6 +5,7 @@ import { compile } from "./module.js";
 import type { Answer, Name, Operations, PieceOf, Request, State } from "./protocol.js";
 
 interface Pending {
+  /** Takes a piece, and is done with it when it returns. */
   take?: ((piece: PieceOf) => void) | undefined;
   resolve(value: unknown): void;
   reject(error: unknown): void;
@@ -128,6 +129,8 @@ export class Connection {
     if ("piece" in answer) {
       // Of a call that was aborted there is nobody to take it.
       this.#pending.get(answer.id)?.take?.(answer);
+      const { buffer } = answer.piece;
+      if (!this.#closed) this.#send({ again: buffer }, [buffer]);
       return;
     }
     this.#unanswered -= 1;

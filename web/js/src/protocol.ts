@@ -74,6 +74,8 @@ export interface Texels {
 export interface Recipe {
   shape: number[];
   dtype: string;
+  /** Bytes of a stored voxel. */
+  itemBytes: number;
   scaling: number[];
 }
 
@@ -91,8 +93,16 @@ export interface Operations {
   fdataPieces: { args: { most: number }; answer: boolean };
   slice: { args: { index: string; dtype: ValueType }; answer: Values };
   stored: { args: { index: string }; answer: Uint8Array };
-  /** Sends the stored bytes of a compressed file in pieces of so many; false, without a piece, where only `stored` has them. */
-  storedPieces: { args: { most: number }; answer: boolean };
+  /**
+   * Sends the stored bytes of a compressed file to a port, in order, in pieces of so many ({@link Stored}). The other end sends the
+   * buffers back, to be filled again. False, without a piece, where only `stored` has them.
+   */
+  storedTo: { args: { port: MessagePort; most: number }; answer: boolean };
+  /** Converts what comes from a port, to one array or, as it comes, to pieces ({@link PieceOf}). Has no image. */
+  convert: {
+    args: { port: MessagePort; count: number; recipe: Recipe; dtype: ValueType; inPieces: boolean };
+    answer: Values | undefined;
+  };
   texels: { args: { index: string; format: TextureFormat; window?: [number, number] }; answer: Texels };
   recipe: { args: object; answer: Recipe | undefined };
   check: { args: object; answer: undefined };
@@ -112,6 +122,8 @@ export type Request =
   /** Of the image; another one is opened later. */
   | { forget: true }
   | { cancel: number }
+  /** The buffer of a piece that was used: new memory takes longer than what is put there. */
+  | { again: ArrayBuffer }
   | { [N in Name]: { id: number; name: N; args: Operations[N]["args"] } }[Name];
 
 /** State of the worker that comes with every answer. */
@@ -128,5 +140,8 @@ export interface PieceOf<A = Float32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>
   /** The position of the first one among all. */
   at: number;
 }
+
+/** What comes to the end of a port where stored bytes are used. */
+export type Stored = { bytes: Uint8Array<ArrayBuffer> } | { end: true };
 
 export type Answer = { id: number; state: State } & ({ value: unknown } | { failure: Failure });

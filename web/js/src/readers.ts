@@ -9,14 +9,14 @@ export interface Reader {
   name?: string;
   length: number;
   read: Read;
-  /** Reads from a byte on while other work goes on, where that is faster. */
-  forwards?: (offset: number) => Forwards;
+  /** Reads from a byte on while other work goes on, where that is faster. What it gives can be kept, or for a while only. */
+  forwards?: (offset: number, kept?: boolean) => Forwards;
   notes: Note[];
 }
 
 /** A reader that goes on from where it is. */
 export interface Forwards {
-  /** The next bytes, which stay what they are until the call after the next. */
+  /** The next bytes. If they are not to be kept, they stay what they are until the call after the next. */
   next(length: number): Promise<Uint8Array<ArrayBuffer>>;
   close(): void;
 }
@@ -57,14 +57,14 @@ function openBlob(blob: Blob, name?: string): Reader {
     }
   };
   // A stream, and buffers that are used again: to read by slices takes twice as long, and new memory as long as to read.
-  const forwards = (offset: number): Forwards => {
+  const forwards = (offset: number, kept = false): Forwards => {
     const stream = blob.slice(offset).stream().getReader({ mode: "byob" });
     const buffers = [new ArrayBuffer(0), new ArrayBuffer(0)];
     let turn = 0;
     const next = async (length: number) => {
       turn = 1 - turn;
       let buffer = buffers[turn]!;
-      if (buffer.byteLength < length) buffer = new ArrayBuffer(length);
+      if (kept || buffer.byteLength < length) buffer = new ArrayBuffer(length);
       let have = 0;
       try {
         while (have < length) {

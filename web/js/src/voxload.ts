@@ -5,7 +5,7 @@ import { Connection } from "./connection.js";
 import { VoxloadError } from "./errors.js";
 import { Gpu } from "./gpu.js";
 import { pieces } from "./pieces.js";
-import type { Description, Header, Note, Part, PieceOf, Recipe, Statistics, TextureFormat, ValueType, Values } from "./protocol.js";
+import type { Description, Header, Note, Part, PieceOf, Recipe, Statistics, Stored, TextureFormat, ValueType, Values } from "./protocol.js";
 import type { Volume } from "./wasm/voxload_web.js";
 
 export { VoxloadError, type ErrorKind } from "./errors.js";
@@ -90,6 +90,12 @@ const TIMEOUT = 300_000;
 
 /** Values that go to a device at a time. */
 const PIECE = 2 << 20;
+
+/** Stored bytes that go from one worker to another at a time. */
+const STORED_PIECE = 1 << 20;
+
+/** Stored bytes from which on two workers are worth while. */
+const BY_TWO_BYTES = 16 << 20;
 
 /** Stored bytes up to which a compressed volume is sent to a device faster than it may be converted there. */
 const STREAMED_BYTES = 1 << 30;
@@ -261,8 +267,52 @@ export class Image {
   /** All values, scaled, the first axis fastest. */
   async getFdata<T extends ValueType = "f32">(options: ReadOptions & { dtype?: T } = {}): Promise<TypedArray<T>> {
     const { dtype, signal } = readOptions(options);
-    const { data } = await this.#connection.call("fdata", { dtype }, { signal });
+    const inTwo = await this.#byTwo(dtype, false, { signal });
+    const { data } = inTwo?.values ?? (await this.#connection.call("fdata", { dtype }, { signal }));
     return data as TypedArray<T>;
+  }
+
+  /**
+   * Reads a large compressed volume by two workers: its own inflates, a second one converts. Undefined, where it is not worth
+   * while, or not possible.
+   */
+  async #byTwo(
+    dtype: ValueType,
+    inPieces: boolean,
+    options: { signal?: AbortSignal | undefined; take?: (piece: PieceOf) => void },
+  ): Promise<{ values: Values | undefined } | undefined> {
+    const { signal, take } = options;
+    const { shape, compressed, itemBytes } = this.#described;
+    const count = shape.reduce((all, n) => all * n, 1);
+    if (!compressed || count * itemBytes < BY_TWO_BYTES || (globalThis.navigator?.hardwareConcurrency ?? 1) < 2) return undefined;
+    const recipe = await this.#connection.call("recipe", {}, { signal });
+    if (!recipe) return undefined;
+    const helper = await Connection.open();
+    const close = () => helper.close({ kind: "Cancelled", message: "cancelled" });
+    const { port1, port2 } = new MessageChannel();
+    const stop = new AbortController();
+    const relay = () => stop.abort(signal!.reason);
+    signal?.addEventListener("abort", relay, { once: true });
+    if (signal?.aborted) relay();
+    const args = { port: port2, count, recipe, dtype, inPieces };
+    const converting = helper.call("convert", args, { transfer: [port2], ...(take ? { take } : {}) });
+    const most = Math.floor(STORED_PIECE / itemBytes) * itemBytes;
+    const sending = this.#connection.call("storedTo", { port: port1, most }, { signal: stop.signal, transfer: [port1] });
+    // Whichever of the two fails first says why, and ends the other.
+    let failure: { error: unknown } | undefined;
+    const fail = (end: () => void) => (error: unknown) => {
+      failure ??= { error };
+      end();
+    };
+    converting.catch(fail(() => stop.abort()));
+    sending.then((sent) => sent || close(), fail(close));
+    const [sent, converted] = await Promise.allSettled([sending, converting]);
+    signal?.removeEventListener("abort", relay);
+    signal?.throwIfAborted();
+    if (sent.status === "fulfilled" && !sent.value) return undefined;
+    if (failure || converted.status === "rejected") throw failure?.error;
+    helper.free({ kind: "Usage", message: "done" });
+    return { values: converted.value };
   }
 
   /** The values that an index in numpy's notation selects, as `[:, :, 30]`: only their bytes are read. */
@@ -350,18 +400,36 @@ export class Image {
   async #streamTo(volume: Volume, shape: number[], signal?: AbortSignal): Promise<boolean> {
     const row = shape.slice(0, -1).reduce((all, n) => all * n, this.#described.itemBytes);
     const positions = Math.max(1, Math.floor((PIECE * this.#described.itemBytes) / row));
-    // What comes faster than it is converted waits here, so there must not be too much of it.
-    if (row === 0 || row * (shape.at(-1) ?? 1) > STREAMED_BYTES) return false;
+    if (row === 0) return false;
+    const { port1, port2 } = new MessageChannel();
+    const stop = new AbortController();
+    const relay = () => stop.abort(signal!.reason);
+    signal?.addEventListener("abort", relay, { once: true });
+    if (signal?.aborted) relay();
+    let first = 0;
     let done: Promise<void> = Promise.resolve();
-    const take = ({ piece, at }: PieceOf) => {
-      const first = at / row;
-      done = done.then(() => volume.put(first, first + piece.length / row, piece as Uint8Array) as Promise<void>);
-      // It is looked at below.
-      done.catch(() => {});
+    const put = async (bytes: Uint8Array<ArrayBuffer>) => {
+      const end = first + bytes.length / row;
+      await volume.put(first, end, bytes);
+      first = end;
+      port2.postMessage(bytes.buffer, [bytes.buffer]);
     };
+    const ended = new Promise<void>((resolve) => {
+      port2.onmessage = ({ data }: MessageEvent<Stored>) => {
+        if ("end" in data) return resolve();
+        done = done.then(() => put(data.bytes));
+        done.catch(() => stop.abort());
+      };
+    });
     try {
-      return await this.#connection.call("storedPieces", { most: positions * row }, { signal, take });
+      const args = { port: port1, most: positions * row };
+      const sent = await this.#connection.call("storedTo", args, { signal: stop.signal, transfer: [port1] });
+      if (sent) await ended;
+      return sent;
     } finally {
+      signal?.removeEventListener("abort", relay);
+      port2.close();
+      signal?.throwIfAborted();
       await done;
     }
   }
@@ -384,7 +452,7 @@ export class Image {
           write.catch(() => {});
           written.push(write);
         };
-        const sent = await this.#connection.call("fdataPieces", { most: PIECE }, { signal, take });
+        const sent = (await this.#byTwo("f32", true, { signal, take })) ?? (await this.#connection.call("fdataPieces", { most: PIECE }, { signal, take }));
         await Promise.all(written);
         if (sent) return buffer;
       }

@@ -3,9 +3,9 @@
 
 import { failureOf, type Failure } from "./errors.js";
 import { pieces, type Piece } from "./pieces.js";
-import type { Answer, Description, Name, Note, Operations, Part, PieceOf, Request, State, ValueType, Values } from "./protocol.js";
+import type { Answer, Description, Name, Note, Operations, Part, PieceOf, Request, State, Stored, ValueType, Values } from "./protocol.js";
 import { bytesRead, open, type Reader, resetBytesRead } from "./readers.js";
-import init, { Files, type Frames, type Image, lastPanic, memoryBytes, offer, withdraw } from "./wasm/voxload_web.js";
+import init, { Converter, Files, type Frames, type Image, lastPanic, memoryBytes, offer, withdraw } from "./wasm/voxload_web.js";
 
 /** Stored bytes that are read between two looks for messages. */
 const PIECE_BYTES = 2 << 20;
@@ -44,16 +44,13 @@ const handlers: { [N in Name]: Handler<N> } = {
   fdata: ({ dtype }, id) => fdata(dtype, id),
   fdataPieces: async ({ most }, id) => {
     let sent = false;
-    await wholeFiles(() => (sent = opened().fdataPieces(most, sender(id))));
+    await wholeFiles(() => void (sent = opened().fdataPieces(most, sender(id))));
     return sent;
   },
   slice: ({ index, dtype }) => opened().slice(index, dtype) as Values,
   stored: ({ index }) => opened().stored(index),
-  storedPieces: async ({ most }, id) => {
-    let sent = false;
-    await wholeFiles(() => (sent = opened().storedPieces(most, sender(id))));
-    return sent;
-  },
+  storedTo: ({ port, most }, id) => storedTo(port, most, id),
+  convert: (args, id) => convert(args, id),
   texels: ({ index, format, window }) =>
     opened().texels(index, format, window && new Float64Array(window)) as Operations["texels"]["answer"],
   recipe: () => opened().recipe() as Operations["recipe"]["answer"],
@@ -121,7 +118,7 @@ async function fdata(dtype: ValueType, id: number): Promise<Values> {
 }
 
 /** Does something that reads all of the files. What can be is read before: by one request it is read several times faster. */
-async function wholeFiles(work: () => void): Promise<void> {
+async function wholeFiles(work: () => void | Promise<void>): Promise<void> {
   const whole = async ({ reader, number }: Source): Promise<number | undefined> => {
     if (!reader.forwards || reader.length > WHOLE_BYTES) return undefined;
     const bytes = reader.forwards(0);
@@ -131,7 +128,7 @@ async function wholeFiles(work: () => void): Promise<void> {
   };
   const offered = await Promise.all(sources.map(whole));
   try {
-    work();
+    await work();
   } finally {
     for (const number of offered) if (number !== undefined) withdraw(number);
   }
@@ -179,6 +176,134 @@ async function* withBytes<I>(items: Iterable<I>, bytesOf: (item: I) => number, f
   }
 }
 
+/** Buffers of stored bytes that are on their way to where they are used, or back. */
+const BUFFERS = 4;
+
+/** Buffers of pieces that the page has used. */
+const used: ArrayBuffer[] = [];
+
+async function storedTo(port: MessagePort, most: number, id: number): Promise<boolean> {
+  const reader = opened().storedReader();
+  if (!reader) return false;
+  const returned: ArrayBuffer[] = [];
+  port.onmessage = ({ data }: MessageEvent<ArrayBuffer>) => {
+    returned.push(data);
+    wake();
+  };
+  let made = 0;
+  const compressed = comingFile();
+  let sent = 0;
+  const send = async () => {
+    for (;;) {
+      let buffer = returned.pop();
+      if (!buffer && made < BUFFERS) {
+        buffer = new ArrayBuffer(most);
+        made += 1;
+      }
+      if (!buffer) {
+        await new Promise<void>((resolve) => (wake = resolve));
+        stopIfCancelled(id);
+        continue;
+      }
+      await compressed?.need(sent + buffer.byteLength);
+      const count = reader.read(new Uint8Array(buffer));
+      if (count === 0) break;
+      sent += count;
+      port.postMessage({ bytes: new Uint8Array(buffer, 0, count) } satisfies Stored, [buffer]);
+      await letMessagesIn();
+      stopIfCancelled(id);
+    }
+    port.postMessage({ end: true } satisfies Stored);
+  };
+  try {
+    await (compressed ? send() : wholeFiles(send));
+  } finally {
+    reader.free();
+    compressed?.close();
+  }
+  return true;
+}
+
+/** Bytes of a compressed file that are read at a time. */
+const COMING_BYTES = 2 << 20;
+
+/** Bytes that are read before they are needed: of headers, and what the library reads ahead. */
+const COMING_AHEAD = 1 << 20;
+
+/** Reads a compressed file while it is inflated; undefined if there is no single one that can be read so. */
+function comingFile(): { need(inflated: number): Promise<void>; close(): void } | undefined {
+  const [source, ...others] = sources;
+  if (!source?.reader.forwards || others.length > 0 || source.reader.length > WHOLE_BYTES) return undefined;
+  const { reader, number } = source;
+  const forwards = reader.forwards!(0, true);
+  let [at, asked] = [0, 0];
+  let coming: Promise<Uint8Array> | undefined;
+  const ask = () => {
+    const length = Math.min(COMING_BYTES, reader.length - asked);
+    if (length === 0) return (coming = undefined);
+    asked += length;
+    coming = forwards.next(length);
+    // It is looked at when it is needed.
+    coming.catch(() => {});
+    return coming;
+  };
+  ask();
+  return {
+    // Deflate makes nothing much larger: so much of it is needed at most.
+    async need(inflated) {
+      while (coming && at < inflated + inflated / 1000 + COMING_AHEAD) {
+        const bytes = await coming;
+        ask();
+        offer(number, at, bytes);
+        at += bytes.length;
+      }
+    },
+    close() {
+      forwards.close();
+      withdraw(number);
+    },
+  };
+}
+
+async function convert({ port, count, recipe, dtype, inPieces }: Operations["convert"]["args"], id: number): Promise<Values | undefined> {
+  const converter = new Converter(count, recipe.dtype, new Float64Array(recipe.scaling), dtype);
+  const data = inPieces ? undefined : allocate(dtype, count);
+  const send = sender(id);
+  let at = 0;
+  const pieceOf = (values: number) => {
+    const again = used.pop();
+    return again?.byteLength === values * 4 ? new Float32Array(again) : new Float32Array(values);
+  };
+  const next = (bytes: Uint8Array<ArrayBuffer>) => {
+    if (data) {
+      at += converter.next(bytes, data, at);
+    } else {
+      const piece = pieceOf(Math.floor(bytes.length / recipe.itemBytes));
+      const done = converter.next(bytes, piece, 0);
+      send(piece, at);
+      at += done;
+    }
+    port.postMessage(bytes.buffer, [bytes.buffer]);
+  };
+  try {
+    await new Promise<void>((resolve, reject) => {
+      port.onmessage = ({ data: stored }: MessageEvent<Stored>) => {
+        if ("end" in stored) return resolve();
+        try {
+          next(stored.bytes);
+        } catch (error) {
+          reject(error);
+        }
+      };
+    });
+  } finally {
+    converter.free();
+    port.close();
+    used.length = 0;
+  }
+  return data && { data, shape: [count] };
+}
+
 function allocate(dtype: ValueType, total: number): Float32Array | Float64Array {
   try {
     return dtype === "f32" ? new Float32Array(total) : new Float64Array(total);
@@ -187,6 +312,9 @@ function allocate(dtype: ValueType, total: number): Float32Array | Float64Array 
     throw { kind: "OutOfMemory", message: `out of memory: ${needed} bytes were needed; read slices or frames` } satisfies Failure;
   }
 }
+
+/** Has a call that waits look whether it was cancelled. */
+let wake = () => {};
 
 const channel = new MessageChannel();
 
@@ -272,10 +400,13 @@ scope.onmessage = ({ data }: MessageEvent<Request>) => {
     // Whoever waits for it gets the error.
     starting.catch(() => {});
     ready = starting;
+  } else if ("again" in data) {
+    if (used.length < BUFFERS) used.push(data.again);
   } else if ("forget" in data) {
     forget();
   } else if ("cancel" in data) {
     cancelled.add(data.cancel);
+    wake();
   } else {
     queue = queue.then(() => answer(data));
   }
