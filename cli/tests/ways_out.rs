@@ -163,6 +163,30 @@ fn nifti2_on_request_and_where_it_is_needed() {
     assert_eq!(output.status.code(), Some(1), "{output:?}");
 }
 
+#[test]
+fn levels_of_gzipped_files() {
+    let dir = folder();
+    let path = write(&dir, "in.nii", &Nifti::counting(&[40, 30, 20]).single());
+    let size = |level: &[&str]| {
+        let out = dir.path().join("out.nii.gz");
+        let output = voxload(&[&["convert"], level, &[name(&path), name(&out)]].concat());
+        printed(&output);
+        std::fs::metadata(out).expect("a file").len()
+    };
+    let [fast, small] = [["--level", "1"], ["--level", "9"]].map(|level| size(&level));
+    assert!(small < fast, "{small} {fast}");
+    assert_eq!(size(&["--level", "6"]), size(&[]));
+    for (level, to, status) in [
+        ("0", "out.nii.gz", 2),
+        ("10", "out.nii.gz", 2),
+        ("6", "out.nii", 1),
+    ] {
+        let out = dir.path().join(to);
+        let output = voxload(&["convert", "--level", level, name(&path), name(&out)]);
+        assert_eq!(output.status.code(), Some(status), "{output:?}");
+    }
+}
+
 /// Vectors of 4 x 5 x 6 voxels of one value, with the components first.
 fn vectors(kind: &str, components: usize, ramp: fn(usize) -> u8) -> Vec<u8> {
     let header = format!(

@@ -28,7 +28,7 @@ use super::chunk::{
 use super::member::{Header, MAX_DEFLATE_RATIO, TRAILER_BYTES, Trailer};
 use crate::core::error::{Error, Result};
 use crate::core::{scope, threads};
-use crate::source::{Session, Source, max_tail, resize};
+use crate::source::{ReadHint, Session, Source, max_tail, resize};
 
 /// Inflated bytes of a file for which this is worth while.
 const MIN_BYTES: u64 = 2 << 20;
@@ -291,6 +291,10 @@ impl Member {
     /// The member of a file, if it seems to be the only one and to end with the file. `need` is where the voxels end, if that
     /// is known.
     fn only(source: &Source, need: Option<u64>) -> Result<Option<Self>> {
+        // Searching for blocks reads some bytes twice, which a slow source should not have to.
+        if source.hint() != ReadHint::default() {
+            return Ok(None);
+        }
         let length = source.len()?.unwrap_or_default();
         let Some(end) = length.checked_sub(TRAILER_BYTES as u64) else {
             return Ok(None);
