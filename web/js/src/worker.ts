@@ -179,8 +179,8 @@ async function* withBytes<I>(items: Iterable<I>, bytesOf: (item: I) => number, f
 /** Buffers of stored bytes that are on their way to where they are used, or back. */
 const BUFFERS = 4;
 
-/** Buffers of pieces that the page has used. */
-const used: ArrayBuffer[] = [];
+/** Buffers of pieces that the page has used, while more are made. */
+let used: ArrayBuffer[] | undefined;
 
 async function storedTo(port: MessagePort, most: number, id: number): Promise<boolean> {
   const reader = opened().storedReader();
@@ -268,10 +268,11 @@ function comingFile(): { need(inflated: number): Promise<void>; close(): void } 
 async function convert({ port, count, recipe, dtype, inPieces }: Operations["convert"]["args"], id: number): Promise<Values | undefined> {
   const converter = new Converter(count, recipe.dtype, new Float64Array(recipe.scaling), dtype);
   const data = inPieces ? undefined : allocate(dtype, count);
+  used = [];
   const send = sender(id);
   let at = 0;
   const pieceOf = (values: number) => {
-    const again = used.pop();
+    const again = used?.pop();
     return again?.byteLength === values * 4 ? new Float32Array(again) : new Float32Array(values);
   };
   const next = (bytes: Uint8Array<ArrayBuffer>) => {
@@ -299,7 +300,7 @@ async function convert({ port, count, recipe, dtype, inPieces }: Operations["con
   } finally {
     converter.free();
     port.close();
-    used.length = 0;
+    used = undefined;
   }
   return data && { data, shape: [count] };
 }
@@ -401,7 +402,7 @@ scope.onmessage = ({ data }: MessageEvent<Request>) => {
     starting.catch(() => {});
     ready = starting;
   } else if ("again" in data) {
-    if (used.length < BUFFERS) used.push(data.again);
+    if (used && used.length < BUFFERS) used.push(data.again);
   } else if ("forget" in data) {
     forget();
   } else if ("cancel" in data) {
