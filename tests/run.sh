@@ -1,8 +1,8 @@
 #!/bin/sh
 # The checks of voxload, on a machine with Rust.
 #
-#   tests/run.sh         All of them, in under half an hour. Installs a software Vulkan driver, a pinned nibabel and some
-#                        tools where they are missing; a GPU is required.
+#   tests/run.sh         All of them, in under an hour on two processors. Installs a software Vulkan driver, a pinned nibabel,
+#                        Chromium and some tools where they are missing; a GPU and a browser are required.
 #   tests/run.sh quick   Format, lints, unit tests, and one pass over formats and voxel types; under a minute once all is
 #                        built. Needs no network and installs nothing; says what it skips.
 #
@@ -168,6 +168,9 @@ cargo test --workspace --no-fail-fast -- $all || failed=1
 
 part "the Python package"
 sh python/tests/run.sh || failed=1
+
+part "the module for browsers"
+sh web/test.sh || failed=1
 
 part "tests that need no GPU, with addresses of 32 bits"
 echo 'int main(void) { return 0; }' >target/m32.c

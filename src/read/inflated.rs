@@ -48,7 +48,11 @@ impl<O: Pod + Send + Sync> WholeRead<'_, O> {
         {
             return Ok(());
         }
-        if self.in_parallel(out)? || self.in_place(out)? {
+        #[cfg(not(target_family = "wasm"))]
+        if self.in_parallel(out)? {
+            return Ok(());
+        }
+        if self.in_place(out)? {
             return Ok(());
         }
         // There are no threads in browsers.
@@ -245,6 +249,7 @@ impl<O: Pod + Send + Sync> WholeRead<'_, O> {
     }
 
     /// The same for a file of one member without an index; `false` if the file is not suitable or is damaged.
+    #[cfg(not(target_family = "wasm"))]
     fn in_parallel(&self, out: &mut [O]) -> Result<bool> {
         let need = self.end(out);
         let mut places = Places::new(self, out);

@@ -31,15 +31,18 @@
 //! ([`GzipSource::trailing`]); a missing or wrong trailer is an error. A read of the whole array continues to the end
 //! of the file, so that all damage is found. A read of a part verifies the chunks that it inflates.
 
+#[cfg(not(target_family = "wasm"))]
 mod block_finder;
 mod checkpoints;
 mod chunk;
 pub(crate) mod chunk_table;
 mod codes;
+#[cfg(not(target_family = "wasm"))]
 mod forwards;
 mod index_file;
 mod member;
 mod one_shot;
+#[cfg(not(target_family = "wasm"))]
 mod parallel;
 mod random_access;
 mod stream;
@@ -61,6 +64,7 @@ use crate::core::scope;
 pub(super) use member::MAX_DEFLATE_RATIO;
 pub(crate) use member::is_gzip;
 #[cfg(feature = "gpu")]
+#[cfg(not(target_family = "wasm"))]
 use parallel::Parts;
 pub(crate) use random_access::Chunks;
 use random_access::RandomAccess;
@@ -148,7 +152,11 @@ impl GzipSource {
     /// Whether a reader that goes forwards inflates several parts of the file at a time.
     #[cfg(feature = "gpu")]
     pub fn has_parts(&self) -> bool {
+        // In browsers there is one thread.
+        #[cfg(target_family = "wasm")]
+        return false;
         // What goes wrong here goes wrong in the read that follows, which reports it.
+        #[cfg(not(target_family = "wasm"))]
         matches!(Parts::forwards(&self.compressed), Ok(Some(_)))
     }
 
@@ -229,6 +237,7 @@ impl GzipSource {
     ///
     /// # Errors
     /// Errors of reading the compressed file.
+    #[cfg(not(target_family = "wasm"))]
     pub fn parallel<W: Send, R: Send>(
         &self,
         need: u64,

@@ -98,6 +98,7 @@ impl Chunk {
     }
 
     /// This chunk and the one that follows it as one; `None` if that would be larger than `most` inflated bytes.
+    #[cfg(not(target_family = "wasm"))]
     pub fn joined(&self, next: &Self, most: usize) -> Option<Self> {
         if self.len() + next.len() > most || self.ends_member {
             return None;

@@ -83,11 +83,7 @@ struct Cut {
 impl Cut {
     /// For parts of these sizes by all threads of the pool; `None` if there is only one.
     fn new(part: u64, sizes: &Range<u64>) -> Option<Self> {
-        // There are no threads to wait for on wasm.
-        let threads = match cfg!(target_family = "wasm") {
-            true => 1,
-            false => threads::count(),
-        };
+        let threads = threads::count();
         let part = (part / threads as u64).clamp(sizes.start, sizes.end);
         let largest = LARGEST_PARTS_BYTES / threads as u64;
         (threads > 1).then_some(Self {

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use zlib_rs::{Inflate, InflateFlush, Status};
 
 use super::checkpoints::{Finished, Index, Recorder};
+#[cfg(not(target_family = "wasm"))]
 use super::forwards::Forwards;
 use super::member::{
     Header, MAX_DEFLATE_RATIO, MAX_EMPTY_MEMBERS, TRAILER_BYTES, Trailer, damaged, is_gzip,
@@ -70,6 +71,7 @@ impl GzipCodec {
     }
 
     /// Leaves such an index, if it is the first one.
+    #[cfg(not(target_family = "wasm"))]
     pub(super) fn leave(&self, index: Index) {
         self.of_parts.get_or_init(|| Arc::new(index));
     }
@@ -81,9 +83,16 @@ impl GzipCodec {
 }
 
 impl Codec for GzipCodec {
+    #[cfg(not(target_family = "wasm"))]
     type Decoder = Forwards;
+    #[cfg(target_family = "wasm")]
+    type Decoder = Stream;
 
-    fn decoder(&self, compressed: &Source, start: u64) -> Result<Forwards> {
+    fn decoder(&self, compressed: &Source, start: u64) -> Result<Self::Decoder> {
+        // In browsers there is one thread, which reads in order.
+        #[cfg(target_family = "wasm")]
+        return Ok(Stream::new(compressed.clone(), start, self.clone()));
+        #[cfg(not(target_family = "wasm"))]
         Forwards::new(compressed, start, self)
     }
 
