@@ -50,8 +50,9 @@ const PARTS_PER_THREAD: u64 = 4;
 /// How many times larger than planned a part may become without more memory.
 const USUAL_GROWTH: u64 = 2;
 
-/// Inflated bytes of the largest parts, which inflate to far more than planned, of all threads together.
-const LARGEST_PARTS_BYTES: u64 = 64 << 20;
+/// Inflated bytes of the largest parts, which inflate to far more than planned: of all threads together, and at least of each.
+const LARGEST_PARTS_BYTES: u64 = 32 << 20;
+const LARGEST_PART_BYTES: u64 = 8 << 20;
 
 /// Chunks of an index above which pairs of them are joined, and inflated bytes of the largest that are made so.
 const MANY_CHUNKS: usize = 256;
@@ -88,7 +89,7 @@ impl Cut {
         let largest = LARGEST_PARTS_BYTES / threads as u64;
         (threads > 1).then_some(Self {
             part,
-            max_part: largest.clamp(USUAL_GROWTH * part, MAX_CHUNK as u64),
+            max_part: largest.clamp(LARGEST_PART_BYTES, MAX_CHUNK as u64),
             threads,
         })
     }
