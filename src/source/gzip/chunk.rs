@@ -9,6 +9,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+#[cfg(not(target_family = "wasm"))]
 use crc32fast::Hasher;
 use libdeflater::Decompressor;
 use zlib_rs::{Inflate, InflateFlush, Status};
