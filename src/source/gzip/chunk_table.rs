@@ -14,6 +14,7 @@ use super::checkpoints::{Index, Origin};
 use super::chunk::{Chunk, MAX_CHUNK, is_plausible};
 use super::member::{EXTRA_FROM, FLAG_EXTRA, Header, TRAILER_BYTES, Trailer};
 use crate::core::error::Result;
+use crate::core::scope;
 use crate::source::{Source, resize};
 
 /// The name of the subfield.
@@ -179,6 +180,7 @@ pub(super) fn from_header(compressed: &Source) -> Result<Option<Index>> {
     let session = compressed.begin()?;
     let mut start = Vec::new();
     resize(&mut start, length.min(START_BYTES as u64))?;
+    scope::check()?;
     session.read_at(0, &mut start)?;
     let Some(extra) = extra_bytes(&start) else {
         return Ok(None);
@@ -187,12 +189,14 @@ pub(super) fn from_header(compressed: &Source) -> Result<Option<Index>> {
     let all = (EXTRA_FROM + usize::from(extra) + START_BYTES) as u64;
     if all > start.len() as u64 {
         resize(&mut start, length.min(all))?;
+        scope::check()?;
         session.read_at(0, &mut start)?;
     }
     let mut end = [0; LAST_BLOCK.len() + TRAILER_BYTES];
     let Some(end_at) = length.checked_sub(end.len() as u64) else {
         return Ok(None);
     };
+    scope::check()?;
     session.read_at(end_at, &mut end)?;
     session.end()?;
     Ok(index_of(&start, usize::from(extra), end_at, &end))

@@ -299,8 +299,10 @@ impl Member {
         let session = source.begin()?;
         let mut start = Vec::new();
         resize(&mut start, length.min(HEADER_BYTES))?;
+        scope::check()?;
         session.read_at(0, &mut start)?;
         let mut trailer = [0; TRAILER_BYTES];
+        scope::check()?;
         session.read_at(end, &mut trailer)?;
         session.end()?;
         let trailer = Trailer::parse(&trailer);
@@ -658,6 +660,7 @@ impl PartInflater<'_> {
         let left = self.member.body.end.saturating_sub(at);
         for searched in SEARCH_BYTES {
             resize(&mut bytes, left.min(searched + TRIAL_BYTES as u64))?;
+            scope::check()?;
             self.session.read_at(at, &mut bytes)?;
             if let Some(bit) = find_block(&bytes, searched as usize) {
                 return Ok(Some(at * 8 + bit as u64));
@@ -682,6 +685,7 @@ impl PartInflater<'_> {
         let from = input.len();
         resize(input, from as u64 + (bytes.end - bytes.start))?;
         let place = input.get_mut(from..).unwrap_or_default();
+        scope::check()?;
         self.session.read_at(bytes.start, place)?;
         merge_first(place, low, part.bit());
         if part.last && self.member.trailer.occurs_in(place) {
@@ -711,6 +715,7 @@ impl PartInflater<'_> {
     fn repair(&self, part: &Part, buffer: &mut PartBuffer, window: &[u8]) -> Result<bool> {
         let bytes = part.bytes();
         let mut first = [0];
+        scope::check()?;
         self.session.read_at(bytes.start, &mut first)?;
         let mut input = stream_from(part.bit(), &first);
         let mut at = bytes.start + 1;
@@ -734,6 +739,7 @@ impl PartInflater<'_> {
                 taken = 0;
                 let left = bytes.end.saturating_sub(at);
                 resize(&mut input, left.min(REPAIR_BYTES as u64))?;
+                scope::check()?;
                 self.session.read_at(at, &mut input)?;
                 at += input.len() as u64;
             }
