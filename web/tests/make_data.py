@@ -43,6 +43,8 @@ def main() -> None:
     done = folder / "manifest.json"
     if done.exists() and json.loads(done.read_text()).get("version") == VERSION:
         return
+    # What is half made is made anew.
+    done.unlink(missing_ok=True)
     for name in ["files", "values", "faults", "big", "large", "random"]:
         shutil.rmtree(folder / name, ignore_errors=True)
         (folder / name).mkdir(parents=True)
