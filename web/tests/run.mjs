@@ -18,8 +18,8 @@ const python = process.env.ORACLE_PYTHON ?? join(root, ".oracle", "env", "bin", 
 const oracle = process.env.WEB_ORACLE ?? join(root, "target", "oracle");
 const LIMIT_MS = Number(process.env.WEB_LIMIT ?? 480_000);
 
-// The measurements, and what takes a software device minutes, are made where they are asked for.
-const SEPARATE = ["check.js", "bench.js", "large.js"];
+// The measurements are made where they are asked for.
+const SEPARATE = ["check.js", "bench.js"];
 const all = readdirSync(join(here, "pages")).filter((name) => name.endsWith(".js") && !SEPARATE.includes(name));
 const chosen = process.argv.length > 2 ? process.argv.slice(2).map((name) => `${name}.js`) : all;
 
