@@ -9,6 +9,7 @@ what nibabel reads from them, are taken from ORACLE, which tests/oracle/make_all
 
 import functools
 import gzip
+import hashlib
 import json
 import math
 import random
@@ -25,7 +26,7 @@ import indexed_gzip
 import nibabel
 import numpy as np
 
-VERSION = 5
+VERSION = 6
 SLICES = 4
 MOST_VOXELS = 4_000_000
 
@@ -42,13 +43,16 @@ def main() -> None:
     done = folder / "manifest.json"
     if done.exists() and json.loads(done.read_text()).get("version") == VERSION:
         return
-    for name in ["files", "values", "faults", "large", "random"]:
+    # What is half made is made anew.
+    done.unlink(missing_ok=True)
+    for name in ["files", "values", "faults", "big", "large", "random"]:
         shutil.rmtree(folder / name, ignore_errors=True)
         (folder / name).mkdir(parents=True)
     warnings.simplefilter("ignore")
     entries = real_volumes(folder)
     cases, slices = random_files(folder / "random", made_oracle(oracle, folder / "oracle"))
     faults(folder)
+    big_faults(folder)
     large(folder)
     done.write_text(json.dumps({"version": VERSION, "volumes": entries, "random": cases, "slices": slices}))
     print(f"{len(entries)} real and {len(cases)} random volumes in {folder}")
@@ -295,6 +299,30 @@ def flip(packed: bytes) -> bytes:
     flipped = bytearray(packed)
     flipped[len(packed) // 2] ^= 4
     return bytes(flipped)
+
+
+def big_faults(folder: Path) -> None:
+    """A volume that is large enough for two workers, in several forms, whole and damaged."""
+    chance = np.random.default_rng(16)
+    values = chance.integers(0, 16, (256, 256, 160), dtype=np.int16)
+    image = nibabel.Nifti1Image(values, np.eye(4))
+    image.header.set_slope_inter(0.0123, -7.7)
+    raw = image.to_bytes()
+    out = folder / "big"
+    packed = gzip.compress(raw, 1)
+    third = len(raw) // 3
+    parts = [raw[:third], raw[third : 2 * third], raw[2 * third :]]
+    (out / "one.nii.gz").write_bytes(packed)
+    (out / "members.nii.gz").write_bytes(b"".join(gzip.compress(part, 1) for part in parts))
+    (out / "padded.nii.gz").write_bytes(packed + bytes(1000))
+    (out / "flipped.nii.gz").write_bytes(flip(packed))
+    (out / "stored-flipped.nii.gz").write_bytes(flip(gzip.compress(raw, 0)))
+    (out / "sum-flipped.nii.gz").write_bytes(packed[:-8] + bytes([packed[-8] ^ 1]) + packed[-7:])
+    (out / "cut.nii.gz").write_bytes(packed[: len(packed) * 2 // 3])
+    (out / "cut-late.nii.gz").write_bytes(packed[:-9])
+    loaded = nibabel.Nifti1Image.from_bytes(raw).dataobj
+    hashes = {name: hashlib.sha256(np.asanyarray(loaded, dtype=kind).tobytes(order="F")).hexdigest() for name, kind in [("f32", "<f4"), ("f64", "<f8")]}
+    (out / "hashes.json").write_text(json.dumps(hashes))
 
 
 def large(folder: Path) -> None:

@@ -20,6 +20,7 @@ export class Checks {
 
   that(condition, message) {
     this.results.checks += 1;
+    this.results.last = message;
     if (!condition) this.results.failures.push(message);
     return Boolean(condition);
   }
