@@ -6,7 +6,6 @@ import itertools
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -17,6 +16,8 @@ from ._image import Image, load
 from ._index import split
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
+
     from numpy.typing import DTypeLike, NDArray
 
 __all__ = ["Loaded", "load_many"]
@@ -91,6 +92,9 @@ class _Job:
         self.image: Image | None = None
         self.nbytes = 0
         self.begun = False
+        # Imported when it is needed, as it is slow.
+        from concurrent.futures import Future
+
         self.done: Future[Loaded] = Future()
 
 
@@ -100,6 +104,8 @@ class _Volumes(Iterator[Loaded]):
     def __init__(
         self, files: Iterator[Any], index: Any, dtype: np.dtype[Any], ahead: int, count: int, options: dict[str, Any]
     ) -> None:
+        from concurrent.futures import ThreadPoolExecutor
+
         self._files, self._index, self._dtype, self._options = files, index, dtype, options
         self._ahead, self._held, self._count = ahead, 0, count
         self._lock = threading.RLock()
@@ -174,7 +180,8 @@ class _Volumes(Iterator[Loaded]):
 
     def _read(self, job: _Job, image: Image) -> None:
         try:
-            job.done.set_result(Loaded(image, image.dataobj.read(job.part, self._dtype)))
+            proxy: Any = image.dataobj
+            job.done.set_result(Loaded(image, proxy.read(job.part, self._dtype)))
         except BaseException as error:
             job.done.set_exception(error)
 
