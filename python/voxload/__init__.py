@@ -10,6 +10,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from ._core import format_names, get_num_threads, set_num_threads
 from ._errors import (
     BadIndexError,
@@ -27,9 +29,11 @@ from ._errors import (
 )
 from ._header import Header
 from ._image import ExpiredDeprecationError, Image, load
-from ._many import Loaded, load_many
 from ._origin import FileHolder
 from ._proxy import ArrayProxy
+
+if TYPE_CHECKING:
+    from ._many import Loaded, load_many
 
 __all__ = [
     "ArrayProxy",
@@ -58,3 +62,12 @@ __all__ = [
 ]
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """What is imported when it is used first, as it needs modules that take long."""
+    if name in ("Loaded", "load_many"):
+        from . import _many
+
+        return getattr(_many, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
