@@ -335,6 +335,8 @@ fn device_bytes(backend: Backend) -> u64 {
 #[test]
 #[ignore = "run by `streams_dropped_at_any_time_leave_nothing` in a process of its own"]
 fn child_drops_streams() {
+    // The threads of rayon's pool have the name of the thread that makes it, which is not to be a stream's.
+    assert!(rayon::current_num_threads() > 0);
     let image = DataobjImage::from_bytes(gz(&series(60).single(), 1)).expect("it loads");
     let mut rng = Rng::new(36);
     for backend in Backend::every_way("streams dropped at any time") {
