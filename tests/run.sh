@@ -94,13 +94,8 @@ if [ "${1:-}" = quick ]; then
     exit
 fi
 
-install() {
-    echo "installing $*"
-    sudo=""
-    [ "$(id -u)" -eq 0 ] || sudo="sudo"
-    $sudo env DEBIAN_FRONTEND=noninteractive apt-get update -q
-    $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@"
-}
+# shellcheck source=tests/install.sh
+. tests/install.sh
 
 # A private Python with the pinned packages, in a folder that git ignores.
 make_python() {

@@ -10,13 +10,8 @@
 set -eu
 cd "$(dirname "$0")"
 
-install() {
-    echo "installing $*"
-    sudo=""
-    [ "$(id -u)" -eq 0 ] || sudo="sudo"
-    $sudo env DEBIAN_FRONTEND=noninteractive apt-get update -q
-    $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@"
-}
+# shellcheck source=tests/install.sh
+. ../tests/install.sh
 
 CHROMIUM="${CHROMIUM:-/usr/lib/chromium/chromium}"
 export CHROMIUM

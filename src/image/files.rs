@@ -124,9 +124,12 @@ pub(super) fn identity(path: &Path) -> Result<Identity> {
     }
 }
 
+fn file(path: &Path, identity: Identity, options: &LoadOptions) -> FileSource {
+    FileSource::new(path, identity, options.keep_file_open == KeepFileOpen::Yes)
+}
+
 pub(super) fn by_position(path: &Path, identity: Identity, options: &LoadOptions) -> Source {
-    let keep_open = options.keep_file_open == KeepFileOpen::Yes;
-    Source::File(Arc::new(FileSource::new(path, identity, keep_open)))
+    Source::File(Arc::new(file(path, identity, options)))
 }
 
 /// Opens a file without decompressing it.
@@ -135,16 +138,15 @@ pub(super) fn open_stored(path: &Path, options: &LoadOptions) -> Result<Source> 
 }
 
 pub(super) fn stored(path: &Path, identity: Identity, options: &LoadOptions) -> Source {
-    let keep_open = options.keep_file_open == KeepFileOpen::Yes;
-    let file = FileSource::new(path, identity, keep_open);
     // On 32-bit machines, files of 2 GiB and more cannot be mapped.
     let is_too_large = isize::try_from(identity.length()).is_err();
     if options.mmap == Mmap::Off || is_too_large {
-        return Source::File(Arc::new(file));
+        return by_position(path, identity, options);
     }
     let zero_copy = options
         .zero_copy
         .then_some(options.mmap == Mmap::CopyOnWrite);
+    let file = file(path, identity, options);
     Source::Mapped(Arc::new(MmapSource::new(file, zero_copy)))
 }
 

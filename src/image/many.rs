@@ -23,7 +23,7 @@ use crate::read::proxy::ArrayProxy;
 /// Bytes of values that are read ahead, unless [`Many::ahead`] says otherwise.
 const AHEAD_BYTES: u64 = 1 << 30;
 
-/// Files for each thread that have their turn fixed, so that a thread finds work without waiting for the caller.
+/// Files that are queued for each thread, so that a thread finds work without waiting for the caller.
 const FILES_PER_THREAD: usize = 4;
 
 /// How often a waiting [`Volumes`] looks whether it was cancelled.
@@ -241,8 +241,8 @@ impl<A> Volumes<A> {
                 self.requests = None;
                 break;
             };
+            self.shared.state().waiting.push_back((self.asked, request));
             self.asked += 1;
-            self.shared.state().waiting.push_back(request);
             // Not one: that may wait for room.
             self.shared.changed.notify_all();
         }
@@ -321,10 +321,8 @@ struct Shared<A> {
 }
 
 struct State<A> {
-    /// Files that no reader has begun.
-    waiting: VecDeque<FileRequest>,
-    /// The number of the first of them.
-    begun: u64,
+    /// Files that no reader has begun, and their numbers.
+    waiting: VecDeque<(u64, FileRequest)>,
     /// Files that have been read, by number.
     done: BTreeMap<u64, Done<A>>,
     /// The number of the file that the caller waits for.
@@ -343,7 +341,6 @@ impl<A> Default for State<A> {
     fn default() -> Self {
         Self {
             waiting: VecDeque::new(),
-            begun: 0,
             done: BTreeMap::new(),
             given: 0,
             held: 0,
@@ -381,9 +378,8 @@ impl<A> Shared<A> {
     fn begin(&self) -> Option<(u64, FileRequest)> {
         let mut state = self.state();
         while !state.stopped {
-            if let Some(request) = state.waiting.pop_front() {
-                state.begun += 1;
-                return Some((state.begun - 1, request));
+            if let Some(next) = state.waiting.pop_front() {
+                return Some(next);
             }
             state = self.wait(state);
         }

@@ -63,8 +63,7 @@ use crate::core::options::GzipIndex;
 use crate::core::scope;
 pub(super) use member::MAX_DEFLATE_RATIO;
 pub(crate) use member::is_gzip;
-#[cfg(feature = "gpu")]
-#[cfg(not(target_family = "wasm"))]
+#[cfg(all(feature = "gpu", not(target_family = "wasm")))]
 use parallel::Parts;
 pub(crate) use random_access::Chunks;
 use random_access::RandomAccess;
