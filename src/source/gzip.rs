@@ -250,7 +250,7 @@ impl GzipSource {
         })?;
         Ok(results.map(|(results, index)| {
             seen.complete();
-            self.codec.leave(index);
+            index.into_iter().for_each(|index| self.codec.leave(index));
             results
         }))
     }

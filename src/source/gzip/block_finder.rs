@@ -2,13 +2,19 @@
 //!
 //! Nothing marks the start of a block, but few bit patterns can be the header of a block with dynamic codes, because
 //! each of its three sets of code lengths has to describe a complete code. Candidates that pass this test are
-//! inflated for a while. Stored blocks and blocks with fixed codes are not searched for; in a file that has only
-//! those, nothing is found.
+//! inflated for a while.
+//!
+//! Fast compressors write long blocks with fixed codes. There a place between two codes is found instead: codes that are
+//! read from any bit on soon agree with those that were written, because they differ in length. Stored blocks are not
+//! searched for; in a file that has only those, nothing is found.
+
+use std::collections::BTreeSet;
 
 use zlib_rs::{Inflate, InflateFlush, Status};
 
 use super::chunk::{WINDOW_BYTES, stream_from};
 use super::codes::{HEAD_BITS, Lengths, word};
+use super::walk::Codes;
 
 /// Bytes whose bits are tested together. From each of their bits, the next 13 bits lie in one 64-bit word.
 const STEP_BYTES: usize = 6;
@@ -96,8 +102,33 @@ fn inflates(bytes: &[u8], at: usize) -> bool {
     }
 }
 
+/// The most bits of a literal or a match in a block with fixed codes. Among as many neighbouring bits one begins.
+const MAX_FIXED_BITS: usize = 8 + 5 + 5 + 13;
+
+/// A bit within the first `searched` bytes, or [`TRIAL_BYTES`] after them, at which a literal or a match of a block with
+/// fixed codes begins, if these bytes seem to be in one.
+pub(super) fn find_fixed(bytes: &[u8], searched: usize) -> Option<usize> {
+    let codes = Codes::fixed();
+    let mut starts = (0..bytes.len().min(searched)).step_by(TRIAL_BYTES);
+    starts.find_map(|byte| agreed(&codes, bytes, 8 * byte))
+}
+
+/// Reads codes from each of the next bits on for [`TRIAL_BYTES`]. Returns the bit at which all readings then are that met
+/// nothing invalid and no end; `None` if there are none, or they do not agree.
+fn agreed(codes: &Codes, bytes: &[u8], at: usize) -> Option<usize> {
+    let mut reached: BTreeSet<usize> = (at..at + MAX_FIXED_BITS).collect();
+    while let Some(first) = reached.pop_first() {
+        if first >= at + 8 * TRIAL_BYTES {
+            return reached.is_empty().then_some(first);
+        }
+        reached.extend(codes.skip(bytes, first));
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::chunk::{lead_in_fixed, merge_first};
     use super::*;
     use crate::testing::Rng;
     use flate2::{Compress, Compression, FlushCompress};
@@ -146,29 +177,58 @@ mod tests {
                     continue;
                 };
                 found += 1;
-                // Inflated after the right window, it must continue to the end of the original bytes.
-                let length = tail_of(&stream[from..], bit, &[0; WINDOW_BYTES]).len();
-                let (before, tail) = bytes.split_at(bytes.len() - length);
-                let window = &before[before.len() - WINDOW_BYTES..];
-                assert!(
-                    tail_of(&stream[from..], bit, window) == tail,
-                    "level {level}"
+                check_tail(
+                    &stream_from((bit % 8) as u32, &stream[from + bit / 8..]),
+                    &bytes,
                 );
             }
             assert!(found > 3, "level {level}: {found}");
         }
     }
 
-    /// The bytes to which the data that begins at bit `bit` inflates after this window.
-    fn tail_of(stream: &[u8], bit: usize, window: &[u8]) -> Vec<u8> {
-        let input = stream_from((bit % 8) as u32, &stream[bit / 8..]);
-        let mut out = vec![0; 2 << 20];
+    /// Inflated after the right window, a stream must give the end of the original bytes.
+    fn check_tail(stream: &[u8], bytes: &[u8]) {
+        let length = inflated(stream, &[0; WINDOW_BYTES]).len();
+        let (before, tail) = bytes.split_at(bytes.len() - length);
+        let window = &before[before.len().saturating_sub(WINDOW_BYTES)..];
+        assert!(inflated(stream, window) == tail, "{length} bytes");
+    }
+
+    fn inflated(stream: &[u8], window: &[u8]) -> Vec<u8> {
+        let mut out = vec![0; 8 << 20];
         let mut inflate = Inflate::new(false, 15);
         inflate.set_dictionary(window).unwrap();
-        let status = inflate.decompress(&input, &mut out, InflateFlush::NoFlush);
+        let status = inflate.decompress(stream, &mut out, InflateFlush::NoFlush);
         assert_eq!(status, Ok(Status::StreamEnd));
         out.truncate(inflate.total_out() as usize);
         out
+    }
+
+    /// Level 1 writes one block with fixed codes: what follows a bit that was found must be the end of the original bytes.
+    #[test]
+    fn every_place_found_in_a_block_is_between_codes() {
+        let run = |byte: u8| vec![byte; 300];
+        let runs = noise(20_000, 3).into_iter().flat_map(run).collect();
+        for bytes in [noise(900_000, 8), runs] {
+            let stream = deflated(&bytes, 1);
+            assert_eq!(find_block(&stream, stream.len()), None);
+            let mut found = 0;
+            for from in (0..stream.len().saturating_sub(2 * TRIAL_BYTES)).step_by(1999) {
+                let Some(bit) = find_fixed(&stream[from..], TRIAL_BYTES) else {
+                    continue;
+                };
+                found += 1;
+                let shift = (bit % 8) as u32;
+                let mut input = Vec::new();
+                let low = lead_in_fixed(shift, true, &mut input);
+                let start = input.len();
+                input.extend(&stream[from + bit / 8..]);
+                merge_first(&mut input[start..], low, shift);
+                check_tail(&input, &bytes);
+            }
+            let most = stream.len() / 1999;
+            assert!(found > 0 && found + 20 > most, "{found} of {most}");
+        }
     }
 
     #[test]
@@ -176,6 +236,9 @@ mod tests {
         let mut random = Rng::new(9);
         let bytes: Vec<u8> = (0..1 << 20).map(|_| random.below_u64(256) as u8).collect();
         assert_eq!(find_block(&bytes, bytes.len()), None);
+        assert_eq!(find_fixed(&bytes, bytes.len()), None);
+        assert_eq!(find_fixed(&deflated(&noise(600_000, 3), 6), 600_000), None);
+        assert_eq!(find_fixed(&[], 9), None);
         assert_eq!(find_block(&[], 9), None);
         assert_eq!(find_block(&[0b100; 7], 7), None);
     }

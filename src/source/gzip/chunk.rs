@@ -40,7 +40,11 @@ const EMPTY_BLOCK: u32 = 0b010;
 const EMPTY_BITS: u32 = 10;
 
 /// An empty final block with fixed codes, ten bits.
-const FINAL_BLOCK: u128 = 0b011;
+pub(super) const FINAL_BLOCK: u128 = 0b011;
+
+/// The bits of a block with fixed codes before its first code, the lowest of which says whether it is the final one.
+const FIXED_HEAD: u32 = 0b010;
+const FIXED_HEAD_BITS: u32 = 3;
 
 /// An empty block with dynamic codes, 91 bits. Of the empty blocks with an odd number of bits it is the shortest.
 /// Byte 0 and end-of-block have codes of one bit each, and there is one distance code of one bit.
@@ -280,7 +284,22 @@ pub(super) fn stored_block(input: &mut Vec<u8>) -> &mut [u8] {
 /// Appends empty blocks that end at bit `bit` of a byte. Returns the bits in that last, incomplete byte, which the
 /// chunk's first byte must be merged with ([`merge_first`]).
 pub(super) fn lead_in(bit: u32, input: &mut Vec<u8>) -> u8 {
-    let (mut bits, mut count) = (0u128, 0);
+    let (bits, count) = empty_blocks(bit);
+    append(bits, count, input)
+}
+
+/// The same for data that begins between two codes of a block with fixed codes: the beginning of such a block follows the
+/// empty ones. `is_final` says whether the block is the last one.
+#[cfg(not(target_family = "wasm"))]
+pub(super) fn lead_in_fixed(bit: u32, is_final: bool, input: &mut Vec<u8>) -> u8 {
+    let (bits, count) = empty_blocks((bit + 8 - FIXED_HEAD_BITS) % 8);
+    let head = u128::from(FIXED_HEAD | u32::from(is_final));
+    append(bits | head << count, count + FIXED_HEAD_BITS, input)
+}
+
+/// Empty blocks that end at bit `bit` of a byte, and the number of their bits.
+fn empty_blocks(bit: u32) -> (u128, u32) {
+    let (mut bits, mut count) = (0, 0);
     if bit % 2 == 1 {
         (bits, count) = (ODD_BLOCK, ODD_BITS);
     }
@@ -288,6 +307,11 @@ pub(super) fn lead_in(bit: u32, input: &mut Vec<u8>) -> u8 {
         bits |= u128::from(EMPTY_BLOCK) << count;
         count += EMPTY_BITS;
     }
+    (bits, count)
+}
+
+/// Appends the whole bytes of `bits`, and returns the others.
+fn append(bits: u128, count: u32, input: &mut Vec<u8>) -> u8 {
     let bytes = bits.to_le_bytes();
     let whole = (count / 8) as usize;
     input.extend(bytes.iter().take(whole));

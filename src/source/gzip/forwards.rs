@@ -123,8 +123,9 @@ impl Ahead {
                 return Ok(Some(0));
             };
             if parts.is_done() {
-                if let Some(parts) = self.parts.take() {
-                    codec.leave(parts.finish()?);
+                let index = self.parts.take().map(Parts::finish).transpose()?;
+                if let Some(index) = index.flatten() {
+                    codec.leave(index);
                 }
                 codec.tail.reached_end(&mut self.followed);
                 continue;

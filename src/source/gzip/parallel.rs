@@ -1,14 +1,14 @@
 //! The first read of a file of one member, on all threads and without an index.
 //!
-//! The compressed bytes are split into parts where deflate blocks seem to begin ([`super::block_finder`]). How bits
-//! are decoded does not depend on the 32 KiB before a part; only the bytes that the part copies from there do. So
+//! The compressed bytes are split into parts where deflate blocks seem to begin, or between two codes of a block with
+//! fixed codes ([`super::block_finder`]). How bits are decoded does not depend on the 32 KiB before a part; only the bytes that the part copies from there do. So
 //! each part is first inflated after a window of zeros. When the part before it is complete, the beginning of the
 //! part is inflated again after the right window, until 32 KiB in a row did not change: everything after them is
 //! right already. If that does not happen soon, the whole part is inflated again.
 //!
 //! No guess is trusted. That a part ends exactly where the next one begins proves that the next one begins at a
-//! block, and the whole must have the member's checksum and length. Anything that does not fit is left to the other
-//! methods. Each part is a chunk of an index, which is left for later reads of parts.
+//! block or a code, and the whole must have the member's checksum and length. Anything that does not fit is left to the other
+//! methods. If all parts begin at blocks, each is a chunk of an index, which is left for later reads of parts.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher as _};
@@ -19,11 +19,11 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use libdeflater::{DecompressionError, Decompressor};
 use zlib_rs::{Inflate, InflateFlush};
 
-use super::block_finder::{TRIAL_BYTES, find_block};
+use super::block_finder::{TRIAL_BYTES, find_block, find_fixed};
 use super::checkpoints::{Index, Origin};
 use super::chunk::{
-    Chunk, MAX_CHUNK, WINDOW_BYTES, Window, lead_in, lead_out, merge_first, stored_block,
-    stream_from,
+    Chunk, FINAL_BLOCK, MAX_CHUNK, WINDOW_BYTES, Window, lead_in, lead_in_fixed, lead_out,
+    merge_first, stored_block,
 };
 use super::member::{Header, MAX_DEFLATE_RATIO, TRAILER_BYTES, Trailer};
 use crate::core::error::{Error, Result};
@@ -97,8 +97,8 @@ impl Cut {
 
 /// Inflates a file of one member on all threads, in parts. `place` is called for the parts in order, with their
 /// ranges in the inflated bytes. `work` is called with a part's offset, its bytes and the result of `place`. Returns
-/// the results in order and an index, or `None` if the file is not suitable or is damaged; then what `work` was given may
-/// be wrong. The voxels end at inflated byte `need`.
+/// the results in order and an index if there is one, or `None` if the file is not suitable or is damaged; then what `work`
+/// was given may be wrong. The voxels end at inflated byte `need`.
 ///
 /// # Errors
 /// Errors of reading the compressed file.
@@ -107,7 +107,7 @@ pub(super) fn inflate<W: Send, R: Send>(
     need: u64,
     place: impl FnMut(&Range<u64>) -> W + Send,
     work: impl Fn(u64, &[u8], W) -> R + Sync,
-) -> Result<Option<(Vec<R>, Index)>> {
+) -> Result<Option<(Vec<R>, Option<Index>)>> {
     let Some(member) = Member::only(source, Some(need))? else {
         return Ok(None);
     };
@@ -123,13 +123,14 @@ fn inflate_cut<W: Send, R: Send>(
     cut: Cut,
     place: impl FnMut(&Range<u64>) -> W + Send,
     work: impl Fn(u64, &[u8], W) -> R + Sync,
-) -> Result<Option<(Vec<R>, Index)>> {
+) -> Result<Option<(Vec<R>, Option<Index>)>> {
     let total = member.total;
     let mut parts = Parts::new(member, cut);
     let Some(results) = parts.inflate(source, usize::MAX, place, work)? else {
         return Ok(None);
     };
-    let index = parts.finish().ok().filter(|index| index.end() == total);
+    let is_whole = parts.progress.out == total;
+    let index = parts.finish().ok().filter(|_| is_whole);
     Ok(index.map(|index| (results, index)))
 }
 
@@ -140,27 +141,53 @@ pub(super) struct Parts {
     progress: Progress,
 }
 
+/// Where one part ends and the next one begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Boundary {
+    /// A bit of the file.
+    bit: u64,
+    /// Whether it is between two codes of a block with fixed codes; otherwise a block ends there.
+    in_block: bool,
+}
+
+impl Boundary {
+    fn of_blocks(bit: u64) -> Self {
+        Self {
+            bit,
+            in_block: false,
+        }
+    }
+
+    fn in_block(bit: u64) -> Self {
+        Self {
+            bit,
+            in_block: true,
+        }
+    }
+}
+
 /// How far the file has been inflated.
 #[derive(Clone)]
 struct Progress {
-    /// The bit at which the next part begins, and its compressed bytes, approximately.
-    bit: u64,
+    /// Where the next part begins, and its compressed bytes, approximately.
+    at: Boundary,
     step: u64,
     /// Number of inflated bytes, their checksum, and the last of them.
     out: u64,
     crc: crc32fast::Hasher,
     window: Option<Arc<[u8]>>,
-    chunks: Vec<Arc<Chunk>>,
+    /// The parts, for an index. It cannot have those that begin in a block: `None` after such a one.
+    chunks: Option<Vec<Arc<Chunk>>>,
 }
 
 impl Progress {
     /// Joins pairs of chunks, if there are so many that their windows would take much memory.
     fn thin_out(&mut self) {
-        if self.chunks.len() <= MANY_CHUNKS {
+        let Some(chunks) = self.chunks.as_mut().filter(|all| all.len() > MANY_CHUNKS) else {
             return;
-        }
-        let mut thinned: Vec<Arc<Chunk>> = Vec::with_capacity(self.chunks.len());
-        for (number, chunk) in self.chunks.drain(..).enumerate() {
+        };
+        let mut thinned: Vec<Arc<Chunk>> = Vec::with_capacity(chunks.len());
+        for (number, chunk) in chunks.drain(..).enumerate() {
             let before = thinned.last_mut().filter(|_| number % 2 == 1);
             match before.and_then(|before| before.joined(&chunk, MAX_JOINED_CHUNK)) {
                 Some(joined) => {
@@ -170,7 +197,7 @@ impl Progress {
                 None => thinned.push(chunk),
             }
         }
-        self.chunks = thinned;
+        *chunks = thinned;
     }
 }
 
@@ -191,12 +218,12 @@ impl Parts {
         let compressed = member.body.end - member.body.start;
         let ratio = (member.total / compressed.max(1)).max(1);
         let progress = Progress {
-            bit: member.body.start * 8,
+            at: Boundary::of_blocks(member.body.start * 8),
             step: (cut.part / ratio).max(MIN_PART),
             out: 0,
             crc: crc32fast::Hasher::new(),
             window: None,
-            chunks: Vec::new(),
+            chunks: Some(Vec::new()),
         };
         Self {
             member,
@@ -207,7 +234,7 @@ impl Parts {
 
     /// Whether the whole member has been inflated.
     pub fn is_done(&self) -> bool {
-        self.progress.bit == self.member.body.end * 8
+        self.progress.at.bit == self.member.body.end * 8
     }
 
     /// How many threads there are.
@@ -240,7 +267,7 @@ impl Parts {
             work: &work,
             split: Mutex::new(Split {
                 taken: 0,
-                bit: self.progress.bit,
+                at: self.progress.at,
                 step: self.progress.step,
             }),
             state: Mutex::new(State::new(self.progress.clone(), place)),
@@ -256,20 +283,20 @@ impl Parts {
         Ok(Some(results))
     }
 
-    /// The index of the whole member, which has been inflated.
+    /// The index of the whole member, which has been inflated, if all parts begin at blocks.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Integrity`] if it does not have the checksum and length in its trailer.
-    pub fn finish(self) -> Result<Index> {
+    pub fn finish(self) -> Result<Option<Index>> {
         let Progress {
             out, crc, chunks, ..
         } = self.progress;
         self.member.trailer.check(crc.finalize(), out)?;
-        Ok(Index {
+        Ok(chunks.map(|chunks| Index {
             chunks,
             complete: true,
             origin: Origin::Parts,
-        })
+        }))
     }
 }
 
@@ -328,11 +355,12 @@ impl Member {
     }
 }
 
-/// A part: its number among those that are inflated together, its bits in the compressed file, and whether the member begins
-/// and ends with it.
+/// A part: its number among those that are inflated together, where it begins and ends in the compressed file, and whether
+/// the member begins and ends with it.
 struct Part {
     number: usize,
-    bits: Range<u64>,
+    start: Boundary,
+    end: Boundary,
     is_first: bool,
     last: bool,
 }
@@ -340,12 +368,26 @@ struct Part {
 impl Part {
     /// The bit of its first byte at which it begins.
     fn bit(&self) -> u32 {
-        (self.bits.start % 8) as u32
+        (self.start.bit % 8) as u32
+    }
+
+    /// Its bits in the compressed file.
+    fn bits(&self) -> Range<u64> {
+        self.start.bit..self.end.bit
     }
 
     /// The bytes of the file that contain it.
     fn bytes(&self) -> Range<u64> {
-        self.bits.start / 8..self.bits.end.div_ceil(8)
+        self.start.bit / 8..self.end.bit.div_ceil(8)
+    }
+
+    /// Appends what comes before its first bit, as [`super::chunk::lead_in`]. `is_final` says of a part that begins in a block
+    /// whether that is the last one.
+    fn lead_in(&self, is_final: bool, input: &mut Vec<u8>) -> u8 {
+        match self.start.in_block {
+            true => lead_in_fixed(self.bit(), is_final, input),
+            false => lead_in(self.bit(), input),
+        }
     }
 }
 
@@ -364,9 +406,9 @@ struct Job<'a, P, R, F> {
 
 /// How far the file has been split.
 struct Split {
-    /// Number of parts that threads have begun, and the bit at which the next one begins.
+    /// Number of parts that threads have begun, and where the next one begins.
     taken: usize,
-    bit: u64,
+    at: Boundary,
     /// Compressed bytes of the next part.
     step: u64,
 }
@@ -457,27 +499,30 @@ where
     /// Splits off the next part.
     fn next_part(&self) -> Result<Next> {
         let mut split = self.split.lock().unwrap_or_else(PoisonError::into_inner);
-        let (start, end) = (split.bit, self.member.body.end);
-        if start == end * 8 || split.taken == self.most || self.lock().given_up {
+        let (start, end) = (split.at, self.member.body.end);
+        if start.bit == end * 8 || split.taken == self.most || self.lock().given_up {
             return Ok(Next::None);
         }
-        let wanted = start / 8 + split.step;
+        let wanted = start.bit / 8 + split.step;
         // A remainder of less than half a part is joined to the last part.
         let found = match wanted + split.step / 2 < end {
             true => self.inflater.find(wanted)?,
-            false => Some(end * 8),
+            false => Some(Boundary::of_blocks(end * 8)),
         };
-        let Some(bit) = found.filter(|&bit| bit > start) else {
+        let Some(found) = found.filter(|found| found.bit > start.bit) else {
+            // While `split` is locked, so that no other thread searches the same bytes.
+            self.give_up();
             return Ok(Next::NotFound);
         };
         let number = split.taken;
         split.taken += 1;
-        split.bit = bit;
+        split.at = found;
         Ok(Next::Part(Part {
             number,
-            bits: start..bit,
-            is_first: start == self.member.body.start * 8,
-            last: bit == end * 8,
+            start,
+            end: found,
+            is_first: start.bit == self.member.body.start * 8,
+            last: found.bit == end * 8,
         }))
     }
 
@@ -509,21 +554,25 @@ where
             return None;
         }
         progress.window = Some(buffer.tail(window.as_deref())?);
-        progress.bit = part.bits.end;
+        progress.at = part.end;
         progress.out = out.end;
         // Adjusts the size of the following parts, so that they inflate to about the planned size.
-        let compressed = (part.bits.end - part.bits.start) / 8;
+        let bits = part.bits();
+        let compressed = (bits.end - bits.start) / 8;
         let fair = compressed.saturating_mul(self.cut.part) / length.max(1);
         let fair = fair.clamp(progress.step / 4, progress.step * 4);
         progress.step = fair.clamp(MIN_PART, self.cut.part);
-        progress.chunks.push(Arc::new(Chunk {
-            out: out.clone(),
-            bits: part.bits.clone(),
-            window: window.map(Window::Plain),
-            crc: crc.clone().finalize(),
-            ends_member: part.last,
-            verified: AtomicBool::new(true),
-        }));
+        progress.chunks = progress.chunks.take().filter(|_| !part.start.in_block);
+        if let Some(chunks) = &mut progress.chunks {
+            chunks.push(Arc::new(Chunk {
+                out: out.clone(),
+                bits,
+                window: window.map(Window::Plain),
+                crc: crc.clone().finalize(),
+                ends_member: part.last,
+                verified: AtomicBool::new(true),
+            }));
+        }
         let step = progress.step;
         state.known += 1;
         let place = (state.place)(&out);
@@ -654,20 +703,25 @@ struct PartInflater<'a> {
 }
 
 impl PartInflater<'_> {
-    /// The first block at or after byte `at`, as a bit of the file; the end of the member if there is none before that.
-    fn find(&self, at: u64) -> Result<Option<u64>> {
+    /// The first block at or after byte `at`, or else a place in a block with fixed codes; the end of the member if there is
+    /// neither before that.
+    fn find(&self, at: u64) -> Result<Option<Boundary>> {
         let mut bytes = Vec::new();
         let left = self.member.body.end.saturating_sub(at);
         for searched in SEARCH_BYTES {
             resize(&mut bytes, left.min(searched + TRIAL_BYTES as u64))?;
             scope::check()?;
             self.session.read_at(at, &mut bytes)?;
-            if let Some(bit) = find_block(&bytes, searched as usize) {
-                return Ok(Some(at * 8 + bit as u64));
+            let bit = |bit: usize| at * 8 + bit as u64;
+            let searched_bytes = searched as usize;
+            let block = find_block(&bytes, searched_bytes).map(|at| Boundary::of_blocks(bit(at)));
+            let fixed = || Some(Boundary::in_block(bit(find_fixed(&bytes, searched_bytes)?)));
+            if let Some(found) = block.or_else(fixed) {
+                return Ok(Some(found));
             }
             // The last block is not searched for.
             if left <= searched {
-                return Ok(Some(self.member.body.end * 8));
+                return Ok(Some(Boundary::of_blocks(self.member.body.end * 8)));
             }
         }
         Ok(None)
@@ -675,12 +729,28 @@ impl PartInflater<'_> {
 
     /// Inflates a part after a window, which the first one of the file does not have. Returns whether it ends where it should.
     fn inflate(&self, part: &Part, window: Option<&[u8]>, buffer: &mut PartBuffer) -> Result<bool> {
+        let fits = self.inflate_as(part, false, window, buffer)?;
+        // Only the last part can end with the block that it begins in.
+        match !fits && part.last && part.start.in_block {
+            true => self.inflate_as(part, true, window, buffer),
+            false => Ok(fits),
+        }
+    }
+
+    /// The same. `is_final` is as in [`Part::lead_in`].
+    fn inflate_as(
+        &self,
+        part: &Part,
+        is_final: bool,
+        window: Option<&[u8]>,
+        buffer: &mut PartBuffer,
+    ) -> Result<bool> {
         let input = &mut buffer.input;
         input.clear();
         if let Some(window) = window {
             stored_block(input).copy_from_slice(window);
         }
-        let low = lead_in(part.bit(), input);
+        let low = part.lead_in(is_final, input);
         let bytes = part.bytes();
         let from = input.len();
         resize(input, from as u64 + (bytes.end - bytes.start))?;
@@ -692,7 +762,7 @@ impl PartInflater<'_> {
             return Ok(false);
         }
         if !part.last {
-            lead_out((part.bits.end % 8) as u32, self.marker.block(), input);
+            lead_out((part.end.bit % 8) as u32, self.marker.at(part.end), input);
         }
         let before = window.map_or(0, <[u8]>::len);
         let Some(made) = buffer.inflate(before) else {
@@ -717,7 +787,10 @@ impl PartInflater<'_> {
         let mut first = [0];
         scope::check()?;
         self.session.read_at(bytes.start, &mut first)?;
-        let mut input = stream_from(part.bit(), &first);
+        let mut input = Vec::new();
+        let low = part.lead_in(false, &mut input);
+        merge_first(&mut first, low, part.bit());
+        input.extend(first);
         let mut at = bytes.start + 1;
         let mut inflate = Inflate::new(false, 15);
         if inflate.set_dictionary(window).is_err() {
@@ -767,7 +840,7 @@ impl PartInflater<'_> {
     }
 }
 
-/// Random bytes, which a file cannot contain on purpose, in a final block with fixed codes.
+/// Random bytes, which a file cannot contain on purpose, in fixed codes.
 struct Marker {
     bytes: [u8; 8],
 }
@@ -780,10 +853,16 @@ impl Marker {
         Self { bytes }
     }
 
-    /// Final block, fixed codes; the bytes; end-of-block, which is seven zeros.
-    fn block(&self) -> u128 {
+    /// The bits that end a stream after a boundary: a final block with the bytes; or, in a block, their codes, its end, and an
+    /// empty final block.
+    fn at(&self, boundary: Boundary) -> u128 {
         let codes = self.bytes.map(|byte| (0x30 + byte).reverse_bits());
-        u128::from(u64::from_le_bytes(codes)) << 3 | 0b011
+        let codes = u128::from(u64::from_le_bytes(codes));
+        // The code of end-of-block is seven zeros.
+        match boundary.in_block {
+            true => codes | FINAL_BLOCK << (64 + 7),
+            false => codes << 3 | FINAL_BLOCK,
+        }
     }
 }
 

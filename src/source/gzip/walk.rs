@@ -234,7 +234,7 @@ impl Entry {
 }
 
 /// The two codes of a block.
-struct Codes {
+pub(super) struct Codes {
     symbols: Code<SYMBOL_ENTRIES>,
     distances: Code<DISTANCE_ENTRIES>,
 }
@@ -260,6 +260,30 @@ impl Codes {
             let distance = |(base, extra): &(u16, u8)| Entry::new(COPY, bits, *base, *extra);
             DISTANCES.get(symbol).map_or(Entry::INVALID, distance)
         });
+    }
+
+    /// The fixed codes (RFC 1951 section 3.2.6).
+    pub fn fixed() -> Self {
+        let mut codes = Self::new();
+        codes.set(&Lengths::fixed());
+        codes
+    }
+
+    /// The bit after the literal or the match that begins at bit `at`; `None` if there is an end of the block or an invalid
+    /// code, and near the end of `bytes`.
+    #[cfg(not(target_family = "wasm"))]
+    pub fn skip(&self, bytes: &[u8], at: usize) -> Option<usize> {
+        let bits = word(bytes, at)?;
+        let symbol = self.symbols.find(bits);
+        let after = match symbol.kind() {
+            LITERAL => 0,
+            COPY => {
+                let distance = self.distances.find(bits >> symbol.all_bits());
+                (distance.kind() == COPY).then(|| distance.all_bits())?
+            }
+            _ => return None,
+        };
+        Some(at + symbol.all_bits() + after)
     }
 }
 
