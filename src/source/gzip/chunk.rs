@@ -270,6 +270,9 @@ fn inflate_in_steps(input: &[u8], out: &mut [u8]) -> Result<Option<usize>> {
     }
 }
 
+/// Bytes of the header of a stored block that begins at a whole byte.
+const STORED_HEAD: usize = 5;
+
 /// Appends a stored block of [`WINDOW_BYTES`] and returns the place for its contents.
 pub(super) fn stored_block(input: &mut Vec<u8>) -> &mut [u8] {
     let length = WINDOW_BYTES as u16;
@@ -279,6 +282,13 @@ pub(super) fn stored_block(input: &mut Vec<u8>) -> &mut [u8] {
     let from = input.len();
     input.resize(from + WINDOW_BYTES, 0);
     input.get_mut(from..).unwrap_or_default()
+}
+
+/// The contents of the [`stored_block`] that a stream begins with.
+#[cfg(not(target_family = "wasm"))]
+pub(super) fn stored(input: &mut [u8]) -> &mut [u8] {
+    let contents = input.get_mut(STORED_HEAD..STORED_HEAD + WINDOW_BYTES);
+    contents.unwrap_or_default()
 }
 
 /// Appends empty blocks that end at bit `bit` of a byte. Returns the bits in that last, incomplete byte, which the

@@ -4,7 +4,7 @@
 //! fixed codes ([`super::block_finder`]). How bits are decoded does not depend on the 32 KiB before a part; only the bytes that the part copies from there do. So
 //! each part is first inflated after a window of zeros. When the part before it is complete, the beginning of the
 //! part is inflated again after the right window, until 32 KiB in a row did not change: everything after them is
-//! right already. If that does not happen soon, the whole part is inflated again.
+//! right already. If that does not happen in its first half, the whole part is inflated again.
 //!
 //! No guess is trusted. That a part ends exactly where the next one begins proves that the next one begins at a
 //! block or a code, and the whole must have the member's checksum and length. Anything that does not fit is left to the other
@@ -17,13 +17,12 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use libdeflater::{DecompressionError, Decompressor};
-use zlib_rs::{Inflate, InflateFlush};
 
 use super::block_finder::{TRIAL_BYTES, find_block, find_fixed};
 use super::checkpoints::{Index, Origin};
 use super::chunk::{
     Chunk, FINAL_BLOCK, MAX_CHUNK, WINDOW_BYTES, Window, lead_in, lead_in_fixed, lead_out,
-    merge_first, stored_block,
+    merge_first, stored, stored_block,
 };
 use super::member::{Header, MAX_DEFLATE_RATIO, TRAILER_BYTES, Trailer};
 use crate::core::error::{Error, Result};
@@ -33,19 +32,18 @@ use crate::source::{ReadHint, Session, Source, max_tail, resize};
 /// Inflated bytes of a file for which this is worth while.
 const MIN_BYTES: u64 = 2 << 20;
 
-/// Inflated bytes of a part of a whole read: the smallest, and the largest, which libdeflate inflates in one call, so that the
-/// read can be cancelled in between.
-const PARTS: Range<u64> = 512 << 10..4 << 20;
+/// Inflated bytes of a part: the smallest, and the largest, which libdeflate inflates in one call, so that the read can be
+/// cancelled in between. Beginnings of parts are inflated twice, up to a MiB of noisy data, so larger parts take less time.
+const PARTS: Range<u64> = 1 << 20..6 << 20;
+
+/// Inflated bytes that the parts of all threads have together, approximately.
+const WHOLE_BYTES: u64 = 32 << 20;
 
 /// The same for a reader that goes forwards, which holds several parts for each thread.
-const SMALL_PARTS: Range<u64> = 512 << 10..1 << 20;
-
-/// Inflated bytes that all parts of such a reader have together, approximately.
 const AHEAD_BYTES: u64 = 8 << 20;
 
-/// How many parts each thread of a whole read has at least, if the file is large enough: so that none waits long for the
-/// last one.
-const PARTS_PER_THREAD: u64 = 4;
+/// How many parts each thread of a whole read has at least, if the file is large enough.
+const PARTS_PER_THREAD: u64 = 2;
 
 /// How many times larger than planned a part may become without more memory.
 const USUAL_GROWTH: u64 = 2;
@@ -68,9 +66,11 @@ const HEADER_BYTES: u64 = 64 << 10;
 /// shorter.
 const SEARCH_BYTES: [u64; 2] = [64 << 10, 512 << 10];
 
-/// Bytes of a part that are inflated again at a time, and at most before the whole part is.
-const REPAIR_BYTES: usize = 32 << 10;
-const MAX_REPAIR_BYTES: usize = 256 << 10;
+/// Inflated bytes of a part that are inflated again at first. If they are too few, twice as many are.
+const FIRST_REPAIR_BYTES: usize = 64 << 10;
+
+/// The longest match of deflate.
+const MAX_MATCH: usize = 258;
 
 /// How a file is split.
 #[derive(Debug, Clone, Copy)]
@@ -82,14 +82,15 @@ struct Cut {
 }
 
 impl Cut {
-    /// For parts of these sizes by all threads of the pool; `None` if there is only one.
-    fn new(part: u64, sizes: &Range<u64>) -> Option<Self> {
+    /// For all threads of the pool, whose parts together have so many inflated bytes; `None` if there is only one.
+    fn new(parts: u64) -> Option<Self> {
         let threads = threads::count();
-        let part = (part / threads as u64).clamp(sizes.start, sizes.end);
+        let part = (parts / threads as u64).clamp(PARTS.start, PARTS.end);
         let largest = LARGEST_PARTS_BYTES / threads as u64;
+        let largest = largest.max(LARGEST_PART_BYTES).max(USUAL_GROWTH * part);
         (threads > 1).then_some(Self {
             part,
-            max_part: largest.clamp(LARGEST_PART_BYTES, MAX_CHUNK as u64),
+            max_part: largest.min(MAX_CHUNK as u64),
             threads,
         })
     }
@@ -111,7 +112,7 @@ pub(super) fn inflate<W: Send, R: Send>(
     let Some(member) = Member::only(source, Some(need))? else {
         return Ok(None);
     };
-    match Cut::new(member.total / PARTS_PER_THREAD, &PARTS) {
+    match Cut::new((member.total / PARTS_PER_THREAD).min(WHOLE_BYTES)) {
         Some(cut) if member.total >= MIN_BYTES => inflate_cut(source, member, cut, place, work),
         _ => Ok(None),
     }
@@ -208,7 +209,7 @@ impl Parts {
     /// Errors of reading the compressed file.
     pub fn forwards(source: &Source) -> Result<Option<Self>> {
         let member = Member::only(source, None)?;
-        let cut = Cut::new(AHEAD_BYTES, &SMALL_PARTS);
+        let cut = Cut::new(AHEAD_BYTES);
         let both = member.zip(cut);
         let large = both.filter(|(member, _)| member.total >= MIN_BYTES);
         Ok(large.map(|(member, cut)| Self::new(member, cut)))
@@ -481,8 +482,7 @@ where
                 return Ok(false);
             };
             if let Some(window) = &window
-                && !self.inflater.repair(&part, &mut buffer, window)?
-                && !self.inflater.inflate(&part, Some(window), &mut buffer)?
+                && !self.inflater.set_window(&part, window, &mut buffer)
             {
                 return Ok(false);
             }
@@ -645,6 +645,10 @@ struct PartBuffer {
     max_bytes: usize,
     /// Number of inflated bytes in the part.
     length: usize,
+    /// The window, then the beginning of the part, inflated again.
+    again: Vec<u8>,
+    /// Number of bytes that are inflated again: somewhat more than the last part needed.
+    repair: usize,
 }
 
 impl PartBuffer {
@@ -657,6 +661,8 @@ impl PartBuffer {
             out: vec![0; WINDOW_BYTES + bytes as usize],
             max_bytes: WINDOW_BYTES + max_bytes as usize,
             length: 0,
+            again: Vec::new(),
+            repair: FIRST_REPAIR_BYTES,
         }
     }
 
@@ -691,6 +697,49 @@ impl PartBuffer {
                 Err(_) => return None,
             }
         }
+    }
+
+    /// Inflates the beginning of the part again, after another window than zeros, which the stream begins with. `false` if more
+    /// than half of the part may be different.
+    fn repair(&mut self, window: &[u8]) -> bool {
+        // Where the right window is zero too, what was copied from it is right already.
+        let zeros = window.iter().rev().take_while(|&&byte| byte == 0).count();
+        let mut most = self.repair;
+        while zeros < WINDOW_BYTES {
+            if most > self.length / 2 {
+                return false;
+            }
+            if let Some(changed) = self.repair_in(most, zeros) {
+                let needed = changed + WINDOW_BYTES;
+                self.repair = (needed + needed / 2).max(FIRST_REPAIR_BYTES);
+                break;
+            }
+            most *= 2;
+        }
+        true
+    }
+
+    /// The same with the first `most` bytes. Returns up to which byte something changed; `None` if 32 KiB in a row that did not
+    /// change are not among them.
+    fn repair_in(&mut self, most: usize, zeros: usize) -> Option<usize> {
+        self.again.resize(WINDOW_BYTES + most, 0);
+        // Not all of the stream has room. libdeflate has then written what has, but for the match that has not.
+        let made = (self.decompressor).deflate_decompress(&self.input, &mut self.again);
+        if made == Err(DecompressionError::BadData) {
+            return None;
+        }
+        let new = self
+            .again
+            .get(WINDOW_BYTES..WINDOW_BYTES + most - MAX_MATCH)?;
+        let old = self.out.get_mut(WINDOW_BYTES..)?.get_mut(..new.len())?;
+        let last = old.iter().zip(new).rposition(|(old, new)| old != new);
+        let changed = last.map_or(0, |last| last + 1);
+        let before = if changed == 0 { zeros } else { 0 };
+        if before + new.len() - changed < WINDOW_BYTES {
+            return None;
+        }
+        old.get_mut(..changed)?.copy_from_slice(new.get(..changed)?);
+        Some(changed)
     }
 }
 
@@ -765,78 +814,32 @@ impl PartInflater<'_> {
             lead_out((part.end.bit % 8) as u32, self.marker.at(part.end), input);
         }
         let before = window.map_or(0, <[u8]>::len);
-        let Some(made) = buffer.inflate(before) else {
-            return Ok(false);
+        Ok(self.inflate_stream(part, before, buffer))
+    }
+
+    /// Inflates the stream that was made from a part and begins with a window of so many bytes. Returns whether it ends where it
+    /// should.
+    fn inflate_stream(&self, part: &Part, window: usize, buffer: &mut PartBuffer) -> bool {
+        let Some(made) = buffer.inflate(window) else {
+            return false;
         };
         let made = buffer
             .out
-            .get(WINDOW_BYTES..WINDOW_BYTES - before + made)
+            .get(WINDOW_BYTES..WINDOW_BYTES - window + made)
             .unwrap_or_default();
         let own = match part.last {
             true => Some(made),
             false => made.strip_suffix(&self.marker.bytes),
         };
         buffer.length = own.map_or(0, <[u8]>::len);
-        Ok(own.is_some())
+        own.is_some()
     }
 
-    /// Inflates the beginning of a part again, after the right window, until nothing changes any more; `false` if that takes
-    /// too long, and the whole part has to be inflated again.
-    fn repair(&self, part: &Part, buffer: &mut PartBuffer, window: &[u8]) -> Result<bool> {
-        let bytes = part.bytes();
-        let mut first = [0];
-        scope::check()?;
-        self.session.read_at(bytes.start, &mut first)?;
-        let mut input = Vec::new();
-        let low = part.lead_in(false, &mut input);
-        merge_first(&mut first, low, part.bit());
-        input.extend(first);
-        let mut at = bytes.start + 1;
-        let mut inflate = Inflate::new(false, 15);
-        if inflate.set_dictionary(window).is_err() {
-            return Ok(false);
-        }
-        let out = buffer
-            .out
-            .get_mut(WINDOW_BYTES..WINDOW_BYTES + buffer.length);
-        let out = out.unwrap_or_default();
-        let mut made = vec![0; REPAIR_BYTES];
-        let (mut taken, mut done) = (0, 0);
-        // Where the right window is zero too, what was copied from it is right already.
-        let mut same = window.iter().rev().take_while(|&&byte| byte == 0).count();
-        while same < WINDOW_BYTES && done < out.len() {
-            if done >= MAX_REPAIR_BYTES {
-                return Ok(false);
-            }
-            if taken == input.len() {
-                taken = 0;
-                let left = bytes.end.saturating_sub(at);
-                resize(&mut input, left.min(REPAIR_BYTES as u64))?;
-                scope::check()?;
-                self.session.read_at(at, &mut input)?;
-                at += input.len() as u64;
-            }
-            let before = (inflate.total_in(), inflate.total_out());
-            let input = input.get(taken..).unwrap_or_default();
-            let place = made.get_mut(..REPAIR_BYTES.min(out.len() - done));
-            let place = place.unwrap_or_default();
-            let inflated = inflate.decompress(input, place, InflateFlush::NoFlush);
-            let used = (inflate.total_in() - before.0) as usize;
-            let new = (inflate.total_out() - before.1) as usize;
-            if inflated.is_err() || (used, new) == (0, 0) {
-                return Ok(false);
-            }
-            taken += used;
-            let new = made.get(..new).unwrap_or_default();
-            let old = out.get_mut(done..done + new.len()).unwrap_or_default();
-            same = match old.iter().zip(new).rposition(|(old, new)| old != new) {
-                None => same + new.len(),
-                Some(last) => new.len() - last - 1,
-            };
-            old.copy_from_slice(new);
-            done += new.len();
-        }
-        Ok(true)
+    /// Makes a part that was inflated after a window of zeros what it is after the right one. Returns whether it ends where it
+    /// should.
+    fn set_window(&self, part: &Part, window: &[u8], buffer: &mut PartBuffer) -> bool {
+        stored(&mut buffer.input).copy_from_slice(window);
+        buffer.repair(window) || self.inflate_stream(part, window.len(), buffer)
     }
 }
 
