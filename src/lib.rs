@@ -1,4 +1,8 @@
-#![doc = include_str!("../README.md")]
+// The example in the README uses the GPU, so it is compiled only with that feature.
+#![cfg_attr(
+    any(feature = "gpu", not(doctest)),
+    doc = include_str!("../README.md")
+)]
 #![warn(missing_docs, missing_debug_implementations)]
 #![cfg_attr(
     target_family = "wasm",

@@ -59,7 +59,7 @@ impl Default for ByteOrder {
 }
 
 impl DType {
-    /// All stored types, in the order of the table in the README.
+    /// All stored types, in the order of the table in doc/FORMATS.md.
     pub const ALL: [Self; 15] = [
         Self::U8,
         Self::I8,

@@ -1,6 +1,6 @@
 //! The file formats by name.
 
-/// A file format. README has a table of them.
+/// A file format. doc/FORMATS.md has a table of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Format {

@@ -33,7 +33,7 @@ use crate::read::wait::Site;
 use crate::source::Access;
 
 /// A staging slot for a stream that is inflated as it comes, at most: measured against 0.5 to 16 MiB on the
-/// software adapter (`benches/RESULTS.md`).
+/// software adapter (`doc/MEASUREMENTS.md`).
 const STREAM_SLOT_BYTES: u64 = 1 << 20;
 
 /// Such slots, unless the options ask for more.

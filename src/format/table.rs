@@ -17,7 +17,7 @@ use crate::header::fields::nifti::{Container, Version};
 /// A row of the table.
 pub(crate) struct FormatEntry {
     pub format: Format,
-    /// The name, as in messages and in README's table.
+    /// The name, as in messages and in the table of doc/FORMATS.md.
     pub name: &'static str,
     /// Endings of the header file, in lower case and without compression suffix.
     pub header_endings: &'static [&'static str],
@@ -37,7 +37,7 @@ pub(crate) struct FormatEntry {
 }
 
 impl Format {
-    /// The name, as in messages and in README's table.
+    /// The name, as in messages and in the table of doc/FORMATS.md.
     pub fn name(self) -> &'static str {
         FORMATS
             .iter()
@@ -52,7 +52,7 @@ impl Format {
 pub struct FormatInfo {
     /// The format.
     pub format: Format,
-    /// Its name, as in messages and in README's table.
+    /// Its name, as in messages and in the table of doc/FORMATS.md.
     pub name: &'static str,
     /// Endings of the header file, in lower case and without compression suffix.
     pub header_endings: &'static [&'static str],

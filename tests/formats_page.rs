@@ -1,11 +1,11 @@
-//! What the README says of the formats is what the code has.
+//! The table of formats in doc/FORMATS.md is the code's.
 
 use voxload::format::formats;
 
 /// The rows between the markers.
-fn readme_rows() -> Vec<&'static str> {
-    let readme = include_str!("../README.md");
-    let (_, after) = readme
+fn page_rows() -> Vec<&'static str> {
+    let page = include_str!("../doc/FORMATS.md");
+    let (_, after) = page
         .split_once("<!-- formats: checked against the code's table -->")
         .unwrap();
     let (table, _) = after.split_once("<!-- end of formats -->").unwrap();
@@ -31,7 +31,7 @@ fn the_table_of_formats_is_the_codes() {
         })
         .collect();
     // Built without the feature, the code has no MINC2.
-    let rows = readme_rows().into_iter();
+    let rows = page_rows().into_iter();
     let rows = rows.filter(|row| cfg!(feature = "minc2") || !row.starts_with("| MINC2 |"));
     assert_eq!(rows.collect::<Vec<_>>().join("\n"), expected.join("\n"));
 }
