@@ -12,7 +12,8 @@ cd "$(dirname "$0")/.."
 
 # What the figures and the counts of the checks were found with.
 PINS="maturin==1.16.0 numpy==2.4.6 nibabel==5.4.2 indexed_gzip==1.10.3 scipy==1.17.1 h5py==3.16 pytest==9.2.0
-    pytest-httpserver==1.2.0 mypy==2.4.1 ruff==0.17.6 fsspec==2026.9.0 dask[array]==2026.8.0 distributed==2026.8.0"
+    pytest-httpserver==1.2.0 mypy==2.4.1 ruff==0.17.6 fsspec==2026.9.0 dask[array]==2026.8.0 distributed==2026.8.0
+    simpleitk==2.5.7"
 RELEASE_PINS="ziglang==0.17.1 nilearn==0.14.1"
 # 2 MB is what it should be; see benches/RESULTS.md.
 MOST_BYTES=2400000

@@ -30,14 +30,14 @@ for prefix, found in classes.items():
 
 /// What the first column of the table names.
 fn table() -> BTreeSet<String> {
-    let guide = include_str!("../../src/guide.rs");
+    let guide = include_str!("../../doc/guide/nibabel.md");
     let (_, table) = guide
-        .split_once("//! | public name | here |")
+        .split_once("| public name | here |")
         .expect("the guide has the table");
     let rows = table
         .lines()
         .skip(2)
-        .map_while(|line| line.strip_prefix("//! | "));
+        .map_while(|line| line.strip_prefix("| "));
     let first = rows.filter_map(|row| row.split(" | ").next());
     let names: Vec<String> = first
         .flat_map(|cell| cell.split(", "))

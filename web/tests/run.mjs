@@ -53,7 +53,7 @@ if (chosen.includes("bench.js") && !existsSync(join(peers, "node_modules", "nift
 let deliver;
 let browser;
 const { port, other, close } = await serve(
-  { dist, demo: join(web, "demo"), pages: join(here, "pages"), app: process.env.WEB_APP ?? join(target, "web-app"), peers, data },
+  { dist, demo: join(web, "demo"), pages: join(here, "pages"), repository: root, app: process.env.WEB_APP ?? join(target, "web-app"), peers, data },
   { result: (result) => deliver?.(result), memory: () => browser?.memory() },
 );
 
