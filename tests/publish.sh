@@ -53,7 +53,11 @@ for manifest in python/Cargo.toml web/Cargo.toml; do
     other=$(field $manifest version)
     [ "$other" = "$version" ] || fail "$manifest has version $other, Cargo.toml $version"
 done
+grep -q "^__version__ = \"$version\"" python/voxload/__init__.py || fail "voxload.__version__ is not $version"
 grep -q "^voxload = { path = \".\", version = \"$version\"" Cargo.toml || fail "the command depends on another version"
+for lock in Cargo.lock python/Cargo.lock web/Cargo.lock; do
+    sed -n '/^name = "voxload"$/{n;p;}' $lock | grep -q "\"$version\"" || fail "$lock has another version"
+done
 for manifest in python/Cargo.toml web/Cargo.toml; do
     [ "$(field $manifest repository)" = "$(field Cargo.toml repository)" ] || fail "$manifest names another repository"
 done
@@ -61,9 +65,9 @@ grep -q "^Repository = \"$(field Cargo.toml repository)\"" python/pyproject.toml
 if grep -qE "^## \[?$version\]? - [0-9]{4}-[0-9]{2}-[0-9]{2}" CHANGELOG.md; then
     echo "$version, in CHANGELOG.md too"
 elif [ "$mode" = release ]; then
-    fail "CHANGELOG.md has no line '## $version - YYYY-MM-DD'"
+    fail "CHANGELOG.md has no line '## [$version] - YYYY-MM-DD'"
 else
-    grep -q '^## Unreleased' CHANGELOG.md || fail "CHANGELOG.md has neither $version nor what is unreleased"
+    grep -qE '^## \[?Unreleased' CHANGELOG.md || fail "CHANGELOG.md has neither $version nor what is unreleased"
     echo "$version, unreleased"
 fi
 
