@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Sourced by the scripts of the checks: `install PACKAGE..` installs Debian's packages.
 
 install() {

@@ -83,7 +83,7 @@ quick() {
     part "format and lints"
     lints
     part "unit tests"
-    # shellcheck disable=SC2086
+    # shellcheck disable=SC2046,SC2086
     cargo test --workspace --lib --bins -- $(printf -- '--skip %s ' $SLOW_UNIT_TESTS)
     part "formats, voxel types, scalings and indexes"
     cargo test --workspace --test voxload -- sweep:: layers:: unsafe_code:: values_page::

@@ -49,13 +49,16 @@ if [ $profile = release ]; then
         exit 1
     fi
 fi
-version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+field() { sed -n "s/^$1 = \"\(.*\)\"/\1/p" Cargo.toml | head -n 1; }
 cat > dist/package.json <<JSON
 {
   "name": "voxload",
-  "version": "$version",
+  "version": "$(field version)",
   "description": "Loads medical volumes the way nibabel does, in the browser: lazily, exactly, and to WebGPU",
+  "keywords": ["nifti", "neuroimaging", "volume", "webgpu", "wasm"],
   "license": "MIT OR Apache-2.0",
+  "repository": { "type": "git", "url": "git+$(field repository).git", "directory": "web" },
+  "files": ["*.js", "*.d.ts", "wasm", "LICENSE-*"],
   "type": "module",
   "main": "./voxload.js",
   "types": "./voxload.d.ts",
