@@ -43,7 +43,9 @@ const EMPTY_BITS: u32 = 10;
 pub(super) const FINAL_BLOCK: u128 = 0b011;
 
 /// The bits of a block with fixed codes before its first code, the lowest of which says whether it is the final one.
+#[cfg(not(target_family = "wasm"))]
 const FIXED_HEAD: u32 = 0b010;
+#[cfg(not(target_family = "wasm"))]
 const FIXED_HEAD_BITS: u32 = 3;
 
 /// An empty block with dynamic codes, 91 bits. Of the empty blocks with an odd number of bits it is the shortest.
@@ -271,6 +273,7 @@ fn inflate_in_steps(input: &[u8], out: &mut [u8]) -> Result<Option<usize>> {
 }
 
 /// Bytes of the header of a stored block that begins at a whole byte.
+#[cfg(not(target_family = "wasm"))]
 const STORED_HEAD: usize = 5;
 
 /// Appends a stored block of [`WINDOW_BYTES`] and returns the place for its contents.

@@ -704,19 +704,20 @@ impl PartBuffer {
     fn repair(&mut self, window: &[u8]) -> bool {
         // Where the right window is zero too, what was copied from it is right already.
         let zeros = window.iter().rev().take_while(|&&byte| byte == 0).count();
-        let mut most = self.repair;
-        while zeros < WINDOW_BYTES {
-            if most > self.length / 2 {
-                return false;
-            }
+        if zeros >= WINDOW_BYTES {
+            return true;
+        }
+        let half = self.length / 2;
+        let mut most = self.repair.min(half);
+        while (1..=half).contains(&most) {
             if let Some(changed) = self.repair_in(most, zeros) {
                 let needed = changed + WINDOW_BYTES;
                 self.repair = (needed + needed / 2).max(FIRST_REPAIR_BYTES);
-                break;
+                return true;
             }
             most *= 2;
         }
-        true
+        false
     }
 
     /// The same with the first `most` bytes. Returns up to which byte something changed; `None` if 32 KiB in a row that did not
@@ -728,9 +729,8 @@ impl PartBuffer {
         if made == Err(DecompressionError::BadData) {
             return None;
         }
-        let new = self
-            .again
-            .get(WINDOW_BYTES..WINDOW_BYTES + most - MAX_MATCH)?;
+        let end = (WINDOW_BYTES + most).saturating_sub(MAX_MATCH);
+        let new = self.again.get(WINDOW_BYTES..end)?;
         let old = self.out.get_mut(WINDOW_BYTES..)?.get_mut(..new.len())?;
         let last = old.iter().zip(new).rposition(|(old, new)| old != new);
         let changed = last.map_or(0, |last| last + 1);

@@ -263,6 +263,7 @@ impl Codes {
     }
 
     /// The fixed codes (RFC 1951 section 3.2.6).
+    #[cfg(not(target_family = "wasm"))]
     pub fn fixed() -> Self {
         let mut codes = Self::new();
         codes.set(&Lengths::fixed());
