@@ -250,7 +250,6 @@ impl Source {
 
     /// Whether a reader of the whole should have a cursor of its own ([`Self::with_own_cursor`]): then several parts of a gzip
     /// file are inflated at a time.
-    #[cfg(feature = "gpu")]
     pub fn has_parts(&self) -> bool {
         match self {
             Self::Gzip(source) => source.access() == Access::Sequential && source.has_parts(),

@@ -27,6 +27,9 @@ pub(crate) const RUN: u64 = 1 << 26;
 /// Values in memory between two checks for cancellation.
 const SLAB: usize = 1 << 20;
 
+/// Bytes of the frames that are read and added to statistics over time together; of one frame, if it is larger.
+const FRAMES_BYTES: usize = 16 << 20;
+
 /// Which statistics are computed.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 #[must_use]
@@ -151,6 +154,7 @@ impl<'a, T: Float> Pass<'a, T> {
 
     /// Reads all values of a proxy, in stored order.
     fn read(mut self, proxy: &ArrayProxy) -> Result<Moments> {
+        let proxy = &proxy.for_one_pass();
         let _one_read = proxy.source().hold();
         for run in proxy.in_stored_order(RUN)? {
             proxy.for_each_slab(&run, |values| self.take(values))?;
@@ -190,8 +194,8 @@ impl DataobjImage {
     ///
     /// Frames are counted along [`crate::Header::frame_axis`], or else along the last axis.
     ///
-    /// Reads frame by frame. Memory is needed for one frame, 32 bytes per voxel of a frame, and the results, for any
-    /// number of frames.
+    /// Reads some frames at a time. Memory is needed for 16 MiB of values, or one frame if that is larger, 32 bytes per
+    /// voxel of a frame, and the results, for any number of frames.
     ///
     /// # Errors
     /// As [`crate::ArrayProxy::read`]; [`crate::ErrorKind::Usage`] for fewer than two axes.
@@ -231,20 +235,26 @@ impl<T: Float> ValuesIn<T> {
         })?;
         let mut over_time = TemporalAccumulator::new(&frame)?;
         let voxels = over_time.voxels();
+        let together = (FRAMES_BYTES / size_of::<T>() / voxels.max(1)).clamp(1, frames.max(1));
+        let firsts = (0..frames).step_by(together);
+        let batches = firsts.map(|first| first..frames.min(first + together));
         match self {
             Self::Memory(values) => {
-                for t in 0..frames {
-                    over_time.take(&values.as_slice()[t * voxels..][..voxels])?;
+                for batch in batches {
+                    let values = &values.as_slice()[batch.start * voxels..batch.end * voxels];
+                    over_time.take_frames(values, batch.len())?;
                 }
             }
             Self::File(proxy) => {
+                let proxy = &proxy.for_one_pass();
                 let _one_read = proxy.source().hold();
-                let mut values = Buffer::<T>::zeroed(voxels)?;
-                for t in 0..frames {
-                    let frame = values.as_mut_slice()?;
-                    let index = Index::new().ellipsis().at(t as i64);
-                    proxy.sliced(index)?.read_into(frame)?;
-                    over_time.take(frame)?;
+                let mut room = Buffer::<T>::zeroed(together * voxels)?;
+                for batch in batches {
+                    let values = &mut room.as_mut_slice()?[..batch.len() * voxels];
+                    let index = Index::new().ellipsis();
+                    let index = index.range(batch.start as i64..batch.end as i64);
+                    proxy.sliced(index)?.read_into(values)?;
+                    over_time.take_frames(values, batch.len())?;
                 }
                 proxy.check_end_if_whole()?;
             }

@@ -57,6 +57,16 @@ impl ArrayProxy {
         }))
     }
 
+    /// The same proxy for a single reader of all values in the order of the array. If that is the stored order, several parts
+    /// of a gzip file are inflated at a time.
+    pub(crate) fn for_one_pass(&self) -> Self {
+        let plan = self.plan(&self.whole());
+        match self.is_whole(&plan) && is_in_order(&plan) && self.source().has_parts() {
+            true => self.with_own_cursor(),
+            false => self.clone(),
+        }
+    }
+
     fn pieces<T: Element>(
         &self,
         plan: &Plan,

@@ -63,7 +63,7 @@ use crate::core::options::GzipIndex;
 use crate::core::scope;
 pub(super) use member::MAX_DEFLATE_RATIO;
 pub(crate) use member::is_gzip;
-#[cfg(all(feature = "gpu", not(target_family = "wasm")))]
+#[cfg(not(target_family = "wasm"))]
 use parallel::Parts;
 pub(crate) use random_access::Chunks;
 use random_access::RandomAccess;
@@ -149,7 +149,6 @@ impl GzipSource {
     }
 
     /// Whether a reader that goes forwards inflates several parts of the file at a time.
-    #[cfg(feature = "gpu")]
     pub fn has_parts(&self) -> bool {
         // In browsers there is one thread.
         #[cfg(target_family = "wasm")]

@@ -76,9 +76,17 @@ impl TemporalAccumulator {
             let found = format!("a frame of {} values", frame.len());
             return Err(Error::shape(found, format!("{:?}", self.shape)));
         }
+        self.take_frames(frame, 1)
+    }
+
+    /// Adds frames that follow each other in memory: faster than one after the other, because less memory is gone through.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::Cancelled`], in which case none was added.
+    pub(super) fn take_frames<T: Float>(&mut self, values: &[T], frames: usize) -> Result<()> {
         scope::check()?;
-        take_frame(&mut self.series, frame);
-        self.frames += 1;
+        take_frames(&mut self.series, values);
+        self.frames += frames as u64;
         Ok(())
     }
 
@@ -139,15 +147,19 @@ impl Series {
     }
 }
 
-/// Adds one frame, on all threads.
-fn take_frame<T: Float>(series: &mut [Series], frame: &[T]) {
-    let take = |(series, values): (&mut [Series], &[T])| {
-        for (series, &value) in series.iter_mut().zip(values) {
-            series.take(value.to_f64());
+/// Adds frames that follow each other, on all threads.
+fn take_frames<T: Float>(series: &mut [Series], values: &[T]) {
+    let voxels = series.len().max(1);
+    let take = |(number, series): (usize, &mut [Series])| {
+        for frame in values.chunks_exact(voxels) {
+            let values = frame.iter().skip(number * PIECE);
+            for (series, &value) in series.iter_mut().zip(values) {
+                series.take(value.to_f64());
+            }
         }
     };
     threads::parallel(|_| {
-        let pieces = series.par_chunks_mut(PIECE).zip(frame.par_chunks(PIECE));
+        let pieces = series.par_chunks_mut(PIECE).enumerate();
         pieces.for_each(take);
     });
 }
