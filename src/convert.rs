@@ -45,7 +45,12 @@ impl Conversion {
     ///
     /// # Errors
     /// [`ErrorKind::DType`] for colours that would have to be scaled or converted to floats.
-    pub fn new(stored: DType, order: ByteOrder, scaling: &Scaling, output: DType) -> Result<Self> {
+    pub(crate) fn new(
+        stored: DType,
+        order: ByteOrder,
+        scaling: &Scaling,
+        output: DType,
+    ) -> Result<Self> {
         Self::checked(stored, order, scaling, output, Some(output))
     }
 
@@ -53,7 +58,7 @@ impl Conversion {
     ///
     /// # Errors
     /// [`ErrorKind::DType`] for colours that would have to be scaled.
-    pub fn native(stored: DType, order: ByteOrder, scaling: &Scaling) -> Result<Self> {
+    pub(crate) fn native(stored: DType, order: ByteOrder, scaling: &Scaling) -> Result<Self> {
         let output = scaling.native_output(stored);
         Self::checked(stored, order, scaling, output, None)
     }
@@ -118,7 +123,7 @@ impl Conversion {
     }
 
     /// Whether the result is the stored bits, except for their byte order.
-    pub fn is_copy(&self) -> bool {
+    pub(crate) fn is_copy(&self) -> bool {
         #[cfg(feature = "gpu")]
         if self.window.is_some() {
             return false;
@@ -127,7 +132,7 @@ impl Conversion {
     }
 
     /// Whether the result is the stored bytes.
-    pub fn is_plain_copy(&self) -> bool {
+    pub(crate) fn is_plain_copy(&self) -> bool {
         self.is_copy() && (self.order == ByteOrder::NATIVE || self.stored.part_bytes() == 1)
     }
 }

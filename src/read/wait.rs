@@ -43,7 +43,7 @@ pub(crate) enum Site {
 impl Site {
     /// Where work does not block an executor, if there are threads.
     #[cfg(not(target_family = "wasm"))]
-    pub const BACKGROUND: Self = Self::Thread;
+    pub(crate) const BACKGROUND: Self = Self::Thread;
     #[cfg(target_family = "wasm")]
     pub const BACKGROUND: Self = Self::Caller;
 

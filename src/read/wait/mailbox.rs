@@ -27,13 +27,13 @@ impl<T> Default for Mailbox<T> {
 
 impl<T> Mailbox<T> {
     /// Adds an item and wakes the receiver.
-    pub fn put(&self, item: T) {
+    pub(crate) fn put(&self, item: T) {
         self.change(|state| state.items.push_back(item));
     }
 
     /// Marks that no more items will come.
     #[cfg(not(target_family = "wasm"))]
-    pub fn close(&self) {
+    pub(crate) fn close(&self) {
         self.change(|state| state.closed = true);
     }
 
@@ -49,7 +49,7 @@ impl<T> Mailbox<T> {
     }
 
     /// The next item; `None` when the mailbox is empty and closed.
-    pub fn poll_take(&self, cx: &Context<'_>) -> Poll<Option<T>> {
+    pub(crate) fn poll_take(&self, cx: &Context<'_>) -> Poll<Option<T>> {
         let mut state = self.state();
         match state.items.pop_front() {
             Some(item) => Poll::Ready(Some(item)),
