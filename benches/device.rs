@@ -3,6 +3,11 @@
 //!
 //! `cargo bench --bench device`, or a part of it: `cargo bench --bench device -- statistics`.
 
+#![allow(
+    unreachable_pub,
+    reason = "files are shared with the tests and the command"
+)]
+
 #[allow(dead_code, reason = "the tests use the rest")]
 #[path = "../tests/support/nifti.rs"]
 mod nifti;

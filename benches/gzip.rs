@@ -5,6 +5,11 @@
 //! prints the promised ratios, from medians of alternating runs. `benches/peers/run.sh` compares with other programs,
 //! each in a separate process.
 
+#![allow(
+    unreachable_pub,
+    reason = "files are shared with the tests and the command"
+)]
+
 #[path = "../cli/src/bench/memory.rs"]
 mod memory;
 #[allow(dead_code, reason = "the tests use the rest")]
@@ -218,7 +223,7 @@ fn ratios(subject: &Subject) {
     for indexed in [false, true] {
         let (peak, array) = memory::peak_of(|| subject.whole(indexed));
         let output = array.len() as u64 * 4;
-        let over = peak.saturating_sub(output) as f64 / (1 << 20) as f64;
+        let over = peak.saturating_sub(output) as f64 / f64::from(1 << 20);
         println!("  peak anonymous memory over the output, index {indexed}: {over:.1} MiB");
     }
 }

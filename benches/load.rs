@@ -4,6 +4,11 @@
 //! `cargo bench --bench load`, or with another file: `VOXLOAD_BENCH_FILE=bold.nii cargo bench --bench load`. After
 //! criterion's output it prints the promised ratios, from medians of alternating runs.
 
+#![allow(
+    unreachable_pub,
+    reason = "files are shared with the tests and the command"
+)]
+
 #[path = "../cli/src/bench/floor.rs"]
 mod floor;
 #[path = "../cli/src/bench/memory.rs"]
@@ -103,7 +108,7 @@ fn ratios(path: &Path, image: &DataobjImage, stored: &[u8], output: usize) {
     let differing = differing(path, image);
     println!("  values in which nifti-rs differs from voxload: {differing}");
     let (peak, _) = memory::peak_of(|| fresh(image));
-    let over = peak.saturating_sub(output as u64) as f64 / (1 << 20) as f64;
+    let over = peak.saturating_sub(output as u64) as f64 / f64::from(1 << 20);
     println!("  peak anonymous memory over the output: {over:.1} MiB (promised: at most 64)");
 }
 

@@ -3,6 +3,11 @@
 //!
 //! `cargo bench --bench parts`, or some of it: `cargo bench --bench parts -- kernel/`.
 
+#![allow(
+    unreachable_pub,
+    reason = "files are shared with the tests and the command"
+)]
+
 #[path = "../cli/src/bench/phantom.rs"]
 mod phantom;
 #[allow(dead_code, reason = "the tests use the rest")]

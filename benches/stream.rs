@@ -4,6 +4,11 @@
 //!
 //! `cargo bench --bench stream`. After criterion's output it prints the promised figures.
 
+#![allow(
+    unreachable_pub,
+    reason = "files are shared with the tests and the command"
+)]
+
 #[path = "../cli/src/bench/phantom.rs"]
 mod phantom;
 

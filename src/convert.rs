@@ -45,7 +45,12 @@ impl Conversion {
     ///
     /// # Errors
     /// [`ErrorKind::DType`] for colours that would have to be scaled or converted to floats.
-    pub fn new(stored: DType, order: ByteOrder, scaling: &Scaling, output: DType) -> Result<Self> {
+    pub(crate) fn new(
+        stored: DType,
+        order: ByteOrder,
+        scaling: &Scaling,
+        output: DType,
+    ) -> Result<Self> {
         Self::checked(stored, order, scaling, output, Some(output))
     }
 
@@ -53,7 +58,7 @@ impl Conversion {
     ///
     /// # Errors
     /// [`ErrorKind::DType`] for colours that would have to be scaled.
-    pub fn native(stored: DType, order: ByteOrder, scaling: &Scaling) -> Result<Self> {
+    pub(crate) fn native(stored: DType, order: ByteOrder, scaling: &Scaling) -> Result<Self> {
         let output = scaling.native_output(stored);
         Self::checked(stored, order, scaling, output, None)
     }
@@ -94,7 +99,7 @@ impl Conversion {
 
     /// A copy of the stored bytes, as unsigned integers of the stored type's size in native byte order.
     #[cfg(feature = "gpu")]
-    pub fn raw(stored: DType) -> Self {
+    pub(crate) fn raw(stored: DType) -> Self {
         let same_size = match stored.size_bytes() {
             1 => DType::U8,
             2 => DType::U16,
@@ -113,12 +118,12 @@ impl Conversion {
 
     /// The tables of the steps, in order.
     #[cfg(feature = "gpu")]
-    pub fn tables(&self) -> impl Iterator<Item = &std::sync::Arc<[f64]>> {
+    pub(crate) fn tables(&self) -> impl Iterator<Item = &std::sync::Arc<[f64]>> {
         scaling::tables(&self.steps)
     }
 
     /// Whether the result is the stored bits, except for their byte order.
-    pub fn is_copy(&self) -> bool {
+    pub(crate) fn is_copy(&self) -> bool {
         #[cfg(feature = "gpu")]
         if self.window.is_some() {
             return false;
@@ -127,7 +132,7 @@ impl Conversion {
     }
 
     /// Whether the result is the stored bytes.
-    pub fn is_plain_copy(&self) -> bool {
+    pub(crate) fn is_plain_copy(&self) -> bool {
         self.is_copy() && (self.order == ByteOrder::NATIVE || self.stored.part_bytes() == 1)
     }
 }

@@ -170,6 +170,7 @@ impl DataobjImage {
     }
 
     /// Returns the image with an empty cache that counts towards this budget.
+    #[must_use]
     pub fn with_budget(mut self, budget: &Budget) -> Self {
         self.cache = Mutex::new(Cache::new(budget));
         self

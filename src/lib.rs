@@ -3,7 +3,6 @@
     any(feature = "gpu", not(doctest)),
     doc = include_str!("../README.md")
 )]
-#![warn(missing_docs, missing_debug_implementations)]
 #![cfg_attr(
     target_family = "wasm",
     allow(

@@ -34,7 +34,7 @@ pub(crate) struct Plan {
 
 impl Plan {
     /// Builds a plan from axes in any order. Axes with one voxel are dropped.
-    pub fn new(mut axes: Vec<Axis>, stored_first: u64, out_first: u64) -> Self {
+    pub(crate) fn new(mut axes: Vec<Axis>, stored_first: u64, out_first: u64) -> Self {
         let empty = axes.iter().any(|axis| axis.count == 0);
         axes.retain(|axis| axis.count != 1);
         sort_short(&mut axes, |axis| axis.stored);
@@ -48,7 +48,7 @@ impl Plan {
     }
 
     /// Number of voxels in the box.
-    pub fn len(&self) -> u64 {
+    pub(crate) fn len(&self) -> u64 {
         if self.empty {
             return 0;
         }
@@ -58,12 +58,12 @@ impl Plan {
     /// Whether the box is contiguous and in the same order in the stored voxels and in the output. Then every part of
     /// it is too.
     #[cfg(feature = "gpu")]
-    pub fn is_dense(&self) -> bool {
+    pub(crate) fn is_dense(&self) -> bool {
         matches!(self.axes[..], [axis] if axis.stored == 1 && axis.out == 1)
     }
 
     /// Stored voxels from the first to the last one, including both.
-    pub fn stored_span(&self) -> u64 {
+    pub(crate) fn stored_span(&self) -> u64 {
         if self.empty {
             return 0;
         }
@@ -75,7 +75,7 @@ impl Plan {
     }
 
     /// Whether the voxels are all those from the beginning of the array, and go to the output in stored order.
-    pub fn is_in_order(&self) -> bool {
+    pub(crate) fn is_in_order(&self) -> bool {
         let straight = |axis: &Axis| i64::try_from(axis.stored) == Ok(axis.out);
         let dense = self.len() == self.stored_span();
         !self.empty
@@ -85,7 +85,7 @@ impl Plan {
     }
 
     /// The range of output elements that contains the box.
-    pub fn out_range(&self) -> Range<u64> {
+    pub(crate) fn out_range(&self) -> Range<u64> {
         if self.empty {
             return self.out_first..self.out_first;
         }
@@ -103,7 +103,7 @@ impl Plan {
 
     /// Joins axes that are contiguous in the stored voxels and in the output. Axes are never joined across a multiple
     /// of `block` stored voxels (0: no such restriction), so that one run uses one entry of a scaling table.
-    pub fn coalesced(&self, block: u64) -> Self {
+    pub(crate) fn coalesced(&self, block: u64) -> Self {
         let mut axes: Vec<Axis> = Vec::with_capacity(self.axes.len());
         for &axis in &self.axes {
             if let Some(last) = axes.last_mut()
@@ -123,7 +123,7 @@ impl Plan {
     }
 
     /// The same voxels, written without gaps in stored order.
-    pub fn in_stored_order(&self) -> Self {
+    pub(crate) fn in_stored_order(&self) -> Self {
         let mut next = 1;
         let mut plan = self.clone();
         plan.out_first = 0;
@@ -136,7 +136,7 @@ impl Plan {
 
     /// The output elements of the voxels, in stored order.
     #[cfg(feature = "gpu")]
-    pub fn places(&self) -> impl Iterator<Item = u64> + '_ {
+    pub(crate) fn places(&self) -> impl Iterator<Item = u64> + '_ {
         (0..self.len()).map(|number| {
             let mut rest = number;
             let mut place = self.out_first;
@@ -149,7 +149,7 @@ impl Plan {
     }
 
     /// The part of the box with indices `range` along axis `k`.
-    pub fn restrict(&self, k: usize, range: Range<u64>) -> Self {
+    pub(crate) fn restrict(&self, k: usize, range: Range<u64>) -> Self {
         let axis = self.axes[k];
         let mut part = self.clone();
         part.stored_first += range.start * axis.stored;
@@ -166,7 +166,7 @@ impl Plan {
 
     /// Splits the box into boxes in ascending stored order. Each has at most `gathered` gathered voxels and an output
     /// range of at most `out_span` elements (but always at least one voxel).
-    pub fn tiles(&self, item: u64, gathered: u64, out_span: u64) -> Tiles {
+    pub(crate) fn tiles(&self, item: u64, gathered: u64, out_span: u64) -> Tiles {
         Tiles {
             stack: if self.empty {
                 Vec::new()
@@ -181,7 +181,7 @@ impl Plan {
 
     /// Splits the box into boxes that follow each other in the output, each a contiguous range of about `elements`
     /// elements. The output must be dense.
-    pub fn split_output(&self, elements: u64) -> Vec<Self> {
+    pub(crate) fn split_output(&self, elements: u64) -> Vec<Self> {
         let mut parts = Vec::new();
         let mut stack = vec![self.clone()];
         while let Some(plan) = stack.pop() {

@@ -153,7 +153,7 @@ enum Reader<'a> {
 
 impl Source {
     /// A source of the caller's, or one made of others, read as it wants to be.
-    pub fn custom(source: Arc<dyn ByteSource>) -> Self {
+    pub(crate) fn custom(source: Arc<dyn ByteSource>) -> Self {
         let ReadHint {
             merge_gap,
             min_read,
@@ -165,7 +165,7 @@ impl Source {
     }
 
     /// How the source wants to be read.
-    pub fn hint(&self) -> ReadHint {
+    pub(crate) fn hint(&self) -> ReadHint {
         match self {
             Self::Hinted(source) => source.hint(),
             Self::Custom(source) => source.hint(),
@@ -174,7 +174,7 @@ impl Source {
     }
 
     /// The same bytes for a source that is made of this one and has its hint: only that one then keeps pieces.
-    pub fn without_pieces(self) -> Self {
+    pub(crate) fn without_pieces(self) -> Self {
         match self {
             Self::Hinted(source) => Self::Custom(Arc::clone(source.inner())),
             other => other,
@@ -182,7 +182,7 @@ impl Source {
     }
 
     /// Makes one read of several operations: what one has read beyond its end, as the hint wants it, serves the next.
-    pub fn hold(&self) -> Hold {
+    pub(crate) fn hold(&self) -> Hold {
         match self {
             Self::Hinted(source) => source.begin(),
             Self::Gzip(source) => source.hold(),
@@ -199,7 +199,7 @@ impl Source {
     }
 
     /// Memory that a hint has a read take, in bytes.
-    pub fn held_bytes(&self) -> u64 {
+    pub(crate) fn held_bytes(&self) -> u64 {
         match self {
             Self::Hinted(source) => source.held_bytes(),
             _ => 0,
@@ -210,7 +210,7 @@ impl Source {
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`], [`ErrorKind::Changed`] or [`ErrorKind::Io`].
-    pub fn begin(&self) -> Result<Session<'_>> {
+    pub(crate) fn begin(&self) -> Result<Session<'_>> {
         let reader = match self {
             Self::Mapped(source) => Reader::Mapped(source, source.begin()?),
             Self::File(source) => Reader::File(source, source.begin()?),
@@ -228,7 +228,7 @@ impl Source {
     ///
     /// # Errors
     /// As [`Self::begin`].
-    pub fn begin_whole(&self) -> Result<Session<'_>> {
+    pub(crate) fn begin_whole(&self) -> Result<Session<'_>> {
         match self {
             Self::Mapped(source) if let Some(file) = source.unmapped() => Ok(Session {
                 reader: Reader::File(file, file.begin()?),
@@ -239,7 +239,7 @@ impl Source {
 
     /// The same bytes for one reader that goes forwards. For gzip without an index this is a separate stream, so that other
     /// reads do not move its position.
-    pub fn with_own_cursor(&self) -> Self {
+    pub(crate) fn with_own_cursor(&self) -> Self {
         match self {
             Self::Gzip(source) if source.access() == Access::Sequential => {
                 Self::Custom(Arc::new(source.with_own_cursor()))
@@ -250,7 +250,7 @@ impl Source {
 
     /// Whether a reader of the whole should have a cursor of its own ([`Self::with_own_cursor`]): then several parts of a gzip
     /// file are inflated at a time.
-    pub fn has_parts(&self) -> bool {
+    pub(crate) fn has_parts(&self) -> bool {
         match self {
             Self::Gzip(source) => source.access() == Access::Sequential && source.has_parts(),
             _ => false,
@@ -258,7 +258,7 @@ impl Source {
     }
 
     /// Number of bytes, if it is known before reading.
-    pub fn len(&self) -> Result<Option<u64>> {
+    pub(crate) fn len(&self) -> Result<Option<u64>> {
         match self {
             Self::Mapped(source) => Ok(Some(source.len())),
             Self::File(source) => source.len(),
@@ -272,7 +272,7 @@ impl Source {
     }
 
     /// The path of the file, if there is one.
-    pub fn path(&self) -> Option<&Path> {
+    pub(crate) fn path(&self) -> Option<&Path> {
         match self {
             Self::Mapped(source) => Some(source.path()),
             Self::File(source) => Some(source.path()),
@@ -285,7 +285,7 @@ impl Source {
 
     /// Closes the file that was opened to read the header, so that a loaded image holds no handle until its voxels
     /// are read ([`crate::KeepFileOpen`]).
-    pub fn release(&self) {
+    pub(crate) fn release(&self) {
         match self {
             Self::Mapped(source) => source.release(),
             Self::File(source) => source.release(),
@@ -296,7 +296,7 @@ impl Source {
     }
 
     /// An upper bound of the number of bytes that is known before anything is inflated.
-    pub fn max_len(&self) -> Result<Option<u64>> {
+    pub(crate) fn max_len(&self) -> Result<Option<u64>> {
         match self {
             Self::Gzip(source) => source.max_len(),
             Self::Custom(source) => source.max_len(),
@@ -306,7 +306,7 @@ impl Source {
     }
 
     /// Number of bytes that are not gzip and were found after a gzip stream.
-    pub fn trailing(&self) -> u64 {
+    pub(crate) fn trailing(&self) -> u64 {
         match self {
             Self::Gzip(source) => source.trailing(),
             _ => 0,
@@ -314,7 +314,7 @@ impl Source {
     }
 
     /// The bytes of a gzip stream that [`GzipSource::keep_tail`] asked for, once a read has passed them.
-    pub fn tail(&self) -> Option<&[u8]> {
+    pub(crate) fn tail(&self) -> Option<&[u8]> {
         match self {
             Self::Gzip(source) => source.tail(),
             _ => None,
@@ -323,11 +323,11 @@ impl Source {
 
     /// Whether the source is a gzip file.
     #[cfg(feature = "gpu")]
-    pub fn is_gzip(&self) -> bool {
+    pub(crate) fn is_gzip(&self) -> bool {
         matches!(self, Self::Gzip(_))
     }
 
-    pub fn access(&self) -> Access {
+    pub(crate) fn access(&self) -> Access {
         match self {
             Self::Gzip(source) => source.access(),
             Self::Custom(source) => source.access(),
@@ -337,7 +337,7 @@ impl Source {
     }
 
     /// Up to `length` bytes from the start; fewer if the source is shorter.
-    pub fn prefix(&self, length: u64) -> Result<Vec<u8>> {
+    pub(crate) fn prefix(&self, length: u64) -> Result<Vec<u8>> {
         match self {
             Self::Gzip(source) => source.prefix(length),
             other => match other.len()? {
@@ -389,7 +389,7 @@ impl Source {
 
 impl Session<'_> {
     /// All bytes, if they are in memory.
-    pub fn bytes(&self) -> Option<&[u8]> {
+    pub(crate) fn bytes(&self) -> Option<&[u8]> {
         match &self.reader {
             Reader::Mapped(_, guard) => Some(guard.bytes()),
             Reader::Memory(bytes) => Some(bytes),
@@ -397,7 +397,7 @@ impl Session<'_> {
         }
     }
 
-    pub fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
+    pub(crate) fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
         match &self.reader {
             Reader::Mapped(_, guard) => memory::copy(guard.bytes(), offset, buffer),
             Reader::Memory(bytes) => memory::copy(bytes, offset, buffer),
@@ -411,7 +411,7 @@ impl Session<'_> {
     }
 
     /// How far apart what is read by one request may be ([`ReadHint::merge_gap`]).
-    pub fn merge_gap(&self) -> u64 {
+    pub(crate) fn merge_gap(&self) -> u64 {
         let hinted = match &self.reader {
             Reader::Hinted(hold) => hold.source(),
             _ => None,
@@ -420,7 +420,7 @@ impl Session<'_> {
     }
 
     /// Ends a read of the whole array, which ends at byte `end`, and checks the rest of the stream.
-    pub fn finish(self, end: u64) -> Result<()> {
+    pub(crate) fn finish(self, end: u64) -> Result<()> {
         match &self.reader {
             Reader::Other(source) => source.finish(end)?,
             Reader::Hinted(hold) => {
@@ -433,7 +433,7 @@ impl Session<'_> {
     }
 
     /// Ends the operation; an error if the file changed during it.
-    pub fn end(self) -> Result<()> {
+    pub(crate) fn end(self) -> Result<()> {
         match self.reader {
             Reader::Mapped(source, _) => source.end(),
             Reader::File(source, file) => source.end(&file),

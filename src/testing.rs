@@ -3,15 +3,20 @@
 #![allow(dead_code, reason = "the integration tests use the rest")]
 
 #[cfg(feature = "gpu")]
+#[allow(unreachable_pub, reason = "shared with the integration tests")]
 #[path = "../tests/support/adapter.rs"]
 pub(crate) mod adapter;
 #[cfg(feature = "gpu")]
+#[allow(unreachable_pub, reason = "shared with the integration tests")]
 #[path = "../tests/support/devices.rs"]
 pub(crate) mod devices;
+#[allow(unreachable_pub, reason = "shared with the integration tests")]
 #[path = "../tests/support/environment.rs"]
 pub(crate) mod environment;
+#[allow(unreachable_pub, reason = "shared with the integration tests")]
 #[path = "../tests/support/floats.rs"]
 pub(crate) mod floats;
+#[allow(unreachable_pub, reason = "shared with the integration tests")]
 #[path = "../tests/support/rng.rs"]
 mod rng;
 

@@ -174,9 +174,9 @@ fn unscaled_copies_keep_every_bit() {
                     part[..4].copy_from_slice(&0x7f80_0001u32.to_le_bytes());
                 }
             }
-            let native = match (order, dtype.part_bytes()) {
-                (ByteOrder::Little, _) | (_, 1) => data.clone(),
-                (ByteOrder::Big, size) => swapped(&data, size),
+            let native = match dtype.part_bytes() {
+                size if size > 1 && order != ByteOrder::NATIVE => swapped(&data, size),
+                _ => data.clone(),
             };
             let nifti = Nifti::new(dtype, &[count], data).order(order);
             let image = DataobjImage::from_bytes(nifti.single()).expect("it loads");

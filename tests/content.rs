@@ -300,7 +300,11 @@ fn voxels_of_a_pair_under_a_wrong_suffix() {
     like_gzip[..3].copy_from_slice(&[0x1f, 0x8b, 8]);
     let image = open(&pair(&dir, "d.hdr", "d.img", &like_gzip));
     let stored = image.dataobj().unscaled().expect("voxels");
-    assert_eq!(stored.as_bytes(), like_gzip);
+    let (words, _) = like_gzip.as_chunks();
+    let native = words
+        .iter()
+        .flat_map(|&word| i16::from_le_bytes(word).to_ne_bytes());
+    assert_eq!(stored.as_bytes(), native.collect::<Vec<_>>());
 }
 
 /// A whole volume under the name of one half of a pair.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use voxload::{Caching, DType, DataobjImage, KeepFileOpen, LoadOptions, Mmap};
+use voxload::{ByteOrder, Caching, DType, DataobjImage, KeepFileOpen, LoadOptions, Mmap};
 
 use crate::support::errors::outcome;
 #[cfg(target_os = "linux")]
@@ -80,8 +80,9 @@ fn a_clone_of_the_proxy_keeps_the_file() {
 }
 
 fn f32_volume(dir: &tempfile::TempDir) -> (PathBuf, Vec<u8>) {
-    let values = (0..2000).flat_map(|n| (n as f32).to_le_bytes());
-    let bytes = Nifti::new(DType::F32, &[20, 100], values.collect()).single();
+    let values = (0..2000).flat_map(|n| (n as f32).to_ne_bytes());
+    let nifti = Nifti::new(DType::F32, &[20, 100], values.collect());
+    let bytes = nifti.order(ByteOrder::NATIVE).single();
     (write(dir, "zero_copy.nii", &bytes), bytes)
 }
 

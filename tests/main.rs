@@ -2,6 +2,10 @@
 //! files that `tests/run.sh` makes: they are ignored unless asked for (`-- --include-ignored --skip child_`; the tests whose
 //! names begin with `child_` are parts of others, which run them in processes of their own).
 
+#![allow(
+    unreachable_pub,
+    reason = "a test binary exports nothing, and its files are shared"
+)]
 #![cfg_attr(
     not(target_os = "linux"),
     allow(

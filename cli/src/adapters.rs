@@ -9,7 +9,7 @@ use crate::CommandResult;
 
 /// Lists graphics adapters and the kernels that would be used on each.
 #[derive(clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// Print a JSON array with one object per adapter
     #[arg(long)]
     json: bool,
@@ -38,7 +38,7 @@ fn measure(index: usize) -> Kernels {
     CLASSES.into_iter().map(class).collect()
 }
 
-pub fn run(args: &Args) -> CommandResult {
+pub(crate) fn run(args: &Args) -> CommandResult {
     let adapters = Gpu::adapters();
     let mut out = std::io::stdout().lock();
     if args.json {

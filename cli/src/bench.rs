@@ -27,7 +27,7 @@ const PHANTOM_BYTES: usize = 420_000_000;
 
 /// Compares CPU and GPU on this machine, stage by stage, and checks that their bits agree.
 #[derive(clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// Volumes to load; without any, phantoms of several sizes and types are generated
     files: Vec<PathBuf>,
     /// Print one JSON object instead of tables
@@ -44,7 +44,7 @@ pub struct Args {
     phantom: usize,
 }
 
-pub fn run(args: &Args) -> CommandResult {
+pub(crate) fn run(args: &Args) -> CommandResult {
     let folder;
     let mut files = args.files.clone();
     if files.is_empty() {

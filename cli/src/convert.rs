@@ -14,7 +14,7 @@ use crate::{CommandResult, spinner};
 
 /// Writes the scaled values of a volume to another file.
 #[derive(clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// Any file of the volume; - is standard input, which is copied to a temporary file first
     pub input: PathBuf,
     /// Output file: `.npy` (Fortran order), `.raw` (the same bytes without a header), `.nii`, `.nii.gz`, `.hdr` or
@@ -59,7 +59,7 @@ enum OutType {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Backend {
+pub(crate) enum Backend {
     /// Uses the CPU: the result is needed on the host, so the transfers to a GPU and back do not pay
     Auto,
     Cpu,
@@ -72,7 +72,7 @@ const PART_ON_CPU: &str = "parts of complex voxels are computed on the CPU: omit
 /// Endings of NIfTI files, without compression.
 const NIFTI_ENDINGS: [&str; 3] = [".nii", ".hdr", ".img"];
 
-pub fn run(args: &Args) -> CommandResult {
+pub(crate) fn run(args: &Args) -> CommandResult {
     let name = args.output.to_string_lossy().to_lowercase();
     let plain = name.strip_suffix(".gz").unwrap_or(&name);
     let nifti = NIFTI_ENDINGS.iter().any(|ending| plain.ends_with(ending));

@@ -6,7 +6,7 @@ use crate::CommandResult;
 
 /// Writes the seek index of a gzip file, and verifies the file.
 #[derive(clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// Any gzip file
     file: PathBuf,
     /// Index file (default: the file's name plus `.voxgzi`); if the name ends in `.gzidx`, it is written in
@@ -15,7 +15,7 @@ pub struct Args {
     output: Option<PathBuf>,
 }
 
-pub fn run(args: &Args) -> CommandResult {
+pub(crate) fn run(args: &Args) -> CommandResult {
     let output = args.output.clone().unwrap_or_else(|| {
         let mut name = args.file.clone().into_os_string();
         name.push(".voxgzi");

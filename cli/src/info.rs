@@ -21,7 +21,7 @@ use summary::Summary;
 /// Headers alone are read, no voxels; but a gzipped MGH file is inflated to its end, where its repetition time is. A file that cannot be loaded is reported, the rest goes on, and the exit status is 1
 /// at the end.
 #[derive(clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// Any file of each volume; - is standard input, which is copied to a temporary file first
     #[arg(required_unless_present = "schema")]
     files: Vec<PathBuf>,
@@ -42,7 +42,7 @@ pub struct Args {
     loading: Loading,
 }
 
-pub fn run(args: &Args) -> CommandResult {
+pub(crate) fn run(args: &Args) -> CommandResult {
     let mut out = std::io::stdout().lock();
     if args.schema {
         writeln!(out, "{:#}", schema::schema())?;

@@ -14,7 +14,7 @@ use voxload::{
 use crate::CommandResult;
 
 #[derive(clap::Args)]
-pub struct Loading {
+pub(crate) struct Loading {
     /// Read the file as this format. Only Analyze files need it, which are read as SPM2 by default, and are not recognized
     /// under another ending than .hdr or .img
     #[arg(long, value_enum)]
@@ -92,7 +92,7 @@ impl Loading {
     ///
     /// # Errors
     /// As [`DataobjImage::from_filename`].
-    pub fn load(&self, path: &Path) -> voxload::Result<DataobjImage> {
+    pub(crate) fn load(&self, path: &Path) -> voxload::Result<DataobjImage> {
         if is_standard_input(path) {
             let source = Arc::new(Spooled::standard_input()?);
             let files = FileMap::from([(FileRole::Image, FileHolder::from_source(source))]);
@@ -102,7 +102,7 @@ impl Loading {
     }
 
     /// The options of the library.
-    pub fn options(&self) -> LoadOptions {
+    pub(crate) fn options(&self) -> LoadOptions {
         let formats = self.format.map_or(&[][..], FormatName::formats);
         let options = LoadOptions::new()
             .formats(formats.iter().copied())
@@ -124,7 +124,7 @@ fn is_standard_input(path: &Path) -> bool {
 }
 
 /// How messages name a file.
-pub fn shown(path: &Path) -> String {
+pub(crate) fn shown(path: &Path) -> String {
     match is_standard_input(path) {
         true => "standard input".to_owned(),
         false => path.display().to_string(),
@@ -192,14 +192,18 @@ impl ByteSource for Spooled {
 }
 
 /// Prints the library's notes about an image, such as repaired faults and misleading file names.
-pub fn print_notes(image: &DataobjImage, path: &Path) {
+pub(crate) fn print_notes(image: &DataobjImage, path: &Path) {
     for note in image.notes() {
         eprintln!("voxload: {}: {note}", shown(path));
     }
 }
 
 /// The result of a subcommand. Adds the name of the input, and a hint if there is one, to an error of the library.
-pub fn explained(result: CommandResult, input: &Path, output: Option<&Path>) -> CommandResult {
+pub(crate) fn explained(
+    result: CommandResult,
+    input: &Path,
+    output: Option<&Path>,
+) -> CommandResult {
     result.map_err(|error| match error.downcast::<Error>() {
         Ok(error) => message(&error, input, output).into(),
         Err(error) => error,
@@ -207,7 +211,7 @@ pub fn explained(result: CommandResult, input: &Path, output: Option<&Path>) -> 
 }
 
 /// The message for an error with an input, in one line.
-pub fn message(error: &Error, input: &Path, output: Option<&Path>) -> String {
+pub(crate) fn message(error: &Error, input: &Path, output: Option<&Path>) -> String {
     let line = match error.path() {
         Some(_) => error.to_string(),
         None => format!("{}: {error}", shown(input)),

@@ -10,7 +10,7 @@ use voxload::{DType, StoredArray};
 use crate::CommandResult;
 
 /// Writes a file under a temporary name, which is replaced by the final name when the file is complete.
-pub fn write_whole(
+pub(crate) fn write_whole(
     path: &Path,
     write: impl FnOnce(&mut dyn Write) -> CommandResult,
 ) -> CommandResult {
@@ -86,7 +86,7 @@ fn descr(dtype: DType) -> String {
 }
 
 /// An output file for an array, in the format given by its ending.
-pub struct ArrayFile {
+pub(crate) struct ArrayFile {
     path: PathBuf,
     npy: bool,
 }
@@ -96,7 +96,7 @@ impl ArrayFile {
     ///
     /// # Errors
     /// If the ending is not that of a supported output format.
-    pub fn new(path: &Path) -> Result<Self, String> {
+    pub(crate) fn new(path: &Path) -> Result<Self, String> {
         let npy = match extension(path).as_str() {
             "npy" => true,
             "raw" => false,
@@ -107,14 +107,14 @@ impl ArrayFile {
     }
 
     /// Writes an array that is in memory.
-    pub fn write_array(&self, array: &StoredArray) -> CommandResult {
+    pub(crate) fn write_array(&self, array: &StoredArray) -> CommandResult {
         self.write(array.dtype(), array.shape(), |writer| {
             Ok(writer.write_all(array.as_bytes())?)
         })
     }
 
     /// Writes an array whose elements `write` outputs, first axis fastest.
-    pub fn write(
+    pub(crate) fn write(
         &self,
         dtype: DType,
         shape: &[usize],

@@ -9,7 +9,7 @@ use crate::loading::shown;
 
 /// A part of complex voxels.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Part {
+pub(crate) enum Part {
     /// The real part
     Real,
     /// The imaginary part
@@ -37,7 +37,7 @@ impl Part {
     ///
     /// # Errors
     /// If the voxels are not complex, or cannot be read.
-    pub fn slice<T: Float>(
+    pub(crate) fn slice<T: Float>(
         self,
         image: &DataobjImage,
         index: &Index,
@@ -77,7 +77,7 @@ fn each_block(voxels: &ArrayProxy, mut give: impl FnMut(&HostArray<c128>)) -> vo
 }
 
 /// Prints which part of complex voxels was left out. By default, the real part is used.
-pub fn note_dropped_part(image: &DataobjImage, part: Option<Part>, path: &Path) {
+pub(crate) fn note_dropped_part(image: &DataobjImage, part: Option<Part>, path: &Path) {
     let dropped = match part.unwrap_or(Part::Real) {
         Part::Real => "the imaginary part was left out (voxload convert --part chooses another)",
         Part::Imag => "the real part was left out",

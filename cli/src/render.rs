@@ -18,7 +18,7 @@ use window::Window;
 
 /// Draws a volume as a PNG file.
 #[derive(clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// Any file of the volume; - is standard input, which is copied to a temporary file first
     pub input: PathBuf,
     /// PNG file to write
@@ -67,7 +67,7 @@ const PANELS: [([usize; 2], usize, [char; 4]); 3] = [
     ([0, 1], 2, ['L', 'R', 'P', 'A']),
 ];
 
-pub fn run(args: &Args) -> CommandResult {
+pub(crate) fn run(args: &Args) -> CommandResult {
     let working = spinner("drawing");
     let image = args.loading.load(&args.input)?;
     let volume = Volume::load(&image, args)?;

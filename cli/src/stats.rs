@@ -17,7 +17,7 @@ const BAR: u64 = 50;
 
 /// Count, extremes, mean, standard deviation and histogram of the scaled values.
 #[derive(clap::Args)]
-pub struct Args {
+pub(crate) struct Args {
     /// Any file of the volume; - is standard input, which is copied to a temporary file first
     pub file: PathBuf,
     /// Type of the values
@@ -45,7 +45,7 @@ enum ValueType {
     F64,
 }
 
-pub fn run(args: &Args) -> CommandResult {
+pub(crate) fn run(args: &Args) -> CommandResult {
     let image = args.loading.load(&args.file)?;
     let mut options = StatisticsOptions::new();
     if let Some(bins) = args.bins {

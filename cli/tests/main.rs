@@ -1,5 +1,10 @@
 //! The command's tests in one binary: what it prints, writes and draws, and how it fails.
 
+#![allow(
+    unreachable_pub,
+    reason = "a test binary exports nothing, and its files are shared"
+)]
+
 mod command;
 mod faults;
 mod info;

@@ -11,7 +11,7 @@ use voxload::{Error, ErrorKind};
 const MODULE: &str = "voxload._errors";
 
 /// The exception for an error, with the file and the field as attributes.
-pub fn raised(py: Python<'_>, error: Error) -> PyErr {
+pub(crate) fn raised(py: Python<'_>, error: Error) -> PyErr {
     let cause = python_error(py, &error);
     if let Some(cause) = &cause
         && !cause.is_instance_of::<PyException>(py)
@@ -49,13 +49,13 @@ pub fn raised(py: Python<'_>, error: Error) -> PyErr {
 }
 
 /// The exception for a fault of the package itself: never a panic, which `except Exception` would not catch.
-pub fn internal(py: Python<'_>, what: &str) -> PyErr {
+pub(crate) fn internal(py: Python<'_>, what: &str) -> PyErr {
     let text = format!("internal error, please report it: {what}");
     made(py, "VoxloadError", text)
 }
 
 /// An exception of the package with this text.
-pub fn made(py: Python<'_>, name: &str, text: String) -> PyErr {
+pub(crate) fn made(py: Python<'_>, name: &str, text: String) -> PyErr {
     match class(py, name).and_then(|class| class.call1((text,))) {
         Ok(exception) => PyErr::from_value(exception),
         Err(other) => other,
@@ -63,7 +63,7 @@ pub fn made(py: Python<'_>, name: &str, text: String) -> PyErr {
 }
 
 /// numpy's failure to allocate as the package's exception; others stay.
-pub fn of_allocation(py: Python<'_>, error: PyErr) -> PyErr {
+pub(crate) fn of_allocation(py: Python<'_>, error: PyErr) -> PyErr {
     match error.is_instance_of::<PyMemoryError>(py) {
         true => made(py, "OutOfMemoryError", error.value(py).to_string()),
         false => error,

@@ -6,7 +6,7 @@ use voxload::{ByteSource, Error, ErrorKind, ReadHint, Result};
 
 /// A reader of the package (`voxload._files.Reader`): its methods take the reader's own lock.
 #[derive(Debug)]
-pub struct PyFile {
+pub(crate) struct PyFile {
     reader: Py<PyAny>,
     hint: ReadHint,
 }
@@ -14,7 +14,7 @@ pub struct PyFile {
 impl PyFile {
     /// # Errors
     /// Those of the reader's attributes.
-    pub fn new(reader: &Bound<'_, PyAny>) -> PyResult<Self> {
+    pub(crate) fn new(reader: &Bound<'_, PyAny>) -> PyResult<Self> {
         let gap: u64 = reader.getattr("merge_gap")?.extract()?;
         let least: u64 = reader.getattr("min_read")?.extract()?;
         Ok(Self {

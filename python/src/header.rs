@@ -12,7 +12,7 @@ use crate::types::stored_descr;
 ///
 /// # Errors
 /// Python's, out of memory.
-pub fn header<'py>(py: Python<'py>, image: &DataobjImage) -> PyResult<Bound<'py, PyDict>> {
+pub(crate) fn header<'py>(py: Python<'py>, image: &DataobjImage) -> PyResult<Bound<'py, PyDict>> {
     let header = image.header();
     let made = PyDict::new(py);
     made.set_item("format", header.format.name())?;
@@ -56,6 +56,6 @@ fn field(py: Python<'_>, value: FieldValue) -> PyResult<Bound<'_, PyAny>> {
 }
 
 /// An affine as rows.
-pub fn rows(affine: &Affine) -> Vec<Vec<f64>> {
+pub(crate) fn rows(affine: &Affine) -> Vec<Vec<f64>> {
     affine.iter().map(|row| row.to_vec()).collect()
 }

@@ -6,7 +6,7 @@ use pyo3::types::{PyBool, PyEllipsis, PySlice, PyTuple};
 use voxload::Index;
 
 /// An index of Python.
-pub enum Parsed {
+pub(crate) enum Parsed {
     /// One of numpy's basic indexing.
     Basic {
         index: Index,
@@ -21,7 +21,7 @@ pub enum Parsed {
 ///
 /// # Errors
 /// Slices whose parts are no integers, as in numpy.
-pub fn parse(item: &Bound<'_, PyAny>) -> PyResult<Parsed> {
+pub(crate) fn parse(item: &Bound<'_, PyAny>) -> PyResult<Parsed> {
     let mut index = Index::new();
     let mut only_positions = true;
     if let Ok(tuple) = item.cast::<PyTuple>() {

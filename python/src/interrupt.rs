@@ -19,7 +19,7 @@ const GRACE: Duration = Duration::from_secs(2);
 
 /// Which thread a read runs in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Length {
+pub(crate) enum Length {
     /// So short that it runs in the caller's.
     Short,
     /// In one of its own, while the caller's looks for signals.
@@ -34,7 +34,7 @@ static COUNT: Mutex<usize> = Mutex::new(0);
 
 /// Gives reads a pool that is the package's own, and a new one in a forked process: the threads of the one before do not
 /// exist there, nor do those of rayon's global pool.
-pub fn own_threads() {
+pub(crate) fn own_threads() {
     let process = std::process::id();
     if PROCESS.load(Ordering::Acquire) == process {
         return;
@@ -59,7 +59,7 @@ pub fn own_threads() {
 ///
 /// # Errors
 /// Those of making them.
-pub fn set_count(wanted: usize) -> Result<()> {
+pub(crate) fn set_count(wanted: usize) -> Result<()> {
     let threads = Threads::new(wanted)?;
     let mut count = COUNT.lock().unwrap_or_else(PoisonError::into_inner);
     *count = wanted;
@@ -72,7 +72,7 @@ pub fn set_count(wanted: usize) -> Result<()> {
 ///
 /// # Errors
 /// Those of the read, and what a signal handler raises (`KeyboardInterrupt`): the read has then ended.
-pub fn run<R: Send + 'static>(
+pub(crate) fn run<R: Send + 'static>(
     py: Python<'_>,
     length: Length,
     work: impl FnOnce() -> Result<R> + Send + 'static,

@@ -12,7 +12,7 @@ use pyo3::prelude::*;
 
 /// An array of numpy's in Fortran order, whose memory may be written to.
 #[derive(Debug)]
-pub struct Output {
+pub(crate) struct Output {
     /// Keeps the memory alive, also when an interrupted read is left behind.
     array: Py<PyAny>,
     pointer: *mut u8,
@@ -27,7 +27,7 @@ impl Output {
     ///
     /// # Errors
     /// numpy's, when there is no memory or there are too many axes.
-    pub fn zeros(
+    pub(crate) fn zeros(
         py: Python<'_>,
         shape: &[usize],
         descr: Bound<'_, PyArrayDescr>,
@@ -55,7 +55,7 @@ impl Output {
     }
 
     /// The caller's array, unless values cannot be put into it directly: it has another order, or is not to be written to.
-    pub fn of(array: &Bound<'_, PyUntypedArray>) -> Option<Self> {
+    pub(crate) fn of(array: &Bound<'_, PyUntypedArray>) -> Option<Self> {
         // SAFETY: the array is alive.
         let flags = unsafe { (*array.as_array_ptr()).fields.flags };
         let writeable = flags & NPY_ARRAY_WRITEABLE != 0;
@@ -74,7 +74,7 @@ impl Output {
     }
 
     /// The bytes of the elements, the first axis fastest.
-    pub fn bytes(&mut self) -> &mut [u8] {
+    pub(crate) fn bytes(&mut self) -> &mut [u8] {
         if self.bytes == 0 {
             return &mut [];
         }
@@ -85,7 +85,7 @@ impl Output {
     }
 
     /// The array.
-    pub fn into_array(self, py: Python<'_>) -> Bound<'_, PyAny> {
+    pub(crate) fn into_array(self, py: Python<'_>) -> Bound<'_, PyAny> {
         self.array.into_bound(py)
     }
 }

@@ -13,7 +13,7 @@ use crate::errors;
 ///
 /// # Errors
 /// Values of other types, an unknown format or limit.
-pub fn load_options(options: &Bound<'_, PyDict>) -> PyResult<LoadOptions> {
+pub(crate) fn load_options(options: &Bound<'_, PyDict>) -> PyResult<LoadOptions> {
     let mut made = LoadOptions::new();
     if let Some(mapped) = options.get_item("mmap")?
         && !mapped.extract::<bool>()?
@@ -69,7 +69,7 @@ fn limits(given: &Bound<'_, PyDict>) -> PyResult<Limits> {
 
 /// The names of the formats that this build reads.
 #[pyfunction]
-pub fn format_names() -> Vec<&'static str> {
+pub(crate) fn format_names() -> Vec<&'static str> {
     formats().map(|entry| entry.name).collect()
 }
 

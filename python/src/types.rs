@@ -6,7 +6,7 @@ use pyo3::types::PyList;
 use voxload::{ByteOrder, DType};
 
 /// numpy's type of the same numbers, in native byte order.
-pub fn descr(py: Python<'_>, dtype: DType) -> PyResult<Bound<'_, PyArrayDescr>> {
+pub(crate) fn descr(py: Python<'_>, dtype: DType) -> PyResult<Bound<'_, PyArrayDescr>> {
     Ok(match dtype {
         DType::U8 => numpy::dtype::<u8>(py),
         DType::I8 => numpy::dtype::<i8>(py),
@@ -27,7 +27,7 @@ pub fn descr(py: Python<'_>, dtype: DType) -> PyResult<Bound<'_, PyArrayDescr>> 
 }
 
 /// numpy's type of the same numbers in this byte order.
-pub fn stored_descr(
+pub(crate) fn stored_descr(
     py: Python<'_>,
     dtype: DType,
     order: ByteOrder,
@@ -41,7 +41,7 @@ pub fn stored_descr(
 }
 
 /// The type and byte order of one of numpy's types, if voxels can be of it.
-pub fn stored_type(
+pub(crate) fn stored_type(
     py: Python<'_>,
     wanted: &Bound<'_, PyArrayDescr>,
 ) -> PyResult<Option<(DType, ByteOrder)>> {
@@ -59,7 +59,7 @@ pub fn stored_type(
 }
 
 /// The type of values that one of numpy's types is, in native byte order.
-pub fn value_type(py: Python<'_>, wanted: &Bound<'_, PyArrayDescr>) -> Option<DType> {
+pub(crate) fn value_type(py: Python<'_>, wanted: &Bound<'_, PyArrayDescr>) -> Option<DType> {
     let values = [DType::F32, DType::F64, DType::F16, DType::C64, DType::C128];
     let same = |dtype: &DType| descr(py, *dtype).is_ok_and(|descr| descr.is_equiv_to(wanted));
     values.into_iter().find(same)

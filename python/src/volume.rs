@@ -208,7 +208,7 @@ fn array_of<'py, T: Element>(py: Python<'py>, array: HostArray<T>) -> PyResult<B
 ///
 /// # Errors
 /// Out of memory.
-pub fn copied<'py>(py: Python<'py>, array: &StoredArray) -> PyResult<Bound<'py, PyAny>> {
+pub(crate) fn copied<'py>(py: Python<'py>, array: &StoredArray) -> PyResult<Bound<'py, PyAny>> {
     let mut output = Output::zeros(py, array.shape(), descr(py, array.dtype())?)?;
     let (place, bytes) = (output.bytes(), array.as_bytes());
     if place.len() == bytes.len() {

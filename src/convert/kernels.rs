@@ -92,7 +92,7 @@ impl<O: Element> Kernel<O> {
     ///
     /// # Errors
     /// [`ErrorKind::DType`] if the stored type cannot be converted to `O`.
-    pub fn new(conversion: &Conversion) -> Result<Self> {
+    pub(crate) fn new(conversion: &Conversion) -> Result<Self> {
         let run = Run::choose(conversion).ok_or_else(|| ErrorKind::DType {
             stored: conversion.stored.to_string(),
             wanted: O::DTYPE.to_string(),
@@ -110,7 +110,7 @@ impl<const N: usize> Kernel<[u8; N]> {
     ///
     /// # Errors
     /// [`ErrorKind::DType`] if it is none, or of voxels of another size.
-    pub fn copying(conversion: &Conversion) -> Result<Self> {
+    pub(crate) fn copying(conversion: &Conversion) -> Result<Self> {
         if !conversion.is_copy() || conversion.stored.size_bytes() != N {
             return Err(ErrorKind::DType {
                 stored: conversion.stored.to_string(),
@@ -128,17 +128,17 @@ impl<const N: usize> Kernel<[u8; N]> {
 
 impl<O: Pod> Kernel<O> {
     /// Bytes of one stored voxel.
-    pub fn item(&self) -> usize {
+    pub(crate) fn item(&self) -> usize {
         self.item
     }
 
     /// Stored voxels per entry of the tables; 0 if there are no tables.
-    pub fn block(&self) -> u64 {
+    pub(crate) fn block(&self) -> u64 {
         self.block
     }
 
     /// Converts adjacent voxels. All use the table entry of the voxel with stored position `stored`.
-    pub fn row(&self, bytes: &[u8], out: &mut [O], stored: u64) {
+    pub(crate) fn row(&self, bytes: &[u8], out: &mut [O], stored: u64) {
         let entry = stored.checked_div(self.block).unwrap_or(0) as usize;
         match &self.run {
             Run::Copy { swap } => rows::copy(bytes, out, *swap),

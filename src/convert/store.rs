@@ -23,7 +23,7 @@ pub(crate) struct Range {
 
 impl Range {
     /// The range of no values.
-    pub const EMPTY: Self = Self {
+    pub(crate) const EMPTY: Self = Self {
         finite: None,
         integers: None,
         has_nan: false,
@@ -31,7 +31,7 @@ impl Range {
 
     /// Extends the range by these values. Complex numbers and colours do not have a range. After a cancellation the range
     /// is incomplete.
-    pub fn with(self, values: &StoredArray) -> Self {
+    pub(crate) fn with(self, values: &StoredArray) -> Self {
         fn integers<T: Pod + Into<i128>>(range: Range, values: &HostArray<T>) -> Range {
             fold_pieces(values.as_slice(), range, |range, piece| {
                 let values = piece.iter().map(|&value| value.into());
@@ -193,22 +193,22 @@ impl Storing {
     /// # Errors
     /// [`ErrorKind::DType`] if complex numbers or colours would become something else, and if no finite slope and
     /// intercept fit the range.
-    pub fn choose(from: DType, to: DType, range: &Range) -> Result<Self> {
+    pub(crate) fn choose(from: DType, to: DType, range: &Range) -> Result<Self> {
         let rule = rule(from, to, range)?;
         Ok(Self { from, to, rule })
     }
 
-    pub fn to(&self) -> DType {
+    pub(crate) fn to(&self) -> DType {
         self.to
     }
 
     /// Whether values of this type lose their fraction or size: floats stored as integers.
-    pub fn loses(&self, from: DType) -> bool {
+    pub(crate) fn loses(&self, from: DType) -> bool {
         self.to.is_integer() && !from.is_integer() && !self.is_copy()
     }
 
     /// The slope and intercept that restore the values.
-    pub fn slope_inter(&self) -> (f64, f64) {
+    pub(crate) fn slope_inter(&self) -> (f64, f64) {
         match &self.rule {
             Rule::Fit(fit) => (fit.slope.into(), fit.inter.into()),
             Rule::Cast | Rule::Zeros => (1.0, 0.0),
@@ -241,7 +241,12 @@ impl Storing {
     ///
     /// # Errors
     /// [`crate::ErrorKind::DType`] if the values are not of the type for which this was chosen, [`ErrorKind::Cancelled`].
-    pub fn store(&self, values: &StoredArray, order: ByteOrder, out: &mut Vec<u8>) -> Result<()> {
+    pub(crate) fn store(
+        &self,
+        values: &StoredArray,
+        order: ByteOrder,
+        out: &mut Vec<u8>,
+    ) -> Result<()> {
         self.check_type(values.dtype())?;
         with_stored!(values, values => {
             for piece in values.as_slice().chunks(PIECE) {

@@ -117,7 +117,7 @@ pub(crate) struct Specialization {
 
 impl Specialization {
     /// The specialization for a conversion of boxes that are dense or not.
-    pub fn of(conversion: &Conversion, dense: bool) -> Self {
+    pub(crate) fn of(conversion: &Conversion, dense: bool) -> Self {
         Self {
             stored: conversion.stored,
             swapped: conversion.order != ByteOrder::NATIVE && conversion.stored.part_bytes() > 1,
@@ -131,7 +131,7 @@ impl Specialization {
     }
 
     /// The constants, with their names in the shader.
-    pub fn constants(&self, workgroup: u32) -> [(&'static str, f64); 12] {
+    pub(crate) fn constants(&self, workgroup: u32) -> [(&'static str, f64); 12] {
         [
             ("WORKGROUP", workgroup.into()),
             ("STORED", dtype_code(self.stored).into()),
@@ -149,7 +149,7 @@ impl Specialization {
     }
 
     /// The entry point for outputs of this size.
-    pub fn entry_point(&self) -> &'static str {
+    pub(crate) fn entry_point(&self) -> &'static str {
         match (self.output.size_bytes() < 4, self.watch) {
             (true, false) => "convert_parts",
             (false, false) => "convert_words",
@@ -222,7 +222,7 @@ pub(crate) fn table_word_count(conversion: &Conversion) -> u64 {
 
 impl Code {
     /// The whole text, with these names.
-    pub fn wgsl(&self, names: &ShaderNames) -> String {
+    pub(crate) fn wgsl(&self, names: &ShaderNames) -> String {
         let p = format!("{}voxload_", names.prefix);
         let mut code = prefixed(&NUMBERS, &p);
         let ShaderNames {

@@ -175,10 +175,10 @@ pub type Rgb = [u8; 3];
 pub type Rgba = [u8; 4];
 
 /// Makes values of the voxels in these bytes: each decoded, multiplied by the first number, the second one added, narrowed.
-pub type LinearRow<T> = fn(&[u8], &mut [T], f64, f64);
+pub(crate) type LinearRow<T> = fn(&[u8], &mut [T], f64, f64);
 
 /// Makes values of complex voxels or of voxels to be complex: their stored type, how a part becomes f64, and the steps.
-pub type ComplexRow<T> = fn(&[u8], &mut [T], DType, LinearRow<f64>, &dyn Fn(&mut c128));
+pub(crate) type ComplexRow<T> = fn(&[u8], &mut [T], DType, LinearRow<f64>, &dyn Fn(&mut c128));
 
 /// The ways to make a row of values of one type. Declared here so that every [`Element`] has them, and given by
 /// `convert::kernels`, which knows how; integers and colours are only ever copied, and have none.

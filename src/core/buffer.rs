@@ -31,12 +31,12 @@ pub(crate) enum Buffer<T> {
 }
 
 impl<T: Pod> Buffer<T> {
-    pub fn from_vec(elements: Vec<T>) -> Self {
+    pub(crate) fn from_vec(elements: Vec<T>) -> Self {
         Self::Vec(elements)
     }
 
     /// A part of a mapped file; `None` if it is not aligned for `T`.
-    pub fn from_mapping(mapping: Mapping) -> Option<Self> {
+    pub(crate) fn from_mapping(mapping: Mapping) -> Option<Self> {
         mapping
             .fits::<T>()
             .then_some(Self::File(mapping, PhantomData))
@@ -46,7 +46,7 @@ impl<T: Pod> Buffer<T> {
     ///
     /// # Errors
     /// [`ErrorKind::OutOfMemory`].
-    pub fn zeroed(len: usize) -> Result<Self> {
+    pub(crate) fn zeroed(len: usize) -> Result<Self> {
         let out_of_memory = || -> Error {
             let needed = (len as u64).saturating_mul(size_of::<T>() as u64);
             ErrorKind::OutOfMemory { needed }.into()
@@ -70,7 +70,7 @@ impl<T: Pod> Buffer<T> {
         Ok(Self::Vec(elements))
     }
 
-    pub fn as_slice(&self) -> &[T] {
+    pub(crate) fn as_slice(&self) -> &[T] {
         match self {
             Self::Vec(elements) => elements,
             // A mapping begins at a page, so it is aligned for every element type.
@@ -82,7 +82,7 @@ impl<T: Pod> Buffer<T> {
 
     /// # Errors
     /// [`ErrorKind::Usage`] for a file that is mapped read-only.
-    pub fn as_mut_slice(&mut self) -> Result<&mut [T]> {
+    pub(crate) fn as_mut_slice(&mut self) -> Result<&mut [T]> {
         match self {
             Self::Vec(elements) => Ok(elements),
             #[cfg(not(target_family = "wasm"))]
@@ -93,7 +93,7 @@ impl<T: Pod> Buffer<T> {
         }
     }
 
-    pub fn into_vec(self) -> Vec<T> {
+    pub(crate) fn into_vec(self) -> Vec<T> {
         match self {
             Self::Vec(elements) => elements,
             other => other.as_slice().to_vec(),
@@ -141,7 +141,7 @@ pub(crate) enum Pages {
 impl Mapping {
     /// The part `bytes` of a mapped file. The user promised that the file does not change, by calling the unsafe
     /// `LoadOptions::zero_copy`.
-    pub fn new(pages: Pages, bytes: Range<usize>) -> Self {
+    pub(crate) fn new(pages: Pages, bytes: Range<usize>) -> Self {
         Self { pages, bytes }
     }
 
@@ -154,12 +154,12 @@ impl Mapping {
     }
 
     /// Whether the part is aligned for `T` and is a whole number of elements.
-    pub fn fits<T: Pod>(&self) -> bool {
+    pub(crate) fn fits<T: Pod>(&self) -> bool {
         bytemuck::try_cast_slice::<u8, T>(self.bytes()).is_ok()
     }
 
     /// The part as elements; empty if it is not aligned for them ([`Self::fits`]).
-    pub fn elements<T: Pod>(&self) -> &[T] {
+    pub(crate) fn elements<T: Pod>(&self) -> &[T] {
         bytemuck::try_cast_slice(self.bytes()).unwrap_or_default()
     }
 
@@ -167,7 +167,7 @@ impl Mapping {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Usage`] for a read-only mapping.
-    pub fn elements_mut<T: Pod>(&mut self) -> Result<&mut [T]> {
+    pub(crate) fn elements_mut<T: Pod>(&mut self) -> Result<&mut [T]> {
         match &mut self.pages {
             Pages::Private(map) => {
                 let part = map.get_mut(self.bytes.clone()).unwrap_or_default();

@@ -21,34 +21,34 @@ mod sequential {
     pub(crate) struct InTurn<I>(I);
 
     impl<I: Iterator> InTurn<I> {
-        pub fn map<R, F: FnMut(I::Item) -> R>(self, f: F) -> InTurn<Map<I, F>> {
+        pub(crate) fn map<R, F: FnMut(I::Item) -> R>(self, f: F) -> InTurn<Map<I, F>> {
             InTurn(self.0.map(f))
         }
 
-        pub fn filter<F: FnMut(&I::Item) -> bool>(self, f: F) -> InTurn<Filter<I, F>> {
+        pub(crate) fn filter<F: FnMut(&I::Item) -> bool>(self, f: F) -> InTurn<Filter<I, F>> {
             InTurn(self.0.filter(f))
         }
 
-        pub fn flat_map_iter<J: IntoIterator, F: FnMut(I::Item) -> J>(
+        pub(crate) fn flat_map_iter<J: IntoIterator, F: FnMut(I::Item) -> J>(
             self,
             f: F,
         ) -> InTurn<FlatMap<I, J, F>> {
             InTurn(self.0.flat_map(f))
         }
 
-        pub fn enumerate(self) -> InTurn<Enumerate<I>> {
+        pub(crate) fn enumerate(self) -> InTurn<Enumerate<I>> {
             InTurn(self.0.enumerate())
         }
 
-        pub fn take(self, count: usize) -> InTurn<Take<I>> {
+        pub(crate) fn take(self, count: usize) -> InTurn<Take<I>> {
             InTurn(self.0.take(count))
         }
 
-        pub fn zip<J: IntoParallelIterator>(self, other: J) -> InTurn<Zip<I, J::Iter>> {
+        pub(crate) fn zip<J: IntoParallelIterator>(self, other: J) -> InTurn<Zip<I, J::Iter>> {
             InTurn(self.0.zip(other.into_par_iter().0))
         }
 
-        pub fn map_init<S, R>(
+        pub(crate) fn map_init<S, R>(
             self,
             init: impl Fn() -> S,
             f: impl Fn(&mut S, I::Item) -> R,
@@ -57,15 +57,18 @@ mod sequential {
             InTurn(self.0.map(move |item| f(&mut state, item)))
         }
 
-        pub fn for_each(self, f: impl FnMut(I::Item)) {
+        pub(crate) fn for_each(self, f: impl FnMut(I::Item)) {
             self.0.for_each(f);
         }
 
-        pub fn try_for_each<E>(mut self, f: impl FnMut(I::Item) -> Result<(), E>) -> Result<(), E> {
+        pub(crate) fn try_for_each<E>(
+            mut self,
+            f: impl FnMut(I::Item) -> Result<(), E>,
+        ) -> Result<(), E> {
             self.0.try_for_each(f)
         }
 
-        pub fn try_for_each_init<S, E>(
+        pub(crate) fn try_for_each_init<S, E>(
             mut self,
             init: impl Fn() -> S,
             f: impl Fn(&mut S, I::Item) -> Result<(), E>,
@@ -75,7 +78,7 @@ mod sequential {
         }
 
         /// As rayon's: an iterator over what parts of the items were folded to, which here is one part.
-        pub fn fold<S>(
+        pub(crate) fn fold<S>(
             self,
             init: impl Fn() -> S,
             f: impl Fn(S, I::Item) -> S,
@@ -83,7 +86,7 @@ mod sequential {
             InTurn(iter::once(self.0.fold(init(), f)))
         }
 
-        pub fn reduce(
+        pub(crate) fn reduce(
             self,
             identity: impl Fn() -> I::Item,
             op: impl Fn(I::Item, I::Item) -> I::Item,
@@ -91,7 +94,7 @@ mod sequential {
             self.0.reduce(op).unwrap_or_else(identity)
         }
 
-        pub fn collect<C: FromIterator<I::Item>>(self) -> C {
+        pub(crate) fn collect<C: FromIterator<I::Item>>(self) -> C {
             self.0.collect()
         }
     }

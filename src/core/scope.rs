@@ -28,7 +28,7 @@ impl Scope {
     };
 
     /// That of this thread.
-    pub fn current() -> Self {
+    pub(crate) fn current() -> Self {
         // While a thread ends there is none.
         CURRENT
             .try_with(|current| current.borrow().clone())
@@ -36,26 +36,26 @@ impl Scope {
     }
 
     /// Runs work in this scope.
-    pub fn enter<R>(&self, work: impl FnOnce() -> R) -> R {
+    pub(crate) fn enter<R>(&self, work: impl FnOnce() -> R) -> R {
         let _before = Replaced::by(self.clone());
         work()
     }
 
     /// Takes the scope off this thread until the guard is dropped: while the thread waits for a pool, rayon may run work of
     /// other callers on it.
-    pub fn suspend() -> (Self, Replaced) {
+    pub(crate) fn suspend() -> (Self, Replaced) {
         let replaced = Replaced::by(Self::EMPTY);
         (replaced.0.clone(), replaced)
     }
 
     #[cfg(not(target_family = "wasm"))]
-    pub fn pool(&self) -> Option<&Arc<Pool>> {
+    pub(crate) fn pool(&self) -> Option<&Arc<Pool>> {
         self.pool.as_ref()
     }
 
     /// The same with another pool.
     #[cfg(not(target_family = "wasm"))]
-    pub fn with_pool(mut self, pool: Arc<Pool>) -> Self {
+    pub(crate) fn with_pool(mut self, pool: Arc<Pool>) -> Self {
         self.pool = Some(pool);
         self
     }
@@ -63,12 +63,12 @@ impl Scope {
     /// The same without a pool.
     #[cfg(not(target_family = "wasm"))]
     #[must_use]
-    pub fn without_pool(self) -> Self {
+    pub(crate) fn without_pool(self) -> Self {
         Self { pool: None, ..self }
     }
 
     /// The same, cancelled by one token more.
-    pub fn with_token(mut self, token: &Arc<Token>) -> Self {
+    pub(crate) fn with_token(mut self, token: &Arc<Token>) -> Self {
         self.tokens = Some(Arc::new(Tokens {
             token: Arc::clone(token),
             outer: self.tokens.take(),
@@ -173,14 +173,14 @@ pub(crate) struct Pool {
 
 #[cfg(not(target_family = "wasm"))]
 impl Pool {
-    pub fn new(threads: Arc<rayon::ThreadPool>) -> Arc<Self> {
+    pub(crate) fn new(threads: Arc<rayon::ThreadPool>) -> Arc<Self> {
         Arc::new(Self {
             threads: Some(threads),
             process: std::process::id(),
         })
     }
 
-    pub fn get(&self) -> Option<&rayon::ThreadPool> {
+    pub(crate) fn get(&self) -> Option<&rayon::ThreadPool> {
         self.threads.as_deref()
     }
 }
@@ -217,11 +217,11 @@ struct Waiting {
 }
 
 impl Token {
-    pub fn is_cancelled(&self) -> bool {
+    pub(crate) fn is_cancelled(&self) -> bool {
         self.cancelled.load(Ordering::Relaxed)
     }
 
-    pub fn cancel(&self) {
+    pub(crate) fn cancel(&self) {
         self.cancelled.store(true, Ordering::Release);
         let wakers = std::mem::take(&mut self.waiting().wakers);
         // Not under the lock: a waker may run anything.
@@ -243,7 +243,7 @@ pub(crate) struct Waking {
 }
 
 impl Waking {
-    pub fn new(token: &Arc<Token>) -> Self {
+    pub(crate) fn new(token: &Arc<Token>) -> Self {
         let mut waiting = token.waiting();
         waiting.next += 1;
         Self {
@@ -253,7 +253,7 @@ impl Waking {
     }
 
     /// Sets the task to wake. To miss nothing, it looks at the token after this call.
-    pub fn set(&mut self, waker: &Waker) {
+    pub(crate) fn set(&mut self, waker: &Waker) {
         let mut waiting = self.token.waiting();
         let mut wakers = waiting.wakers.iter_mut();
         match wakers.find(|(number, _)| *number == self.number) {

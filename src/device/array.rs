@@ -265,21 +265,21 @@ pub(crate) struct UntypedArray {
 }
 
 impl UntypedArray {
-    pub fn dtype(&self) -> DType {
+    pub(crate) fn dtype(&self) -> DType {
         self.dtype
     }
 
     /// The array, when it is of this type.
-    pub fn typed<T: Value>(&self) -> Option<DeviceArray<T>> {
+    pub(crate) fn typed<T: Value>(&self) -> Option<DeviceArray<T>> {
         (self.dtype == T::DTYPE).then(|| DeviceArray(Arc::clone(&self.inner), PhantomData))
     }
 
-    pub fn is_modified(&self) -> bool {
+    pub(crate) fn is_modified(&self) -> bool {
         self.inner.modified.load(Ordering::Acquire)
     }
 
     /// The size of the buffer in bytes.
-    pub fn size_bytes(&self) -> u64 {
+    pub(crate) fn size_bytes(&self) -> u64 {
         self.inner.buffer.size()
     }
 }

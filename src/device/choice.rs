@@ -82,7 +82,7 @@ struct State {
 }
 
 impl Kernels {
-    pub fn new(context: &Context, pipelines: &Arc<Pipelines>) -> Self {
+    pub(crate) fn new(context: &Context, pipelines: &Arc<Pipelines>) -> Self {
         Self {
             context: context.clone(),
             pipelines: Arc::clone(pipelines),
@@ -91,11 +91,11 @@ impl Kernels {
         }
     }
 
-    pub fn set_choice(&self, choice: KernelChoice) {
+    pub(crate) fn set_choice(&self, choice: KernelChoice) {
         self.state().choice = choice;
     }
 
-    pub fn choice(&self) -> KernelChoice {
+    pub(crate) fn choice(&self) -> KernelChoice {
         self.state().choice
     }
 
@@ -103,7 +103,12 @@ impl Kernels {
     ///
     /// # Errors
     /// [`ErrorKind::DeviceLost`], [`ErrorKind::GpuOutOfMemory`], [`ErrorKind::Gpu`].
-    pub async fn get(&self, conversion: &Conversion, dense: bool, voxels: u64) -> Result<Kernel> {
+    pub(crate) async fn get(
+        &self,
+        conversion: &Conversion,
+        dense: bool,
+        voxels: u64,
+    ) -> Result<Kernel> {
         let method = match self.choice() {
             KernelChoice::Only(method) if self.passes(conversion, method).await? => method,
             KernelChoice::Only(_) => KernelMethod::Integers,
@@ -134,7 +139,11 @@ impl Kernels {
     ///
     /// # Errors
     /// As [`Self::get`].
-    pub async fn reporting_losses(&self, conversion: &Conversion, dense: bool) -> Result<Kernel> {
+    pub(crate) async fn reporting_losses(
+        &self,
+        conversion: &Conversion,
+        dense: bool,
+    ) -> Result<Kernel> {
         Kernel::reporting_losses(&self.context, &self.pipelines, conversion, dense).await
     }
 
@@ -206,7 +215,7 @@ impl Kernels {
     ///
     /// # Errors
     /// As [`Self::get`].
-    pub async fn rates(&self, conversion: &Conversion) -> Result<KernelReport> {
+    pub(crate) async fn rates(&self, conversion: &Conversion) -> Result<KernelReport> {
         let mut passing = Vec::new();
         for method in KernelMethod::ALL {
             if self.passes(conversion, method).await? {
@@ -250,7 +259,7 @@ impl Kernels {
 #[cfg(test)]
 impl Kernels {
     /// The numbers of classes of conversions that have passed and that have failed the self-test of this method.
-    pub fn self_tests(&self, method: KernelMethod) -> (usize, usize) {
+    pub(crate) fn self_tests(&self, method: KernelMethod) -> (usize, usize) {
         let state = self.state();
         let results = state
             .classes
@@ -261,7 +270,7 @@ impl Kernels {
     }
 
     /// Whether the table of a conversion is on the device.
-    pub fn has_table(&self, conversion: &Conversion) -> bool {
+    pub(crate) fn has_table(&self, conversion: &Conversion) -> bool {
         self.tables.has(conversion)
     }
 }

@@ -46,7 +46,7 @@ struct Inner {
 
 impl Context {
     /// `lost` is set by the callback for a device loss, if one is installed.
-    pub fn new(device: wgpu::Device, queue: wgpu::Queue, lost: Arc<AtomicBool>) -> Self {
+    pub(crate) fn new(device: wgpu::Device, queue: wgpu::Queue, lost: Arc<AtomicBool>) -> Self {
         Self(Arc::new(Inner {
             info: device.adapter_info(),
             limits: device.limits(),
@@ -60,28 +60,28 @@ impl Context {
         }))
     }
 
-    pub fn device(&self) -> &wgpu::Device {
+    pub(crate) fn device(&self) -> &wgpu::Device {
         &self.0.device
     }
 
-    pub fn queue(&self) -> &wgpu::Queue {
+    pub(crate) fn queue(&self) -> &wgpu::Queue {
         &self.0.queue
     }
 
-    pub fn info(&self) -> &wgpu::AdapterInfo {
+    pub(crate) fn info(&self) -> &wgpu::AdapterInfo {
         &self.0.info
     }
 
-    pub fn limits(&self) -> &wgpu::Limits {
+    pub(crate) fn limits(&self) -> &wgpu::Limits {
         &self.0.limits
     }
 
-    pub fn features(&self) -> wgpu::Features {
+    pub(crate) fn features(&self) -> wgpu::Features {
         self.0.features
     }
 
     /// The largest part of a buffer that a shader can bind, in bytes.
-    pub fn max_binding(&self) -> u64 {
+    pub(crate) fn max_binding(&self) -> u64 {
         let limits = &self.0.limits;
         limits
             .max_storage_buffer_binding_size
@@ -89,24 +89,24 @@ impl Context {
     }
 
     /// Whether the adapter is implemented on the CPU.
-    pub fn is_software(&self) -> bool {
+    pub(crate) fn is_software(&self) -> bool {
         self.0.info.device_type == wgpu::DeviceType::Cpu
     }
 
     /// Whether a buffer can be both mapped and bound without being slower than two buffers.
-    pub fn maps_primary(&self) -> bool {
+    pub(crate) fn maps_primary(&self) -> bool {
         let near = self.is_software() || self.0.info.device_type == wgpu::DeviceType::IntegratedGpu;
         let mappable = wgpu::Features::MAPPABLE_PRIMARY_BUFFERS;
         near && self.0.features.contains(mappable)
     }
 
     /// Whether uploads use `write_buffer` instead of mapped memory, and asynchronous calls read in the caller's thread.
-    pub fn is_browser_like(&self) -> bool {
+    pub(crate) fn is_browser_like(&self) -> bool {
         self.0.is_browser_like.load(Ordering::Relaxed)
     }
 
     /// Makes everything work as in browsers, for tests.
-    pub fn set_browser_like(&self, is_browser_like: bool) {
+    pub(crate) fn set_browser_like(&self, is_browser_like: bool) {
         let of_target = cfg!(target_family = "wasm");
         let is_browser_like = is_browser_like || of_target;
         self.0
@@ -115,7 +115,7 @@ impl Context {
     }
 
     /// Where asynchronous calls read.
-    pub fn background(&self) -> Site {
+    pub(crate) fn background(&self) -> Site {
         match self.is_browser_like() {
             true => Site::Caller,
             false => Site::BACKGROUND,
@@ -123,12 +123,12 @@ impl Context {
     }
 
     /// Makes present and future loads fail with [`ErrorKind::DeviceLost`].
-    pub fn mark_lost(&self) {
+    pub(crate) fn mark_lost(&self) {
         self.0.lost.store(true, Ordering::Release);
     }
 
     /// An error if the device is known to be lost.
-    pub fn check_lost(&self) -> Result<()> {
+    pub(crate) fn check_lost(&self) -> Result<()> {
         if self.0.lost.load(Ordering::Acquire) {
             return Err(ErrorKind::DeviceLost.into());
         }
@@ -136,7 +136,7 @@ impl Context {
     }
 
     /// Runs the callbacks of finished work on this thread, without waiting. Browsers do this by themselves.
-    pub fn poll(&self) -> Result<()> {
+    pub(crate) fn poll(&self) -> Result<()> {
         #[cfg(not(target_family = "wasm"))]
         {
             use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -164,7 +164,7 @@ impl Context {
 
     /// Runs `action` in an error scope. The scope is awaited for errors. `needed` is the device memory in bytes that
     /// the action allocates, for the error.
-    pub fn scope<R>(&self, needed: u64, action: impl FnOnce() -> R) -> (R, Scope) {
+    pub(crate) fn scope<R>(&self, needed: u64, action: impl FnOnce() -> R) -> (R, Scope) {
         let device = &self.0.device;
         let validation = device.push_error_scope(wgpu::ErrorFilter::Validation);
         let internal = device.push_error_scope(wgpu::ErrorFilter::Internal);
@@ -190,7 +190,7 @@ impl Context {
     ///
     /// # Errors
     /// [`ErrorKind::GpuOutOfMemory`], [`ErrorKind::DeviceLost`], [`ErrorKind::Gpu`].
-    pub async fn guarded<R>(&self, needed: u64, action: impl FnOnce() -> R) -> Result<R> {
+    pub(crate) async fn guarded<R>(&self, needed: u64, action: impl FnOnce() -> R) -> Result<R> {
         let (result, scope) = self.scope(needed, action);
         match scope.await {
             Ok(()) => Ok(result),
@@ -201,7 +201,7 @@ impl Context {
     /// Finds the cause of a device's error. A lost device can report any error, so this tests whether a buffer can be
     /// mapped, which is the only operation that does not seem to succeed on a lost device. The map is requested by the
     /// call itself, before the future is polled. A timeout is returned without a test.
-    pub fn diagnose(&self, error: Error) -> DeviceFuture<Error> {
+    pub(crate) fn diagnose(&self, error: Error) -> DeviceFuture<Error> {
         let may_be_lost =
             matches!(error.kind(), ErrorKind::Gpu(_)) && error.kind() != timed_out().kind();
         let answer = may_be_lost.then(|| self.ask());
@@ -224,7 +224,7 @@ impl Context {
     ///
     /// # Errors
     /// [`ErrorKind::DeviceLost`].
-    pub async fn answer(&self) -> Result<()> {
+    pub(crate) async fn answer(&self) -> Result<()> {
         self.ask().await.map_err(|error| {
             if error.is_cancelled() {
                 return error;
@@ -250,7 +250,7 @@ impl Context {
     }
 
     /// Waits for a map that was requested.
-    pub fn mapping(&self, mapped: Arc<Mailbox<bool>>) -> Mapping {
+    pub(crate) fn mapping(&self, mapped: Arc<Mailbox<bool>>) -> Mapping {
         Mapping {
             context: self.clone(),
             mapped,
@@ -262,7 +262,7 @@ impl Context {
     ///
     /// # Errors
     /// [`ErrorKind::GpuLimit`], [`ErrorKind::GpuOutOfMemory`], [`ErrorKind::DeviceLost`], [`ErrorKind::Gpu`].
-    pub async fn buffer(
+    pub(crate) async fn buffer(
         &self,
         label: &str,
         size: u64,
@@ -280,7 +280,7 @@ impl Context {
     ///
     /// # Errors
     /// [`ErrorKind::GpuLimit`], [`ErrorKind::DeviceLost`].
-    pub fn new_buffer(
+    pub(crate) fn new_buffer(
         &self,
         label: &str,
         size: u64,
@@ -310,7 +310,7 @@ impl Context {
     /// The blocking driver: polls a future and the device in turn until the future is ready. It never waits inside
     /// wgpu, because other users of the device would wait too.
     #[cfg(not(target_family = "wasm"))]
-    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+    pub(crate) fn block_on<F: Future>(&self, future: F) -> F::Output {
         wait::block_on(future, TICK, || {
             // A loss is recorded, and the future will see it.
             let _ = self.poll();
@@ -319,12 +319,12 @@ impl Context {
 
     /// The asynchronous driver: polls the device before each poll of the future. On native targets it requests the next
     /// poll after a tick; in browsers, wgpu's callbacks wake the future.
-    pub async fn drive<F: Future>(&self, future: F) -> F::Output {
+    pub(crate) async fn drive<F: Future>(&self, future: F) -> F::Output {
         self.drive_with(future, true).await
     }
 
     /// The driver for a future inside another driven future, which provides the ticks.
-    pub async fn drive_inner<F: Future>(&self, future: F) -> F::Output {
+    pub(crate) async fn drive_inner<F: Future>(&self, future: F) -> F::Output {
         self.drive_with(future, false).await
     }
 

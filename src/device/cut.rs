@@ -105,7 +105,7 @@ pub(crate) fn binding_align(context: &Context) -> u64 {
 }
 
 impl Cut {
-    pub fn new(
+    pub(crate) fn new(
         context: &Context,
         conversion: &Conversion,
         plan: &Plan,
@@ -146,19 +146,19 @@ impl Cut {
     }
 
     /// Whether the plan is contiguous and in the same order in the file and in the output. Then all its parts are too.
-    pub fn is_dense(&self) -> bool {
+    pub(crate) fn is_dense(&self) -> bool {
         self.plan.is_dense()
     }
 
     /// Limits the output of a packet to this many voxels, and writes each packet to the start of the output.
-    pub fn with_max_part(mut self, max: u64) -> Self {
+    pub(crate) fn with_max_part(mut self, max: u64) -> Self {
         self.out_span = self.out_span.min(max);
         self.is_rebased = true;
         self
     }
 
     /// The packets, in ascending order in the file.
-    pub fn packets(self: Arc<Self>) -> CutPackets {
+    pub(crate) fn packets(self: Arc<Self>) -> CutPackets {
         let stored = self.conversion.stored.size_bytes() as u64;
         CutPackets {
             tiles: self.plan.tiles(stored, self.gathered, self.out_span),

@@ -46,7 +46,7 @@ impl<K: MaybeSend + 'static> Engine<K> {
     ///
     /// # Errors
     /// As [`Timer::new`].
-    pub async fn new(
+    pub(crate) async fn new(
         context: &Context,
         ring: Ring,
         tracer: Option<Arc<Tracer>>,
@@ -68,7 +68,7 @@ impl<K: MaybeSend + 'static> Engine<K> {
         })
     }
 
-    pub fn ring(&self) -> &Ring {
+    pub(crate) fn ring(&self) -> &Ring {
         &self.ring
     }
 
@@ -76,7 +76,7 @@ impl<K: MaybeSend + 'static> Engine<K> {
     ///
     /// # Errors
     /// Errors of the device that are known at once; errors of `record`.
-    pub fn submit(
+    pub(crate) fn submit(
         &mut self,
         bytes: u64,
         record: impl FnOnce(&mut Recorder<'_, K>) -> Result<()>,
@@ -144,7 +144,7 @@ impl<K: MaybeSend + 'static> Engine<K> {
     ///
     /// # Errors
     /// The scope's error.
-    pub fn watch(&mut self, scope: Scope) -> Result<()> {
+    pub(crate) fn watch(&mut self, scope: Scope) -> Result<()> {
         self.scopes.push(scope);
         self.check_scopes(&mut task::Context::from_waker(task::Waker::noop()))
     }
@@ -167,7 +167,10 @@ impl<K: MaybeSend + 'static> Engine<K> {
     ///
     /// # Errors
     /// [`ErrorKind::DeviceLost`]; errors of earlier submissions.
-    pub fn poll_completed(&mut self, cx: &mut task::Context<'_>) -> Poll<Result<Completed<K>>> {
+    pub(crate) fn poll_completed(
+        &mut self,
+        cx: &mut task::Context<'_>,
+    ) -> Poll<Result<Completed<K>>> {
         self.check_scopes(cx)?;
         self.context.check_lost()?;
         match self.completed.poll_take(cx) {
@@ -182,7 +185,7 @@ impl<K: MaybeSend + 'static> Engine<K> {
     }
 
     /// Whether the device has finished everything without errors.
-    pub fn is_idle(&self) -> bool {
+    pub(crate) fn is_idle(&self) -> bool {
         self.on_device == 0 && self.scopes.is_empty()
     }
 
@@ -191,7 +194,7 @@ impl<K: MaybeSend + 'static> Engine<K> {
     ///
     /// # Errors
     /// [`ErrorKind::Gpu`], [`ErrorKind::DeviceLost`].
-    pub fn check_timeout(&mut self) -> Result<()> {
+    pub(crate) fn check_timeout(&mut self) -> Result<()> {
         if self.on_device > 0 && self.last_sign.elapsed() > TIMEOUT {
             // If this process was stopped or the caller was busy for a long time, the answer may only need a poll.
             self.context.poll()?;
@@ -265,7 +268,7 @@ impl<K> Recorder<'_, K> {
     ///
     /// # Errors
     /// Errors of `work`.
-    pub fn slot(
+    pub(crate) fn slot(
         &mut self,
         memory: SlotMemory,
         key: K,
@@ -290,7 +293,7 @@ impl<K> Recorder<'_, K> {
     ///
     /// # Errors
     /// Errors of `work`.
-    pub fn copies(
+    pub(crate) fn copies(
         &mut self,
         memory: SlotMemory,
         key: K,
@@ -310,7 +313,7 @@ impl<K> Recorder<'_, K> {
     }
 
     /// Requests the word in a probe, to which something was copied.
-    pub fn word(&mut self, probe: &wgpu::Buffer, key: K) {
+    pub(crate) fn word(&mut self, probe: &wgpu::Buffer, key: K) {
         self.prove(Some((probe, wgpu::MapMode::Read)), None, key, None);
         if let Some(proof) = self.proofs.last_mut() {
             proof.has_word = true;

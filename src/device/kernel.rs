@@ -53,7 +53,7 @@ pub(super) struct Variant {
 }
 
 impl Variant {
-    pub fn of(conversion: &Conversion, dense: bool, method: KernelMethod) -> Self {
+    pub(super) fn of(conversion: &Conversion, dense: bool, method: KernelMethod) -> Self {
         let mut fixed = Specialization::of(conversion, dense);
         // Tables are indexed by the bytes in file order.
         fixed.swapped &= method != KernelMethod::Table;
@@ -116,7 +116,7 @@ impl Kernel {
     ///
     /// # Errors
     /// As [`Pipelines::get`].
-    pub async fn new(
+    pub(crate) async fn new(
         context: &Context,
         pipelines: &Pipelines,
         conversion: &Conversion,
@@ -133,7 +133,7 @@ impl Kernel {
     ///
     /// # Errors
     /// As [`Pipelines::get`].
-    pub async fn reporting_losses(
+    pub(crate) async fn reporting_losses(
         context: &Context,
         pipelines: &Pipelines,
         conversion: &Conversion,
@@ -148,7 +148,7 @@ impl Kernel {
     }
 
     /// Binds a packet, a window of the output, and the buffer for lost values.
-    pub fn bind(
+    pub(crate) fn bind(
         &self,
         context: &Context,
         packet: &wgpu::Buffer,

@@ -58,7 +58,7 @@ type Start<R> = fn(Packets<R>, Vec<SlotMemory>) -> Result<Ahead<Packets<R>>>;
 impl<R: TileReader> Feeder<R> {
     /// A reader that runs in the caller, and may borrow.
     #[cfg(test)]
-    pub fn in_caller(reader: R) -> Self {
+    pub(crate) fn in_caller(reader: R) -> Self {
         Self {
             reader,
             start: |packets, memory| Ok(Ahead::in_caller(packets, memory)),
@@ -66,7 +66,7 @@ impl<R: TileReader> Feeder<R> {
     }
 
     /// A reader that runs at this site.
-    pub fn at(site: Site, reader: R) -> Self
+    pub(crate) fn at(site: Site, reader: R) -> Self
     where
         R: MaybeSend + 'static,
     {
@@ -102,7 +102,7 @@ impl Load<'_> {
     /// Those of [`check_convertible`] and of the reader, [`ErrorKind::GpuLimit`], [`ErrorKind::GpuOutOfMemory`],
     /// [`ErrorKind::DeviceLost`], [`ErrorKind::Gpu`]; [`ErrorKind::Usage`] for a buffer without `STORAGE`,
     /// [`ErrorKind::Shape`] for one too small.
-    pub async fn run<R: TileReader>(
+    pub(crate) async fn run<R: TileReader>(
         self,
         feeder: Feeder<R>,
         after: impl FnMut(&Converted<'_>, &mut wgpu::CommandEncoder),
@@ -311,7 +311,12 @@ impl Dispatch<'_> {
     ///
     /// # Errors
     /// As [`Slot::bytes`].
-    pub fn record(&self, slot: &Slot, used: u64, encoder: &mut wgpu::CommandEncoder) -> Result<()> {
+    pub(crate) fn record(
+        &self,
+        slot: &Slot,
+        used: u64,
+        encoder: &mut wgpu::CommandEncoder,
+    ) -> Result<()> {
         let (context, packet) = (self.context, self.packet);
         let target = &self.target.buffer;
         if let Some(place) = &packet.copy

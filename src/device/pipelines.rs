@@ -58,7 +58,7 @@ pub(crate) struct Pipeline {
 
 impl Pipeline {
     /// Binds resources to it.
-    pub fn bind(
+    pub(crate) fn bind(
         &self,
         context: &Context,
         label: &str,
@@ -73,7 +73,7 @@ impl Pipeline {
     }
 
     /// Records a dispatch of at least `groups` workgroups.
-    pub fn record(
+    pub(crate) fn record(
         &self,
         context: &Context,
         bound: &wgpu::BindGroup,
@@ -117,7 +117,7 @@ impl Pipelines {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Gpu`], [`crate::ErrorKind::DeviceLost`], [`crate::ErrorKind::GpuOutOfMemory`].
-    pub async fn get(&self, context: &Context, program: &Program) -> Result<Pipeline> {
+    pub(crate) async fn get(&self, context: &Context, program: &Program) -> Result<Pipeline> {
         let key = program.key();
         let module = {
             let made = self.made();
@@ -203,7 +203,7 @@ fn compiled(device: &wgpu::Device, program: &Program, module: &wgpu::ShaderModul
 #[cfg(test)]
 impl Pipelines {
     /// Number of pipelines.
-    pub fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.made().pipelines.len()
     }
 }

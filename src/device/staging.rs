@@ -138,7 +138,7 @@ impl Slot {
     ///
     /// # Errors
     /// [`ErrorKind::Usage`] for a slot without memory, which does not occur.
-    pub fn bytes(&self) -> Result<&wgpu::Buffer> {
+    pub(crate) fn bytes(&self) -> Result<&wgpu::Buffer> {
         self.staging
             .as_ref()
             .or(self.raw.as_ref())
@@ -149,7 +149,11 @@ impl Slot {
     ///
     /// # Errors
     /// As [`Self::bytes`].
-    pub fn bindable(&self, used: u64, encoder: &mut wgpu::CommandEncoder) -> Result<&wgpu::Buffer> {
+    pub(crate) fn bindable(
+        &self,
+        used: u64,
+        encoder: &mut wgpu::CommandEncoder,
+    ) -> Result<&wgpu::Buffer> {
         match (&self.staging, &self.raw) {
             (Some(staging), Some(raw)) => {
                 encoder.copy_buffer_to_buffer(staging, 0, raw, 0, used);
@@ -178,7 +182,7 @@ impl SlotMemory {
     ///
     /// # Errors
     /// Errors of `write`, and [`ErrorKind::DeviceLost`].
-    pub fn fill(&mut self, write: impl FnOnce(&mut Writer<'_>) -> Result<()>) -> Result<()> {
+    pub(crate) fn fill(&mut self, write: impl FnOnce(&mut Writer<'_>) -> Result<()>) -> Result<()> {
         let written = |memory| {
             let mut writer = Writer::new(memory);
             write(&mut writer).map(|()| writer.used)
@@ -234,7 +238,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Number of bytes written.
-    pub fn used(&self) -> usize {
+    pub(crate) fn used(&self) -> usize {
         self.used
     }
 
@@ -242,7 +246,7 @@ impl<'a> Writer<'a> {
     ///
     /// # Errors
     /// [`ErrorKind::Shape`] if they do not fit, because a task was made too large.
-    pub fn push(&mut self, mut bytes: &[u8]) -> Result<()> {
+    pub(crate) fn push(&mut self, mut bytes: &[u8]) -> Result<()> {
         let end = self.used.saturating_add(bytes.len());
         if end > self.size {
             return Err(self.too_small(end));
@@ -267,7 +271,7 @@ impl<'a> Writer<'a> {
     ///
     /// # Errors
     /// As [`Self::push`], and errors of `write`.
-    pub fn push_parallel(
+    pub(crate) fn push_parallel(
         &mut self,
         count: usize,
         workers: usize,
@@ -329,7 +333,7 @@ struct Spare {
 
 impl SpareRings {
     /// Keeps a ring once the device has finished with it.
-    pub fn keep_when_free(&self, ring: Box<dyn LeavingRing>) {
+    pub(crate) fn keep_when_free(&self, ring: Box<dyn LeavingRing>) {
         self.spare().leaving.push(ring);
         self.collect();
     }
@@ -363,7 +367,7 @@ impl SpareRings {
     }
 
     /// Keeps a ring that the device no longer uses, unless a larger one is kept already.
-    pub fn keep(&self, ring: Ring) {
+    pub(crate) fn keep(&self, ring: Ring) {
         self.collect();
         self.keep_one(ring);
     }
@@ -378,7 +382,7 @@ impl SpareRings {
     }
 
     /// Frees the memory of the rings.
-    pub fn clear(&self) {
+    pub(crate) fn clear(&self) {
         *self.spare() = Spare::default();
     }
 
@@ -414,7 +418,7 @@ impl Ring {
     ///
     /// # Errors
     /// [`ErrorKind::GpuOutOfMemory`], [`ErrorKind::DeviceLost`].
-    pub async fn take(
+    pub(crate) async fn take(
         context: &Context,
         spare: &SpareRings,
         purpose: Purpose,
@@ -437,7 +441,7 @@ impl Ring {
     ///
     /// # Errors
     /// As [`Self::take`].
-    pub async fn new(
+    pub(crate) async fn new(
         context: &Context,
         purpose: Purpose,
         slot_bytes: u64,
@@ -508,7 +512,7 @@ impl Ring {
     ///
     /// # Errors
     /// As [`Self::take`].
-    pub async fn with_probes(mut self, context: &Context) -> Result<Self> {
+    pub(crate) async fn with_probes(mut self, context: &Context) -> Result<Self> {
         for slot in &mut self.slots {
             if slot.probe.is_none() {
                 slot.probe = Some(new_probe(context).await?);
@@ -521,7 +525,7 @@ impl Ring {
     ///
     /// # Errors
     /// [`ErrorKind::OutOfMemory`].
-    pub fn memory(&self) -> Result<Vec<SlotMemory>> {
+    pub(crate) fn memory(&self) -> Result<Vec<SlotMemory>> {
         let memory = |(slot, buffers): (usize, &Slot)| {
             Ok(SlotMemory {
                 slot,
@@ -536,17 +540,17 @@ impl Ring {
     }
 
     /// Host memory of all slots.
-    pub fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         self.slot_bytes * self.slots.len() as u64
     }
 
     /// Device memory of buffers that kernels read, if they cannot read the mapped ones.
-    pub fn raw_bytes(&self) -> u64 {
+    pub(crate) fn raw_bytes(&self) -> u64 {
         let raw = self.slots.iter().filter_map(|slot| slot.raw.as_ref());
         raw.map(wgpu::Buffer::size).sum()
     }
 
-    pub fn slots(&self) -> &[Slot] {
+    pub(crate) fn slots(&self) -> &[Slot] {
         &self.slots
     }
 }

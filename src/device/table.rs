@@ -55,7 +55,7 @@ impl Key {
 }
 
 impl Tables {
-    pub fn has(&self, conversion: &Conversion) -> bool {
+    pub(super) fn has(&self, conversion: &Conversion) -> bool {
         let key = Key::of(conversion);
         self.kept().iter().any(|(kept, _)| *kept == key)
     }
@@ -64,7 +64,11 @@ impl Tables {
     ///
     /// # Errors
     /// As [`Context::buffer`].
-    pub async fn get(&self, context: &Context, conversion: &Conversion) -> Result<wgpu::Buffer> {
+    pub(super) async fn get(
+        &self,
+        context: &Context,
+        conversion: &Conversion,
+    ) -> Result<wgpu::Buffer> {
         let key = Key::of(conversion);
         {
             let mut kept = self.kept();

@@ -279,7 +279,7 @@ impl Slab {
     /// # Errors
     /// [`ErrorKind::GpuLimit`] when a single slice is above the largest buffer, [`ErrorKind::GpuOutOfMemory`],
     /// [`ErrorKind::DeviceLost`].
-    pub async fn new(
+    pub(crate) async fn new(
         context: &Context,
         shape: [usize; 3],
         texels: Texels,
@@ -310,7 +310,7 @@ impl Slab {
     }
 
     /// The ranges of slices that fit in the slab, in order.
-    pub fn ranges(&self) -> impl Iterator<Item = std::ops::Range<usize>> + use<> {
+    pub(crate) fn ranges(&self) -> impl Iterator<Item = std::ops::Range<usize>> + use<> {
         let (depth, slices) = (self.shape[2], self.slices);
         (0..depth)
             .step_by(slices)
@@ -318,27 +318,27 @@ impl Slab {
     }
 
     /// The strides along the axes of the texture, in texels.
-    pub fn strides(&self) -> &[i64; 3] {
+    pub(crate) fn strides(&self) -> &[i64; 3] {
         &self.strides
     }
 
     /// Bytes of all slices of the texture, with padded rows.
-    pub fn frame_bytes(&self) -> u64 {
+    pub(crate) fn frame_bytes(&self) -> u64 {
         self.bytes_per_row * self.shape[1] as u64 * self.shape[2] as u64
     }
 
     /// The word that becomes 1 if a value was lost.
-    pub fn losses(&self) -> &wgpu::Buffer {
+    pub(crate) fn losses(&self) -> &wgpu::Buffer {
         &self.losses
     }
 
     /// The target of loads into the slab.
-    pub fn target(&self) -> &Target {
+    pub(crate) fn target(&self) -> &Target {
         &self.target
     }
 
     /// Records a copy of the slab to these slices of a texture.
-    pub fn record_copy(
+    pub(crate) fn record_copy(
         &self,
         slices: &std::ops::Range<usize>,
         texture: &wgpu::Texture,
@@ -362,7 +362,7 @@ impl Slab {
     ///
     /// # Errors
     /// [`ErrorKind::DeviceLost`], [`ErrorKind::Gpu`].
-    pub async fn fidelity(&self, context: &Context) -> Result<Fidelity> {
+    pub(crate) async fn fidelity(&self, context: &Context) -> Result<Fidelity> {
         let mut losses = [0; 4];
         download::copy_bytes(context, &self.losses, 0, &mut losses).await?;
         Ok(Fidelity::of(losses == [0; 4]))

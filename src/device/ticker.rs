@@ -26,7 +26,7 @@ struct State {
 
 impl Ticker {
     /// Wakes a future after one tick.
-    pub fn wake_soon(&self, waker: &Waker) {
+    pub(super) fn wake_soon(&self, waker: &Waker) {
         let mut state = locked(&self.0);
         state.wakers.push(waker.clone());
         if state.is_running {

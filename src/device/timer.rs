@@ -31,7 +31,7 @@ impl Timer {
     ///
     /// # Errors
     /// As [`Context::buffer`].
-    pub async fn new(
+    pub(super) async fn new(
         context: &Context,
         slots: usize,
         tracer: &Arc<Tracer>,
@@ -71,7 +71,7 @@ impl Timer {
 
     /// Records `work` on a slot between two timestamps, unless earlier ones are still being read back. Returns whether
     /// it did.
-    pub fn around(
+    pub(super) fn around(
         &self,
         slot: usize,
         encoder: &mut wgpu::CommandEncoder,
@@ -106,7 +106,7 @@ impl Timer {
 
     /// Requests a slot's timestamps, after the submission with [`Self::around`]. Their difference is added when they
     /// arrive.
-    pub fn read(&self, slot: usize) {
+    pub(super) fn read(&self, slot: usize) {
         let Some(reading) = self.slots.get(slot) else {
             return;
         };

@@ -100,7 +100,7 @@ impl File {
     ///
     /// # Errors
     /// [`ErrorKind::Unsupported`] for a compressed file, and errors in the file's structure.
-    pub fn open(source: &Source) -> Result<Self> {
+    pub(super) fn open(source: &Source) -> Result<Self> {
         let bytes = source
             .len()?
             .ok_or_else(|| Error::unsupported("HDF5 in a compressed file"))?;
@@ -119,7 +119,7 @@ impl File {
     }
 
     /// Number of bytes of the file.
-    pub fn bytes(&self) -> u64 {
+    pub(super) fn bytes(&self) -> u64 {
         self.bytes
     }
 
@@ -127,7 +127,7 @@ impl File {
     ///
     /// # Errors
     /// [`ErrorKind::Header`] if it does not exist, and errors in the file's structure.
-    pub fn dataset(&self, name: &str, group: &'static str) -> Result<Data> {
+    pub(super) fn dataset(&self, name: &str, group: &'static str) -> Result<Data> {
         let found = self.file.group(group).and_then(|group| group.dataset(name));
         let dataset = found.map_err(|error| match innermost(&error) {
             hdf5_reader::error::Error::GroupNotFound(_)
@@ -145,12 +145,12 @@ impl File {
 }
 
 impl Data {
-    pub fn name(&self) -> &str {
+    pub(super) fn name(&self) -> &str {
         &self.name
     }
 
     /// Axis lengths, the slowest first.
-    pub fn lengths(&self) -> &[u64] {
+    pub(super) fn lengths(&self) -> &[u64] {
         self.dataset.shape()
     }
 
@@ -158,7 +158,7 @@ impl Data {
     ///
     /// # Errors
     /// [`ErrorKind::Unsupported`] if the values are not of a voxel type.
-    pub fn dtype(&self) -> Result<DType> {
+    pub(super) fn dtype(&self) -> Result<DType> {
         let known = number_type(self.dataset.dtype()).map(|(dtype, _)| dtype);
         known.ok_or_else(|| {
             let found = format!("{:?}", self.dataset.dtype());
@@ -167,12 +167,12 @@ impl Data {
     }
 
     /// The value of an attribute; `None` if it does not exist.
-    pub fn attribute(&self, name: &str) -> Option<Value> {
+    pub(super) fn attribute(&self, name: &str) -> Option<Value> {
         self.dataset.attribute(name).ok().as_ref().map(value)
     }
 
     /// All attributes.
-    pub fn attributes(&self) -> Vec<(String, Value)> {
+    pub(super) fn attributes(&self) -> Vec<(String, Value)> {
         let attributes = self.dataset.attributes();
         let pair = |found: &Attribute| (found.name.clone(), value(found));
         attributes.iter().map(pair).collect()
@@ -185,7 +185,7 @@ impl Data {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Header`] if there are more or fewer, and errors in the file's structure.
-    pub fn numbers(&self, count: u64) -> Result<Vec<f64>> {
+    pub(super) fn numbers(&self, count: u64) -> Result<Vec<f64>> {
         let have = self.dataset.num_elements().map_err(translated)?;
         if have != count {
             let found = format!("{have} of {}", self.name());
@@ -340,6 +340,10 @@ fn number_type(stored: &Datatype) -> Option<(DType, ByteOrder)> {
 }
 
 /// Numbers of a type of [`number_type`] as f64; none for another type.
+#[allow(
+    clippy::cast_lossless,
+    reason = "not every one of the types has a From"
+)]
 fn numbers(dtype: DType, order: ByteOrder, bytes: &[u8]) -> Vec<f64> {
     macro_rules! decode {
         ($($dtype:ident $type:ty;)*) => {

@@ -266,7 +266,7 @@ pub(super) struct Axis {
 pub(super) const COMPONENTS: &str = "vector_dimension";
 
 impl Axis {
-    pub fn of_components() -> Self {
+    pub(super) fn of_components() -> Self {
         Self {
             name: COMPONENTS.to_owned(),
             step: 1.0,
@@ -277,7 +277,7 @@ impl Axis {
     }
 
     /// What the axis means, by its name.
-    pub fn kind(&self) -> AxisKind {
+    pub(super) fn kind(&self) -> AxisKind {
         match self.name.as_str() {
             COMPONENTS => AxisKind::Component,
             "time" => AxisKind::Time,
@@ -366,7 +366,7 @@ impl Ranges {
     ///
     /// # Errors
     /// The field, if the range does not fit the type or the axes do not match.
-    pub fn new(
+    pub(super) fn new(
         dtype: DType,
         valid_range: Option<[f64; 2]>,
         image: &[Named],
@@ -411,7 +411,7 @@ impl Ranges {
     }
 
     /// The scaling, given the ends of each range of values; they are subtracted in f32 if `narrow` is set.
-    pub fn scaling(&self, max: &[f64], min: &[f64], narrow: bool) -> Scaling {
+    pub(super) fn scaling(&self, max: &[f64], min: &[f64], narrow: bool) -> Scaling {
         let [low, high] = self.limits;
         let slopes = max.iter().zip(min).map(|(max, min)| {
             let difference = match narrow {

@@ -16,7 +16,7 @@ pub(crate) struct FileName {
 }
 
 impl FileName {
-    pub fn new(path: impl AsRef<Path>) -> Self {
+    pub(crate) fn new(path: impl AsRef<Path>) -> Self {
         let path = path.as_ref();
         let (root, last) = split(path.as_os_str());
         let (root, ending, compression) = if COMPRESSIONS
@@ -37,22 +37,22 @@ impl FileName {
     }
 
     /// The whole path, as given.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// The ending with its dot, as written; empty if there is none.
-    pub fn ending(&self) -> &str {
+    pub(crate) fn ending(&self) -> &str {
         &self.ending
     }
 
     /// The compression suffix with its dot, as written; empty if there is none.
-    pub fn compression(&self) -> &str {
+    pub(crate) fn compression(&self) -> &str {
         &self.compression
     }
 
     /// The path without its compression suffix.
-    pub fn plain(&self) -> PathBuf {
+    pub(crate) fn plain(&self) -> PathBuf {
         match self.compression.as_str() {
             "" => self.path.clone(),
             _ => self.path.with_extension(""),
@@ -61,7 +61,7 @@ impl FileName {
 
     /// The same name with another ending (given in lower case) and the same compression suffix. As in nibabel, the
     /// ending becomes upper case if this one's is.
-    pub fn companion(&self, ending: &str) -> PathBuf {
+    pub(crate) fn companion(&self, ending: &str) -> PathBuf {
         let upper = !self.ending.is_empty() && self.ending == self.ending.to_ascii_uppercase();
         match upper {
             true => self.with_ending(&ending.to_ascii_uppercase()),
@@ -70,7 +70,7 @@ impl FileName {
     }
 
     /// The same name with this ending and the same compression suffix.
-    pub fn with_ending(&self, ending: &str) -> PathBuf {
+    pub(crate) fn with_ending(&self, ending: &str) -> PathBuf {
         let mut name = self.root.clone();
         name.push(ending);
         name.push(&self.compression);

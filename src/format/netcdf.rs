@@ -68,7 +68,7 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    pub fn bytes(self) -> usize {
+    pub(super) fn bytes(self) -> usize {
         self.stored().bytes()
     }
 
@@ -83,7 +83,7 @@ impl Kind {
     }
 
     /// The voxel type. `signed` decides for types that can be either.
-    pub fn dtype(self, signed: bool) -> Option<DType> {
+    pub(super) fn dtype(self, signed: bool) -> Option<DType> {
         Some(match (self, signed) {
             (Self::Byte, true) => DType::I8,
             (Self::Byte, false) => DType::U8,
@@ -98,7 +98,7 @@ impl Kind {
     }
 
     /// All complete numbers in these bytes.
-    pub fn numbers(self, bytes: &[u8]) -> Vec<f64> {
+    pub(super) fn numbers(self, bytes: &[u8]) -> Vec<f64> {
         let numbers = self.stored().numbers(bytes, ByteOrder::Big);
         numbers.map(Number::real).collect()
     }
@@ -114,7 +114,7 @@ impl Variable {
         })
     }
 
-    pub fn attribute(&self, name: &str) -> Option<&Value> {
+    pub(super) fn attribute(&self, name: &str) -> Option<&Value> {
         let found = self
             .attributes
             .iter()
@@ -125,7 +125,7 @@ impl Variable {
 }
 
 impl NetCdf {
-    pub fn variable(&self, name: &str) -> Option<&Variable> {
+    pub(super) fn variable(&self, name: &str) -> Option<&Variable> {
         self.variables.iter().rev().find(|known| known.name == name)
     }
 
@@ -133,7 +133,7 @@ impl NetCdf {
     ///
     /// # Errors
     /// [`ErrorKind::Truncated`] if the header is not complete, [`ErrorKind::Header`] if it is not valid.
-    pub fn parse(bytes: &[u8]) -> Result<Self> {
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self> {
         let mut reader = Reader { bytes, at: 0 };
         reader.take(4)?;
         let records = reader.length()?;
@@ -152,7 +152,7 @@ impl NetCdf {
     ///
     /// # Errors
     /// [`ErrorKind::Limit`] if there are too many records.
-    pub fn pieces(&self, variable: &Variable) -> Result<Pieces> {
+    pub(super) fn pieces(&self, variable: &Variable) -> Result<Pieces> {
         let bytes = variable.piece_bytes();
         let starts = match variable.dimensions.first() {
             Some(&(_, records)) if variable.in_records => {

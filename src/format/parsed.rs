@@ -28,7 +28,7 @@ impl Need {
     ///
     /// # Errors
     /// [`ErrorKind::Limit`] if the limits do not allow it.
-    pub fn bytes(self, limits: &Limits) -> Result<u64> {
+    pub(crate) fn bytes(self, limits: &Limits) -> Result<u64> {
         match self {
             Self::Bytes(bytes) => {
                 limits::check("header bytes", bytes.into(), limits.header)?;
@@ -94,7 +94,7 @@ pub(crate) struct Parsed {
 
 impl Parsed {
     /// A complete header; the voxels are stored uncompressed in the format's image file.
-    pub fn new(header: Header, notes: Vec<Note>) -> Self {
+    pub(crate) fn new(header: Header, notes: Vec<Note>) -> Self {
         Self {
             header,
             notes,

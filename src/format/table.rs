@@ -78,13 +78,13 @@ impl fmt::Debug for FormatEntry {
 
 impl FormatEntry {
     /// Whether files of the format can have this ending, in upper or lower case.
-    pub fn has_ending(&self, ending: &str) -> bool {
+    pub(crate) fn has_ending(&self, ending: &str) -> bool {
         let mut endings = self.header_endings.iter().chain(self.image_endings);
         endings.any(|known| known.eq_ignore_ascii_case(ending))
     }
 
     /// Whether a file with these first bytes is of the format.
-    pub fn accepts(&self, prefix: &[u8]) -> bool {
+    pub(crate) fn accepts(&self, prefix: &[u8]) -> bool {
         match self.sniff {
             Some(sniff) => sniff(prefix) == Sniff::Yes,
             None => (self.claims)(prefix),
@@ -92,7 +92,7 @@ impl FormatEntry {
     }
 
     /// The header file and the voxel file for a file name; `None` if its ending is not one of the format's.
-    pub fn files(&self, name: &FileName) -> Option<Files> {
+    pub(crate) fn files(&self, name: &FileName) -> Option<Files> {
         let among = |endings: &[&str]| {
             endings
                 .iter()

@@ -2,6 +2,7 @@ use std::path::PathBuf;
 
 use super::nifti::Version;
 use super::*;
+use crate::core::dtype::ByteOrder;
 use crate::core::error::{ErrorKind, Result};
 use crate::header::fields::binary::Field;
 use crate::header::fields::{analyze, mgh};
@@ -154,6 +155,12 @@ fn what_is_no_format_says_why() {
 
 #[test]
 fn a_cut_header_is_truncated_at_every_length() {
+    // The first bytes of 348 and 540 may be of either version: one of them, or both zeros of the other byte order.
+    let least = if ByteOrder::NATIVE == ByteOrder::Big {
+        3
+    } else {
+        2
+    };
     for (version, magic) in [(Version::One, "n+1"), (Version::Two, "n+2")] {
         let whole = header(version, magic);
         for have in 1..whole.len() {
@@ -168,8 +175,7 @@ fn a_cut_header_is_truncated_at_every_length() {
                     panic!("{have}: {found:?}");
                 };
                 assert_eq!(reported, have as u64);
-                // With one byte, a header may be of either version.
-                assert!(need == whole.len() as u64 || have < 2, "{have}: {need}");
+                assert!(need == whole.len() as u64 || have < least, "{have}: {need}");
             }
         }
     }

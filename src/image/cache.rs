@@ -32,19 +32,19 @@ pub(crate) struct Cache {
 
 impl Cache {
     /// An empty cache that counts towards this budget.
-    pub fn new(budget: &Budget) -> Self {
+    pub(crate) fn new(budget: &Budget) -> Self {
         Self {
             budget: budget.clone(),
             ..Self::default()
         }
     }
 
-    pub fn budget(&self) -> &Budget {
+    pub(crate) fn budget(&self) -> &Budget {
         &self.budget
     }
 
     /// The cached host array of this type, edited or not. Counts a hit.
-    pub fn host<T: Element>(&self) -> Option<HostArray<T>> {
+    pub(crate) fn host<T: Element>(&self) -> Option<HostArray<T>> {
         if let Some((edited, slot)) = &self.edited {
             let array = edited.get::<T>()?.clone();
             if let Some(slot) = slot {
@@ -62,7 +62,7 @@ impl Cache {
     }
 
     /// The cached host array of this type, unless it was edited. Counts a hit.
-    pub fn clean_host<T: Element>(&self) -> Option<HostArray<T>> {
+    pub(crate) fn clean_host<T: Element>(&self) -> Option<HostArray<T>> {
         // While there is an edited array, `host` is empty.
         match self.edited {
             Some(_) => None,
@@ -71,13 +71,13 @@ impl Cache {
     }
 
     /// Whether any host array is cached.
-    pub fn has_host(&self) -> bool {
+    pub(crate) fn has_host(&self) -> bool {
         let kept = |slot: &Arc<Slot>| slot.content().is_some();
         self.edited.is_some() || self.host.as_ref().is_some_and(kept)
     }
 
     /// Caches a host array in place of the previous one.
-    pub fn fill_host<T: Element>(&mut self, array: HostArray<T>) {
+    pub(crate) fn fill_host<T: Element>(&mut self, array: HostArray<T>) {
         self.drop_other_edit(T::DTYPE);
         // Drop the previous array first, so that the budget has room for the new one.
         self.host = None;
@@ -89,7 +89,7 @@ impl Cache {
     ///
     /// # Errors
     /// As [`HostArray::make_mut`].
-    pub fn edit<T: Element>(&mut self, array: HostArray<T>) -> Result<ArrayViewMutD<'_, T>> {
+    pub(crate) fn edit<T: Element>(&mut self, array: HostArray<T>) -> Result<ArrayViewMutD<'_, T>> {
         self.hold_edited(array);
         #[cfg(feature = "gpu")]
         self.drop_device_of(T::DTYPE);
@@ -103,7 +103,7 @@ impl Cache {
     /// For an image of an array: whether the array itself is the newest of this type, so that it can be edited in
     /// place. It is not if a cached copy was edited on a device. Drops an unedited device copy, which the edit would
     /// make outdated.
-    pub fn begin_own_edit<T: Element>(&mut self) -> bool {
+    pub(crate) fn begin_own_edit<T: Element>(&mut self) -> bool {
         #[cfg(feature = "gpu")]
         if self.device_edit_of(T::DTYPE) {
             return false;
@@ -117,7 +117,7 @@ impl Cache {
     }
 
     /// Drops all cached arrays.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         *self = Self::new(&self.budget);
     }
 

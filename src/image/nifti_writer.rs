@@ -96,7 +96,7 @@ pub(crate) struct Paths {
 impl Paths {
     /// # Errors
     /// [`ErrorKind::UnknownFormat`] for an ending that is not NIfTI's.
-    pub fn new(path: &Path) -> Result<Self> {
+    pub(crate) fn new(path: &Path) -> Result<Self> {
         let name = FileName::new(path);
         let gzip = match name.compression().to_ascii_lowercase().as_str() {
             "" => false,

@@ -23,7 +23,7 @@ pub(crate) enum Output<W: Write + Seek> {
 
 impl<W: Write + Seek> Output<W> {
     /// A writer of `length` bytes that gzips at this level (1 to 9), or a plain one.
-    pub fn new(writer: W, gzip: Option<u32>, length: u64) -> Self {
+    pub(super) fn new(writer: W, gzip: Option<u32>, length: u64) -> Self {
         match gzip {
             Some(level) => Self::Gzip(GzWriter::new(writer, level, length)),
             None => Self::Plain(writer),
@@ -31,7 +31,7 @@ impl<W: Write + Seek> Output<W> {
     }
 
     /// Writes pending bytes and returns the inner writer.
-    pub fn finish(self) -> Result<W> {
+    pub(super) fn finish(self) -> Result<W> {
         match self {
             Self::Plain(writer) => Ok(writer),
             Self::Gzip(gzip) => gzip.finish(),
@@ -80,7 +80,7 @@ pub(crate) struct GzWriter<W: Write + Seek> {
 
 impl<W: Write + Seek> GzWriter<W> {
     /// A writer of `length` bytes, from the start of `writer`.
-    pub fn new(writer: W, level: u32, length: u64) -> Self {
+    pub(super) fn new(writer: W, level: u32, length: u64) -> Self {
         let split = chunk_table::split(length);
         let (chunk, chunks) = split.unwrap_or((chunk_table::USUAL_CHUNK, 0));
         let table = (chunks >= MIN_CHUNKS).then(|| ChunkTable {
@@ -104,7 +104,7 @@ impl<W: Write + Seek> GzWriter<W> {
     }
 
     /// Writes pending bytes, the end of the stream, the trailer and the table.
-    pub fn finish(mut self) -> Result<W> {
+    pub(super) fn finish(mut self) -> Result<W> {
         self.write_pending()?;
         self.writer.write_all(&LAST_BLOCK)?;
         let crc = self.crc.finalize();

@@ -28,7 +28,7 @@ pub(crate) struct Gather {
 
 impl Plan {
     /// The runs to read for this box, if a voxel has `item` bytes.
-    pub fn gather(&self, item: u64) -> Gather {
+    pub(crate) fn gather(&self, item: u64) -> Gather {
         let mut run = 1;
         let mut strides = Vec::with_capacity(self.axes.len());
         let mut outer = Vec::new();
@@ -55,7 +55,7 @@ impl Plan {
 
 impl Gather {
     /// Stored positions at which the runs begin, in voxels relative to the first voxel of the box, in ascending order.
-    pub fn run_starts(&self) -> impl Iterator<Item = u64> + '_ {
+    pub(crate) fn run_starts(&self) -> impl Iterator<Item = u64> + '_ {
         let mut index = vec![0; self.outer.len()];
         let mut next = (self.total > 0).then_some(0);
         std::iter::from_fn(move || {
@@ -160,7 +160,7 @@ impl StoredBytes<'_> {
     /// # Errors
     /// Errors of reading and of `each`; [`crate::ErrorKind::Truncated`] if the memory ends before a run does.
     #[cfg(feature = "gpu")]
-    pub fn for_each_piece(
+    pub(crate) fn for_each_piece(
         &self,
         tile: &Plan,
         wanted: Range<u64>,
@@ -206,7 +206,7 @@ impl StoredBytes<'_> {
     ///
     /// # Errors
     /// As [`Self::for_each_piece`], and [`crate::ErrorKind::OutOfMemory`] if the box does not fit in memory.
-    pub fn read_into(&self, tile: &Plan, buffer: &mut Vec<u8>) -> Result<Gather> {
+    pub(crate) fn read_into(&self, tile: &Plan, buffer: &mut Vec<u8>) -> Result<Gather> {
         let gather = tile.gather(self.item);
         resize(buffer, gather.total.saturating_mul(self.item))?;
         let mut rest = buffer.as_mut_slice();

@@ -53,7 +53,7 @@ pub(crate) struct Selection {
 
 impl Selection {
     /// Selects everything in an array of this shape.
-    pub fn whole(shape: &[usize]) -> Self {
+    pub(crate) fn whole(shape: &[usize]) -> Self {
         let mut selection = Self {
             axes: Vec::new(),
             out: Vec::new(),
@@ -63,7 +63,7 @@ impl Selection {
     }
 
     /// The shape of the result.
-    pub fn shape(&self) -> Vec<usize> {
+    pub(crate) fn shape(&self) -> Vec<usize> {
         self.out
             .iter()
             .map(|out| match *out {
@@ -76,7 +76,7 @@ impl Selection {
     /// The plan that writes the selected voxels to a dense column-major output.
     ///
     /// `shape` is the stored shape; its number of voxels has been checked.
-    pub fn plan(&self, shape: &[usize], layout: Layout) -> Plan {
+    pub(crate) fn plan(&self, shape: &[usize], layout: Layout) -> Plan {
         self.plan_into(shape, layout, 0, &dense_strides(&self.shape()))
     }
 
@@ -84,7 +84,13 @@ impl Selection {
     /// result. Voxel `(0, 0, ..)` goes to element `first`.
     ///
     /// The caller has checked that all elements are in range.
-    pub fn plan_into(&self, shape: &[usize], layout: Layout, first: u64, strides: &[i64]) -> Plan {
+    pub(crate) fn plan_into(
+        &self,
+        shape: &[usize],
+        layout: Layout,
+        first: u64,
+        strides: &[i64],
+    ) -> Plan {
         let sliced_away = self.out.contains(&OutAxis::New(0));
         if sliced_away || self.axes.iter().any(|axis| axis.count == 0) {
             // The strides of an empty shape may overflow.
@@ -127,7 +133,7 @@ impl Selection {
     }
 
     /// Applies `inner` to the result of this selection.
-    pub fn compose(&self, inner: &Self) -> Self {
+    pub(crate) fn compose(&self, inner: &Self) -> Self {
         let mut axes = self.axes.clone();
         let mut made = Vec::with_capacity(self.out.len());
         for (&out, taken) in self.out.iter().zip(&inner.axes) {
@@ -152,7 +158,7 @@ impl Selection {
 
     /// Selects the same voxels with the result's axes reordered: each axis is taken from the one that `sources` names,
     /// reversed if flipped. Axes that are not named follow unchanged.
-    pub fn reordered(&self, sources: &[AxisDirection]) -> Self {
+    pub(crate) fn reordered(&self, sources: &[AxisDirection]) -> Self {
         let mut axes = self.axes.clone();
         let mut out = self.out.clone();
         for (place, source) in out.iter_mut().zip(sources) {
@@ -170,7 +176,7 @@ impl Selection {
     /// Selects the same voxels with the result's axes in this order; `None` is a new axis of length 1.
     ///
     /// `order` must have every axis of the result once.
-    pub fn arranged(&self, order: &[Option<usize>]) -> Self {
+    pub(crate) fn arranged(&self, order: &[Option<usize>]) -> Self {
         let out = order.iter().map(|axis| match axis {
             Some(axis) => self.out[*axis],
             None => OutAxis::New(1),
@@ -183,7 +189,7 @@ impl Selection {
 
     /// Selects the same voxels of an array whose elements (colours) have been split along a new first axis of this
     /// length. In the result, this axis is the last.
-    pub fn with_components(&self, count: u64) -> Self {
+    pub(crate) fn with_components(&self, count: u64) -> Self {
         let components = Positions {
             start: 0,
             step: 1,

@@ -41,7 +41,7 @@ pub(crate) struct Epoch {
 impl Epoch {
     /// Returns an error if there was a later seek, so that the data is no longer needed. The consumer discards this
     /// error.
-    pub fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         if self.current.load(Ordering::Acquire) == self.number {
             Ok(())
         } else {
@@ -88,7 +88,7 @@ impl<M> Clone for Pool<M> {
 }
 
 impl<M> Pool<M> {
-    pub fn give(&self, memory: M) {
+    pub(crate) fn give(&self, memory: M) {
         // Fails only if the producer has ended and needs no memory.
         let _ = self.0.send(Command::Memory(memory));
     }
@@ -115,7 +115,7 @@ enum Side<P: Producer> {
 
 impl<P: Producer> Ahead<P> {
     /// A producer that works in calls of [`Self::poll_event`].
-    pub fn in_caller(producer: P, memory: impl IntoIterator<Item = P::Memory>) -> Self {
+    pub(crate) fn in_caller(producer: P, memory: impl IntoIterator<Item = P::Memory>) -> Self {
         let (pool, current, worker) = Worker::new(producer, memory);
         Self {
             pool,
@@ -129,7 +129,7 @@ impl<P: Producer> Ahead<P> {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Io`] if the thread cannot be spawned.
-    pub fn start(
+    pub(crate) fn start(
         site: Site,
         producer: P,
         memory: impl IntoIterator<Item = P::Memory>,
@@ -165,7 +165,7 @@ impl<P: Producer> Ahead<P> {
     }
 
     /// The same, but dropping it waits for the thread.
-    pub fn joined(mut self) -> Self {
+    pub(crate) fn joined(mut self) -> Self {
         #[cfg(not(target_family = "wasm"))]
         if let Side::Thread { is_joined, .. } = &mut self.side {
             *is_joined = true;
@@ -176,12 +176,12 @@ impl<P: Producer> Ahead<P> {
     }
 
     /// The pool to which memory is returned.
-    pub fn pool(&self) -> &Pool<P::Memory> {
+    pub(crate) fn pool(&self) -> &Pool<P::Memory> {
         &self.pool
     }
 
     /// Continues with another turn. Earlier events are discarded.
-    pub fn seek(&mut self, turn: usize) {
+    pub(crate) fn seek(&mut self, turn: usize) {
         self.epoch += 1;
         self.current.store(self.epoch, Ordering::Release);
         let epoch = self.epoch;
@@ -193,7 +193,7 @@ impl<P: Producer> Ahead<P> {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Usage`] if the producer's thread has panicked, for example in the caller's own source.
-    pub fn poll_event(&mut self, cx: &Context<'_>) -> Poll<Result<Event<P>>> {
+    pub(crate) fn poll_event(&mut self, cx: &Context<'_>) -> Poll<Result<Event<P>>> {
         #[cfg(target_family = "wasm")]
         let _ = cx;
         match &mut self.side {
@@ -224,7 +224,7 @@ impl<P: Producer> Ahead<P> {
 
     /// Stops the producer and waits for its thread, which ends after its current step.
     #[cfg(feature = "gpu")]
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.current.store(u64::MAX, Ordering::Release);
         #[cfg(not(target_family = "wasm"))]
         if let Side::Thread { events, .. } = &self.side {
@@ -239,7 +239,7 @@ impl<P: Producer> Ahead<P> {
 
     /// Whether [`Self::poll_event`] itself reads.
     #[cfg(feature = "gpu")]
-    pub fn is_in_caller(&self) -> bool {
+    pub(crate) fn is_in_caller(&self) -> bool {
         matches!(self.side, Side::Caller(_))
     }
 }

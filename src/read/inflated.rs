@@ -42,7 +42,7 @@ impl<O: Pod + Send + Sync> WholeRead<'_, O> {
     ///
     /// # Errors
     /// As [`GzipSource::pieces`]; `out` then holds an unspecified part of the result.
-    pub fn run(&self, out: &mut [O]) -> Result<()> {
+    pub(super) fn run(&self, out: &mut [O]) -> Result<()> {
         if let Some(chunks) = self.gzip.chunks()?
             && self.chunk_by_chunk(&chunks, out)?
         {
@@ -196,7 +196,7 @@ impl<O: Pod + Send + Sync> WholeRead<'_, O> {
     ///
     /// # Errors
     /// As [`Self::run`], and those of `each`.
-    pub fn in_pieces(
+    pub(super) fn in_pieces(
         &self,
         voxels: u64,
         values: &mut Vec<O>,

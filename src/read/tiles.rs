@@ -113,7 +113,7 @@ pub(crate) struct ProxyReader {
 
 impl ProxyReader {
     /// Also checks the end of a compressed stream after the last box, if the plan contains all voxels.
-    pub fn with_end_check(mut self, plan: &Plan) -> Self {
+    pub(crate) fn with_end_check(mut self, plan: &Plan) -> Self {
         let whole = self.proxy.is_whole(plan);
         if whole && self.proxy.source().has_parts() {
             self.proxy = self.proxy.with_own_cursor();

@@ -91,7 +91,7 @@ impl Default for Tracer {
 
 impl Tracer {
     /// Runs `work` and adds its time to a stage.
-    pub fn time<R>(&self, stage: Stage, work: impl FnOnce() -> R) -> R {
+    pub(crate) fn time<R>(&self, stage: Stage, work: impl FnOnce() -> R) -> R {
         let start = Instant::now();
         let result = work();
         self.busy[stage as usize].fetch_add(nanos(start.elapsed()), Ordering::Relaxed);
@@ -99,24 +99,24 @@ impl Tracer {
     }
 
     /// Runs `submit` and counts it as a submission of `bytes` staged bytes.
-    pub fn submission<R>(&self, bytes: u64, submit: impl FnOnce() -> R) -> R {
+    pub(crate) fn submission<R>(&self, bytes: u64, submit: impl FnOnce() -> R) -> R {
         self.submissions.fetch_add(1, Ordering::Relaxed);
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
         self.time(Stage::Submit, submit)
     }
 
     /// To be called if the device records timestamps.
-    pub fn device_is_timed(&self) {
+    pub(crate) fn device_is_timed(&self) {
         self.timed.store(true, Ordering::Relaxed);
     }
 
     /// Adds the time of some of the device's work.
-    pub fn device(&self, nanos: u64) {
+    pub(crate) fn device(&self, nanos: u64) {
         self.device.fetch_add(nanos, Ordering::Relaxed);
     }
 
     /// The times so far.
-    pub fn trace(&self) -> Trace {
+    pub(crate) fn trace(&self) -> Trace {
         let busy =
             |stage: Stage| Duration::from_nanos(self.busy[stage as usize].load(Ordering::Relaxed));
         let timed = self.timed.load(Ordering::Relaxed);

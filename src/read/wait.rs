@@ -43,16 +43,16 @@ pub(crate) enum Site {
 impl Site {
     /// Where work does not block an executor, if there are threads.
     #[cfg(not(target_family = "wasm"))]
-    pub const BACKGROUND: Self = Self::Thread;
+    pub(crate) const BACKGROUND: Self = Self::Thread;
     #[cfg(target_family = "wasm")]
-    pub const BACKGROUND: Self = Self::Caller;
+    pub(crate) const BACKGROUND: Self = Self::Caller;
 
     /// Does some work at this site.
     ///
     /// # Errors
     /// [`crate::ErrorKind::Io`] if the thread cannot be spawned.
     #[cfg(feature = "gpu")]
-    pub async fn run<R: MaybeSend + 'static>(
+    pub(crate) async fn run<R: MaybeSend + 'static>(
         self,
         work: impl FnOnce() -> R + MaybeSend + 'static,
     ) -> Result<R> {

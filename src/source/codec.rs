@@ -36,7 +36,7 @@ pub(crate) enum ForwardCodec {
 
 impl ForwardCodec {
     /// The compression that data begins with. zlib has no magic number.
-    pub fn sniff(prefix: &[u8]) -> Option<Self> {
+    pub(crate) fn sniff(prefix: &[u8]) -> Option<Self> {
         // A block begins with digits of pi; a stream without blocks ends with digits of pi's square root.
         const BLOCK: [u8; 6] = [0x31, 0x41, 0x59, 0x26, 0x53, 0x59];
         const END: [u8; 6] = [0x17, 0x72, 0x45, 0x38, 0x50, 0x90];
@@ -51,7 +51,7 @@ impl ForwardCodec {
         }
     }
 
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Zlib => "zlib",
             Self::Bzip2 => "bzip2",
@@ -71,7 +71,7 @@ impl ForwardCodec {
     ///
     /// # Errors
     /// [`ErrorKind::Unsupported`] if voxload was built without the codec.
-    pub fn open(
+    pub(crate) fn open(
         self,
         compressed: Source,
         start: u64,
@@ -239,7 +239,7 @@ mod zstd {
     }
 
     impl<R: BufRead> FramesReader<R> {
-        pub fn new(input: R) -> Self {
+        pub(super) fn new(input: R) -> Self {
             Self {
                 input,
                 decoder: FrameDecoder::new(),

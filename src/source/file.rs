@@ -37,7 +37,7 @@ impl Identity {
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`], [`ErrorKind::NotAFile`], [`ErrorKind::Empty`], [`ErrorKind::Io`].
-    pub fn of_path(path: &Path) -> Result<Self> {
+    pub(crate) fn of_path(path: &Path) -> Result<Self> {
         let metadata = std::fs::metadata(path).map_err(|error| Error::io(error, 0).at(path))?;
         if !metadata.is_file() {
             return Err(Error::from(ErrorKind::NotAFile).at(path));
@@ -49,12 +49,12 @@ impl Identity {
     }
 
     /// Bytes of the file.
-    pub fn length(&self) -> u64 {
+    pub(crate) fn length(&self) -> u64 {
         self.length
     }
 
     /// The modification time, if the system reports it.
-    pub fn modified(&self) -> Option<SystemTime> {
+    pub(crate) fn modified(&self) -> Option<SystemTime> {
         self.modified
     }
 
@@ -80,7 +80,7 @@ impl Identity {
     }
 
     /// Checks that the open file, or else the one at the path, has not changed.
-    pub fn check(&self, path: &Path, open: Option<&File>) -> Result<()> {
+    pub(crate) fn check(&self, path: &Path, open: Option<&File>) -> Result<()> {
         let metadata = match open {
             Some(file) => file.metadata(),
             None => std::fs::metadata(path),
@@ -101,7 +101,7 @@ pub(crate) struct FileSource {
 }
 
 impl FileSource {
-    pub fn new(path: &Path, identity: Identity, keep_open: bool) -> Self {
+    pub(crate) fn new(path: &Path, identity: Identity, keep_open: bool) -> Self {
         Self {
             path: path.to_owned(),
             identity,
@@ -110,17 +110,17 @@ impl FileSource {
         }
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// The identity of the file when it was opened; any other is an error.
-    pub fn identity(&self) -> &Identity {
+    pub(crate) fn identity(&self) -> &Identity {
         &self.identity
     }
 
     /// Opens the file or uses the kept handle, and checks that the file has not changed.
-    pub fn begin(&self) -> Result<Arc<File>> {
+    pub(crate) fn begin(&self) -> Result<Arc<File>> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let file = match kept.as_ref() {
             Some(file) => Arc::clone(file),
@@ -137,7 +137,7 @@ impl FileSource {
     ///
     /// # Errors
     /// As [`Self::begin`] and [`Self::read_open`].
-    pub fn prefix(&self, bytes: &mut [u8]) -> Result<()> {
+    pub(crate) fn prefix(&self, bytes: &mut [u8]) -> Result<()> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let file = match kept.take() {
             Some(file) => file,
@@ -156,31 +156,31 @@ impl FileSource {
     }
 
     /// Opens the file, for a handle of the caller's own, and checks that it has not changed.
-    pub fn open_checked(&self) -> Result<File> {
+    pub(crate) fn open_checked(&self) -> Result<File> {
         let file = self.open()?;
         self.identity.check(&self.path, Some(&file))?;
         Ok(file)
     }
 
     /// Checks that the file has not changed: the one of the kept handle, or else the one at the path.
-    pub fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         self.identity.check(&self.path, kept.as_deref())
     }
 
     /// Closes the kept handle; the next operation opens the file again.
-    pub fn release(&self) {
+    pub(crate) fn release(&self) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         *kept = None;
     }
 
     /// Checks that the file did not change during the operation.
-    pub fn end(&self, file: &File) -> Result<()> {
+    pub(crate) fn end(&self, file: &File) -> Result<()> {
         self.identity.check(&self.path, Some(file))
     }
 
     /// Reads from a handle of [`Self::begin`].
-    pub fn read_open(&self, file: &File, offset: u64, buffer: &mut [u8]) -> Result<()> {
+    pub(crate) fn read_open(&self, file: &File, offset: u64, buffer: &mut [u8]) -> Result<()> {
         let need = offset.saturating_add(buffer.len() as u64);
         if need > self.identity.length {
             return Err(truncated("voxel data", self.identity.length, need).at(&self.path));

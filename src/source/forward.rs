@@ -109,7 +109,7 @@ pub(crate) struct ForwardSource<C: Codec> {
 }
 
 impl<C: Codec> ForwardSource<C> {
-    pub fn new(codec: C, compressed: Source, start: u64, limits: Limits) -> Self {
+    pub(crate) fn new(codec: C, compressed: Source, start: u64, limits: Limits) -> Self {
         Self {
             codec,
             compressed,
@@ -195,7 +195,7 @@ pub(super) struct SourceReader {
 }
 
 impl SourceReader {
-    pub fn new(source: Source, position: u64) -> Self {
+    pub(super) fn new(source: Source, position: u64) -> Self {
         Self { source, position }
     }
 }

@@ -80,7 +80,7 @@ pub(crate) struct GzipSource {
 
 impl GzipSource {
     /// Up to `cache` bytes of inflated chunks are kept for later slices. `index` says where the index is kept.
-    pub fn new(
+    pub(crate) fn new(
         compressed: Source,
         cache: Option<usize>,
         index: Option<GzipIndex>,
@@ -98,12 +98,12 @@ impl GzipSource {
 
     /// Keeps up to `most` inflated bytes from byte `at` on, after the voxels, when a read of the whole array passes them.
     /// Only the first call counts.
-    pub fn keep_tail(&self, at: u64, most: u64) {
+    pub(crate) fn keep_tail(&self, at: u64, most: u64) {
         self.codec.tail.keep(at, most);
     }
 
     /// The bytes that [`Self::keep_tail`] asked for, once a read has passed them.
-    pub fn tail(&self) -> Option<&[u8]> {
+    pub(crate) fn tail(&self) -> Option<&[u8]> {
         self.codec.tail.bytes()
     }
 
@@ -111,7 +111,7 @@ impl GzipSource {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Truncated`] and [`crate::ErrorKind::Integrity`] for a damaged file.
-    pub fn read_tail(&self) -> Result<&[u8]> {
+    pub(crate) fn read_tail(&self) -> Result<&[u8]> {
         match self.codec.tail.wanted() {
             Some(range) if self.random.is_complete() => self.read_tail_by_index(range)?,
             Some(range) => self.pieces(range.start, range.start, 1, Ok)?,
@@ -138,18 +138,18 @@ impl GzipSource {
     }
 
     /// The path of the compressed file, if there is one.
-    pub fn path(&self) -> Option<&Path> {
+    pub(crate) fn path(&self) -> Option<&Path> {
         self.compressed.path()
     }
 
     /// The same bytes for one reader that goes forwards, independent of other reads.
-    pub fn with_own_cursor(&self) -> ForwardSource<GzipCodec> {
+    pub(crate) fn with_own_cursor(&self) -> ForwardSource<GzipCodec> {
         let (codec, limits) = (self.codec.clone(), *self.codec.limits());
         ForwardSource::new(codec, self.compressed.clone(), 0, limits)
     }
 
     /// Whether a reader that goes forwards inflates several parts of the file at a time.
-    pub fn has_parts(&self) -> bool {
+    pub(crate) fn has_parts(&self) -> bool {
         // In browsers there is one thread.
         #[cfg(target_family = "wasm")]
         return false;
@@ -159,17 +159,17 @@ impl GzipSource {
     }
 
     /// As [`Source::hold`].
-    pub fn hold(&self) -> Hold {
+    pub(crate) fn hold(&self) -> Hold {
         self.compressed.hold()
     }
 
     /// Closes the compressed file.
-    pub fn release(&self) {
+    pub(crate) fn release(&self) {
         self.compressed.release();
     }
 
     /// Number of bytes after the last member that are neither padding nor gzip.
-    pub fn trailing(&self) -> u64 {
+    pub(crate) fn trailing(&self) -> u64 {
         self.codec.trailing()
     }
 
@@ -177,7 +177,7 @@ impl GzipSource {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Truncated`] and [`crate::ErrorKind::Integrity`] for a damaged file.
-    pub fn prefix(&self, length: u64) -> Result<Vec<u8>> {
+    pub(crate) fn prefix(&self, length: u64) -> Result<Vec<u8>> {
         let length = usize::try_from(length).unwrap_or(usize::MAX);
         let mut prefix = scope::lock(&self.prefix)?;
         if prefix.len() < length {
@@ -204,7 +204,7 @@ impl GzipSource {
     ///
     /// # Errors
     /// Errors of reading the compressed file.
-    pub fn chunks(&self) -> Result<Option<Chunks>> {
+    pub(crate) fn chunks(&self) -> Result<Option<Chunks>> {
         self.random.chunks()
     }
 
@@ -213,7 +213,7 @@ impl GzipSource {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Integrity`] for a damaged chunk, and errors of reading the compressed file.
-    pub fn for_chunks<W: Send, R: Send>(
+    pub(crate) fn for_chunks<W: Send, R: Send>(
         &self,
         chunks: &Chunks,
         places: Vec<W>,
@@ -236,7 +236,7 @@ impl GzipSource {
     /// # Errors
     /// Errors of reading the compressed file.
     #[cfg(not(target_family = "wasm"))]
-    pub fn parallel<W: Send, R: Send>(
+    pub(crate) fn parallel<W: Send, R: Send>(
         &self,
         need: u64,
         place: impl FnMut(&Range<u64>) -> W + Send,
@@ -260,7 +260,7 @@ impl GzipSource {
     ///
     /// # Errors
     /// Errors of reading the compressed file.
-    pub fn one_shot(&self, need: u64, buffer: &mut [u8]) -> Result<Option<usize>> {
+    pub(crate) fn one_shot(&self, need: u64, buffer: &mut [u8]) -> Result<Option<usize>> {
         let start = one_shot::inflate(&self.compressed, self.codec.limits(), need, buffer)?;
         if let Some(start) = start {
             let seen = self.codec.tail.begin();
@@ -276,7 +276,7 @@ impl GzipSource {
     /// # Errors
     /// [`crate::ErrorKind::Truncated`] and [`crate::ErrorKind::Integrity`] for a damaged file,
     /// [`crate::ErrorKind::Limit`] if the file continues too far after `end`, and errors of `sink`.
-    pub fn pieces(
+    pub(crate) fn pieces(
         &self,
         start: u64,
         end: u64,

@@ -88,7 +88,7 @@ struct Piece {
 }
 
 impl HintedSource {
-    pub fn new(inner: Arc<dyn ByteSource>, hint: ReadHint) -> Arc<Self> {
+    pub(crate) fn new(inner: Arc<dyn ByteSource>, hint: ReadHint) -> Arc<Self> {
         Arc::new(Self {
             inner,
             hint,
@@ -100,34 +100,34 @@ impl HintedSource {
         })
     }
 
-    pub fn inner(&self) -> &Arc<dyn ByteSource> {
+    pub(crate) fn inner(&self) -> &Arc<dyn ByteSource> {
         &self.inner
     }
 
-    pub fn hint(&self) -> ReadHint {
+    pub(crate) fn hint(&self) -> ReadHint {
         self.hint
     }
 
     /// Begins a read, until the guard is dropped.
-    pub fn begin(self: &Arc<Self>) -> Hold {
+    pub(crate) fn begin(self: &Arc<Self>) -> Hold {
         self.state().readers += 1;
         Hold(Some(Arc::clone(self)))
     }
 
     /// Bytes that are kept at most during a read.
-    pub fn held_bytes(&self) -> u64 {
+    pub(crate) fn held_bytes(&self) -> u64 {
         self.hint.min_read.saturating_mul(max_pieces() as u64)
     }
 
     /// Drops what reading a header has left.
-    pub fn release(&self) {
+    pub(crate) fn release(&self) {
         let mut state = self.state();
         state.keeps = false;
         state.clear_if_idle();
     }
 
     /// Whether pieces are kept between reads.
-    pub fn keeps(&self) -> bool {
+    pub(crate) fn keeps(&self) -> bool {
         self.state().keeps
     }
 
@@ -264,7 +264,7 @@ pub(crate) struct Hold(Option<Arc<HintedSource>>);
 
 impl Hold {
     /// The source that is read.
-    pub fn source(&self) -> Option<&HintedSource> {
+    pub(crate) fn source(&self) -> Option<&HintedSource> {
         self.0.as_deref()
     }
 }

@@ -10,11 +10,11 @@ use crate::core::error::Result;
 pub(crate) struct MemorySource(Arc<dyn AsRef<[u8]> + Send + Sync>);
 
 impl MemorySource {
-    pub fn new(bytes: impl AsRef<[u8]> + Send + Sync + 'static) -> Self {
+    pub(crate) fn new(bytes: impl AsRef<[u8]> + Send + Sync + 'static) -> Self {
         Self(Arc::new(bytes))
     }
 
-    pub fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         (*self.0).as_ref()
     }
 }

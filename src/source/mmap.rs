@@ -40,13 +40,13 @@ pub(crate) struct MapGuard(Arc<Mmap>);
 
 impl MapGuard {
     /// The bytes of the file. They must be used only during one operation and inside this crate.
-    pub fn bytes(&self) -> &[u8] {
+    pub(crate) fn bytes(&self) -> &[u8] {
         &self.0
     }
 }
 
 impl MmapSource {
-    pub fn new(file: FileSource, zero_copy: Option<bool>) -> Self {
+    pub(crate) fn new(file: FileSource, zero_copy: Option<bool>) -> Self {
         Self {
             file,
             zero_copy,
@@ -54,11 +54,11 @@ impl MmapSource {
         }
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.file.path()
     }
 
-    pub fn len(&self) -> u64 {
+    pub(crate) fn len(&self) -> u64 {
         self.file.identity().length()
     }
 
@@ -67,7 +67,7 @@ impl MmapSource {
     }
 
     /// Maps the file unless it is mapped already, and checks that the file has not changed.
-    pub fn begin(&self) -> Result<MapGuard> {
+    pub(crate) fn begin(&self) -> Result<MapGuard> {
         let mut map = self.map();
         if let Some(map) = map.as_ref() {
             self.file.check()?;
@@ -86,7 +86,7 @@ impl MmapSource {
 
     /// The file itself, for one read of all its voxels by position; `None` if it is mapped, or too large for that. Each
     /// page of a new mapping costs a fault, which is more than copying the page.
-    pub fn unmapped(&self) -> Option<&FileSource> {
+    pub(crate) fn unmapped(&self) -> Option<&FileSource> {
         (self.len() <= MAX_READ_BYTES && self.map().is_none()).then_some(&self.file)
     }
 
@@ -94,7 +94,7 @@ impl MmapSource {
     ///
     /// # Errors
     /// As [`Self::begin`], and [`crate::ErrorKind::Io`].
-    pub fn prefix(&self, bytes: &mut [u8]) -> Result<()> {
+    pub(crate) fn prefix(&self, bytes: &mut [u8]) -> Result<()> {
         let map = self.map().clone();
         let Some(map) = map else {
             return self.file.prefix(bytes);
@@ -105,13 +105,13 @@ impl MmapSource {
     }
 
     /// Drops the mapping and the kept handle; the next operation opens the file again.
-    pub fn release(&self) {
+    pub(crate) fn release(&self) {
         *self.map() = None;
         self.file.release();
     }
 
     /// Checks that the file did not change during the operation.
-    pub fn end(&self) -> Result<()> {
+    pub(crate) fn end(&self) -> Result<()> {
         self.file.check()
     }
 
@@ -119,7 +119,7 @@ impl MmapSource {
     ///
     /// # Errors
     /// As [`Self::begin`].
-    pub fn zero_copy(&self, bytes: Range<usize>) -> Result<Option<Mapping>> {
+    pub(crate) fn zero_copy(&self, bytes: Range<usize>) -> Result<Option<Mapping>> {
         let Some(writable) = self.zero_copy else {
             return Ok(None);
         };

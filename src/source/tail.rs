@@ -24,7 +24,7 @@ pub(crate) struct TailSource {
 }
 
 impl TailSource {
-    pub fn new(inner: Source, bytes: u64, after: u64, from: u64) -> Self {
+    pub(crate) fn new(inner: Source, bytes: u64, after: u64, from: u64) -> Self {
         Self {
             inner,
             bytes,

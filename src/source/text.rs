@@ -40,7 +40,7 @@ impl TextSource {
     /// # Errors
     /// [`ErrorKind::Truncated`] if the text is too short to hold them, [`ErrorKind::Unsupported`] if it is in a
     /// compressed file.
-    pub fn new(text: Source, notation: Notation, bytes: u64) -> Result<Self> {
+    pub(crate) fn new(text: Source, notation: Notation, bytes: u64) -> Result<Self> {
         let have = text.len()?;
         let have = have.ok_or_else(|| Error::unsupported("voxels as text in a compressed file"))?;
         let need = match notation {

@@ -18,7 +18,7 @@ impl WholeFile {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Io`], and [`crate::ErrorKind::NotFound`] if the folder does not exist.
-    pub fn create(path: &Path) -> Result<Self> {
+    pub(crate) fn create(path: &Path) -> Result<Self> {
         let folder = path
             .parent()
             .filter(|folder| !folder.as_os_str().is_empty());
@@ -42,7 +42,7 @@ impl WholeFile {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Io`]; then the temporary file is removed, and what was at `path` remains.
-    pub fn finish(self, path: &Path) -> Result<()> {
+    pub(crate) fn finish(self, path: &Path) -> Result<()> {
         let named = |error: std::io::Error| Error::io(error, 0).at(path);
         let file = self
             .file

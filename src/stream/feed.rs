@@ -33,7 +33,7 @@ impl Feed {
     /// # Errors
     /// [`crate::ErrorKind::Truncated`] if the source cannot contain the last frame, [`crate::ErrorKind::Limit`] if a
     /// block of frames exceeds the limit.
-    pub fn new(proxy: &ArrayProxy, order: FrameOrder, item: usize) -> Result<Self> {
+    pub(crate) fn new(proxy: &ArrayProxy, order: FrameOrder, item: usize) -> Result<Self> {
         for block in [0, order.blocks().saturating_sub(1)] {
             if block < order.blocks() {
                 let selection = proxy.select(&order.index(block))?;
@@ -53,16 +53,16 @@ impl Feed {
         })
     }
 
-    pub fn proxy(&self) -> &ArrayProxy {
+    pub(crate) fn proxy(&self) -> &ArrayProxy {
         &self.proxy
     }
 
     /// Memory that reading needs beside the frames, in bytes, about.
-    pub fn read_ahead_bytes(&self) -> u64 {
+    pub(crate) fn read_ahead_bytes(&self) -> u64 {
         READ_AHEAD_BYTES.saturating_add(self.proxy.source().held_bytes())
     }
 
-    pub fn order(&self) -> &FrameOrder {
+    pub(crate) fn order(&self) -> &FrameOrder {
         &self.order
     }
 
@@ -70,7 +70,7 @@ impl Feed {
     ///
     /// # Errors
     /// None for a block of [`FrameOrder`].
-    pub fn selection(&self, block: usize) -> Result<Selection> {
+    pub(crate) fn selection(&self, block: usize) -> Result<Selection> {
         self.proxy.select(&self.order.index(block))
     }
 
@@ -78,7 +78,7 @@ impl Feed {
     ///
     /// # Errors
     /// Errors of reading.
-    pub fn skip_to(&mut self, plan: &Plan, epoch: &Epoch) -> Result<()> {
+    pub(crate) fn skip_to(&mut self, plan: &Plan, epoch: &Epoch) -> Result<()> {
         epoch.check()?;
         if self.proxy.source().access() != Access::Sequential {
             return Ok(());
@@ -102,7 +102,7 @@ impl Feed {
     ///
     /// # Errors
     /// As [`ArrayProxy::check_to_end`].
-    pub fn finish_pass(&self) -> Result<()> {
+    pub(crate) fn finish_pass(&self) -> Result<()> {
         if self.order.reaches_end() {
             self.proxy.check_to_end()?;
         }

@@ -52,7 +52,7 @@ pub(super) struct Position {
 }
 
 impl Position {
-    pub fn new(order: FrameOrder) -> Self {
+    pub(super) fn new(order: FrameOrder) -> Self {
         Self {
             order,
             next: 0,
@@ -61,7 +61,7 @@ impl Position {
     }
 
     /// Whether there is another frame.
-    pub fn has_next(&self) -> bool {
+    pub(super) fn has_next(&self) -> bool {
         !self.over && self.order.block(self.next).is_some()
     }
 }

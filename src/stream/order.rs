@@ -112,7 +112,7 @@ impl FrameOrder {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Usage`] if the step, the block or the slots are 0.
-    pub fn new(shape: &[usize], series: bool, options: &FrameOptions) -> Result<Self> {
+    pub(crate) fn new(shape: &[usize], series: bool, options: &FrameOptions) -> Result<Self> {
         if options.step == 0 || options.block == Some(0) || options.slots == 0 {
             return Err(Error::usage(
                 "a stream's step, block and slots are at least 1",
@@ -131,18 +131,18 @@ impl FrameOrder {
         })
     }
 
-    pub fn slots(&self) -> usize {
+    pub(crate) fn slots(&self) -> usize {
         self.options.slots
     }
 
     /// Whether the image has an axis of frames.
     #[cfg(feature = "gpu")]
-    pub fn is_series(&self) -> bool {
+    pub(crate) fn is_series(&self) -> bool {
         self.series
     }
 
     /// Whether blocks have an axis of frames.
-    pub fn are_blocked(&self) -> bool {
+    pub(crate) fn are_blocked(&self) -> bool {
         self.series && self.options.block.is_some()
     }
 
@@ -151,12 +151,12 @@ impl FrameOrder {
     }
 
     /// Number of blocks.
-    pub fn blocks(&self) -> usize {
+    pub(crate) fn blocks(&self) -> usize {
         self.count.div_ceil(self.block_frames())
     }
 
     /// The block for this turn; `None` after the last one.
-    pub fn block(&self, turn: usize) -> Option<usize> {
+    pub(crate) fn block(&self, turn: usize) -> Option<usize> {
         let blocks = self.blocks();
         if blocks == 0 || (turn >= blocks && !self.options.looping) {
             return None;
@@ -170,12 +170,12 @@ impl FrameOrder {
     }
 
     /// Whether this turn begins a new pass over all blocks.
-    pub fn begins_pass(&self, turn: usize) -> bool {
+    pub(crate) fn begins_pass(&self, turn: usize) -> bool {
         turn > 0 && turn.is_multiple_of(self.blocks().max(1))
     }
 
     /// Whether a pass reads the file in ascending order up to its last frame.
-    pub fn reaches_end(&self) -> bool {
+    pub(crate) fn reaches_end(&self) -> bool {
         let last = self.count.checked_sub(1);
         let last = last.map(|last| self.options.first + last * self.options.step);
         !self.options.reverse && last.is_some_and(|last| last + 1 == self.all)
@@ -183,12 +183,12 @@ impl FrameOrder {
 
     /// Whether it starts again after the last block.
     #[cfg(feature = "gpu")]
-    pub fn loops(&self) -> bool {
+    pub(crate) fn loops(&self) -> bool {
         self.options.looping
     }
 
     /// Whether blocks come in ascending order.
-    pub fn forwards(&self) -> bool {
+    pub(crate) fn forwards(&self) -> bool {
         !self.options.reverse
     }
 
@@ -196,7 +196,7 @@ impl FrameOrder {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Index`] if the frame is not selected.
-    pub fn turn_of(&self, frame: usize) -> Result<usize> {
+    pub(crate) fn turn_of(&self, frame: usize) -> Result<usize> {
         let from_first = frame.checked_sub(self.options.first);
         let place = from_first
             .filter(|from_first| from_first.is_multiple_of(self.options.step))
@@ -212,7 +212,7 @@ impl FrameOrder {
     }
 
     /// The frames of a block, in ascending order.
-    pub fn frames(&self, block: usize) -> impl ExactSizeIterator<Item = usize> + use<> {
+    pub(crate) fn frames(&self, block: usize) -> impl ExactSizeIterator<Item = usize> + use<> {
         let start = (block * self.block_frames()).min(self.count);
         let end = (start + self.block_frames()).min(self.count);
         let (first, step) = (self.options.first, self.options.step);
@@ -220,7 +220,7 @@ impl FrameOrder {
     }
 
     /// The index of a block's frames in the image.
-    pub fn index(&self, block: usize) -> Index {
+    pub(crate) fn index(&self, block: usize) -> Index {
         let everything = Index::new().ellipsis();
         if !self.series {
             return everything;

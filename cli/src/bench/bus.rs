@@ -11,7 +11,7 @@ const BUFFER_BYTES: u64 = 256 << 20;
 ///
 /// # Errors
 /// If the device does not answer.
-pub fn upload(gpu: &Gpu, bytes: u64, runs: Runs) -> Result<f64, Failure> {
+pub(super) fn upload(gpu: &Gpu, bytes: u64, runs: Runs) -> Result<f64, Failure> {
     copies(gpu, bytes, runs, wgpu::BufferUsages::MAP_WRITE)
 }
 
@@ -19,7 +19,7 @@ pub fn upload(gpu: &Gpu, bytes: u64, runs: Runs) -> Result<f64, Failure> {
 ///
 /// # Errors
 /// If the device does not answer.
-pub fn within(gpu: &Gpu, bytes: u64, runs: Runs) -> Result<f64, Failure> {
+pub(super) fn within(gpu: &Gpu, bytes: u64, runs: Runs) -> Result<f64, Failure> {
     copies(gpu, bytes, runs, wgpu::BufferUsages::COPY_DST)
 }
 

@@ -12,7 +12,7 @@ const PLACES: u64 = 16;
 /// # Errors
 /// If the file cannot be opened or the system refuses.
 #[cfg(target_os = "linux")]
-pub fn drop_from_cache(path: &Path) -> std::io::Result<bool> {
+pub(super) fn drop_from_cache(path: &Path) -> std::io::Result<bool> {
     use rustix::fs::{Advice, fadvise};
 
     let file = File::open(path)?;

@@ -16,7 +16,7 @@ use super::measure::{
 const FLOOR_BUS: &str = "bus copy of the stored bytes";
 
 /// Measurements of the device that are not rows of the table.
-pub struct DeviceReport {
+pub(super) struct DeviceReport {
     /// The method of the kernel for each class, and their speeds.
     kernel: Option<KernelReport>,
     /// The stages of the load with the median time.
@@ -43,7 +43,7 @@ impl DeviceReport {
     }
 
     /// As text.
-    pub fn lines(&self) -> Vec<String> {
+    pub(super) fn lines(&self) -> Vec<String> {
         let mut lines = Vec::new();
         if let Some(report) = &self.kernel {
             let rates = report.rates.iter().filter_map(|rate| {
@@ -73,7 +73,7 @@ impl DeviceReport {
     }
 
     /// As JSON: seconds, bytes and bytes per second.
-    pub fn object(&self) -> Value {
+    pub(super) fn object(&self) -> Value {
         let kernel = self.kernel.as_ref().map(|report| {
             let rates = report.rates.iter();
             let rates = rates.map(|r| (r.method.to_string(), json!(r.voxels_per_second)));
@@ -112,7 +112,7 @@ impl DeviceReport {
 ///
 /// # Errors
 /// If the device fails during the measurement. If there is no device, or none for this image, that is only noted.
-pub fn measure(
+pub(super) fn measure(
     path: &Path,
     expected: &HostArray<f32>,
     runs: Runs,

@@ -15,7 +15,7 @@ const PIECE_BYTES: usize = 1 << 20;
 ///
 /// # Errors
 /// If the system refuses.
-pub fn fresh(bytes: usize) -> std::io::Result<MmapMut> {
+pub(crate) fn fresh(bytes: usize) -> std::io::Result<MmapMut> {
     let pages = MmapMut::map_anon(bytes.max(1))?;
     #[cfg(target_os = "linux")]
     let _ = pages.advise(memmap2::Advice::HugePage);
@@ -23,7 +23,7 @@ pub fn fresh(bytes: usize) -> std::io::Result<MmapMut> {
 }
 
 /// A load without arithmetic: voxels of `from` bytes become voxels of `to` bytes, on all threads.
-pub fn move_voxels(stored: &[u8], from: usize, out: &mut [u8], to: usize) {
+pub(crate) fn move_voxels(stored: &[u8], from: usize, out: &mut [u8], to: usize) {
     let voxels = PIECE_BYTES / to.max(1);
     out.par_chunks_mut(voxels * to)
         .zip(stored.par_chunks(voxels * from))
@@ -31,7 +31,7 @@ pub fn move_voxels(stored: &[u8], from: usize, out: &mut [u8], to: usize) {
 }
 
 /// The same on the calling thread.
-pub fn move_row(stored: &[u8], from: usize, out: &mut [u8], to: usize) {
+pub(crate) fn move_row(stored: &[u8], from: usize, out: &mut [u8], to: usize) {
     match (from, to) {
         (1, 4) => each::<1, 4>(stored, out),
         (2, 4) => each::<2, 4>(stored, out),
@@ -70,7 +70,7 @@ fn each<const FROM: usize, const TO: usize>(stored: &[u8], out: &mut [u8]) {
     unsafe_code,
     reason = "measures a file that this run made or was given"
 )]
-pub fn map(path: &Path) -> std::io::Result<Mmap> {
+pub(crate) fn map(path: &Path) -> std::io::Result<Mmap> {
     let file = File::open(path)?;
     // SAFETY: the mapping lives for one measurement, and every byte value is valid for widening.
     unsafe { Mmap::map(&file) }

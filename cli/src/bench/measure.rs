@@ -9,14 +9,14 @@ use voxload::{Caching, DataobjImage, FileRole, HostArray};
 use super::device::{self, DeviceReport};
 use super::{cold, floor, memory};
 
-pub type Failure = Box<dyn std::error::Error>;
+pub(super) type Failure = Box<dyn std::error::Error>;
 
 /// Rows to which others refer.
-pub const CPU_FRESH: &str = "cpu to f32, fresh array";
-pub const CPU_ONE: &str = "cpu to f32, fresh, 1 thread";
-pub const GPU_BUFFER: &str = "gpu to a device buffer";
-pub const GPU_BACK: &str = "gpu to a device buffer and back";
-pub const CPU_UPLOAD: &str = "cpu, then a bus copy of the output";
+pub(super) const CPU_FRESH: &str = "cpu to f32, fresh array";
+pub(super) const CPU_ONE: &str = "cpu to f32, fresh, 1 thread";
+pub(super) const GPU_BUFFER: &str = "gpu to a device buffer";
+pub(super) const GPU_BACK: &str = "gpu to a device buffer and back";
+pub(super) const CPU_UPLOAD: &str = "cpu, then a bus copy of the output";
 const FLOOR_FRESH: &str = "floor, fresh";
 const FLOOR_WARM: &str = "floor, warm";
 const FLOOR_READ: &str = "stored bytes copied";
@@ -30,7 +30,7 @@ const MIN_RUNS: usize = 3;
 const OPEN_RUNS: usize = 21;
 
 /// One measured stage.
-pub struct Stage {
+pub(super) struct Stage {
     pub name: &'static str,
     pub seconds: f64,
     /// Number of stored bytes it processed; 0 if that has no meaning.
@@ -42,7 +42,7 @@ pub struct Stage {
 }
 
 /// All measurements of one file.
-pub struct Measurement {
+pub(super) struct Measurement {
     pub name: String,
     pub description: String,
     /// Stored type and compression: files of the same kind differ only in size.
@@ -67,7 +67,11 @@ pub struct Measurement {
 }
 
 impl Measurement {
-    pub fn new(path: &Path, image: &DataobjImage, compressed: bool) -> Result<Self, Failure> {
+    pub(super) fn new(
+        path: &Path,
+        image: &DataobjImage,
+        compressed: bool,
+    ) -> Result<Self, Failure> {
         let header = image.header();
         Ok(Self {
             name: path.display().to_string(),
@@ -96,26 +100,26 @@ impl Measurement {
     }
 
     /// Whether no comparison found a difference.
-    pub fn bits_agree(&self) -> bool {
+    pub(super) fn bits_agree(&self) -> bool {
         self.differing_on_cpu == 0 && self.differing.unwrap_or(0) == 0
     }
 
-    pub fn stage(&self, name: &str) -> Option<&Stage> {
+    pub(super) fn stage(&self, name: &str) -> Option<&Stage> {
         self.stages.iter().find(|stage| stage.name == name)
     }
 
-    pub fn seconds(&self, name: &str) -> Option<f64> {
+    pub(super) fn seconds(&self, name: &str) -> Option<f64> {
         self.stage(name).map(|stage| stage.seconds)
     }
 }
 
 /// Largest number of runs of each stage.
 #[derive(Clone, Copy)]
-pub struct Runs(pub usize);
+pub(super) struct Runs(pub usize);
 
 impl Runs {
     /// The median time of the runs, and the result of the last run.
-    pub fn median<T>(
+    pub(super) fn median<T>(
         self,
         mut work: impl FnMut() -> Result<T, Failure>,
     ) -> Result<(f64, T), Failure> {
@@ -139,13 +143,17 @@ impl Runs {
 }
 
 /// Number of values with different bits. All NaNs are equal.
-pub fn differing(a: &[f32], b: &[f32]) -> usize {
+pub(super) fn differing(a: &[f32], b: &[f32]) -> usize {
     let unlike = |(a, b): &(&f32, &f32)| a.to_bits() != b.to_bits() && !(a.is_nan() && b.is_nan());
     a.iter().zip(b).filter(unlike).count() + a.len().abs_diff(b.len())
 }
 
 /// Measures one file.
-pub fn measure(path: &Path, runs: Runs, begin: &dyn Fn(&str)) -> Result<Measurement, Failure> {
+pub(super) fn measure(
+    path: &Path,
+    runs: Runs,
+    begin: &dyn Fn(&str),
+) -> Result<Measurement, Failure> {
     begin("open");
     let image = voxload::load(path)?;
     let voxels = image.file_map().get(&FileRole::Image);

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Anonymous memory that is resident now, in bytes; 0 if the system does not report it.
-pub fn anonymous_bytes() -> u64 {
+pub(crate) fn anonymous_bytes() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     status
         .lines()
@@ -23,7 +23,7 @@ pub fn anonymous_bytes() -> u64 {
 /// Runs `work` and returns the highest anonymous memory observed, minus that at the start. The result still exists when
 /// the last sample is taken.
 /// still held when the last sample is taken.
-pub fn peak_of<T>(work: impl FnOnce() -> T) -> (u64, T) {
+pub(crate) fn peak_of<T>(work: impl FnOnce() -> T) -> (u64, T) {
     let before = anonymous_bytes();
     let done = AtomicBool::new(false);
     let (peak, made) = std::thread::scope(|scope| {

@@ -6,7 +6,7 @@ use std::path::Path;
 use voxload::DType;
 
 /// Its shape, stored type (u8, i16, f32 or f64), and the scaling in its header.
-pub struct Phantom {
+pub(crate) struct Phantom {
     pub shape: [usize; 4],
     pub dtype: DType,
     pub slope: f32,
@@ -15,7 +15,7 @@ pub struct Phantom {
 
 impl Phantom {
     /// A series of about `bytes` stored bytes, in frames of 96 x 96 x 60 voxels.
-    pub fn of_bytes(bytes: usize, dtype: DType) -> Self {
+    pub(crate) fn of_bytes(bytes: usize, dtype: DType) -> Self {
         let frame = 96 * 96 * 60 * dtype.size_bytes();
         Self {
             shape: [96, 96, 60, bytes.div_ceil(frame).max(2)],
@@ -29,7 +29,7 @@ impl Phantom {
     ///
     /// # Errors
     /// If the file cannot be written.
-    pub fn write(&self, path: &Path) -> std::io::Result<()> {
+    pub(crate) fn write(&self, path: &Path) -> std::io::Result<()> {
         let mut file = std::io::BufWriter::with_capacity(1 << 20, std::fs::File::create(path)?);
         file.write_all(&self.header())?;
         let frame: usize = self.shape[..3].iter().product();

@@ -24,7 +24,7 @@ const PHANTOMS: [(&str, DType, usize); 7] = [
 ///
 /// # Errors
 /// If the files cannot be written.
-pub fn write(folder: &Path, bytes: usize) -> Result<Vec<PathBuf>, Failure> {
+pub(super) fn write(folder: &Path, bytes: usize) -> Result<Vec<PathBuf>, Failure> {
     let write = |(name, dtype, part): (&str, DType, usize)| {
         let path = folder.join(name);
         Phantom::of_bytes(bytes / part, dtype).write(&path)?;

@@ -27,7 +27,7 @@ const WIDTH: f64 = NAMES + BARS + 90.0;
 const TOP: f64 = 60.0 + 18.0 * SERIES.len() as f64;
 
 /// Draws a group of bars for each file: output bytes per second; longer is better.
-pub fn draw(measurements: &[Measurement], out: &mut dyn Write) -> CommandResult {
+pub(super) fn draw(measurements: &[Measurement], out: &mut dyn Write) -> CommandResult {
     let all = measurements
         .iter()
         .flat_map(|one| SERIES.iter().filter_map(|(row, _)| rate(one, row)));

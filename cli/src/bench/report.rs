@@ -9,7 +9,7 @@ use super::verdict::{self, Crossing};
 use crate::CommandResult;
 
 /// Prints one file's table.
-pub fn print(measurement: &Measurement) -> CommandResult {
+pub(super) fn print(measurement: &Measurement) -> CommandResult {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{}: {}", measurement.name, measurement.description)?;
     writeln!(
@@ -37,7 +37,7 @@ pub fn print(measurement: &Measurement) -> CommandResult {
             of_floor(measurement, stage).map_or(String::new(), |ratio| format!("{ratio:.2}")),
         )?;
     }
-    let mebibytes = measurement.memory_over_output as f64 / (1 << 20) as f64;
+    let mebibytes = measurement.memory_over_output as f64 / f64::from(1 << 20);
     writeln!(
         out,
         "  peak anonymous memory of a cpu load: output + {mebibytes:.1} MiB"
@@ -59,7 +59,7 @@ pub fn print(measurement: &Measurement) -> CommandResult {
 }
 
 /// Prints from which size on the GPU is faster.
-pub fn print_crossings(crossings: &[Crossing]) -> CommandResult {
+pub(super) fn print_crossings(crossings: &[Crossing]) -> CommandResult {
     let mut out = std::io::stdout().lock();
     for one in crossings {
         let (kind, destination) = (&one.kind, one.destination.name());
@@ -81,7 +81,7 @@ pub fn print_crossings(crossings: &[Crossing]) -> CommandResult {
 }
 
 /// Prints all files as one JSON object.
-pub fn print_json(measurements: &[Measurement], crossings: &[Crossing]) -> CommandResult {
+pub(super) fn print_json(measurements: &[Measurement], crossings: &[Crossing]) -> CommandResult {
     let wins = crossings.iter().map(|one| {
         json!({
             "kind": one.kind,

@@ -4,15 +4,15 @@ use super::measure::{CPU_FRESH, CPU_UPLOAD, GPU_BACK, GPU_BUFFER, Measurement};
 
 /// Where the floats are needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Destination {
+pub(super) enum Destination {
     Host,
     Device,
 }
 
 impl Destination {
-    pub const ALL: [Self; 2] = [Self::Host, Self::Device];
+    pub(super) const ALL: [Self; 2] = [Self::Host, Self::Device];
 
-    pub fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Self::Host => "host",
             Self::Device => "device",
@@ -28,14 +28,14 @@ impl Destination {
     }
 
     /// The CPU's time divided by the GPU's: above 1 the GPU is faster. `None` if there was no GPU.
-    pub fn gpu_gain(self, measurement: &Measurement) -> Option<f64> {
+    pub(super) fn gpu_gain(self, measurement: &Measurement) -> Option<f64> {
         let [cpu, gpu] = self.rows().map(|row| measurement.seconds(row));
         Some(cpu? / gpu?)
     }
 }
 
 /// One line: which backend to use.
-pub fn of(measurement: &Measurement) -> String {
+pub(super) fn of(measurement: &Measurement) -> String {
     let part = |destination: Destination| {
         let gain = destination.gpu_gain(measurement)?;
         let (backend, times) = match gain > 1.0 {
@@ -62,7 +62,7 @@ pub fn of(measurement: &Measurement) -> String {
 
 /// The size at which the GPU becomes faster, for files of the same type and compression.
 #[derive(Debug, PartialEq)]
-pub struct Crossing {
+pub(super) struct Crossing {
     pub kind: String,
     pub destination: Destination,
     /// Stored bytes of a file: the GPU was faster for it and for all larger ones, but not for the next smaller one.
@@ -73,7 +73,7 @@ pub struct Crossing {
 }
 
 /// The crossings of each kind that was measured at two or more sizes.
-pub fn crossings(measurements: &[Measurement]) -> Vec<Crossing> {
+pub(super) fn crossings(measurements: &[Measurement]) -> Vec<Crossing> {
     let mut kinds: Vec<&str> = measurements.iter().map(|one| one.kind.as_str()).collect();
     kinds.sort_unstable();
     kinds.dedup();

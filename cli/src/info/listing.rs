@@ -16,7 +16,7 @@ const COMPRESSIONS: [&str; 3] = [".gz", ".bz2", ".zst"];
 
 /// The volumes under these paths, sorted: the files in folders that have a format's ending, and all files that are
 /// named themselves.
-pub fn volumes(paths: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
+pub(super) fn volumes(paths: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
     let mut found = BTreeSet::new();
     let mut folders = Vec::new();
     for path in paths {
@@ -100,7 +100,7 @@ const TITLES: [&str; 7] = [
 ];
 
 /// Writes the list.
-pub fn write(out: &mut dyn Write, files: &[PathBuf], loading: &Loading) -> CommandResult {
+pub(super) fn write(out: &mut dyn Write, files: &[PathBuf], loading: &Loading) -> CommandResult {
     let mut rows = vec![TITLES.map(str::to_owned)];
     let mut failed = 0;
     for path in files {

@@ -7,7 +7,7 @@ use voxload::format::cifti::{BrainModel, Cifti, CiftiMap, CiftiMeaning};
 
 use super::summary::Summary;
 
-pub fn of(summary: &Summary) -> Value {
+pub(super) fn of(summary: &Summary) -> Value {
     let header = summary.header;
     let files: Vec<Value> = summary
         .files
@@ -76,7 +76,7 @@ pub fn of(summary: &Summary) -> Value {
 }
 
 /// The object of a file that could not be loaded.
-pub fn of_error(name: &str, error: &Error, message: &str) -> Value {
+pub(super) fn of_error(name: &str, error: &Error, message: &str) -> Value {
     // The name of the variant, without its fields.
     let kind = format!("{:?}", error.kind());
     let end = kind

@@ -43,7 +43,7 @@ fn object(members: impl IntoIterator<Item = Member>) -> Value {
     })
 }
 
-pub fn schema() -> Value {
+pub(super) fn schema() -> Value {
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "voxload info --json",

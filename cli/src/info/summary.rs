@@ -12,7 +12,7 @@ use voxload::format::{FieldValue, Fields, Format};
 use voxload::{DataobjImage, FileHolder, FileRole, Header, LoadOptions, Orientation};
 
 /// A volume.
-pub struct Summary<'a> {
+pub(super) struct Summary<'a> {
     pub name: String,
     pub image: &'a DataobjImage,
     pub header: &'a Header,
@@ -24,7 +24,7 @@ pub struct Summary<'a> {
 }
 
 /// One file of a volume.
-pub struct StoredFile {
+pub(super) struct StoredFile {
     pub role: FileRole,
     pub path: PathBuf,
     /// `None` if the file does not exist.
@@ -33,7 +33,7 @@ pub struct StoredFile {
 }
 
 impl<'a> Summary<'a> {
-    pub fn of(name: String, image: &'a DataobjImage, options: &LoadOptions) -> Self {
+    pub(super) fn of(name: String, image: &'a DataobjImage, options: &LoadOptions) -> Self {
         // In a compressed MGH file, the repetition time follows the voxels. If it cannot be read, everything else is
         // still shown.
         if let Err(error) = voxload::read_footer(image) {
@@ -71,7 +71,7 @@ impl<'a> Summary<'a> {
     }
 
     /// The orientation letters of the spatial axes (`RAS`), `?` for an axis without a direction.
-    pub fn letters(&self) -> Option<String> {
+    pub(super) fn letters(&self) -> Option<String> {
         let codes = self.orientation?.codes();
         let axes = self.header.space_axes().len();
         Some(
@@ -84,7 +84,7 @@ impl<'a> Summary<'a> {
     }
 
     /// The largest angle between an axis of the voxels and the direction of space that its letter names, in degrees.
-    pub fn tilt(&self) -> Option<f64> {
+    pub(super) fn tilt(&self) -> Option<f64> {
         let angles = obliquity(self.image.affine()?);
         let largest = angles.iter().copied().fold(0.0, f64::max);
         angles
@@ -94,13 +94,13 @@ impl<'a> Summary<'a> {
     }
 
     /// The time between two volumes, if there is a time axis and the file states it.
-    pub fn time_step(&self) -> Option<f64> {
+    pub(super) fn time_step(&self) -> Option<f64> {
         let axis = self.header.time_axis()?;
         let step = self.header.zooms.get(axis).copied()?;
         (step.is_finite() && step > 0.0).then_some(step)
     }
 
-    pub fn nifti(&self) -> Option<&NiftiHeader> {
+    pub(super) fn nifti(&self) -> Option<&NiftiHeader> {
         match &self.header.fields {
             Fields::Nifti(nifti) => Some(nifti),
             _ => None,
@@ -108,7 +108,7 @@ impl<'a> Summary<'a> {
     }
 
     /// The value of a text field; empty if it is missing.
-    pub fn text(&self, name: &str) -> &str {
+    pub(super) fn text(&self, name: &str) -> &str {
         let named = self
             .fields
             .iter()
@@ -121,7 +121,7 @@ impl<'a> Summary<'a> {
     }
 
     /// The value of a numeric field; `None` if it is missing, or 0, which means unknown.
-    pub fn number(&self, name: &str) -> Option<f64> {
+    pub(super) fn number(&self, name: &str) -> Option<f64> {
         let field = self.fields.iter().find(|(known, _)| known == name);
         let number = match field?.1 {
             FieldValue::Integer(number) => number as f64,

@@ -21,7 +21,7 @@ const CIFTI: i32 = 32;
 /// Names of the spatial axes, in their order.
 const AXES: [&str; 3] = ["first", "second", "third"];
 
-pub fn write(out: &mut dyn Write, summary: &Summary, raw: bool) -> Result<()> {
+pub(super) fn write(out: &mut dyn Write, summary: &Summary, raw: bool) -> Result<()> {
     let header = summary.header;
     writeln!(out, "{}", words::printable(&summary.name))?;
     let mut lines = Lines(out);

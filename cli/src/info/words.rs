@@ -4,7 +4,7 @@ use voxload::format::Format;
 use voxload::{AxisKind, DType, Header};
 
 /// A number with at most six significant digits.
-pub fn number(value: f64) -> String {
+pub(super) fn number(value: f64) -> String {
     if !value.is_finite() {
         return value.to_string();
     }
@@ -29,7 +29,7 @@ pub fn number(value: f64) -> String {
 }
 
 /// Escapes control characters, which file names and headers can contain.
-pub fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
         match c.is_control() {
@@ -41,12 +41,12 @@ pub fn printable(text: &str) -> String {
 }
 
 /// Numbers with ` x ` between them.
-pub fn product(numbers: impl IntoIterator<Item = String>) -> String {
+pub(super) fn product(numbers: impl IntoIterator<Item = String>) -> String {
     numbers.into_iter().collect::<Vec<_>>().join(" x ")
 }
 
 /// A count and a word, in the plural unless the count is 1.
-pub fn counted(count: usize, word: &str) -> String {
+pub(super) fn counted(count: usize, word: &str) -> String {
     match count {
         1 => format!("1 {word}"),
         _ => format!("{count} {word}s"),
@@ -54,7 +54,7 @@ pub fn counted(count: usize, word: &str) -> String {
 }
 
 /// Bytes in the largest unit that leaves at least one.
-pub fn bytes(count: u64) -> String {
+pub(super) fn bytes(count: u64) -> String {
     let units = [(1_000_000_000, "GB"), (1_000_000, "MB"), (1000, "kB")];
     match units.iter().find(|(unit, _)| count >= *unit) {
         Some((unit, name)) => format!("{:.1} {name}", count as f64 / *unit as f64),
@@ -63,7 +63,7 @@ pub fn bytes(count: u64) -> String {
 }
 
 /// A description of a format.
-pub fn format(format: Format) -> &'static str {
+pub(super) fn format(format: Format) -> &'static str {
     match format {
         Format::Nifti1Single => "NIfTI-1, header and voxels in one file",
         Format::Nifti1Pair => "NIfTI-1, header and voxels in two files",
@@ -86,7 +86,7 @@ pub fn format(format: Format) -> &'static str {
 }
 
 /// A description of a voxel type.
-pub fn dtype(dtype: DType) -> &'static str {
+pub(super) fn dtype(dtype: DType) -> &'static str {
     match dtype {
         DType::U8 => "8-bit unsigned integers",
         DType::I8 => "8-bit signed integers",
@@ -107,7 +107,7 @@ pub fn dtype(dtype: DType) -> &'static str {
 }
 
 /// How stored numbers become values.
-pub fn scaling(header: &Header) -> String {
+pub(super) fn scaling(header: &Header) -> String {
     let scaling = &header.scaling;
     match (scaling.slope(), scaling.inter()) {
         _ if scaling.is_none() => "not scaled".to_owned(),
@@ -129,7 +129,7 @@ pub fn scaling(header: &Header) -> String {
 }
 
 /// The shape by kinds of axes: `64 x 64 x 30 voxels, 200 time points`.
-pub fn shape(header: &Header) -> String {
+pub(super) fn shape(header: &Header) -> String {
     let lengths = |kind: AxisKind| {
         let axes = header.shape.iter().zip(&header.axes);
         axes.filter(move |(_, known)| **known == kind)
@@ -179,7 +179,7 @@ fn rank(kind: AxisKind) -> u8 {
 }
 
 /// The voxel size with its unit; `None` if there is no spatial axis.
-pub fn voxel_size(header: &Header) -> Option<String> {
+pub(super) fn voxel_size(header: &Header) -> Option<String> {
     let axes = header.space_axes();
     let zooms = axes.iter().filter_map(|&axis| header.zooms.get(axis));
     let sizes: Vec<String> = zooms.map(|zoom| number(*zoom)).collect();
@@ -188,7 +188,7 @@ pub fn voxel_size(header: &Header) -> Option<String> {
 }
 
 /// The time step with its unit.
-pub fn time_step(header: &Header, step: f64) -> String {
+pub(super) fn time_step(header: &Header, step: f64) -> String {
     let unit = header.time_unit.symbol();
     format!("{} {unit}", number(step)).trim_end().to_owned()
 }

@@ -14,7 +14,7 @@ const GAP: usize = 22;
 const SMALLEST_SIDE: usize = 192;
 
 /// A view of the volume.
-pub struct Panel {
+pub(super) struct Panel {
     /// Number of voxels to the right and up.
     pub size: [usize; 2],
     /// Voxel sizes to the right and up, in the same unit.
@@ -26,7 +26,7 @@ pub struct Panel {
 }
 
 /// A picture, from top to bottom.
-pub struct Picture {
+pub(super) struct Picture {
     width: usize,
     height: usize,
     pixels: Vec<[u8; 3]>,
@@ -34,7 +34,7 @@ pub struct Picture {
 
 impl Picture {
     /// Puts the panels side by side with the same scale, so that voxels have their true proportions.
-    pub fn of(panels: &[Panel]) -> Self {
+    pub(super) fn of(panels: &[Panel]) -> Self {
         let smallest = panels
             .iter()
             .flat_map(|panel| panel.zooms)
@@ -76,7 +76,7 @@ impl Picture {
 
     /// # Errors
     /// If writing fails.
-    pub fn write_png(&self, writer: &mut dyn Write) -> CommandResult {
+    pub(super) fn write_png(&self, writer: &mut dyn Write) -> CommandResult {
         let is_grey = self.pixels.iter().all(|[r, g, b]| r == g && g == b);
         let (color, bytes) = match is_grey {
             true => (

@@ -1,7 +1,7 @@
 //! Conversion of values to grey levels.
 
 /// The values drawn black and white.
-pub struct Window {
+pub(super) struct Window {
     pub lo: f64,
     pub hi: f64,
 }
@@ -12,7 +12,7 @@ const PERCENTILES: [f64; 2] = [1.0, 99.0];
 impl Window {
     /// From the 1st to the 99th percentile of the finite values (as numpy's `percentile`, linear). If more than half of
     /// the values equal the smallest one, which is then the background, they are left out.
-    pub fn robust(values: &[f32]) -> Self {
+    pub(super) fn robust(values: &[f32]) -> Self {
         let mut finite: Vec<f32> = values.iter().copied().filter(|v| v.is_finite()).collect();
         finite.sort_unstable_by(f32::total_cmp);
         let Some(&smallest) = finite.first() else {
@@ -34,7 +34,7 @@ impl Window {
     }
 
     /// The grey level of a value: `floor(clamp((v - lo) / (hi - lo), 0, 1) * 255 + 0.5)`; NaN is black.
-    pub fn level(&self, value: f64) -> u8 {
+    pub(super) fn level(&self, value: f64) -> u8 {
         let scaled = (value - self.lo) / (self.hi - self.lo);
         if scaled.is_nan() {
             return 0;

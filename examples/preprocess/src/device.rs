@@ -11,7 +11,7 @@ use crate::{Outcome, progress};
 const GROUP: u32 = 64;
 
 /// Writes every frame to every file.
-pub fn write(
+pub(crate) fn write(
     image: &DataobjImage,
     gpu: &Gpu,
     maps: Maps,

@@ -9,7 +9,7 @@ use crate::{Outcome, progress};
 
 /// The output for a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// `(value - mean) / std`
     ZScore,
     /// `(value - mean) / mean * 100`
@@ -28,7 +28,7 @@ impl Kind {
 }
 
 /// Writes every frame to every file.
-pub fn write(
+pub(crate) fn write(
     image: &DataobjImage,
     maps: &Maps,
     plan: &Plan,

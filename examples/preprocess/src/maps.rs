@@ -6,14 +6,14 @@ use crate::memory::Plan;
 use crate::{Outcome, progress};
 
 /// Mean and standard deviation of each voxel of a frame.
-pub struct Maps {
+pub(crate) struct Maps {
     pub mean: Vec<f64>,
     pub std: Vec<f64>,
 }
 
 impl Maps {
     /// Of the values as f64, on the CPU or, with the same bits, on a device.
-    pub fn compute(image: &DataobjImage, gpu: Option<&Gpu>, plan: &Plan) -> Outcome<Self> {
+    pub(crate) fn compute(image: &DataobjImage, gpu: Option<&Gpu>, plan: &Plan) -> Outcome<Self> {
         let [frame @ .., frames] = image.shape() else {
             return Err("a series has an axis of time".into());
         };
@@ -49,7 +49,7 @@ impl Maps {
     }
 
     /// As [`TemporalStatistics::tsnr`], computed from the two others.
-    pub fn tsnr(&self) -> impl Iterator<Item = f64> + '_ {
+    pub(crate) fn tsnr(&self) -> impl Iterator<Item = f64> + '_ {
         let ratio = |(&mean, &std)| if std == 0.0 { 0.0 } else { mean / std };
         self.mean.iter().zip(&self.std).map(ratio)
     }

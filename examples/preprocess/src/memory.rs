@@ -17,7 +17,7 @@ const VALUE: u64 = 8;
 
 /// Parses a size in bytes: `256MiB`, `2GB`, `1000000`.
 #[derive(Debug, Clone, Copy)]
-pub struct Bytes(pub u64);
+pub(crate) struct Bytes(pub u64);
 
 impl FromStr for Bytes {
     type Err = String;
@@ -47,7 +47,7 @@ impl FromStr for Bytes {
 
 /// How the job is done within its memory limit.
 #[derive(Debug, Clone, Copy)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// Layers of a frame's slowest axis per band of the first pass. Each band is a pass over the file.
     pub layers: usize,
     /// Number of bands.
@@ -59,7 +59,7 @@ pub struct Plan {
 impl Plan {
     /// The plan for a series of this shape, with or without files of frames, with this many gzipped files at a time, on
     /// the host or with a device (whose memory counts too).
-    pub fn new(
+    pub(crate) fn new(
         shape: &[usize],
         memory: Bytes,
         frames: bool,
@@ -102,7 +102,7 @@ impl Plan {
 }
 
 /// The peak memory of the process so far, in bytes, if the system reports it.
-pub fn peak() -> Option<u64> {
+pub(crate) fn peak() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM"))?;
     let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;

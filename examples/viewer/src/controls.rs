@@ -4,13 +4,13 @@ use super::player::Player;
 use super::scene::{BAR, CAST, Mode, SLICES, Scene};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Button {
+pub(crate) enum Button {
     Left,
     Right,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Key {
+pub(crate) enum Key {
     /// Plays or pauses.
     Space,
     /// Shows the previous or the next frame.
@@ -33,13 +33,13 @@ enum Drag {
 
 /// The state of the mouse between two events.
 #[derive(Debug, Default)]
-pub struct Controls {
+pub(crate) struct Controls {
     drag: Option<Drag>,
     at: [f32; 2],
 }
 
 impl Controls {
-    pub fn press(
+    pub(crate) fn press(
         &mut self,
         button: Button,
         picture: [u32; 2],
@@ -64,11 +64,11 @@ impl Controls {
         self.moved(self.at, picture, scene, player);
     }
 
-    pub fn release(&mut self) {
+    pub(crate) fn release(&mut self) {
         self.drag = None;
     }
 
-    pub fn moved(
+    pub(crate) fn moved(
         &mut self,
         to: [f32; 2],
         picture: [u32; 2],
@@ -96,11 +96,11 @@ impl Controls {
         }
     }
 
-    pub fn wheel(&mut self, lines: f32, scene: &mut Scene) {
+    pub(crate) fn wheel(&mut self, lines: f32, scene: &mut Scene) {
         scene.zoom = (scene.zoom * 1.1f32.powf(lines)).clamp(0.2, 20.0);
     }
 
-    pub fn key(&mut self, key: Key, scene: &mut Scene, player: &mut Player) {
+    pub(crate) fn key(&mut self, key: Key, scene: &mut Scene, player: &mut Player) {
         match key {
             Key::Space => player.set_playing(!player.is_playing()),
             Key::Previous => player.step(-1),

@@ -9,7 +9,7 @@ use crate::scene::Uniforms;
 use crate::text::Ink;
 
 /// The viewer's device, and voxload's handle for it.
-pub struct Device {
+pub(crate) struct Device {
     pub device: wgpu::Device,
     pub queue: wgpu::Queue,
     pub gpu: Gpu,
@@ -19,7 +19,7 @@ pub struct Device {
 
 impl Device {
     /// The best adapter, for a surface or for none.
-    pub fn open(
+    pub(crate) fn open(
         instance: &wgpu::Instance,
         surface: Option<&wgpu::Surface>,
     ) -> Outcome<(Self, wgpu::Adapter)> {
@@ -59,7 +59,7 @@ impl Device {
     }
 
     /// The error that the device reported, if any.
-    pub fn check(&self) -> Outcome {
+    pub(crate) fn check(&self) -> Outcome {
         match self.fault.get() {
             Some(fault) => Err(fault.clone().into()),
             None => Ok(()),
@@ -68,7 +68,7 @@ impl Device {
 }
 
 /// Draws scenes.
-pub struct Renderer {
+pub(crate) struct Renderer {
     layout: wgpu::BindGroupLayout,
     words: wgpu::RenderPipeline,
     slices: wgpu::RenderPipeline,
@@ -80,7 +80,7 @@ pub struct Renderer {
 }
 
 impl Renderer {
-    pub fn new(device: &Device, format: wgpu::TextureFormat, size: [u32; 2]) -> Self {
+    pub(crate) fn new(device: &Device, format: wgpu::TextureFormat, size: [u32; 2]) -> Self {
         let ink = ink(device, size);
         let device = &device.device;
         let module = device.create_shader_module(wgpu::include_wgsl!("scene.wgsl"));
@@ -137,12 +137,12 @@ impl Renderer {
         }
     }
 
-    pub fn resize(&mut self, device: &Device, size: [u32; 2]) {
+    pub(crate) fn resize(&mut self, device: &Device, size: [u32; 2]) {
         self.ink = ink(device, size);
     }
 
     /// Draws a scene of this volume to a picture of the ink's size.
-    pub fn draw(
+    pub(crate) fn draw(
         &self,
         Device { device, queue, .. }: &Device,
         scene: &Uniforms,

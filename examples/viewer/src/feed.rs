@@ -16,7 +16,7 @@ const BUDGET: u64 = 4 << 20;
 
 /// Backend that computes the values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Backend {
+pub(crate) enum Backend {
     /// The device, or the CPU if the device cannot; the screen shows which
     Auto,
     /// The CPU; without a window it also draws
@@ -26,7 +26,7 @@ pub enum Backend {
 }
 
 /// The volume that is shown.
-pub enum Shown<'a> {
+pub(crate) enum Shown<'a> {
     /// A 3-D texture.
     Texture(&'a wgpu::TextureView),
     /// Values on the host, first axis fastest.
@@ -35,7 +35,7 @@ pub enum Shown<'a> {
 
 /// Counters of a source.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Counters {
+pub(crate) struct Counters {
     pub bytes: u64,
     pub submissions: u64,
     pub host_bytes: u64,
@@ -45,7 +45,7 @@ pub struct Counters {
 }
 
 /// A source of frames.
-pub trait Feed {
+pub(crate) trait Feed {
     /// Advances loading, and shows the next frame if it is wanted and ready. Returns its number.
     fn step(&mut self, wanted: bool) -> Poll<voxload::Result<usize>>;
     /// Continues with this frame.
@@ -65,7 +65,11 @@ fn order(volume: &Volume) -> FrameOptions {
 
 /// A source for a device: voxload's kernels if the device can run them and they are wanted, otherwise values of the CPU
 /// that are uploaded.
-pub fn on_device(volume: &Volume, gpu: &Gpu, backend: Backend) -> voxload::Result<Box<dyn Feed>> {
+pub(crate) fn on_device(
+    volume: &Volume,
+    gpu: &Gpu,
+    backend: Backend,
+) -> voxload::Result<Box<dyn Feed>> {
     let filters = wgpu::Features::FLOAT32_FILTERABLE;
     let wide = gpu.device().features().contains(filters) && !fits_half(&volume.image);
     if wide {
@@ -317,14 +321,14 @@ impl<T: Float> Feed for Uploaded<T> {
 }
 
 /// Without a device: frames stay on the host.
-pub struct InMemory {
+pub(crate) struct InMemory {
     frames: Frames<f32>,
     held: Option<HostFrame<f32>>,
     path: String,
 }
 
 impl InMemory {
-    pub fn new(volume: &Volume, why: &str) -> voxload::Result<Self> {
+    pub(crate) fn new(volume: &Volume, why: &str) -> voxload::Result<Self> {
         Ok(Self {
             frames: volume.image.frames(order(volume))?,
             held: None,

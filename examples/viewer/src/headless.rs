@@ -18,7 +18,7 @@ const FRAMES: u64 = 60;
 /// Largest number of texels along a side if there is no device to ask.
 const MAX_SIDE: usize = 2048;
 
-pub fn run(args: &Args) -> Outcome {
+pub(crate) fn run(args: &Args) -> Outcome {
     let picture = match args.backend {
         Backend::Cpu => Picture::Software,
         Backend::Auto | Backend::Gpu => match Screen::open(args.size) {

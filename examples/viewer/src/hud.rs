@@ -8,20 +8,20 @@ use crate::text::{Ink, LINE};
 
 /// Times of the screen frames.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Pace {
+pub(crate) struct Pace {
     pub last: Duration,
     pub worst: Duration,
 }
 
 impl Pace {
-    pub fn take(&mut self, frame: Duration) {
+    pub(crate) fn take(&mut self, frame: Duration) {
         self.last = frame;
         self.worst = self.worst.max(frame);
     }
 }
 
 /// The letters of the directions around each panel.
-pub fn directions(ink: &mut Ink, scene: &Scene) {
+pub(crate) fn directions(ink: &mut Ink, scene: &Scene) {
     let panels = Scene::panels(ink.size);
     let scale = scene.slice_scale(ink.size);
     let extent = scene.extent();
@@ -58,7 +58,13 @@ pub fn directions(ink: &mut Ink, scene: &Scene) {
 }
 
 /// The counters, and the bar of frames.
-pub fn counters(ink: &mut Ink, scene: &Scene, player: &Player, pace: Pace, notes: &[String]) {
+pub(crate) fn counters(
+    ink: &mut Ink,
+    scene: &Scene,
+    player: &Player,
+    pace: Pace,
+    notes: &[String],
+) {
     let counted = player.feed.counters();
     let milliseconds = |time: Duration| time.as_secs_f64() * 1e3;
     let mebibytes = |bytes: u64| bytes as f64 / f64::from(1 << 20);

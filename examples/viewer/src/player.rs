@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::feed::Feed;
 
 /// A series that can be played.
-pub struct Player {
+pub(crate) struct Player {
     pub feed: Box<dyn Feed>,
     frames: usize,
     period: Duration,
@@ -22,7 +22,7 @@ pub struct Player {
 }
 
 impl Player {
-    pub fn new(feed: Box<dyn Feed>, frames: usize, per_second: f64) -> Self {
+    pub(crate) fn new(feed: Box<dyn Feed>, frames: usize, per_second: f64) -> Self {
         Self {
             feed,
             frames,
@@ -37,7 +37,7 @@ impl Player {
     }
 
     /// One turn of a render loop, which never waits. Returns whether another frame is shown now.
-    pub fn tick(&mut self, now: Instant) -> bool {
+    pub(crate) fn tick(&mut self, now: Instant) -> bool {
         if self.error.is_some() {
             return false;
         }
@@ -63,21 +63,21 @@ impl Player {
     }
 
     /// Whether there is something to do at the next turn.
-    pub fn is_busy(&self) -> bool {
+    pub(crate) fn is_busy(&self) -> bool {
         self.error.is_none() && (self.playing || self.requested)
     }
 
-    pub fn set_playing(&mut self, playing: bool) {
+    pub(crate) fn set_playing(&mut self, playing: bool) {
         self.playing = playing && self.frames > 1;
         self.due = Instant::now();
     }
 
-    pub fn is_playing(&self) -> bool {
+    pub(crate) fn is_playing(&self) -> bool {
         self.playing
     }
 
     /// Shows this frame next, and continues from there.
-    pub fn seek(&mut self, frame: usize) {
+    pub(crate) fn seek(&mut self, frame: usize) {
         let frame = frame.min(self.frames - 1);
         match self.feed.seek(frame) {
             Ok(()) => (self.requested, self.error) = (true, None),
@@ -86,26 +86,26 @@ impl Player {
     }
 
     /// Seeks by this many frames from the one that is shown, and pauses.
-    pub fn step(&mut self, by: isize) {
+    pub(crate) fn step(&mut self, by: isize) {
         self.playing = false;
         let shown = self.shown.unwrap_or_default() as isize;
         self.seek((shown + by).rem_euclid(self.frames as isize) as usize);
     }
 
-    pub fn shown(&self) -> Option<usize> {
+    pub(crate) fn shown(&self) -> Option<usize> {
         self.shown
     }
 
-    pub fn frames(&self) -> usize {
+    pub(crate) fn frames(&self) -> usize {
         self.frames
     }
 
     /// Number of frames shown so far.
-    pub fn count(&self) -> u64 {
+    pub(crate) fn count(&self) -> u64 {
         self.count
     }
 
-    pub fn error(&self) -> Option<&str> {
+    pub(crate) fn error(&self) -> Option<&str> {
         self.error.as_deref()
     }
 }

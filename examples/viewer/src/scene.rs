@@ -3,11 +3,11 @@
 use bytemuck::{Pod, Zeroable};
 
 /// Pixels at the bottom for the bar of frames.
-pub const BAR: u32 = 14;
+pub(crate) const BAR: u32 = 14;
 
 /// How the volume is projected to a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
+pub(crate) enum Mode {
     /// The maximum along each ray.
     Maximum,
     /// Opacity and brightness by the window, lit from the front.
@@ -15,17 +15,17 @@ pub enum Mode {
 }
 
 /// The two axes of each slice (right, up), the one across it, and the letters on its sides.
-pub const SLICES: [([usize; 2], usize, [char; 4]); 3] = [
+pub(crate) const SLICES: [([usize; 2], usize, [char; 4]); 3] = [
     ([1, 2], 0, ['P', 'A', 'I', 'S']),
     ([0, 2], 1, ['L', 'R', 'I', 'S']),
     ([0, 1], 2, ['L', 'R', 'P', 'A']),
 ];
 /// The panel of the ray cast.
-pub const CAST: usize = 3;
+pub(crate) const CAST: usize = 3;
 
 /// Everything about a picture that the user can change.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Scene {
+pub(crate) struct Scene {
     /// Number of voxels to the right, anterior, superior.
     pub size: [usize; 3],
     /// Voxel sizes in millimetres.
@@ -47,7 +47,7 @@ pub struct Scene {
 /// The scene as the shader's uniforms.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Pod, Zeroable)]
-pub struct Uniforms {
+pub(crate) struct Uniforms {
     /// Left, top, width, height of each panel.
     pub panels: [[f32; 4]; 4],
     /// Numbers of voxels; millimetres from one sample to the next.
@@ -65,7 +65,7 @@ pub struct Uniforms {
 }
 
 impl Scene {
-    pub fn new(size: [usize; 3], zooms: [f32; 3]) -> Self {
+    pub(crate) fn new(size: [usize; 3], zooms: [f32; 3]) -> Self {
         Self {
             size,
             zooms,
@@ -80,7 +80,7 @@ impl Scene {
     }
 
     /// Left, top, width and height of the panels in a picture of this size: sagittal, coronal, axial, ray cast.
-    pub fn panels(picture: [u32; 2]) -> [[f32; 4]; 4] {
+    pub(crate) fn panels(picture: [u32; 2]) -> [[f32; 4]; 4] {
         let [width, height] = [picture[0] / 2, picture[1].saturating_sub(BAR) / 2];
         [[0, 0], [1, 0], [0, 1], [1, 1]]
             .map(|[column, row]| [column * width, row * height, width, height])
@@ -88,12 +88,12 @@ impl Scene {
     }
 
     /// The sides of the volume in millimetres.
-    pub fn extent(&self) -> [f32; 3] {
+    pub(crate) fn extent(&self) -> [f32; 3] {
         std::array::from_fn(|axis| self.size[axis] as f32 * self.zooms[axis])
     }
 
     /// Millimetres per pixel of the slices: one scale for all three, with space for letters.
-    pub fn slice_scale(&self, picture: [u32; 2]) -> f32 {
+    pub(crate) fn slice_scale(&self, picture: [u32; 2]) -> f32 {
         let extent = self.extent();
         let panels = Self::panels(picture);
         let scales = SLICES
@@ -107,7 +107,7 @@ impl Scene {
     }
 
     /// The camera's axes: right, up, and viewing direction.
-    pub fn axes(&self) -> [[f32; 3]; 3] {
+    pub(crate) fn axes(&self) -> [[f32; 3]; 3] {
         let ((ys, yc), (ps, pc)) = (self.yaw.sin_cos(), self.pitch.sin_cos());
         let forward = [ys * pc, yc * pc, -ps];
         let right = [yc, -ys, 0.0];
@@ -115,7 +115,7 @@ impl Scene {
     }
 
     /// Millimetres per pixel of the ray cast.
-    pub fn cast_scale(&self, picture: [u32; 2]) -> f32 {
+    pub(crate) fn cast_scale(&self, picture: [u32; 2]) -> f32 {
         let diagonal = self
             .extent()
             .iter()
@@ -126,7 +126,7 @@ impl Scene {
         diagonal / width.min(height).max(1.0) / self.zoom
     }
 
-    pub fn uniforms(&self, picture: [u32; 2]) -> Uniforms {
+    pub(crate) fn uniforms(&self, picture: [u32; 2]) -> Uniforms {
         let [lo, hi] = self.window;
         let smallest = self.zooms.into_iter().fold(f32::INFINITY, f32::min);
         let with = |[x, y, z]: [f32; 3], w: f32| [x, y, z, w];

@@ -11,7 +11,7 @@ use crate::text::Ink;
 use crate::volume::{Volume, robust_window};
 use crate::{Args, Cast, Outcome};
 
-pub struct Session {
+pub(crate) struct Session {
     pub scene: Scene,
     pub player: Player,
     pub ink: Ink,
@@ -26,7 +26,7 @@ pub struct Session {
 
 impl Session {
     /// `start` is when loading began.
-    pub fn new(
+    pub(crate) fn new(
         volume: Volume,
         feed: Box<dyn Feed>,
         args: &Args,
@@ -67,7 +67,7 @@ impl Session {
     }
 
     /// To be called before each screen frame: advances loading and writes the text. Never waits.
-    pub fn turn(&mut self) {
+    pub(crate) fn turn(&mut self) {
         self.player.tick(Instant::now());
         if let Some(finding) = &self.finding {
             match finding.try_recv() {
@@ -96,7 +96,7 @@ impl Session {
     }
 
     /// To be called after each screen frame, with the time that it elapsed.
-    pub fn drawn(&mut self, elapsed: Duration) {
+    pub(crate) fn drawn(&mut self, elapsed: Duration) {
         self.pace.take(elapsed);
         if self.first.is_none() && self.is_complete() {
             self.first = Some(self.start.elapsed());
@@ -104,12 +104,12 @@ impl Session {
     }
 
     /// Whether a frame of the file is shown, in its window.
-    pub fn is_complete(&self) -> bool {
+    pub(crate) fn is_complete(&self) -> bool {
         self.player.shown().is_some() && self.finding.is_none()
     }
 
     /// The scene to draw. Until there is something to see it has only text, so that drawing it is fast.
-    pub fn uniforms(&self) -> Uniforms {
+    pub(crate) fn uniforms(&self) -> Uniforms {
         let mut uniforms = self.scene.uniforms(self.ink.size);
         if !self.is_complete() {
             uniforms.panels = [[0.0; 4]; 4];
@@ -118,26 +118,26 @@ impl Session {
     }
 
     /// Whether the next picture would differ.
-    pub fn is_busy(&self) -> bool {
+    pub(crate) fn is_busy(&self) -> bool {
         self.player.is_busy() || self.finding.is_some()
     }
 
     /// The time from the start of loading to the first frame of the file on the screen.
-    pub fn first(&self) -> Option<Duration> {
+    pub(crate) fn first(&self) -> Option<Duration> {
         self.first
     }
 
     /// The longest time of a screen frame.
-    pub fn worst(&self) -> Duration {
+    pub(crate) fn worst(&self) -> Duration {
         self.pace.worst
     }
 
-    pub fn resize(&mut self, size: [u32; 2]) {
+    pub(crate) fn resize(&mut self, size: [u32; 2]) {
         self.ink = Ink::new(size);
     }
 
     /// A description of the sources of what is shown, and of what was found.
-    pub fn describe(&self) {
+    pub(crate) fn describe(&self) {
         println!("{}", self.player.feed.path());
         for remark in &self.notes {
             println!("note: {remark}");

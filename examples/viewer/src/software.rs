@@ -21,7 +21,7 @@ fn xyz([x, y, z, _]: [f32; 4]) -> Vector {
 }
 
 /// Draws RGBA pixels, from top to bottom. `values` is a volume of the scene's size, `ink` the text, one byte per pixel.
-pub fn draw(scene: &Uniforms, values: &[f32], ink: &[u8], [width, _]: [u32; 2]) -> Vec<u8> {
+pub(crate) fn draw(scene: &Uniforms, values: &[f32], ink: &[u8], [width, _]: [u32; 2]) -> Vec<u8> {
     let size = xyz(scene.size).map(|side| side as usize);
     let canvas = Canvas {
         scene,

@@ -1,24 +1,24 @@
 //! Text over a picture. Characters are 5 x 7 pixels.
 
 /// Pixels from one character to the next, and from one line to the next.
-pub const ADVANCE: usize = 6;
-pub const LINE: usize = 10;
+pub(crate) const ADVANCE: usize = 6;
+pub(crate) const LINE: usize = 10;
 
 /// A picture of text, one byte per pixel: 255 for text, less to darken the background.
-pub struct Ink {
+pub(crate) struct Ink {
     pub size: [u32; 2],
     pub pixels: Vec<u8>,
 }
 
 impl Ink {
-    pub fn new(size: [u32; 2]) -> Self {
+    pub(crate) fn new(size: [u32; 2]) -> Self {
         Self {
             size,
             pixels: vec![0; size[0] as usize * size[1] as usize],
         }
     }
 
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.pixels.fill(0);
     }
 
@@ -32,7 +32,7 @@ impl Ink {
         }
     }
 
-    pub fn fill(&mut self, [left, top]: [i32; 2], [width, height]: [i32; 2], value: u8) {
+    pub(crate) fn fill(&mut self, [left, top]: [i32; 2], [width, height]: [i32; 2], value: u8) {
         for y in top..top + height {
             for x in left..left + width {
                 self.put(x, y, value);
@@ -41,7 +41,7 @@ impl Ink {
     }
 
     /// Writes a line on a dark background. Its top left corner is at this pixel.
-    pub fn write(&mut self, [left, top]: [i32; 2], text: &str) {
+    pub(crate) fn write(&mut self, [left, top]: [i32; 2], text: &str) {
         let letters = text.chars().count() as i32;
         let ground = [letters * ADVANCE as i32 + 1, LINE as i32];
         self.fill([left - 1, top - 1], ground, 160);
@@ -56,7 +56,7 @@ impl Ink {
     }
 
     /// Writes one character with its middle at this pixel.
-    pub fn letter(&mut self, [x, y]: [f32; 2], letter: char) {
+    pub(crate) fn letter(&mut self, [x, y]: [f32; 2], letter: char) {
         let corner = [x as i32 - 2, y as i32 - 3];
         self.write(corner, letter.encode_utf8(&mut [0; 4]));
     }

@@ -9,7 +9,7 @@ use voxload::{
 use super::Outcome;
 
 /// The volume that is shown. Only its header has been read.
-pub struct Volume {
+pub(crate) struct Volume {
     /// Three axes, or four if the last one is that of the frames.
     pub image: DataobjImage,
     /// Number of voxels to the right, anterior, superior.
@@ -22,7 +22,7 @@ pub struct Volume {
 }
 
 /// Opens a file. Sides that are longer than `max` are subsampled.
-pub fn open(path: &Path, max: usize) -> Outcome<Volume> {
+pub(crate) fn open(path: &Path, max: usize) -> Outcome<Volume> {
     let image = DataobjImage::from_filename(path, &LoadOptions::new())?;
     let mut notes: Vec<String> = image.notes().iter().map(ToString::to_string).collect();
     let image = with_three_axes(luminance(image, &mut notes)?)?;
@@ -122,7 +122,7 @@ fn every(steps: &[usize]) -> Index {
 
 /// A robust window of the first frame: from the 1st to the 99th percentile of some of its voxels, without the
 /// background if that is most of them.
-pub fn robust_window(image: &DataobjImage) -> Outcome<[f32; 2]> {
+pub(crate) fn robust_window(image: &DataobjImage) -> Outcome<[f32; 2]> {
     let steps: Vec<usize> = spatial(image).map(|side| side / 64).collect();
     let part = (3..image.ndim()).fold(every(&steps), |index, _| index.at(0));
     let options = StatisticsOptions::new().histogram(2048);

@@ -16,7 +16,7 @@ use crate::feed::{self, Shown};
 use crate::session::Session;
 use crate::{Args, Outcome, volume};
 
-pub fn run(args: &Args) -> Outcome {
+pub(crate) fn run(args: &Args) -> Outcome {
     let events = EventLoop::new()
         .map_err(|error| format!("no window can be opened ({error}): try --headless --png FILE"))?;
     let mut app = App {

@@ -1,6 +1,6 @@
 //! Parts of the viewer that need neither a window nor a device: the effects of input, and when frames are shown.
 
-#![allow(dead_code)]
+#![allow(dead_code, reason = "the viewer uses the rest")]
 
 #[path = "../src/controls.rs"]
 mod controls;

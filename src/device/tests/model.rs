@@ -53,10 +53,10 @@ pub(super) fn model_decode(dtype: DType, order: ByteOrder, bytes: &[u8]) -> f64 
     }
     let bits = u64::from_le_bytes(le);
     match dtype {
-        DType::U8 | DType::U16 | DType::U32 => bits as u32 as f64,
-        DType::I8 => bits as i8 as f64,
-        DType::I16 => bits as i16 as f64,
-        DType::I32 => bits as i32 as f64,
+        DType::U8 | DType::U16 | DType::U32 => f64::from(bits as u32),
+        DType::I8 => f64::from(bits as i8),
+        DType::I16 => f64::from(bits as i16),
+        DType::I32 => f64::from(bits as i32),
         DType::U64 => bits as f64,
         DType::I64 => bits as i64 as f64,
         DType::F16 => f16::from_bits(bits as u16).to_f64(),

@@ -7,6 +7,7 @@ use crate::format::nifti::{NiftiHeader, Version};
 use crate::format::{Fields, Format, Parsed, detect};
 use crate::testing::Rng;
 
+#[allow(unreachable_pub, reason = "shared with the integration tests")]
 #[path = "../../../tests/malformed/nifti.rs"]
 mod table;
 

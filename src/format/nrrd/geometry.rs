@@ -27,7 +27,11 @@ impl Geometry {
     ///
     /// # Errors
     /// The field that has too few or too many entries, or entries that are not what the definition says.
-    pub fn read(nrrd: &TextHeader, lengths: &[usize], notes: &mut Vec<Note>) -> Result<Self> {
+    pub(super) fn read(
+        nrrd: &TextHeader,
+        lengths: &[usize],
+        notes: &mut Vec<Note>,
+    ) -> Result<Self> {
         let count = lengths.len();
         let space = Space::read(nrrd)?;
         let axes = Axes {

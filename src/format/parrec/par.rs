@@ -99,7 +99,7 @@ enum Part {
 }
 
 impl Par {
-    pub fn parse(text: &str) -> Result<Self> {
+    pub(super) fn parse(text: &str) -> Result<Self> {
         let mut header = TextHeader::default();
         let (mut version, mut lines) = ("", Vec::new());
         let mut part = Part::Top;
@@ -144,7 +144,7 @@ impl Par {
     }
 
     /// The text of a `.par` file that was parsed before, from its header.
-    pub fn from_header(header: &TextHeader) -> Result<Self> {
+    pub(super) fn from_header(header: &TextHeader) -> Result<Self> {
         let words = words(header.get("version").unwrap_or_default())?;
         let lines = header.entries().iter().filter(|(key, _)| key == "slice");
         Ok(Self {
@@ -162,14 +162,14 @@ impl Par {
         found.map(|(_, value)| value.as_str())
     }
 
-    pub fn integer(&self, key: &str) -> Result<Option<i64>> {
+    pub(super) fn integer(&self, key: &str) -> Result<Option<i64>> {
         let value = self.general(key);
         value
             .map(|text| number("general information", text))
             .transpose()
     }
 
-    pub fn reals(&self, key: &str) -> Result<Option<Vec<f64>>> {
+    pub(super) fn reals(&self, key: &str) -> Result<Option<Vec<f64>>> {
         let value = self.general(key);
         value
             .map(|text| numbers("general information", text))
@@ -177,7 +177,7 @@ impl Par {
     }
 
     /// The largest slice number.
-    pub fn max_slice_number(&self) -> Result<i64> {
+    pub(super) fn max_slice_number(&self) -> Result<i64> {
         const KEY: &str = "Max. number of slices/locations";
         self.integer(KEY)?
             .ok_or_else(|| Error::header(KEY, "nothing", "the field"))
@@ -187,7 +187,7 @@ impl Par {
     ///
     /// # Errors
     /// The field, if two slices differ.
-    pub fn same<T: PartialEq + Copy + std::fmt::Debug>(
+    pub(super) fn same<T: PartialEq + Copy + std::fmt::Debug>(
         &self,
         field: &'static str,
         of: impl Fn(&Slice) -> T,

@@ -5,7 +5,7 @@ use crate::core::dtype::ByteOrder;
 
 /// How a field's numbers are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stored {
+pub(crate) enum Stored {
     I8,
     U8,
     I16,
@@ -22,7 +22,7 @@ pub enum Stored {
 
 /// A row of a table.
 #[derive(Debug, Clone, Copy)]
-pub struct Field {
+pub(crate) struct Field {
     pub offset: usize,
     pub name: &'static str,
     pub stored: Stored,
@@ -30,7 +30,12 @@ pub struct Field {
     pub count: usize,
 }
 
-pub const fn field(offset: usize, name: &'static str, stored: Stored, count: usize) -> Field {
+pub(crate) const fn field(
+    offset: usize,
+    name: &'static str,
+    stored: Stored,
+    count: usize,
+) -> Field {
     Field {
         offset,
         name,
@@ -41,25 +46,25 @@ pub const fn field(offset: usize, name: &'static str, stored: Stored, count: usi
 
 impl Field {
     /// The byte after the field.
-    pub fn end(&self) -> usize {
+    pub(crate) fn end(&self) -> usize {
         self.offset + self.count * self.stored.bytes()
     }
 }
 
 /// Number of bytes up to the end of the table's last field.
-pub fn size(table: &[Field]) -> usize {
+pub(crate) fn size(table: &[Field]) -> usize {
     table.iter().map(Field::end).max().unwrap_or(0)
 }
 
 /// A number of any stored type.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Number {
+pub(crate) enum Number {
     Int(i128),
     Real(f64),
 }
 
 impl Number {
-    pub fn real(self) -> f64 {
+    pub(crate) fn real(self) -> f64 {
         match self {
             Self::Int(value) => value as f64,
             Self::Real(value) => value,
@@ -69,7 +74,7 @@ impl Number {
 
 impl Stored {
     /// Bytes of one number or one character.
-    pub const fn bytes(self) -> usize {
+    pub(crate) const fn bytes(self) -> usize {
         match self {
             Self::I8 | Self::U8 | Self::Text => 1,
             Self::I16 | Self::U16 => 2,
@@ -120,7 +125,11 @@ impl Stored {
     }
 
     /// All complete numbers in `bytes`.
-    pub fn numbers(self, bytes: &[u8], order: ByteOrder) -> impl Iterator<Item = Number> + '_ {
+    pub(crate) fn numbers(
+        self,
+        bytes: &[u8],
+        order: ByteOrder,
+    ) -> impl Iterator<Item = Number> + '_ {
         let one = move |bytes| self.read(bytes, order);
         bytes.chunks_exact(self.bytes()).map(one)
     }
@@ -136,13 +145,17 @@ impl Stored {
 }
 
 /// The first `N` numbers in `bytes`; missing ones are 0.
-pub fn numbers<T: Value, const N: usize>(stored: Stored, bytes: &[u8], order: ByteOrder) -> [T; N] {
+pub(crate) fn numbers<T: Value, const N: usize>(
+    stored: Stored,
+    bytes: &[u8],
+    order: ByteOrder,
+) -> [T; N] {
     <[T; N]>::read(&mut stored.endless(bytes, order))
 }
 
 /// The bytes of a header and the table that describes them. Fields beyond the end of the bytes are 0 or empty.
 #[derive(Debug, Clone, Copy)]
-pub struct Record<'a> {
+pub(crate) struct Record<'a> {
     pub table: &'static [Field],
     pub bytes: &'a [u8],
     pub order: ByteOrder,
@@ -155,13 +168,13 @@ impl Record<'_> {
     }
 
     /// A field by name; 0 or empty if the table does not have it.
-    pub fn get<T: Value>(&self, name: &str) -> T {
+    pub(crate) fn get<T: Value>(&self, name: &str) -> T {
         self.next(name, &mut 0)
     }
 
     /// As [`Self::get`], but the search begins at row `at` of the table, which is then set to the row after the field.
     /// Headers are declared in the order of their tables, so that most searches find their row at once.
-    pub fn next<T: Value>(&self, name: &str, at: &mut usize) -> T {
+    pub(crate) fn next<T: Value>(&self, name: &str, at: &mut usize) -> T {
         let (before, after) = self.table.split_at((*at).min(self.table.len()));
         let mut rows = (*at..).zip(after).chain((0..).zip(before));
         let found = rows.find(|(_, field)| field.name == name);
@@ -175,7 +188,7 @@ impl Record<'_> {
     }
 
     /// Every field with its value as text, in the order of the table. Numbers are separated by spaces.
-    pub fn list(&self) -> impl Iterator<Item = (&'static Field, String)> + '_ {
+    pub(crate) fn list(&self) -> impl Iterator<Item = (&'static Field, String)> + '_ {
         self.table.iter().map(|field| {
             let mut numbers = self.numbers(field);
             if field.stored == Stored::Text {
@@ -195,7 +208,7 @@ impl Record<'_> {
 
 /// A header that is being written.
 #[derive(Debug)]
-pub struct RecordMut {
+pub(crate) struct RecordMut {
     pub table: &'static [Field],
     pub bytes: Vec<u8>,
     pub order: ByteOrder,
@@ -203,7 +216,7 @@ pub struct RecordMut {
 
 impl RecordMut {
     /// A header of zeros.
-    pub fn new(table: &'static [Field], order: ByteOrder) -> Self {
+    pub(crate) fn new(table: &'static [Field], order: ByteOrder) -> Self {
         let bytes = vec![0; size(table)];
         Self {
             table,
@@ -214,7 +227,7 @@ impl RecordMut {
 
     /// Writes a field, if the table has it. A number that does not fit is truncated as by `as`, a text at the end of
     /// the field.
-    pub fn set(&mut self, name: &str, value: &impl Value) {
+    pub(crate) fn set(&mut self, name: &str, value: &impl Value) {
         let Some(field) = self.table.iter().find(|field| field.name == name) else {
             return;
         };
@@ -227,7 +240,7 @@ impl RecordMut {
         }
     }
 
-    pub fn as_record(&self) -> Record<'_> {
+    pub(crate) fn as_record(&self) -> Record<'_> {
         Record {
             table: self.table,
             bytes: &self.bytes,
@@ -237,7 +250,7 @@ impl RecordMut {
 }
 
 /// A type of a field in memory: a number, an array of numbers, or a text (whose characters are stored as numbers too).
-pub trait Value {
+pub(crate) trait Value {
     /// Reads as many numbers as it needs; missing ones are 0.
     fn read(numbers: &mut dyn Iterator<Item = Number>) -> Self;
     fn write(&self, numbers: &mut Vec<Number>);
@@ -291,7 +304,7 @@ impl Value for String {
 }
 
 /// Decodes Latin-1, without trailing NULs.
-pub fn latin1(bytes: &[u8]) -> String {
+pub(crate) fn latin1(bytes: &[u8]) -> String {
     let end = bytes.iter().rposition(|&byte| byte != 0);
     let letters = bytes.iter().take(end.map_or(0, |last| last + 1));
     letters.map(|&byte| char::from(byte)).collect()

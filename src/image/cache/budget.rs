@@ -99,7 +99,7 @@ impl Content {
 
 impl Slot {
     /// The content; `None` after eviction.
-    pub fn content(&self) -> MutexGuard<'_, Option<Content>> {
+    pub(crate) fn content(&self) -> MutexGuard<'_, Option<Content>> {
         self.content.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

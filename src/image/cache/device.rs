@@ -12,12 +12,12 @@ use crate::device::{DeviceArray, Gpu};
 
 impl Cache {
     /// Whether a device array is cached.
-    pub fn has_device(&self) -> bool {
+    pub(crate) fn has_device(&self) -> bool {
         self.on_device(|_| Some(())).is_some()
     }
 
     /// The cached array of this type on this device. Counts a hit.
-    pub fn device<T: Value>(&self, gpu: &Gpu) -> Option<DeviceArray<T>> {
+    pub(crate) fn device<T: Value>(&self, gpu: &Gpu) -> Option<DeviceArray<T>> {
         let array = self.on_device(|kept| kept.typed::<T>())?;
         if !array.gpu().is_same_device(gpu) {
             return None;
@@ -29,7 +29,7 @@ impl Cache {
     }
 
     /// The cached array of this type on this device, unless there is an edit of this type. Counts a hit.
-    pub fn clean_device<T: Value>(&self, gpu: &Gpu) -> Option<DeviceArray<T>> {
+    pub(crate) fn clean_device<T: Value>(&self, gpu: &Gpu) -> Option<DeviceArray<T>> {
         let edited = self.edited.as_ref().map(|(array, _)| array.dtype());
         if edited == Some(T::DTYPE) {
             return None;
@@ -39,12 +39,12 @@ impl Cache {
     }
 
     /// The cached device array of this type, if it was modified after its last download.
-    pub fn newer_on_device<T: Value>(&self) -> Option<DeviceArray<T>> {
+    pub(crate) fn newer_on_device<T: Value>(&self) -> Option<DeviceArray<T>> {
         self.on_device(|kept| kept.typed::<T>().filter(DeviceArray::is_modified))
     }
 
     /// Caches a device array in place of the previous one.
-    pub fn fill_device<T: Value>(&mut self, array: &DeviceArray<T>) {
+    pub(crate) fn fill_device<T: Value>(&mut self, array: &DeviceArray<T>) {
         self.drop_other_edit(T::DTYPE);
         // Drop the previous array first, so that the budget has room for the new one.
         self.device = None;
@@ -52,7 +52,7 @@ impl Cache {
     }
 
     /// Caches the download of a modified device array. Host and device now both have the edit.
-    pub fn fill_downloaded<T: Value>(&mut self, array: HostArray<T>) {
+    pub(crate) fn fill_downloaded<T: Value>(&mut self, array: HostArray<T>) {
         self.hold_edited(array);
     }
 

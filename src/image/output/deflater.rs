@@ -38,7 +38,7 @@ pub(super) struct Deflaters {
 
 impl Deflaters {
     /// For this level of gzip, 1 to 9.
-    pub fn new(level: u32) -> Self {
+    pub(super) fn new(level: u32) -> Self {
         Self {
             level,
             spare: Mutex::default(),
@@ -49,7 +49,7 @@ impl Deflaters {
     ///
     /// # Errors
     /// If what was deflated does not inflate to the chunk, as on a machine with damaged memory.
-    pub fn deflate(&self, chunk: &[u8]) -> Result<Deflated> {
+    pub(super) fn deflate(&self, chunk: &[u8]) -> Result<Deflated> {
         let spare = || self.spare.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = spare().pop();
         let mut deflater = kept.unwrap_or_else(|| Deflater::new(self.level));

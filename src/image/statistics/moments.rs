@@ -45,7 +45,7 @@ pub(super) struct Lane {
 
 impl Lane {
     #[inline(always)]
-    pub fn take(&mut self, value: f64) {
+    pub(super) fn take(&mut self, value: f64) {
         if !value.is_finite() {
             self.non_finite += 1;
             return;
@@ -66,7 +66,7 @@ impl Lane {
         self.squares += difference * difference;
     }
 
-    pub fn moments(&self) -> Moments {
+    pub(super) fn moments(&self) -> Moments {
         let n = f64::from(self.finite.max(1));
         Moments {
             finite: self.finite.into(),
@@ -86,12 +86,12 @@ pub(super) fn at_least_zero(value: f64) -> f64 {
 }
 
 impl Moments {
-    pub fn mean(&self) -> f64 {
+    pub(super) fn mean(&self) -> f64 {
         self.pivot + self.offset
     }
 
     /// The moments of the values of both.
-    pub fn merged(self, other: Self) -> Self {
+    pub(super) fn merged(self, other: Self) -> Self {
         let non_finite = self.non_finite + other.non_finite;
         if self.finite == 0 || other.finite == 0 {
             let some = if self.finite == 0 { other } else { self };
@@ -115,7 +115,7 @@ impl Moments {
         }
     }
 
-    pub fn of_lanes(lanes: &[Lane]) -> Self {
+    pub(super) fn of_lanes(lanes: &[Lane]) -> Self {
         lanes
             .iter()
             .fold(Self::default(), |all, lane| all.merged(lane.moments()))
@@ -143,7 +143,7 @@ pub(super) struct Collector<T> {
 }
 
 impl<T: Float> Collector<T> {
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             moments: Moments::default(),
             begun: Vec::with_capacity(BLOCK),
@@ -151,7 +151,7 @@ impl<T: Float> Collector<T> {
     }
 
     /// Takes the next values, on all threads.
-    pub fn take(&mut self, mut values: &[T]) {
+    pub(super) fn take(&mut self, mut values: &[T]) {
         if !self.begun.is_empty() {
             let missing = (BLOCK - self.begun.len()).min(values.len());
             let (head, rest) = values.split_at(missing);
@@ -170,12 +170,12 @@ impl<T: Float> Collector<T> {
     }
 
     /// Ends a run: the next value begins a block.
-    pub fn end_block(&mut self) {
+    pub(super) fn end_block(&mut self) {
         self.moments = self.moments.merged(of_block(&self.begun));
         self.begun.clear();
     }
 
-    pub fn moments(self) -> Moments {
+    pub(super) fn moments(self) -> Moments {
         self.moments
     }
 }

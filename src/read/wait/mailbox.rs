@@ -27,29 +27,29 @@ impl<T> Default for Mailbox<T> {
 
 impl<T> Mailbox<T> {
     /// Adds an item and wakes the receiver.
-    pub fn put(&self, item: T) {
+    pub(crate) fn put(&self, item: T) {
         self.change(|state| state.items.push_back(item));
     }
 
     /// Marks that no more items will come.
     #[cfg(not(target_family = "wasm"))]
-    pub fn close(&self) {
+    pub(crate) fn close(&self) {
         self.change(|state| state.closed = true);
     }
 
     /// The next item, if there is one.
     #[cfg(feature = "gpu")]
-    pub fn try_take(&self) -> Option<T> {
+    pub(crate) fn try_take(&self) -> Option<T> {
         self.state().items.pop_front()
     }
 
     #[cfg(feature = "gpu")]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.state().items.is_empty()
     }
 
     /// The next item; `None` when the mailbox is empty and closed.
-    pub fn poll_take(&self, cx: &Context<'_>) -> Poll<Option<T>> {
+    pub(crate) fn poll_take(&self, cx: &Context<'_>) -> Poll<Option<T>> {
         let mut state = self.state();
         match state.items.pop_front() {
             Some(item) => Poll::Ready(Some(item)),

@@ -43,17 +43,17 @@ pub(super) struct Index {
 
 impl Index {
     /// Number of inflated bytes that the chunks hold.
-    pub fn end(&self) -> u64 {
+    pub(super) fn end(&self) -> u64 {
         self.chunks.last().map_or(0, |chunk| chunk.out.end)
     }
 
     /// What identifies a chunk among those of this index, and of the one that may take its place.
-    pub fn key(&self, number: usize) -> Key {
+    pub(super) fn key(&self, number: usize) -> Key {
         (self.origin, number)
     }
 
     /// The numbers of the chunks that overlap a range of inflated bytes.
-    pub fn holding(&self, range: &Range<u64>) -> Range<usize> {
+    pub(super) fn holding(&self, range: &Range<u64>) -> Range<usize> {
         let first = self
             .chunks
             .partition_point(|chunk| chunk.out.end <= range.start);
@@ -64,7 +64,7 @@ impl Index {
     }
 
     /// Number of inflated bytes in the largest chunk.
-    pub fn largest(&self) -> usize {
+    pub(super) fn largest(&self) -> usize {
         self.chunks
             .iter()
             .map(|chunk| chunk.len())
@@ -126,34 +126,34 @@ struct Candidate {
 
 impl Recorder {
     /// Returns the chunks that were finished since the last call.
-    pub fn take_finished(&mut self) -> Vec<Finished> {
+    pub(super) fn take_finished(&mut self) -> Vec<Finished> {
         mem::take(&mut self.finished)
     }
 
     /// Whether recording has stopped.
-    pub fn is_full(&self) -> bool {
+    pub(super) fn is_full(&self) -> bool {
         self.full
     }
 
     /// The offset of the open chunk in the inflated bytes, and its bytes so far.
-    pub fn open(&self) -> (u64, &[u8]) {
+    pub(super) fn open(&self) -> (u64, &[u8]) {
         (self.out, &self.open)
     }
 
     /// To be called when a member's data begins at this byte of the file.
-    pub fn begin_member(&mut self, byte: u64) {
+    pub(super) fn begin_member(&mut self, byte: u64) {
         self.bit = byte * 8;
         self.window = None;
     }
 
     /// Whether the inflater should stop at the end of the next block.
-    pub fn wants_block_end(&self) -> bool {
+    pub(super) fn wants_block_end(&self) -> bool {
         !self.full && self.candidate.is_none() && self.open.len() >= SPACING
     }
 
     /// To be called at the end of a block. `taken` bytes of the file have been read; the last one may be used only in
     /// part.
-    pub fn end_block(&mut self, taken: u64) {
+    pub(super) fn end_block(&mut self, taken: u64) {
         let at = self.open.len();
         self.candidate = Some(Candidate { at, taken });
     }
@@ -162,7 +162,7 @@ impl Recorder {
     ///
     /// # Errors
     /// Errors of reading the compressed file.
-    pub fn add(
+    pub(super) fn add(
         &mut self,
         bytes: &[u8],
         compressed: impl Fn(u64, u64) -> Result<Vec<u8>>,
@@ -198,7 +198,7 @@ impl Recorder {
     }
 
     /// To be called when a member's data ends before this byte of the file. Returns the member's CRC-32.
-    pub fn end_member(&mut self, byte: u64) -> u32 {
+    pub(super) fn end_member(&mut self, byte: u64) -> u32 {
         self.drop_candidate();
         if self.open.is_empty() {
             self.crc_before.combine(&mem::take(&mut self.crc));

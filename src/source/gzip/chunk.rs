@@ -80,7 +80,7 @@ pub(super) enum Window {
 
 impl Window {
     /// Writes the window to `place`; `None` if the window is damaged.
-    pub fn unpack(&self, place: &mut [u8], decompressor: &mut Decompressor) -> Option<()> {
+    pub(super) fn unpack(&self, place: &mut [u8], decompressor: &mut Decompressor) -> Option<()> {
         match self {
             Self::Plain(bytes) if bytes.len() == place.len() => place.copy_from_slice(bytes),
             Self::Plain(_) => return None,
@@ -95,18 +95,18 @@ impl Window {
 
 impl Chunk {
     /// The bytes of the compressed file that contain its bits.
-    pub fn bytes(&self) -> Range<u64> {
+    pub(super) fn bytes(&self) -> Range<u64> {
         self.bits.start / 8..self.bits.end.div_ceil(8)
     }
 
     /// Whether it has been inflated and its checksum was right.
-    pub fn is_verified(&self) -> bool {
+    pub(super) fn is_verified(&self) -> bool {
         self.verified.load(Ordering::Relaxed)
     }
 
     /// This chunk and the one that follows it as one; `None` if that would be larger than `most` inflated bytes.
     #[cfg(not(target_family = "wasm"))]
-    pub fn joined(&self, next: &Self, most: usize) -> Option<Self> {
+    pub(super) fn joined(&self, next: &Self, most: usize) -> Option<Self> {
         if self.len() + next.len() > most || self.ends_member {
             return None;
         }
@@ -125,7 +125,7 @@ impl Chunk {
     }
 
     /// Number of inflated bytes, at most [`MAX_CHUNK`].
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         (self.out.end - self.out.start) as usize
     }
 }
@@ -163,7 +163,7 @@ impl Inflater {
     ///
     /// # Errors
     /// Errors of `read`; [`crate::ErrorKind::Integrity`] if the chunk is damaged.
-    pub fn inflate(
+    pub(super) fn inflate(
         &mut self,
         chunk: &Chunk,
         read: impl FnOnce(u64, &mut [u8]) -> Result<()>,
@@ -184,7 +184,7 @@ impl Inflater {
     ///
     /// # Errors
     /// Errors of `read`.
-    pub fn inflate_unchecked(
+    pub(super) fn inflate_unchecked(
         &mut self,
         chunk: &Chunk,
         read: impl FnOnce(u64, &mut [u8]) -> Result<()>,

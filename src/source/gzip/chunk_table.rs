@@ -89,7 +89,7 @@ pub(crate) fn header_without_table(chunks: usize) -> Vec<u8> {
 
 impl ChunkTable {
     /// The gzip header with the table.
-    pub fn header(&self) -> Vec<u8> {
+    pub(crate) fn header(&self) -> Vec<u8> {
         let mut own = vec![VERSION];
         own.extend(self.chunk.to_le_bytes());
         own.extend(self.length.to_le_bytes());

@@ -21,7 +21,7 @@ pub(super) struct Lengths {
 
 impl Lengths {
     /// The lengths of the fixed codes (section 3.2.6).
-    pub fn fixed() -> Self {
+    pub(super) fn fixed() -> Self {
         let mut all = [8; MAX_SYMBOLS + MAX_DISTANCES];
         for (range, length) in [(144..256, 9), (256..280, 7), (MAX_SYMBOLS..320, 5)] {
             all.get_mut(range).unwrap_or_default().fill(length);
@@ -35,7 +35,7 @@ impl Lengths {
 
     /// Reads the header of a block with dynamic codes at bit `at`. Returns the bit after it too; `None` if the header is
     /// malformed or cut off. Whether the two codes are complete is not checked.
-    pub fn read(bytes: &[u8], at: usize) -> Option<(Self, usize)> {
+    pub(super) fn read(bytes: &[u8], at: usize) -> Option<(Self, usize)> {
         let head = word(bytes, at)?;
         let [symbols, distances] =
             [257 + (head >> 3 & 31), 1 + (head >> 8 & 31)].map(|n| n as usize);
@@ -61,18 +61,18 @@ impl Lengths {
     }
 
     /// Of literals, end-of-block and match lengths.
-    pub fn symbols(&self) -> &[u8] {
+    pub(super) fn symbols(&self) -> &[u8] {
         self.all.get(..self.symbols).unwrap_or_default()
     }
 
     /// Of distances.
-    pub fn distances(&self) -> &[u8] {
+    pub(super) fn distances(&self) -> &[u8] {
         let end = self.symbols + self.distances;
         self.all.get(self.symbols..end).unwrap_or_default()
     }
 
     /// Whether both are complete codes, and the first has an end-of-block symbol.
-    pub fn are_complete(&self) -> bool {
+    pub(super) fn are_complete(&self) -> bool {
         let (symbols, distances) = (self.symbols(), self.distances());
         let ends = symbols.get(256).is_some_and(|&length| length > 0);
         // A code of at most one distance need not be complete.

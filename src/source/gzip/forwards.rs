@@ -42,7 +42,7 @@ impl Forwards {
     ///
     /// # Errors
     /// Errors of reading the source.
-    pub fn new(compressed: &Source, start: u64, codec: &GzipCodec) -> Result<Self> {
+    pub(crate) fn new(compressed: &Source, start: u64, codec: &GzipCodec) -> Result<Self> {
         let parts = match start {
             0 => Parts::forwards(compressed)?,
             _ => None,

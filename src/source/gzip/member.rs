@@ -84,7 +84,7 @@ impl Header {
     ///
     /// # Errors
     /// [`ErrorKind::Integrity`] if the header is not valid, and errors of `next`.
-    pub fn read(mut next: impl FnMut() -> Result<u8>) -> Result<Self> {
+    pub(super) fn read(mut next: impl FnMut() -> Result<u8>) -> Result<Self> {
         let mut length = 0;
         let mut byte = || {
             length += 1;
@@ -127,7 +127,7 @@ impl Header {
     }
 
     /// Parses the header at the start of `bytes`; `None` if it is not valid or not complete.
-    pub fn parse(bytes: &[u8]) -> Option<Self> {
+    pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
         let mut rest = bytes.iter();
         let have = bytes.len() as u64;
         Self::read(|| {
@@ -138,7 +138,7 @@ impl Header {
     }
 
     /// Whether a member may begin at byte `at`: a fast test with few false positives.
-    pub fn may_begin(bytes: &[u8], at: usize) -> bool {
+    pub(super) fn may_begin(bytes: &[u8], at: usize) -> bool {
         let rest = bytes.get(at..).unwrap_or_default();
         let &[_, _, method, flags, _, _, _, _, level, system, ..] = rest else {
             return false;
@@ -152,7 +152,7 @@ impl Header {
     }
 
     /// The bytes with which every valid header begins.
-    pub const START: [u8; 3] = [MAGIC[0], MAGIC[1], DEFLATE];
+    pub(super) const START: [u8; 3] = [MAGIC[0], MAGIC[1], DEFLATE];
 }
 
 /// The length of a member, from the extra field of its header.
@@ -186,7 +186,7 @@ pub(super) struct Trailer {
 }
 
 impl Trailer {
-    pub fn parse(bytes: &[u8; TRAILER_BYTES]) -> Self {
+    pub(super) fn parse(bytes: &[u8; TRAILER_BYTES]) -> Self {
         let [a, b, c, d, e, f, g, h] = *bytes;
         Self {
             crc: u32::from_le_bytes([a, b, c, d]),
@@ -198,7 +198,7 @@ impl Trailer {
     ///
     /// # Errors
     /// [`ErrorKind::Integrity`] if one of them differs.
-    pub fn check(self, crc: u32, length: u64) -> Result<()> {
+    pub(super) fn check(self, crc: u32, length: u64) -> Result<()> {
         if self.crc != crc {
             return Err(damaged(format!(
                 "checksum {crc:08x}, the file says {:08x}",
@@ -216,7 +216,7 @@ impl Trailer {
 
     /// Whether the trailer's bytes also occur inside the data. Then the member may end there, and a damaged member
     /// may follow.
-    pub fn occurs_in(self, data: &[u8]) -> bool {
+    pub(super) fn occurs_in(self, data: &[u8]) -> bool {
         let mut bytes = [0; TRAILER_BYTES];
         let (crc, length) = bytes.split_at_mut(4);
         crc.copy_from_slice(&self.crc.to_le_bytes());

@@ -207,7 +207,7 @@ impl Parts {
     ///
     /// # Errors
     /// Errors of reading the compressed file.
-    pub fn forwards(source: &Source) -> Result<Option<Self>> {
+    pub(super) fn forwards(source: &Source) -> Result<Option<Self>> {
         let member = Member::only(source, None)?;
         let cut = Cut::new(AHEAD_BYTES);
         let both = member.zip(cut);
@@ -234,12 +234,12 @@ impl Parts {
     }
 
     /// Whether the whole member has been inflated.
-    pub fn is_done(&self) -> bool {
+    pub(super) fn is_done(&self) -> bool {
         self.progress.at.bit == self.member.body.end * 8
     }
 
     /// How many threads there are.
-    pub fn threads(&self) -> usize {
+    pub(super) fn threads(&self) -> usize {
         self.cut.threads
     }
 
@@ -248,7 +248,7 @@ impl Parts {
     ///
     /// # Errors
     /// Errors of reading the compressed file.
-    pub fn inflate<W: Send, R: Send>(
+    pub(super) fn inflate<W: Send, R: Send>(
         &mut self,
         source: &Source,
         most: usize,
@@ -288,7 +288,7 @@ impl Parts {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Integrity`] if it does not have the checksum and length in its trailer.
-    pub fn finish(self) -> Result<Option<Index>> {
+    pub(super) fn finish(self) -> Result<Option<Index>> {
         let Progress {
             out, crc, chunks, ..
         } = self.progress;

@@ -46,7 +46,7 @@ pub(super) struct RandomAccess {
 
 impl RandomAccess {
     /// Up to `cache` bytes of inflated chunks are kept for later slices. `kept_index` says where the index is.
-    pub fn new(
+    pub(super) fn new(
         compressed: Source,
         codec: GzipCodec,
         cache: Option<usize>,
@@ -66,7 +66,7 @@ impl RandomAccess {
     }
 
     /// Whether the index covers the whole file, so that every part costs the same.
-    pub fn is_complete(&self) -> bool {
+    pub(super) fn is_complete(&self) -> bool {
         self.snapshot().complete
     }
 
@@ -74,7 +74,7 @@ impl RandomAccess {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Integrity`], [`crate::ErrorKind::Truncated`], and errors of reading the compressed file.
-    pub fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
+    pub(super) fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
         self.look_for_index()?;
         self.keep_index()?;
         let end = offset.saturating_add(buffer.len() as u64);
@@ -98,7 +98,7 @@ impl RandomAccess {
     /// # Errors
     /// [`crate::ErrorKind::Integrity`], [`crate::ErrorKind::Truncated`], [`crate::ErrorKind::Limit`] if the file
     /// continues too far after the voxels, and errors of reading the compressed file.
-    pub fn check_to_end(&self, end: u64) -> Result<()> {
+    pub(super) fn check_to_end(&self, end: u64) -> Result<()> {
         let index = self.snapshot();
         if index.complete {
             let verified = self.verify_all(&index);
@@ -112,7 +112,7 @@ impl RandomAccess {
     ///
     /// # Errors
     /// As [`Self::read_at`] and [`index_file::write`].
-    pub fn write_index(&self, path: &Path) -> Result<()> {
+    pub(super) fn write_index(&self, path: &Path) -> Result<()> {
         self.look_for_index()?;
         if self.snapshot().origin == Origin::Table {
             self.replace_table()?;
@@ -127,7 +127,7 @@ impl RandomAccess {
     ///
     /// # Errors
     /// Errors of reading the compressed file.
-    pub fn chunks(&self) -> Result<Option<Chunks>> {
+    pub(super) fn chunks(&self) -> Result<Option<Chunks>> {
         self.look_for_index()?;
         let index = self.snapshot();
         let usable = index.complete && index.largest() <= MAX_PARALLEL_CHUNK;
@@ -139,7 +139,7 @@ impl RandomAccess {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Integrity`] for a damaged chunk, and errors of reading the compressed file.
-    pub fn for_chunks<W: Send, R: Send>(
+    pub(super) fn for_chunks<W: Send, R: Send>(
         &self,
         chunks: &Chunks,
         places: Vec<W>,
@@ -179,7 +179,7 @@ impl RandomAccess {
     ///
     /// # Errors
     /// Errors of reading the compressed file.
-    pub fn look_for_index(&self) -> Result<()> {
+    pub(super) fn look_for_index(&self) -> Result<()> {
         let mut looked_up = scope::lock(&self.looked_up)?;
         if !*looked_up {
             let kept = match (&self.kept_index, self.index_path()) {
@@ -519,13 +519,13 @@ pub(crate) struct Chunks(Arc<Index>);
 
 impl Chunks {
     /// Whether they contain voxels that end at inflated byte `end`, and no tail so long that it must be a bomb.
-    pub fn hold(&self, end: u64) -> bool {
+    pub(crate) fn hold(&self, end: u64) -> bool {
         let total = self.0.end();
         total >= end && total - end <= max_tail(end)
     }
 
     /// The range of each chunk in the inflated bytes.
-    pub fn ranges(&self) -> impl Iterator<Item = Range<u64>> + '_ {
+    pub(crate) fn ranges(&self) -> impl Iterator<Item = Range<u64>> + '_ {
         self.0.chunks.iter().map(|chunk| chunk.out.clone())
     }
 }

@@ -48,7 +48,7 @@ pub(crate) struct GzipCodec {
 }
 
 impl GzipCodec {
-    pub fn new(limits: Limits) -> Self {
+    pub(crate) fn new(limits: Limits) -> Self {
         Self {
             limits,
             trailing: Arc::default(),
@@ -57,11 +57,11 @@ impl GzipCodec {
         }
     }
 
-    pub fn limits(&self) -> &Limits {
+    pub(crate) fn limits(&self) -> &Limits {
         &self.limits
     }
 
-    pub fn trailing(&self) -> u64 {
+    pub(crate) fn trailing(&self) -> u64 {
         self.trailing.load(Ordering::Relaxed)
     }
 
@@ -77,7 +77,7 @@ impl GzipCodec {
     }
 
     /// A stream that begins at the start of the file.
-    pub fn stream(&self, compressed: &Source) -> Stream {
+    pub(crate) fn stream(&self, compressed: &Source) -> Stream {
         Stream::new(compressed.clone(), 0, self.clone())
     }
 }
@@ -215,7 +215,7 @@ impl Stream {
     }
 
     /// The same stream, with a recorder of checkpoints.
-    pub fn recording(self) -> Self {
+    pub(crate) fn recording(self) -> Self {
         Self {
             recorder: Some(Recorder::default()),
             ..self
@@ -237,12 +237,12 @@ impl Stream {
     }
 
     /// Whether so little is left that it is worth reading now.
-    pub fn is_nearly_done(&self) -> Result<bool> {
+    pub(crate) fn is_nearly_done(&self) -> Result<bool> {
         Ok(self.input.left()? <= NEARLY_DONE_BYTES && !self.is_at_end())
     }
 
     /// Whether the end of the last member has been reached and verified.
-    pub fn is_at_end(&self) -> bool {
+    pub(crate) fn is_at_end(&self) -> bool {
         matches!(self.state, State::End)
     }
 
@@ -252,7 +252,11 @@ impl Stream {
     ///
     /// # Errors
     /// [`crate::ErrorKind::Limit`] if the tail is too long, and errors of [`Decoder::read`].
-    pub fn drain_tail(&mut self, end: u64, mut after_each: impl FnMut(&mut Self)) -> Result<()> {
+    pub(crate) fn drain_tail(
+        &mut self,
+        end: u64,
+        mut after_each: impl FnMut(&mut Self),
+    ) -> Result<()> {
         let claimed = self.claimed_length()?.saturating_sub(end);
         let is_bomb = claimed > max_tail(end);
         drain(self, |stream| {

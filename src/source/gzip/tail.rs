@@ -13,22 +13,22 @@ pub(super) struct Tail {
 
 impl Tail {
     /// Sets the range: up to `most` bytes from byte `at` on. Only the first call counts.
-    pub fn keep(&self, at: u64, most: u64) {
+    pub(super) fn keep(&self, at: u64, most: u64) {
         self.range.get_or_init(|| at..at.saturating_add(most));
     }
 
     /// The bytes of the range; fewer if the file ends before its end.
-    pub fn bytes(&self) -> Option<&[u8]> {
+    pub(super) fn bytes(&self) -> Option<&[u8]> {
         self.bytes.get().map(Vec::as_slice)
     }
 
     /// The range, if its bytes are still to be read.
-    pub fn wanted(&self) -> Option<Range<u64>> {
+    pub(super) fn wanted(&self) -> Option<Range<u64>> {
         self.range.get().filter(|_| self.bytes().is_none()).cloned()
     }
 
     /// Begins a read that goes forwards from the start of the file.
-    pub fn follow(&self) -> Followed {
+    pub(super) fn follow(&self) -> Followed {
         Followed {
             range: self.wanted(),
             bytes: Vec::new(),
@@ -36,7 +36,7 @@ impl Tail {
     }
 
     /// Ends a read that has reached the end of the file and verified it.
-    pub fn reached_end(&self, followed: &mut Followed) {
+    pub(super) fn reached_end(&self, followed: &mut Followed) {
         if followed.range.take().is_some() {
             self.bytes
                 .get_or_init(|| std::mem::take(&mut followed.bytes));
@@ -44,7 +44,7 @@ impl Tail {
     }
 
     /// Begins a read whose bytes come in any order.
-    pub fn begin(&self) -> Seen<'_> {
+    pub(super) fn begin(&self) -> Seen<'_> {
         Seen {
             tail: self,
             range: self.wanted(),
@@ -70,7 +70,7 @@ pub(super) struct Followed {
 
 impl Followed {
     /// Copies what lies in the range of bytes that begin at byte `at`.
-    pub fn add(&mut self, at: u64, bytes: &[u8]) {
+    pub(super) fn add(&mut self, at: u64, bytes: &[u8]) {
         if let Some(range) = &self.range {
             self.bytes.extend(overlap(range, at, bytes));
         }
@@ -87,7 +87,7 @@ pub(super) struct Seen<'a> {
 
 impl Seen<'_> {
     /// Copies what lies in the range of bytes that begin at byte `at`.
-    pub fn offer(&self, at: u64, bytes: &[u8]) {
+    pub(super) fn offer(&self, at: u64, bytes: &[u8]) {
         let piece = self.range.as_ref().map(|range| overlap(range, at, bytes));
         let Some(piece) = piece.filter(|piece| !piece.is_empty()) else {
             return;
@@ -97,7 +97,7 @@ impl Seen<'_> {
     }
 
     /// Joins the pieces, once the whole file has been offered and verified.
-    pub fn complete(self) {
+    pub(super) fn complete(self) {
         if self.range.is_none() {
             return;
         }

@@ -264,7 +264,7 @@ impl Codes {
 
     /// The fixed codes (RFC 1951 section 3.2.6).
     #[cfg(not(target_family = "wasm"))]
-    pub fn fixed() -> Self {
+    pub(super) fn fixed() -> Self {
         let mut codes = Self::new();
         codes.set(&Lengths::fixed());
         codes
@@ -273,7 +273,7 @@ impl Codes {
     /// The bit after the literal or the match that begins at bit `at`; `None` if there is an end of the block or an invalid
     /// code, and near the end of `bytes`.
     #[cfg(not(target_family = "wasm"))]
-    pub fn skip(&self, bytes: &[u8], at: usize) -> Option<usize> {
+    pub(super) fn skip(&self, bytes: &[u8], at: usize) -> Option<usize> {
         let bits = word(bytes, at)?;
         let symbol = self.symbols.find(bits);
         let after = match symbol.kind() {

@@ -99,7 +99,7 @@ impl Placements {
     /// # Errors
     /// As [`DeviceArray::zeroed`] and [`TextureTarget::new`]; [`crate::ErrorKind::Usage`] and
     /// [`crate::ErrorKind::Shape`] for a buffer that is not suitable.
-    pub async fn new<T: Float>(
+    pub(super) async fn new<T: Float>(
         gpu: &Gpu,
         target: &StreamTarget,
         texture: Option<TextureTarget>,
@@ -153,13 +153,13 @@ impl Placements {
     }
 
     /// Offset of all placements, in bytes, from a position at which a binding may begin.
-    pub fn phase(&self) -> u64 {
+    pub(super) fn phase(&self) -> u64 {
         let first = self.placements.first().map_or(0, |first| first.offset);
         first % binding_align(self.gpu.context())
     }
 
     /// Bytes of the buffers that the stream allocated.
-    pub fn own_bytes(&self) -> u64 {
+    pub(super) fn own_bytes(&self) -> u64 {
         match (self.is_own, &self.texture) {
             (true, _) => self.size * self.placements.len() as u64,
             (false, Some(_)) => self.size,
@@ -168,7 +168,7 @@ impl Placements {
     }
 
     /// How many frames the caller can hold.
-    pub fn slots(&self) -> usize {
+    pub(super) fn slots(&self) -> usize {
         match self.texture {
             Some(_) => 1,
             None => self.placements.len(),
@@ -176,22 +176,22 @@ impl Placements {
     }
 
     /// The caller's texture, if frames go to one.
-    pub fn texture(&self) -> Option<&TextureTarget> {
+    pub(super) fn texture(&self) -> Option<&TextureTarget> {
         self.texture.as_ref()
     }
 
     /// Whether the last part of a block has to wait because the caller holds the frame in the texture.
-    pub fn texture_is_held(&self) -> bool {
+    pub(super) fn texture_is_held(&self) -> bool {
         self.texture.is_some() && self.held > 0
     }
 
     /// Whether the bytes after a frame, up to a whole word, belong to its placement.
-    pub fn are_padded(&self) -> bool {
+    pub(super) fn are_padded(&self) -> bool {
         self.is_own
     }
 
     /// Whether the placements can be copied to.
-    pub fn can_be_copied_to(&self) -> bool {
+    pub(super) fn can_be_copied_to(&self) -> bool {
         let usage = |placement: &Placement| {
             let usage = placement.target.buffer.usage();
             usage.contains(wgpu::BufferUsages::COPY_DST)
@@ -204,7 +204,7 @@ impl Placements {
     ///
     /// # Errors
     /// [`crate::ErrorKind::DeviceLost`].
-    pub fn take(&mut self) -> Result<Option<(Placement, Option<Scope>)>> {
+    pub(super) fn take(&mut self) -> Result<Option<(Placement, Option<Scope>)>> {
         while let Some(Free { number, is_kept }) = self.free.last().copied() {
             let mut made = None;
             if is_kept {
@@ -223,12 +223,12 @@ impl Placements {
     }
 
     /// Marks a placement as free.
-    pub fn free(&mut self, number: usize) {
+    pub(super) fn free(&mut self, number: usize) {
         self.free.push(unused(number));
     }
 
     /// Collects frames that were dropped.
-    pub fn collect(&mut self, cx: &task::Context<'_>) {
+    pub(super) fn collect(&mut self, cx: &task::Context<'_>) {
         while let task::Poll::Ready(Some(free)) = self.dropped.poll_take(cx) {
             self.held -= 1;
             self.free.push(free);
@@ -236,13 +236,13 @@ impl Placements {
     }
 
     /// Whether the caller holds all placements.
-    pub fn all_held(&self) -> bool {
+    pub(super) fn all_held(&self) -> bool {
         self.held == self.slots()
     }
 
     /// Makes a frame from a placement, to be given to the caller. If `blocked` is set, its last axis has one entry per
     /// frame.
-    pub fn frame<T: Float>(
+    pub(super) fn frame<T: Float>(
         &mut self,
         arrived: Arrived,
         frames: Vec<usize>,

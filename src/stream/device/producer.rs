@@ -84,7 +84,7 @@ pub(super) struct CachedArray {
 }
 
 impl CachedArray {
-    pub fn new<T: Float>(array: &DeviceArray<T>) -> Self {
+    pub(super) fn new<T: Float>(array: &DeviceArray<T>) -> Self {
         Self {
             buffer: array.buffer().clone(),
             written: array.written(),
@@ -92,7 +92,7 @@ impl CachedArray {
     }
 
     /// Whether it was modified, so that it no longer has the file's values.
-    pub fn is_modified(&self) -> bool {
+    pub(super) fn is_modified(&self) -> bool {
         self.written.load(Ordering::Acquire)
     }
 }
@@ -140,7 +140,7 @@ impl FrameProducer {
     /// # Errors
     /// Errors of [`check_convertible`] and of making the staging slots and the kernels;
     /// [`crate::ErrorKind::GpuUnsupported`] if the device can neither run kernels nor copy values to the placements.
-    pub async fn prepare(
+    pub(super) async fn prepare(
         gpu: &Gpu,
         feed: Feed,
         cached: Option<CachedArray>,

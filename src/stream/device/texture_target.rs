@@ -28,7 +28,7 @@ impl TextureTarget {
     /// [`ErrorKind::Shape`] and [`ErrorKind::Usage`] for a texture that does not serve, or texels that are not made of
     /// `T`; [`ErrorKind::GpuUnsupported`] for a device that cannot run the kernel; [`ErrorKind::GpuLimit`] for a
     /// frame whose padded rows are above the largest buffer; as [`Slab::new`].
-    pub async fn new<T: Float>(
+    pub(super) async fn new<T: Float>(
         context: &Context,
         feed: &Feed,
         texture: &wgpu::Texture,
@@ -73,17 +73,17 @@ impl TextureTarget {
     }
 
     /// The target of the packets.
-    pub fn target(&self) -> &Target {
+    pub(super) fn target(&self) -> &Target {
         self.slab.target()
     }
 
     /// Size of a frame with padded rows, in bytes.
-    pub fn slab_bytes(&self) -> u64 {
+    pub(super) fn slab_bytes(&self) -> u64 {
         self.slab.frame_bytes()
     }
 
     /// The conversion to texels, made from the conversion to values.
-    pub fn conversion(&self, values: Conversion) -> Conversion {
+    pub(super) fn conversion(&self, values: Conversion) -> Conversion {
         self.texels.conversion(values)
     }
 
@@ -91,20 +91,20 @@ impl TextureTarget {
     ///
     /// # Errors
     /// As [`Feed::selection`].
-    pub fn plan(&self, feed: &Feed, block: usize) -> Result<Plan> {
+    pub(super) fn plan(&self, feed: &Feed, block: usize) -> Result<Plan> {
         let depth = self.texture.size().depth_or_array_layers as usize;
         let selection = feed.selection(block)?;
         Ok(feed.proxy().slab_plan(&selection, &self.slab, &(0..depth)))
     }
 
     /// Records what is needed before the first packet of a frame.
-    pub fn record_begin(&self, encoder: &mut wgpu::CommandEncoder) {
+    pub(super) fn record_begin(&self, encoder: &mut wgpu::CommandEncoder) {
         encoder.clear_buffer(self.slab.losses(), 0, None);
     }
 
     /// Records what is needed after the last packet of a frame: afterwards the frame is in the texture, and the word
     /// that reports lost values is in the probe.
-    pub fn record_end(&self, encoder: &mut wgpu::CommandEncoder) {
+    pub(super) fn record_end(&self, encoder: &mut wgpu::CommandEncoder) {
         let depth = self.texture.size().depth_or_array_layers as usize;
         self.probe.unmap();
         self.slab.record_copy(&(0..depth), &self.texture, encoder);

@@ -65,7 +65,7 @@ pub(super) struct Transfers {
 }
 
 impl Transfers {
-    pub fn new(
+    pub(super) fn new(
         context: &Context,
         engine: Engine<u64>,
         cached: Option<CachedArray>,
@@ -84,11 +84,11 @@ impl Transfers {
     }
 
     /// Bytes of the device memory that kernels read from.
-    pub fn raw_bytes(&self) -> u64 {
+    pub(super) fn raw_bytes(&self) -> u64 {
         self.engine.ring().raw_bytes()
     }
 
-    pub fn push(&mut self, staged: Staged) {
+    pub(super) fn push(&mut self, staged: Staged) {
         self.staged.push_back(staged);
     }
 
@@ -96,7 +96,7 @@ impl Transfers {
     ///
     /// # Errors
     /// [`crate::ErrorKind::DeviceLost`], and errors of earlier submissions.
-    pub fn collect(
+    pub(super) fn collect(
         &mut self,
         placements: &mut Placements,
         pool: &Pool<SlotMemory>,
@@ -121,7 +121,7 @@ impl Transfers {
     ///
     /// # Errors
     /// As [`Engine::check_timeout`].
-    pub fn check_timeout(&mut self) -> Result<()> {
+    pub(super) fn check_timeout(&mut self) -> Result<()> {
         self.engine.check_timeout()
     }
 
@@ -137,7 +137,7 @@ impl Transfers {
     }
 
     /// Discards everything that was not returned to the caller.
-    pub fn abandon(&mut self, placements: &mut Placements, pool: &Pool<SlotMemory>) {
+    pub(super) fn abandon(&mut self, placements: &mut Placements, pool: &Pool<SlotMemory>) {
         for staged in self.staged.drain(..) {
             pool.give(staged.memory);
         }
@@ -149,7 +149,11 @@ impl Transfers {
     }
 
     /// Discards a block whose last part will not come.
-    pub fn abandon_incomplete(&mut self, placements: &mut Placements, pool: &Pool<SlotMemory>) {
+    pub(super) fn abandon_incomplete(
+        &mut self,
+        placements: &mut Placements,
+        pool: &Pool<SlotMemory>,
+    ) {
         // Blocks are staged in order, so everything after the last part of one belongs to the next one.
         while self.staged.back().is_some_and(|staged| !staged.last) {
             if let Some(staged) = self.staged.pop_back() {
@@ -166,7 +170,7 @@ impl Transfers {
     }
 
     /// The next block, if it is complete. Its placement then belongs to the caller.
-    pub fn arrived(&mut self, placements: &mut Placements) -> Option<Arrived> {
+    pub(super) fn arrived(&mut self, placements: &mut Placements) -> Option<Arrived> {
         self.retire(placements);
         let first = self.transfers.front()?;
         if first.is_stale || !first.is_whole || first.on_device > 0 {
@@ -180,12 +184,12 @@ impl Transfers {
     }
 
     /// Whether a block that is still needed is on its way.
-    pub fn are_under_way(&self) -> bool {
+    pub(super) fn are_under_way(&self) -> bool {
         !self.staged.is_empty() || self.transfers.iter().any(|transfer| !transfer.is_stale)
     }
 
     /// Whether values were to be copied from an array that was modified.
-    pub fn source_is_modified(&self) -> bool {
+    pub(super) fn source_is_modified(&self) -> bool {
         let copies =
             |staged: &Staged| matches!(&staged.task, Task::Copy(pieces) if !pieces.is_empty());
         let is_modified = self.cached.as_ref().is_some_and(CachedArray::is_modified);
@@ -202,7 +206,7 @@ impl Transfers {
     ///
     /// # Errors
     /// [`crate::ErrorKind::GpuOutOfMemory`], [`crate::ErrorKind::DeviceLost`], [`crate::ErrorKind::Gpu`].
-    pub fn submit(&mut self, placements: &mut Placements, max_bytes: u64) -> Result<u64> {
+    pub(super) fn submit(&mut self, placements: &mut Placements, max_bytes: u64) -> Result<u64> {
         let allowed = self.carried.saturating_add(max_bytes);
         self.carried = 0;
         let mut submissions = Vec::new();
