@@ -229,12 +229,13 @@ impl Source {
     /// # Errors
     /// As [`Self::begin`].
     pub(crate) fn begin_whole(&self) -> Result<Session<'_>> {
-        match self {
-            Self::Mapped(source) if let Some(file) = source.unmapped() => Ok(Session {
-                reader: Reader::File(file, file.begin()?),
-            }),
-            _ => self.begin(),
+        if let Self::Mapped(source) = self
+            && let Some(file) = source.unmapped()
+        {
+            let reader = Reader::File(file, file.begin()?);
+            return Ok(Session { reader });
         }
+        self.begin()
     }
 
     /// The same bytes for one reader that goes forwards. For gzip without an index this is a separate stream, so that other
