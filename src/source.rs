@@ -34,7 +34,7 @@ use crate::core::{limits, scope};
 use file::FileSource;
 use gzip::GzipSource;
 use hinted::HintedSource;
-pub(crate) use hinted::Hold;
+pub(crate) use hinted::KeptPieces;
 pub use hinted::ReadHint;
 use memory::MemorySource;
 use mmap::{MapGuard, MmapSource};
@@ -148,7 +148,7 @@ enum Reader<'a> {
     File(&'a FileSource, Arc<File>),
     Memory(&'a [u8]),
     Other(&'a dyn ByteSource),
-    Hinted(Hold),
+    Hinted(KeptPieces),
 }
 
 impl Source {
@@ -182,11 +182,11 @@ impl Source {
     }
 
     /// Makes one read of several operations: what one has read beyond its end, as the hint wants it, serves the next.
-    pub(crate) fn hold(&self) -> Hold {
+    pub(crate) fn keep_pieces(&self) -> KeptPieces {
         match self {
             Self::Hinted(source) => source.begin(),
-            Self::Gzip(source) => source.hold(),
-            _ => Hold::default(),
+            Self::Gzip(source) => source.keep_pieces(),
+            _ => KeptPieces::default(),
         }
     }
 

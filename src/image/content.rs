@@ -59,7 +59,7 @@ pub(super) struct Opened {
     /// The compression of the content.
     content: Option<Compression>,
     /// The compression that the name indicates.
-    promised: Option<Compression>,
+    of_name: Option<Compression>,
     /// The first bytes of the content, once they have been read, so that a stream is not inflated twice for them.
     first: OnceCell<Vec<u8>>,
 }
@@ -78,13 +78,13 @@ impl Opened {
     }
 
     /// The compression that the name indicates, if the content is not compressed.
-    fn broken_promise(&self) -> Option<Compression> {
-        self.promised.filter(|_| self.content.is_none())
+    fn missing_compression(&self) -> Option<Compression> {
+        self.of_name.filter(|_| self.content.is_none())
     }
 
     /// The error for a file whose name indicates a compression, but whose content is neither compressed nor recognized.
-    fn not_compressed(promised: Compression) -> Error {
-        let Compression { name, begins, .. } = promised;
+    fn not_compressed(of_name: Compression) -> Error {
+        let Compression { name, begins, .. } = of_name;
         let detail = format!("not a {name} file: it does not begin with {begins}");
         ErrorKind::Integrity {
             codec: name,
@@ -100,8 +100,8 @@ impl Opened {
             let at = name.rfind('.');
             at.map_or(String::new(), |at| name.chars().skip(at).collect())
         };
-        let message = match (self.content, self.promised) {
-            (content, promised) if content == promised => return None,
+        let message = match (self.content, self.of_name) {
+            (content, of_name) if content == of_name => return None,
             (Some(content), _) => format!(
                 "the content is compressed by {}, but the name does not end in {}",
                 content.name, content.suffix
@@ -125,7 +125,7 @@ pub(super) fn name_note(path: &Path, message: String) -> Note {
 }
 
 /// The compression that a file name indicates.
-fn promised(path: &Path) -> Option<Compression> {
+fn compression_of_name(path: &Path) -> Option<Compression> {
     let name = FileName::new(path);
     match name.compression().to_ascii_lowercase().as_str() {
         ".gz" => Some(GZIP),
@@ -158,16 +158,16 @@ pub(super) fn open(holder: &FileHolder, options: &LoadOptions) -> Result<Opened>
 /// [`ErrorKind::Integrity`] if the name indicates a compression and the content is not compressed.
 pub(super) fn open_raw(path: &Path, options: &LoadOptions) -> Result<Source> {
     let opened = open_file(path, 0, options)?;
-    match opened.broken_promise() {
-        Some(promised) => Err(Opened::not_compressed(promised).at(path)),
+    match opened.missing_compression() {
+        Some(of_name) => Err(Opened::not_compressed(of_name).at(path)),
         None => Ok(opened.source),
     }
 }
 
 fn open_file(path: &Path, pos: u64, options: &LoadOptions) -> Result<Opened> {
     let identity = identity(path)?;
-    let promised = promised(path);
-    if pos == 0 && promised.is_none() {
+    let of_name = compression_of_name(path);
+    if pos == 0 && of_name.is_none() {
         let source = stored(path, identity, options);
         // One read for all that recognizing an uncompressed file needs.
         let first = source.prefix(SNIFF_BYTES)?;
@@ -177,7 +177,7 @@ fn open_file(path: &Path, pos: u64, options: &LoadOptions) -> Result<Opened> {
                 source,
                 start,
                 content: None,
-                promised,
+                of_name,
                 first: OnceCell::from(first),
             });
         }
@@ -196,7 +196,7 @@ pub(super) fn decompressed(
     path: Option<&Path>,
     options: &LoadOptions,
 ) -> Result<Opened> {
-    let promised = path.and_then(promised);
+    let of_name = path.and_then(compression_of_name);
     // Two bytes rule out compression for most files, so that no voxels are read.
     let start = source.prefix(2)?;
     if is_gzip(&start) {
@@ -210,7 +210,7 @@ pub(super) fn decompressed(
             source: Source::Gzip(Arc::new(gzip)),
             start,
             content: Some(GZIP),
-            promised,
+            of_name,
             first: OnceCell::new(),
         });
     }
@@ -228,7 +228,7 @@ pub(super) fn decompressed(
             source,
             start,
             content: None,
-            promised,
+            of_name,
             first: OnceCell::new(),
         });
     };
@@ -239,7 +239,7 @@ pub(super) fn decompressed(
         source: Source::Custom(Arc::new(inflated)),
         start,
         content: Some(compression),
-        promised,
+        of_name,
         first: OnceCell::new(),
     })
 }
@@ -265,15 +265,13 @@ pub(super) fn recognise(
         prefix = opened.source.prefix(need.saturating_add(4))?;
     }
     let detected = detect(&prefix, ending, &options.formats);
-    match (detected, opened.broken_promise()) {
-        (Ok(Detected { by: By::Name, .. }), Some(promised)) => {
-            Err(Opened::not_compressed(promised))
-        }
-        (Err(error), Some(promised))
+    match (detected, opened.missing_compression()) {
+        (Ok(Detected { by: By::Name, .. }), Some(of_name)) => Err(Opened::not_compressed(of_name)),
+        (Err(error), Some(of_name))
             if matches!(error.kind(), ErrorKind::UnknownFormat(_))
                 && detect(&prefix, None, &[]).is_err() =>
         {
-            Err(Opened::not_compressed(promised))
+            Err(Opened::not_compressed(of_name))
         }
         // nibabel does not read compressed CIFTI-2 files as CIFTI-2, but as NIfTI-2 with all seven axes.
         (Ok(found), _)
@@ -408,7 +406,7 @@ pub(super) fn open_voxels(
     if let Some(path) = path
         && holder.source.is_none()
         && holder.pos == 0
-        && promised(path).is_none()
+        && compression_of_name(path).is_none()
     {
         // Voxels can begin with the magic number of a compression. A file of the right length is not compressed.
         let identity = identity(path)?;
@@ -422,10 +420,10 @@ pub(super) fn open_voxels(
         if may_be_pointer(&opened.start) {
             check_pointer(&opened.source).map_err(named)?;
         }
-        if let Some(promised) = opened.promised
+        if let Some(of_name) = opened.of_name
             && opened.source.len()? != bytes
         {
-            return Err(named(Opened::not_compressed(promised)));
+            return Err(named(Opened::not_compressed(of_name)));
         }
     }
     let note = path.and_then(|path| opened.note(path));

@@ -196,7 +196,7 @@ impl DataobjImage {
         stored: bool,
         mut give: impl FnMut(&StoredArray) -> Result<()>,
     ) -> Result<()> {
-        let _one_read = self.dataobj.source().hold();
+        let _kept = self.dataobj.source().keep_pieces();
         let shape = self.shape();
         let frames = shape.last().copied().unwrap_or(1);
         let item = self

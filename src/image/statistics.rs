@@ -155,7 +155,7 @@ impl<'a, T: Float> Pass<'a, T> {
     /// Reads all values of a proxy, in stored order.
     fn read(mut self, proxy: &ArrayProxy) -> Result<Moments> {
         let proxy = &proxy.for_one_pass();
-        let _one_read = proxy.source().hold();
+        let _kept = proxy.source().keep_pieces();
         for run in proxy.in_stored_order(RUN)? {
             proxy.for_each_slab(&run, |values| self.take(values))?;
             self.collector.end_block();
@@ -247,7 +247,7 @@ impl<T: Float> ValuesIn<T> {
             }
             Self::File(proxy) => {
                 let proxy = &proxy.for_one_pass();
-                let _one_read = proxy.source().hold();
+                let _kept = proxy.source().keep_pieces();
                 let mut room = Buffer::<T>::zeroed(together * voxels)?;
                 for batch in batches {
                     let values = &mut room.as_mut_slice()?[..batch.len() * voxels];

@@ -128,7 +128,7 @@ fn run<O: Pod + Send + Sync>(
         };
         return whole.run(out);
     }
-    let _one_read = stored.source.hold();
+    let _kept = stored.source.keep_pieces();
     let session = match extent {
         Extent::Whole => stored.source.begin_whole()?,
         Extent::Part => stored.source.begin()?,

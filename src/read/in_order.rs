@@ -86,7 +86,7 @@ impl ArrayProxy {
             };
             return whole.in_pieces(plan.len(), &mut values, each);
         }
-        let _one_read = source.hold();
+        let _kept = source.keep_pieces();
         let item = conversion.stored.size_bytes() as u64;
         for mut piece in plan.tiles(item, PIECE, PIECE) {
             piece.out_first = 0;

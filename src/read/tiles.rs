@@ -12,7 +12,7 @@ use crate::plan::Plan;
 use crate::plan::gather::{Bytes, StoredBytes};
 use crate::read::proxy::ArrayProxy;
 use crate::read::trace::{Stage, Tracer};
-use crate::source::{Access, Hold};
+use crate::source::{Access, KeptPieces};
 
 /// A source of the stored bytes of a plan's boxes.
 pub(crate) trait TileReader: Sync {
@@ -96,7 +96,7 @@ impl ArrayProxy {
             proxy: self.clone(),
             tracer,
             end: None,
-            one_read: Mutex::new(self.source().hold()),
+            kept: Mutex::new(self.source().keep_pieces()),
         }
     }
 }
@@ -107,8 +107,8 @@ pub(crate) struct ProxyReader {
     tracer: Option<Arc<Tracer>>,
     /// The end of the voxels, if the end of the stream is to be checked.
     end: Option<u64>,
-    /// Keeps the bytes that a source has read ahead ([`Hold`]) until the last box has been read.
-    one_read: Mutex<Hold>,
+    /// Keeps the bytes that a source has read ahead ([`KeptPieces`]) until the last box has been read.
+    kept: Mutex<KeptPieces>,
 }
 
 impl ProxyReader {
@@ -173,7 +173,7 @@ impl TileReader for ProxyReader {
             None => Ok(()),
         };
         // Done here and not when the reader is dropped, because a thread may drop it after the load has returned.
-        let hold = &mut *self.one_read.lock().unwrap_or_else(PoisonError::into_inner);
+        let hold = &mut *self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         drop(std::mem::take(hold));
         checked
     }

@@ -56,7 +56,7 @@ use std::sync::{Arc, Mutex};
 
 use super::file::{FileSource, Identity};
 use super::forward::{Codec, Decoder, ForwardSource, SKIP_BYTES, read_exact, skip_to};
-use super::{Access, ByteSource, Hold, Source};
+use super::{Access, ByteSource, KeptPieces, Source};
 use crate::core::error::{Error, ErrorKind, Result};
 use crate::core::limits::Limits;
 use crate::core::options::GzipIndex;
@@ -158,9 +158,9 @@ impl GzipSource {
         matches!(Parts::forwards(&self.compressed), Ok(Some(_)))
     }
 
-    /// As [`Source::hold`].
-    pub(crate) fn hold(&self) -> Hold {
-        self.compressed.hold()
+    /// As [`Source::keep_pieces`].
+    pub(crate) fn keep_pieces(&self) -> KeptPieces {
+        self.compressed.keep_pieces()
     }
 
     /// Closes the compressed file.

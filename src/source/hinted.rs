@@ -109,9 +109,9 @@ impl HintedSource {
     }
 
     /// Begins a read, until the guard is dropped.
-    pub(crate) fn begin(self: &Arc<Self>) -> Hold {
+    pub(crate) fn begin(self: &Arc<Self>) -> KeptPieces {
         self.state().readers += 1;
-        Hold(Some(Arc::clone(self)))
+        KeptPieces(Some(Arc::clone(self)))
     }
 
     /// Bytes that are kept at most during a read.
@@ -260,16 +260,16 @@ impl Drop for Requesting {
 
 /// Keeps the pieces that reads leave, until it is dropped.
 #[derive(Debug, Default)]
-pub(crate) struct Hold(Option<Arc<HintedSource>>);
+pub(crate) struct KeptPieces(Option<Arc<HintedSource>>);
 
-impl Hold {
+impl KeptPieces {
     /// The source that is read.
     pub(crate) fn source(&self) -> Option<&HintedSource> {
         self.0.as_deref()
     }
 }
 
-impl Drop for Hold {
+impl Drop for KeptPieces {
     fn drop(&mut self) {
         if let Some(source) = self.0.take() {
             let mut state = source.state();

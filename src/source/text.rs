@@ -63,7 +63,7 @@ impl TextSource {
     }
 
     fn decode(&self) -> Result<Vec<u8>> {
-        let _one_read = self.text.hold();
+        let _kept = self.text.keep_pieces();
         let mut text = BufReader::new(SourceReader::new(self.text.clone(), 0));
         let mut decoder = Decoder {
             notation: self.notation,

@@ -9,7 +9,7 @@ use crate::plan::Plan;
 use crate::plan::selection::Selection;
 use crate::read::ahead::Epoch;
 use crate::read::proxy::ArrayProxy;
-use crate::source::{Access, Hold};
+use crate::source::{Access, KeptPieces};
 
 /// Bytes of a sequential source that are skipped at a time.
 const SKIP_BYTES: u64 = 1 << 20;
@@ -24,7 +24,7 @@ pub(crate) struct Feed {
     order: FrameOrder,
     /// How far a sequential source has been read.
     reached: u64,
-    _one_read: Hold,
+    _kept: KeptPieces,
 }
 
 impl Feed {
@@ -41,7 +41,7 @@ impl Feed {
             }
         }
         Ok(Self {
-            _one_read: proxy.source().hold(),
+            _kept: proxy.source().keep_pieces(),
             // With a stream of its own, other reads do not send it back to the start of a gzip file.
             proxy: if order.forwards() {
                 proxy.with_own_cursor()

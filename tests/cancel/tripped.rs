@@ -311,11 +311,17 @@ fn a_stream_that_was_made_inside() {
         for backend in Backend::every_way("cancelled streams") {
             for (name, file) in files.iter().take(2) {
                 let source = Tripping::new(file.clone());
+                let items = |image: &DataobjImage| {
+                    crate::streams::items::<f32>(backend, image, FrameOptions::new())
+                };
+                source.set(u64::MAX);
+                let frames = items(&image(name, &source)).expect("a stream").count();
+                assert_eq!(frames, SHAPE[3]);
+                let reads = source.reads.load(Ordering::SeqCst);
                 let image = image(name, &source);
-                let cancel = source.set(6);
+                let cancel = source.set(reads / 2);
                 let got = cancel.run(|| {
-                    let options = FrameOptions::new();
-                    let stream = crate::streams::items::<f32>(backend, &image, options)?;
+                    let stream = items(&image)?;
                     let mut good = 0;
                     for item in stream {
                         let item = item?;
@@ -327,7 +333,7 @@ fn a_stream_that_was_made_inside() {
                 });
                 assert!(is_cancelled(&got), "{backend:?} {name}: {got:?}");
                 source.set(u64::MAX);
-                let stream = crate::streams::items::<f32>(backend, &image, FrameOptions::new());
+                let stream = items(&image);
                 let all = stream.expect("a stream").map(|item| item.expect("a frame"));
                 let all: Vec<f32> = all.flat_map(|item| item.values().to_vec()).collect();
                 assert!(all == right.as_slice(), "{backend:?} {name}");
