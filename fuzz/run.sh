@@ -7,7 +7,7 @@ cd "$(dirname "$0")"
 
 SECONDS_EACH=${1:-600}
 [ $# -eq 0 ] || shift
-[ $# -gt 0 ] || set -- headers_binary headers_text headers_container gzip gzip_index slices pairs end_to_end
+[ $# -gt 0 ] || set -- headers_binary headers_text headers_container gzip gzip_index gzip_parallel gzip_table slices pairs pieces end_to_end
 TOOLCHAIN=${TOOLCHAIN:-nightly}
 
 export RAYON_NUM_THREADS=1

@@ -5,7 +5,9 @@ mod end_to_end;
 mod gzip;
 mod gzip_index;
 mod headers;
+mod large_gzip;
 mod pairs;
+mod pieces;
 mod slices;
 
 // Seeds and the naive model are those of the tests, which use more of them.
@@ -24,7 +26,9 @@ pub use end_to_end::end_to_end;
 pub use gzip::gzip;
 pub use gzip_index::gzip_index;
 pub use headers::{headers_binary, headers_container, headers_text};
+pub use large_gzip::{gzip_parallel, gzip_table};
 pub use pairs::pairs;
+pub use pieces::pieces;
 pub use slices::slices;
 
 use std::sync::Arc;

@@ -148,6 +148,53 @@ fn main() {
         &[b"\x07it+orig\x02", &[8, 0, 0x12], &[9, 1, 0x1b], &[9, 1]],
     );
 
+    for base in 0..5u8 {
+        let changes = [[0, 0, 9, 1], [3, 0, base, 128]].concat();
+        put(
+            "gzip_parallel",
+            &format!("changed{base}"),
+            &[&[base, 0], &changes],
+        );
+        put(
+            "gzip_parallel",
+            &format!("cut{base}"),
+            &[&[base, 3, 0, 1, base]],
+        );
+    }
+    for base in 0..2u8 {
+        put("gzip_table", &format!("sound{base}"), &[&[base]]);
+        put(
+            "gzip_table",
+            &format!("changed{base}"),
+            &[&[base, 0, 40, 1, 0, 99, 255]],
+        );
+    }
+
+    let piece = [&[12], &[7; 12][..]].concat();
+    let four = piece.repeat(4);
+    let whole = [&[48], &[7; 48][..]].concat();
+    let nrrd = |line: &str| [seeds::NRRD, line].concat().into_bytes();
+    let meta = |line: &str| [seeds::META, line].concat().into_bytes();
+    put(
+        "pieces",
+        "nrrd",
+        &[&[0, 1], &whole, &nrrd("data file: a.raw\n")],
+    );
+    put(
+        "pieces",
+        "nrrd-list",
+        &[&[0, 4], &four, &nrrd("data file: LIST\na\nb\nc\nd\n")],
+    );
+    let numbered = nrrd("data file: a%d.raw 1 4 1\n");
+    put("pieces", "nrrd-numbered", &[&[0, 4], &four, &numbered]);
+    put(
+        "pieces",
+        "meta",
+        &[&[1, 1], &whole, &meta("ElementDataFile = a.raw\n")],
+    );
+    let list = meta("ElementDataFile = LIST\na\nb\nc\nd\n");
+    put("pieces", "meta-list", &[&[1, 4], &four, &list]);
+
     let file = |text: &str, flags: u8, bytes: &[u8]| {
         [&[flags, text.len() as u8], text.as_bytes(), bytes].concat()
     };
