@@ -167,6 +167,8 @@ INTERRUPTED = """
     import os, signal, sys, threading, time
     import voxload
 
+    # A shell starts what runs in the background with Ctrl-C ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     img = voxload.load(sys.argv[1])
     what = sys.argv[2]
 
@@ -227,6 +229,7 @@ def test_ctrl_c_while_a_file_object_hangs(nifti: Any) -> None:
                 time.sleep(3)
             return super().read(count)
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     img = voxload.load(Hanging(nifti("a.nii", shape=LARGE).read_bytes()))
     threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
     with pytest.raises(KeyboardInterrupt):
