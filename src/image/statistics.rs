@@ -154,7 +154,7 @@ impl<'a, T: Float> Pass<'a, T> {
 
     /// Reads all values of a proxy, in stored order.
     fn read(mut self, proxy: &ArrayProxy) -> Result<Moments> {
-        let proxy = &proxy.for_one_pass();
+        let proxy = &proxy.for_one_pass_in_order();
         let _kept = proxy.source().keep_pieces();
         for run in proxy.in_stored_order(RUN)? {
             proxy.for_each_slab(&run, |values| self.take(values))?;
@@ -246,7 +246,7 @@ impl<T: Float> ValuesIn<T> {
                 }
             }
             Self::File(proxy) => {
-                let proxy = &proxy.for_one_pass();
+                let proxy = &proxy.for_one_pass_in_order();
                 let _kept = proxy.source().keep_pieces();
                 let mut room = Buffer::<T>::zeroed(together * voxels)?;
                 for batch in batches {

@@ -57,12 +57,12 @@ impl ArrayProxy {
         }))
     }
 
-    /// The same proxy for a single reader of all values in the order of the array. If that is the stored order, several parts
-    /// of a gzip file are inflated at a time.
-    pub(crate) fn for_one_pass(&self) -> Self {
+    /// The same proxy for a single reader of all values in the order of the array: [`Self::for_one_pass`], if that is the stored
+    /// order.
+    pub(crate) fn for_one_pass_in_order(&self) -> Self {
         let plan = self.plan(&self.whole());
-        match self.is_whole(&plan) && is_in_order(&plan) && self.source().has_parts() {
-            true => self.with_own_cursor(),
+        match self.is_whole(&plan) && is_in_order(&plan) {
+            true => self.for_one_pass(),
             false => self.clone(),
         }
     }

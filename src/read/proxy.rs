@@ -468,6 +468,15 @@ impl ArrayProxy {
         }
     }
 
+    /// The same proxy for a single reader that goes forwards through all voxels: several parts of a gzip file are then inflated at
+    /// a time, where it is suitable.
+    pub(crate) fn for_one_pass(&self) -> Self {
+        match self.source.has_parts() {
+            true => self.with_own_cursor(),
+            false => self.clone(),
+        }
+    }
+
     /// The bytes of the source from the start of a plan's first voxel to the end of its last.
     pub(crate) fn byte_range(&self, plan: &Plan) -> Range<u64> {
         let item = self.spec.dtype.size_bytes() as u64;

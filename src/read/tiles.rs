@@ -115,8 +115,8 @@ impl ProxyReader {
     /// Also checks the end of a compressed stream after the last box, if the plan contains all voxels.
     pub(crate) fn with_end_check(mut self, plan: &Plan) -> Self {
         let whole = self.proxy.is_whole(plan);
-        if whole && self.proxy.source().has_parts() {
-            self.proxy = self.proxy.with_own_cursor();
+        if whole {
+            self.proxy = self.proxy.for_one_pass();
         }
         self.end = whole.then(|| self.proxy.byte_range(plan).end);
         self
@@ -173,8 +173,8 @@ impl TileReader for ProxyReader {
             None => Ok(()),
         };
         // Done here and not when the reader is dropped, because a thread may drop it after the load has returned.
-        let hold = &mut *self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        drop(std::mem::take(hold));
+        let kept = &mut *self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(std::mem::take(kept));
         checked
     }
 

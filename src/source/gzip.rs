@@ -6,7 +6,7 @@
 //! |---|---|---|
 //! | a header | inflated in order from the start; the bytes are kept | [`stream`] |
 //! | the whole array, with an index of the whole file | the index's chunks, on all threads | [`random_access`] |
-//! | the whole array, in one large member | split at likely block starts, on all threads | [`parallel`], [`block_finder`] |
+//! | the whole array, in one large member | split at likely block starts, or between codes, on all threads | [`parallel`], [`block_finder`] |
 //! | the whole array, if the file fits in the caller's output | one call of libdeflate per member | [`one_shot`] |
 //! | the whole array, otherwise | in order, piece by piece | [`stream`] |
 //! | a part | the index is grown as far as needed, then the chunks that overlap are inflated | [`random_access`] |
@@ -249,7 +249,9 @@ impl GzipSource {
         })?;
         Ok(results.map(|(results, index)| {
             seen.complete();
-            index.into_iter().for_each(|index| self.codec.leave(index));
+            if let Some(index) = index {
+                self.codec.leave(index);
+            }
             results
         }))
     }

@@ -171,29 +171,36 @@ fn main() {
     }
 
     let piece = [&[12], &[7; 12][..]].concat();
-    let four = piece.repeat(4);
-    let whole = [&[48], &[7; 48][..]].concat();
-    let nrrd = |line: &str| [seeds::NRRD, line].concat().into_bytes();
-    let meta = |line: &str| [seeds::META, line].concat().into_bytes();
-    put(
-        "pieces",
-        "nrrd",
-        &[&[0, 1], &whole, &nrrd("data file: a.raw\n")],
-    );
-    put(
-        "pieces",
-        "nrrd-list",
-        &[&[0, 4], &four, &nrrd("data file: LIST\na\nb\nc\nd\n")],
-    );
-    let numbered = nrrd("data file: a%d.raw 1 4 1\n");
-    put("pieces", "nrrd-numbered", &[&[0, 4], &four, &numbered]);
-    put(
-        "pieces",
-        "meta",
-        &[&[1, 1], &whole, &meta("ElementDataFile = a.raw\n")],
-    );
-    let list = meta("ElementDataFile = LIST\na\nb\nc\nd\n");
-    put("pieces", "meta-list", &[&[1, 4], &four, &list]);
+    let one = [1, 48].into_iter().chain([7; 48]).collect::<Vec<u8>>();
+    let four = [&[4], &piece.repeat(4)[..]].concat();
+    for (name, format, pieces, header, line) in [
+        ("nrrd", 0, &one, seeds::NRRD, "data file: a.raw"),
+        (
+            "nrrd-list",
+            0,
+            &four,
+            seeds::NRRD,
+            "data file: LIST\na\nb\nc\nd",
+        ),
+        (
+            "nrrd-numbered",
+            0,
+            &four,
+            seeds::NRRD,
+            "data file: a%d.raw 1 4 1",
+        ),
+        ("meta", 1, &one, seeds::META, "ElementDataFile = a.raw"),
+        (
+            "meta-list",
+            1,
+            &four,
+            seeds::META,
+            "ElementDataFile = LIST\na\nb\nc\nd",
+        ),
+    ] {
+        let header = format!("{header}{line}\n");
+        put("pieces", name, &[&[format], pieces, header.as_bytes()]);
+    }
 
     let file = |text: &str, flags: u8, bytes: &[u8]| {
         [&[flags, text.len() as u8], text.as_bytes(), bytes].concat()

@@ -482,7 +482,7 @@ where
                 return Ok(false);
             };
             if let Some(window) = &window
-                && !self.inflater.set_window(&part, window, &mut buffer)
+                && !self.inflater.set_window(&part, window, &mut buffer)?
             {
                 return Ok(false);
             }
@@ -837,9 +837,14 @@ impl PartInflater<'_> {
 
     /// Makes a part that was inflated after a window of zeros what it is after the right one. Returns whether it ends where it
     /// should.
-    fn set_window(&self, part: &Part, window: &[u8], buffer: &mut PartBuffer) -> bool {
+    fn set_window(&self, part: &Part, window: &[u8], buffer: &mut PartBuffer) -> Result<bool> {
         stored(&mut buffer.input).copy_from_slice(window);
-        buffer.repair(window) || self.inflate_stream(part, window.len(), buffer)
+        scope::check()?;
+        if buffer.repair(window) {
+            return Ok(true);
+        }
+        scope::check()?;
+        Ok(self.inflate_stream(part, window.len(), buffer))
     }
 }
 
