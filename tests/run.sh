@@ -34,8 +34,12 @@ times=target/run-times.txt
 # Tests that do less than they could write a line here.
 VOXLOAD_SKIPPED="$PWD/target/run-skipped.txt"
 export VOXLOAD_SKIPPED
+# What the parts that failed printed.
+failed=target/run-failed.txt
+log=target/run-log.txt
 : >"$times"
 : >"$VOXLOAD_SKIPPED"
+: >"$failed"
 part=""
 
 # Begins a part of the checks, whose time goes into the table.
@@ -51,6 +55,19 @@ end_part() {
     part=""
 }
 
+# Runs a command. When it fails, the other parts run all the same, and what it said comes again at the end.
+check() {
+    rm -f target/run-status
+    { "$@" 2>&1 || touch target/run-status; } | tee "$log"
+    [ -e target/run-status ] || return 0
+    {
+        say "failed: $part"
+        grep -E "^test .*FAILED|panicked at|^(FAILED|ERROR|error)|[1-9][0-9]* failed" "$log" || true
+        echo "-- its last lines"
+        tail -n 40 "$log"
+    } >>"$failed"
+}
+
 report() {
     end_part
     if [ -s "$VOXLOAD_SKIPPED" ]; then
@@ -60,6 +77,7 @@ report() {
     say "times"
     cat "$times"
     awk '{ sum += $1 } END { printf "%6d s  in all\n", sum }' "$times"
+    cat "$failed"
 }
 trap report EXIT
 
@@ -149,8 +167,6 @@ cargo clippy -p voxload --no-default-features --lib --target wasm32-unknown-unkn
 cargo clippy -p voxload --all-features --lib --target wasm32-unknown-unknown -- -D warnings
 
 export VOXLOAD_REQUIRE_GPU=1 VOXLOAD_ORACLE_DIR="$ORACLE" VOXLOAD_ORACLE_PYTHON="$PWD/$PYTHON"
-# A test that fails keeps no other from running; the script fails all the same.
-failed=0
 # Those that compare with nibabel are ignored in a plain run. Those named `child_` are run by others, in a process of their own.
 all="--include-ignored --skip child_"
 
@@ -159,13 +175,13 @@ cargo test --workspace --no-run
 
 part "tests"
 # shellcheck disable=SC2086
-cargo test --workspace --no-fail-fast -- $all || failed=1
+check cargo test --workspace --no-fail-fast -- $all
 
 part "the Python package"
-sh python/tests/run.sh || failed=1
+check sh python/tests/run.sh
 
 part "the module for browsers"
-sh web/test.sh || failed=1
+check sh web/test.sh
 
 part "tests that need no GPU, with addresses of 32 bits"
 # With a header: compilers for other processors, which tests/platforms.sh installs, push out those of 32 bits.
@@ -173,6 +189,6 @@ printf '#include <errno.h>\nint main(void) { return 0; }\n' >target/m32.c
 gcc -m32 -o target/m32 target/m32.c 2>/dev/null || install gcc-multilib
 rustup target add i686-unknown-linux-gnu
 # shellcheck disable=SC2086
-cargo test -p voxload --no-default-features --features bz2,zst,minc2 --target i686-unknown-linux-gnu --no-fail-fast \
-    -- $all || failed=1
-exit "$failed"
+check cargo test -p voxload --no-default-features --features bz2,zst,minc2 --target i686-unknown-linux-gnu --no-fail-fast \
+    -- $all
+[ ! -s "$failed" ]

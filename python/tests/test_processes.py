@@ -223,14 +223,26 @@ def test_ctrl_c_ends_a_read(nifti: Any, name: str, what: str) -> None:
 
 
 def test_ctrl_c_while_a_file_object_hangs(nifti: Any) -> None:
+    hanging = threading.Event()
+
     class Hanging(io.BytesIO):
         def read(self, count: int = -1) -> bytes:  # type: ignore[override]
-            if count > 1_000_000:
+            # The header is read before.
+            if count > 1000:
+                hanging.set()
                 time.sleep(3)
             return super().read(count)
 
+    def interrupt() -> None:
+        if hanging.wait(60):
+            os.kill(os.getpid(), signal.SIGINT)
+
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    img = voxload.load(Hanging(nifti("a.nii", shape=LARGE).read_bytes()))
-    threading.Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+    img = voxload.load(Hanging(nifti("a.nii").read_bytes()))
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    began = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         img.get_fdata()
+    thread.join()
+    assert time.monotonic() - began < 3
