@@ -5,7 +5,7 @@
 
 #[cfg(feature = "gpu")]
 mod device;
-pub(crate) mod feed;
+pub(crate) mod frame_reader;
 mod host;
 pub(crate) mod order;
 

@@ -17,7 +17,7 @@ use crate::core::error::{Error, ErrorKind, Result};
 use crate::core::scope;
 #[cfg(not(target_family = "wasm"))]
 use crate::read::wait;
-use crate::read::wait::{Mailbox, Site};
+use crate::read::wait::{Mailbox, RunOn};
 
 /// How long the device may have work without finishing any of it, before waiting ends with an error.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(60);
@@ -115,10 +115,10 @@ impl Context {
     }
 
     /// Where asynchronous calls read.
-    pub(crate) fn background(&self) -> Site {
+    pub(crate) fn background(&self) -> RunOn {
         match self.is_browser_like() {
-            true => Site::Caller,
-            false => Site::BACKGROUND,
+            true => RunOn::Caller,
+            false => RunOn::BACKGROUND,
         }
     }
 

@@ -9,7 +9,7 @@ use std::task::{self, Poll};
 use web_time::Instant;
 
 use super::context::{Context, Scope, TIMEOUT, outcome, timed_out};
-use super::staging::{LeavingRing, Ring, Slot, SlotMemory, SpareRings};
+use super::staging::{BusyRing, Ring, Slot, SlotMemory, SpareRings};
 use super::timer::Timer;
 use crate::core::error::{ErrorKind, Result};
 use crate::core::scope;
@@ -208,7 +208,7 @@ impl<K: MaybeSend + 'static> Engine<K> {
 }
 
 /// A ring with slots that the device has not finished.
-struct Leaving<K> {
+struct Busy<K> {
     ring: Option<Ring>,
     completed: Arc<Mailbox<Completed<K>>>,
     on_device: usize,
@@ -216,8 +216,8 @@ struct Leaving<K> {
 
 impl<K: MaybeSend + 'static> Engine<K> {
     /// What is left of an engine that submits nothing more.
-    fn into_leaving(self) -> Box<dyn LeavingRing> {
-        Box::new(Leaving {
+    fn into_busy(self) -> Box<dyn BusyRing> {
+        Box::new(Busy {
             ring: Some(self.ring),
             completed: self.completed,
             on_device: self.on_device,
@@ -225,7 +225,7 @@ impl<K: MaybeSend + 'static> Engine<K> {
     }
 }
 
-impl<K: MaybeSend> LeavingRing for Leaving<K> {
+impl<K: MaybeSend> BusyRing for Busy<K> {
     fn poll(&mut self) -> Poll<Option<Ring>> {
         while let Some(completed) = self.completed.try_take() {
             if !completed.is_mapped {
@@ -410,7 +410,7 @@ pub(crate) async fn upload<P: Producer<Memory = SlotMemory>>(
             if error.is_cancelled() {
                 // No thread may read on, and none write to the ring's memory.
                 ahead.stop().await;
-                spare.keep_when_free(engine.into_leaving());
+                spare.keep_when_free(engine.into_busy());
                 return Err(error);
             }
             return Err(engine.context.diagnose(error).await);

@@ -19,7 +19,7 @@ use crate::core::scope;
 use crate::plan::Plan;
 use crate::read::ahead::{Ahead, Epoch, Producer};
 use crate::read::tiles::TileReader;
-use crate::read::wait::{MaybeSend, Site};
+use crate::read::wait::{MaybeSend, RunOn};
 use crate::source::truncated;
 
 /// Largest slot, in bytes, of a load on a software adapter that can be cancelled. There a submission can take until its
@@ -66,16 +66,16 @@ impl<R: TileReader> Feeder<R> {
     }
 
     /// A reader that runs at this site.
-    pub(crate) fn at(site: Site, reader: R) -> Self
+    pub(crate) fn at(run_on: RunOn, reader: R) -> Self
     where
         R: MaybeSend + 'static,
     {
         Self {
             reader,
-            start: match site {
-                Site::Caller => |packets, memory| Ok(Ahead::in_caller(packets, memory)),
+            start: match run_on {
+                RunOn::Caller => |packets, memory| Ok(Ahead::in_caller(packets, memory)),
                 #[cfg(not(target_family = "wasm"))]
-                Site::Thread => |packets, memory| Ahead::start(Site::Thread, packets, memory),
+                RunOn::Thread => |packets, memory| Ahead::start(RunOn::Thread, packets, memory),
             },
         }
     }

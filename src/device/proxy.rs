@@ -29,7 +29,7 @@ use crate::plan::selection::{OutAxis, Selection};
 use crate::read::proxy::ArrayProxy;
 use crate::read::tiles::{ArrayReader, ProxyReader};
 use crate::read::trace::{Trace, Tracer};
-use crate::read::wait::Site;
+use crate::read::wait::RunOn;
 use crate::source::Access;
 
 /// A staging slot for a stream that is inflated as it comes, at most: measured against 0.5 to 16 MiB on the
@@ -61,7 +61,7 @@ impl ArrayProxy {
     /// [`ErrorKind::GpuLimit`], [`ErrorKind::GpuOutOfMemory`], [`ErrorKind::DeviceLost`], [`ErrorKind::Gpu`].
     #[cfg(not(target_family = "wasm"))]
     pub fn read_gpu<T: Float>(&self, gpu: &Gpu) -> Result<DeviceArray<T>> {
-        gpu.context().block_on(self.read_on(gpu, Site::Caller))
+        gpu.context().block_on(self.read_on(gpu, RunOn::Caller))
     }
 
     /// [`Self::read_gpu`], awaited: nothing blocks the executor, and the file is read and inflated on a thread where there
@@ -75,8 +75,12 @@ impl ArrayProxy {
     }
 
     /// The same for a future that is driven.
-    pub(crate) async fn read_on<T: Float>(&self, gpu: &Gpu, site: Site) -> Result<DeviceArray<T>> {
-        self.read_with(gpu, &StagingOptions::default(), None, site)
+    pub(crate) async fn read_on<T: Float>(
+        &self,
+        gpu: &Gpu,
+        run_on: RunOn,
+    ) -> Result<DeviceArray<T>> {
+        self.read_with(gpu, &StagingOptions::default(), None, run_on)
             .await
     }
 
@@ -85,11 +89,11 @@ impl ArrayProxy {
         gpu: &Gpu,
         staging: &StagingOptions,
         tracer: Option<&Arc<Tracer>>,
-        site: Site,
+        run_on: RunOn,
     ) -> Result<DeviceArray<T>> {
         let Some(conversion) = self.device_conversion::<T>(gpu)? else {
             let proxy = self.clone();
-            let values = site.run(move || proxy.read::<T>()).await??;
+            let values = run_on.run(move || proxy.read::<T>()).await??;
             let upload = DeviceArray::uploaded(gpu, values.shape(), values.as_slice());
             return self.threads().run_async(upload).await;
         };
@@ -112,7 +116,7 @@ impl ArrayProxy {
             options: &self.staging(staging),
             max_part: None,
         };
-        let feeder = self.feeder(gpu, site, reader, load.plans);
+        let feeder = self.feeder(gpu, run_on, reader, load.plans);
         load.run(feeder, |_, _| {}).await?;
         Ok(array)
     }
@@ -149,7 +153,7 @@ impl ArrayProxy {
     /// ```
     #[cfg(not(target_family = "wasm"))]
     pub fn read_into_buffer<T: Float>(&self, gpu: &Gpu, target: &BufferTarget<'_>) -> Result<()> {
-        let read = self.read_into_target::<T>(gpu, target, Site::Caller);
+        let read = self.read_into_target::<T>(gpu, target, RunOn::Caller);
         gpu.context().block_on(read)
     }
 
@@ -170,12 +174,12 @@ impl ArrayProxy {
         &self,
         gpu: &Gpu,
         target: &BufferTarget<'_>,
-        site: Site,
+        run_on: RunOn,
     ) -> Result<()> {
         if self.as_array().is_some() {
             let proxy = self.clone();
-            let values = site.run(move || proxy.read::<T>()).await??;
-            let copy = array_into_buffer(gpu, values, target, site);
+            let values = run_on.run(move || proxy.read::<T>()).await??;
+            let copy = array_into_buffer(gpu, values, target, run_on);
             return self.threads().run_async(copy).await;
         }
         let conversion = self.conversion(T::DTYPE)?;
@@ -183,7 +187,7 @@ impl ArrayProxy {
         let selection = self.whole();
         let strides = target.checked_strides(self.shape(), size_of::<T>() as u64)?;
         let plan = self.plan_strided(&selection, target.offset, &strides);
-        self.load_plan(gpu, &conversion, plan, target.buffer, site)
+        self.load_plan(gpu, &conversion, plan, target.buffer, run_on)
             .await
     }
 
@@ -193,7 +197,7 @@ impl ArrayProxy {
         conversion: &Conversion,
         plan: Plan,
         buffer: &wgpu::Buffer,
-        site: Site,
+        run_on: RunOn,
     ) -> Result<()> {
         self.check_length(&plan)?;
         let reader = self.tile_reader(None).with_end_check(&plan);
@@ -205,7 +209,7 @@ impl ArrayProxy {
             options: &self.staging(&StagingOptions::default()),
             max_part: None,
         };
-        let feeder = self.feeder(gpu, site, reader, load.plans);
+        let feeder = self.feeder(gpu, run_on, reader, load.plans);
         load.run(feeder, |_, _| {}).await
     }
 
@@ -222,17 +226,17 @@ impl ArrayProxy {
     fn feeder(
         &self,
         gpu: &Gpu,
-        site: Site,
+        run_on: RunOn,
         reader: ProxyReader,
         plans: &[Plan],
     ) -> Feeder<ProxyReader> {
         let voxels: u64 = plans.iter().map(Plan::stored_span).sum();
         let bytes = voxels.saturating_mul(self.dtype().size_bytes() as u64);
-        let site = match self.source().access() {
+        let run_on = match self.source().access() {
             Access::Sequential if bytes >= MIN_THREAD_BYTES => gpu.context().background(),
-            _ => site,
+            _ => run_on,
         };
-        Feeder::at(site, reader)
+        Feeder::at(run_on, reader)
     }
 
     /// Staging options that suit the source.
@@ -254,7 +258,7 @@ async fn array_into_buffer<T: Float>(
     gpu: &Gpu,
     values: HostArray<T>,
     target: &BufferTarget<'_>,
-    site: Site,
+    run_on: RunOn,
 ) -> Result<()> {
     let shape = values.shape();
     let copy = Conversion::new(T::DTYPE, ByteOrder::NATIVE, &Scaling::none(), T::DTYPE)?;
@@ -272,7 +276,7 @@ async fn array_into_buffer<T: Float>(
         options: &StagingOptions::default(),
         max_part: None,
     };
-    let feeder = Feeder::at(site, ArrayReader(values));
+    let feeder = Feeder::at(run_on, ArrayReader(values));
     load.run(feeder, |_, _| {}).await
 }
 
@@ -297,7 +301,7 @@ impl Gpu {
         voxels: &ArrayProxy,
         staging: &StagingOptions,
     ) -> Result<TracedLoad<T>> {
-        let load = voxels.read_traced(self, staging, Site::Caller);
+        let load = voxels.read_traced(self, staging, RunOn::Caller);
         self.context().block_on(load)
     }
 
@@ -320,10 +324,10 @@ impl ArrayProxy {
         &self,
         gpu: &Gpu,
         staging: &StagingOptions,
-        site: Site,
+        run_on: RunOn,
     ) -> Result<TracedLoad<T>> {
         let tracer = Arc::new(Tracer::default());
-        let read = self.read_with(gpu, staging, Some(&tracer), site);
+        let read = self.read_with(gpu, staging, Some(&tracer), run_on);
         let array = read.await?;
         let trace = tracer.trace();
         Ok(TracedLoad { array, trace })
@@ -340,7 +344,7 @@ impl ArrayProxy {
     /// array in memory, which has no stored voxels.
     #[cfg(not(target_family = "wasm"))]
     pub fn raw_on_gpu(&self, gpu: &Gpu) -> Result<RawVolume> {
-        gpu.context().block_on(self.raw_on(gpu, Site::Caller))
+        gpu.context().block_on(self.raw_on(gpu, RunOn::Caller))
     }
 
     /// [`Self::raw_on_gpu`], awaited.
@@ -352,7 +356,7 @@ impl ArrayProxy {
         gpu.context().drive(raw).await
     }
 
-    async fn raw_on(&self, gpu: &Gpu, site: Site) -> Result<RawVolume> {
+    async fn raw_on(&self, gpu: &Gpu, run_on: RunOn) -> Result<RawVolume> {
         if self.as_array().is_some() {
             return Err(Error::usage("an array in memory has no stored voxels"));
         }
@@ -365,7 +369,7 @@ impl ArrayProxy {
         self.check_output(&plan, self.dtype().size_bytes())?;
         let (buffer, tables) = RawVolume::allocate(context, &shape, &narrow, &plan).await?;
         RawVolume::write_tables(context, &buffer, tables, &narrow).await?;
-        self.load_plan(gpu, &copy, plan.clone(), &buffer, site)
+        self.load_plan(gpu, &copy, plan.clone(), &buffer, run_on)
             .await?;
         Ok(RawVolume {
             gpu: gpu.clone(),
@@ -393,12 +397,12 @@ impl ArrayProxy {
         selection: &Selection,
         texels: Texels,
         texture: &wgpu::Texture,
-        site: Site,
+        run_on: RunOn,
     ) -> Result<Fidelity> {
         let context = gpu.context();
         let Some(conversion) = self.texel_conversion(gpu, texels)? else {
             let (proxy, selection) = (self.clone(), selection.clone());
-            let made = site.run(move || proxy.texels(&selection, texels));
+            let made = run_on.run(move || proxy.texels(&selection, texels));
             let made = made.await??;
             write_texels(context, texture, &made.bytes, texels).await?;
             return Ok(made.fidelity);
@@ -429,7 +433,7 @@ impl ArrayProxy {
                 slab.record_copy(slices, texture, encoder);
             }
         };
-        let feeder = self.feeder(gpu, site, reader, load.plans);
+        let feeder = self.feeder(gpu, run_on, reader, load.plans);
         load.run(feeder, copy).await?;
         slab.fidelity(context).await
     }
@@ -543,7 +547,7 @@ impl ArrayProxy {
         &self,
         gpu: &Gpu,
         parts: Parts<'_>,
-        site: Site,
+        run_on: RunOn,
         mut then: impl FnMut(Range<u64>, &mut wgpu::CommandEncoder),
     ) -> Result<()> {
         let load = Load {
@@ -554,7 +558,7 @@ impl ArrayProxy {
             options: &StagingOptions::default(),
             max_part: Some(parts.max_voxels),
         };
-        let feeder = self.feeder(gpu, site, self.tile_reader(None), load.plans);
+        let feeder = self.feeder(gpu, run_on, self.tile_reader(None), load.plans);
         load.run(feeder, |part, encoder| {
             then(part.task.range.clone(), encoder);
         })

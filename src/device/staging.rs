@@ -316,7 +316,7 @@ impl<'a> Writer<'a> {
 }
 
 /// The ring of a cancelled upload, which the device may still use.
-pub(crate) trait LeavingRing: MaybeSend {
+pub(crate) trait BusyRing: MaybeSend {
     /// The ring once all its slots are free; `None` if the device is lost.
     fn poll(&mut self) -> Poll<Option<Ring>>;
 }
@@ -328,20 +328,20 @@ pub(crate) struct SpareRings(Mutex<Spare>);
 #[derive(Default)]
 struct Spare {
     rings: Vec<Ring>,
-    leaving: Vec<Box<dyn LeavingRing>>,
+    busy: Vec<Box<dyn BusyRing>>,
 }
 
 impl SpareRings {
     /// Keeps a ring once the device has finished with it.
-    pub(crate) fn keep_when_free(&self, ring: Box<dyn LeavingRing>) {
-        self.spare().leaving.push(ring);
+    pub(crate) fn keep_when_free(&self, ring: Box<dyn BusyRing>) {
+        self.spare().busy.push(ring);
         self.collect();
     }
 
     /// Keeps the rings that have become free. A ring becomes free only when the device is polled.
     fn collect(&self) {
         let mut free = Vec::new();
-        self.spare().leaving.retain_mut(|ring| match ring.poll() {
+        self.spare().busy.retain_mut(|ring| match ring.poll() {
             Poll::Ready(ring) => {
                 free.extend(ring);
                 false

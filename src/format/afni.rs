@@ -21,7 +21,7 @@ const TYPES: [(i64, DType); 4] = [
 ];
 
 /// Whether the first bytes are a `.HEAD` file, which begins with the type of an attribute.
-pub(super) fn claims(prefix: &[u8]) -> bool {
+pub(super) fn recognizes(prefix: &[u8]) -> bool {
     let text = prefix.trim_ascii_start();
     let value = text.strip_prefix(b"type").and_then(|rest| {
         let rest = rest.trim_ascii_start().strip_prefix(b"=")?;

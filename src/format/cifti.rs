@@ -14,7 +14,7 @@ use crate::header::fields::binary::Record;
 use crate::header::{AxisKind, Header, Note, SpaceUnit, TimeUnit};
 
 /// Whether the first bytes are a NIfTI-2 header with an intent code of CIFTI.
-pub(super) fn claims(prefix: &[u8]) -> bool {
+pub(super) fn recognizes(prefix: &[u8]) -> bool {
     let version = Version::Two;
     nifti::sniff(prefix, version) == Sniff::Yes
         && [ByteOrder::Little, ByteOrder::Big]

@@ -37,7 +37,7 @@ const TYPES: [(u16, DType); 7] = [
 ];
 
 /// Whether the first bytes are an ECAT 7 file.
-pub(super) fn claims(prefix: &[u8]) -> bool {
+pub(super) fn recognizes(prefix: &[u8]) -> bool {
     prefix.starts_with(b"MATRIX7")
 }
 

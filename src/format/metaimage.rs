@@ -58,7 +58,7 @@ pub(super) fn sniff(prefix: &[u8]) -> bool {
             Some((key, _)) if is_word(key) => keys += 1,
             // The rest of the last line was not read.
             _ if !is_whole && keys > 0 => {}
-            _ => return claims(prefix),
+            _ => return recognizes(prefix),
         }
     }
     keys > 0
@@ -66,7 +66,7 @@ pub(super) fn sniff(prefix: &[u8]) -> bool {
 
 /// Whether the first bytes are a MetaImage header, for bytes without a file name: every line up to one with an own key
 /// of the format has a key.
-pub(super) fn claims(prefix: &[u8]) -> bool {
+pub(super) fn recognizes(prefix: &[u8]) -> bool {
     let lines = prefix.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
     for line in lines.filter(|line| !line.is_empty() && !line.starts_with(b"#")) {
         match key_and_value(line) {

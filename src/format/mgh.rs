@@ -31,7 +31,7 @@ const TYPES: [(i32, DType); 5] = [
 ];
 
 /// Whether bytes without a file name are an MGH header. It has no magic number, so several fields are tested.
-pub(super) fn claims(prefix: &[u8]) -> bool {
+pub(super) fn recognizes(prefix: &[u8]) -> bool {
     if (prefix.len() as u64) < HEADER_BYTES {
         return false;
     }

@@ -20,7 +20,7 @@ use crate::header::{AxisKind, Header, Layout, SpaceUnit, TimeUnit};
 const MAX_BYTES: u64 = 64 << 20;
 
 /// Whether the first bytes are a netCDF-3 file.
-pub(super) fn claims(prefix: &[u8]) -> bool {
+pub(super) fn recognizes(prefix: &[u8]) -> bool {
     prefix.starts_with(b"CDF\x01")
 }
 

@@ -23,7 +23,7 @@ const DIMENSIONS: &str = "minc-2.0/dimensions";
 const MAX_INFLATION: u64 = 1100;
 
 /// Whether the first bytes are an HDF5 file.
-pub(super) fn claims(prefix: &[u8]) -> bool {
+pub(super) fn recognizes(prefix: &[u8]) -> bool {
     prefix.starts_with(b"\x89HDF")
 }
 

@@ -51,7 +51,7 @@ pub(crate) fn sniff(prefix: &[u8], version: Version) -> Sniff {
 }
 
 /// Whether the magic is that of this container. It decides if the name of the file does not.
-pub(crate) fn claims(prefix: &[u8], version: Version, container: Container) -> bool {
+pub(crate) fn recognizes(prefix: &[u8], version: Version, container: Container) -> bool {
     let [single, pair] = version.magics();
     let own = match container {
         Container::Single => single,

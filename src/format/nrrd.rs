@@ -25,7 +25,7 @@ const MAX_BYTES: u64 = 16 << 20;
 const MAX_FILES: i64 = 1 << 20;
 
 /// Whether the first bytes are a NRRD file.
-pub(super) fn claims(prefix: &[u8]) -> bool {
+pub(super) fn recognizes(prefix: &[u8]) -> bool {
     prefix.starts_with(b"NRRD000") || prefix.starts_with(b"NRRD00.01")
 }
 

@@ -23,7 +23,7 @@ use par::{Par, Slice};
 pub use gradients::{Gradient, gradients};
 
 /// Whether the first bytes are a `.par` file, by the comment in its first line.
-pub(super) fn claims(prefix: &[u8]) -> bool {
+pub(super) fn recognizes(prefix: &[u8]) -> bool {
     const TITLE: &[u8] = b"DATA DESCRIPTION FILE";
     let text = prefix.trim_ascii_start();
     let mut lines = text.split(|byte| matches!(byte, b'\n' | b'\r'));

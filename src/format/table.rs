@@ -29,7 +29,7 @@ pub(crate) struct FormatEntry {
     pub sniff: Option<fn(&[u8]) -> Sniff>,
     /// Whether bytes that [`Self::sniff`] accepts are of this format even if the name differs: by a magic number, or by
     /// a text with which no other files begin.
-    pub claims: fn(&[u8]) -> bool,
+    pub recognizes: fn(&[u8]) -> bool,
     /// How much the parser needs, given the bytes read so far. Called again until it does not need more.
     pub need: fn(&[u8]) -> Result<Need>,
     /// Parses the header from the requested bytes, or from the whole file if that is shorter.
@@ -84,10 +84,10 @@ impl FormatEntry {
     }
 
     /// Whether a file with these first bytes is of the format.
-    pub(crate) fn accepts(&self, prefix: &[u8]) -> bool {
+    pub(crate) fn matches(&self, prefix: &[u8]) -> bool {
         match self.sniff {
             Some(sniff) => sniff(prefix) == Sniff::Yes,
-            None => (self.claims)(prefix),
+            None => (self.recognizes)(prefix),
         }
     }
 
@@ -177,7 +177,7 @@ pub(crate) fn detect(prefix: &[u8], ending: Option<&str>, among: &[Format]) -> R
     let mut cut = None;
     for entry in FORMATS.iter().filter(allowed).filter(named) {
         match entry.sniff.map(|sniff| sniff(prefix)) {
-            Some(Sniff::Yes) if foreign.is_none() || (entry.claims)(prefix) => {
+            Some(Sniff::Yes) if foreign.is_none() || (entry.recognizes)(prefix) => {
                 return Ok(Detected {
                     entry,
                     by: By::Both,
@@ -185,7 +185,7 @@ pub(crate) fn detect(prefix: &[u8], ending: Option<&str>, among: &[Format]) -> R
             }
             Some(Sniff::Cut(need)) => cut = cut.max(Some(need)),
             Some(Sniff::Yes | Sniff::No) => {}
-            None if (entry.claims)(prefix) => {
+            None if (entry.recognizes)(prefix) => {
                 return Ok(Detected {
                     entry,
                     by: By::Both,
@@ -204,10 +204,10 @@ pub(crate) fn detect(prefix: &[u8], ending: Option<&str>, among: &[Format]) -> R
     for entry in FORMATS.iter().filter(allowed) {
         let sniffed = match entry.sniff {
             Some(sniff) => sniff(prefix),
-            None => Sniff::from((entry.claims)(prefix)),
+            None => Sniff::from((entry.recognizes)(prefix)),
         };
         match sniffed {
-            Sniff::Yes if (entry.claims)(prefix) => return Ok(Detected { entry, by }),
+            Sniff::Yes if (entry.recognizes)(prefix) => return Ok(Detected { entry, by }),
             Sniff::Yes if !among.is_empty() => {
                 without_magic.get_or_insert(Detected { entry, by });
             }
@@ -275,7 +275,7 @@ pub(crate) static FORMATS: &[FormatEntry] = &[
         image_endings: &[".img"],
         optional_files: &[],
         sniff: Some(|prefix| nifti::sniff(prefix, Version::One)),
-        claims: |prefix| nifti::claims(prefix, Version::One, Container::Pair),
+        recognizes: |prefix| nifti::recognizes(prefix, Version::One, Container::Pair),
         need: |prefix| nifti::need(prefix, Version::One, Container::Pair),
         parse: |bytes, options| nifti::parse(bytes, Version::One, Container::Pair, options),
     },
@@ -286,7 +286,7 @@ pub(crate) static FORMATS: &[FormatEntry] = &[
         image_endings: &[],
         optional_files: &[],
         sniff: Some(|prefix| nifti::sniff(prefix, Version::One)),
-        claims: |prefix| nifti::claims(prefix, Version::One, Container::Single),
+        recognizes: |prefix| nifti::recognizes(prefix, Version::One, Container::Single),
         need: |prefix| nifti::need(prefix, Version::One, Container::Single),
         parse: |bytes, options| nifti::parse(bytes, Version::One, Container::Single, options),
     },
@@ -297,7 +297,7 @@ pub(crate) static FORMATS: &[FormatEntry] = &[
         image_endings: &[".img"],
         optional_files: &[],
         sniff: Some(|prefix| nifti::sniff(prefix, Version::Two)),
-        claims: |prefix| nifti::claims(prefix, Version::Two, Container::Pair),
+        recognizes: |prefix| nifti::recognizes(prefix, Version::Two, Container::Pair),
         need: |prefix| nifti::need(prefix, Version::Two, Container::Pair),
         parse: |bytes, options| nifti::parse(bytes, Version::Two, Container::Pair, options),
     },
@@ -307,8 +307,8 @@ pub(crate) static FORMATS: &[FormatEntry] = &[
         header_endings: &[".nii"],
         image_endings: &[],
         optional_files: &[],
-        sniff: Some(|prefix| Sniff::from(cifti::claims(prefix))),
-        claims: cifti::claims,
+        sniff: Some(|prefix| Sniff::from(cifti::recognizes(prefix))),
+        recognizes: cifti::recognizes,
         need: |prefix| nifti::need(prefix, Version::Two, Container::Single),
         parse: cifti::parse,
     },
@@ -319,7 +319,7 @@ pub(crate) static FORMATS: &[FormatEntry] = &[
         image_endings: &[],
         optional_files: &[],
         sniff: Some(|prefix| nifti::sniff(prefix, Version::Two)),
-        claims: |prefix| nifti::claims(prefix, Version::Two, Container::Single),
+        recognizes: |prefix| nifti::recognizes(prefix, Version::Two, Container::Single),
         need: |prefix| nifti::need(prefix, Version::Two, Container::Single),
         parse: |bytes, options| nifti::parse(bytes, Version::Two, Container::Single, options),
     },
@@ -330,7 +330,7 @@ pub(crate) static FORMATS: &[FormatEntry] = &[
         image_endings: &[".img"],
         optional_files: &[(FileRole::Mat, ".mat")],
         sniff: Some(analyze::sniff),
-        claims: |_| false,
+        recognizes: |_| false,
         need: |_| Ok(Need::Bytes(analyze::HEADER_BYTES)),
         parse: |bytes, _| analyze::parse(bytes, Format::Spm2Analyze),
     },
@@ -342,7 +342,7 @@ pub(crate) static FORMATS: &[FormatEntry] = &[
         image_endings: &[".img"],
         optional_files: &[(FileRole::Mat, ".mat")],
         sniff: Some(analyze::sniff),
-        claims: |_| false,
+        recognizes: |_| false,
         need: |_| Ok(Need::Bytes(analyze::HEADER_BYTES)),
         parse: |bytes, _| analyze::parse(bytes, Format::Spm99Analyze),
     },
@@ -353,7 +353,7 @@ pub(crate) static FORMATS: &[FormatEntry] = &[
         image_endings: &[".img"],
         optional_files: &[],
         sniff: Some(analyze::sniff),
-        claims: |_| false,
+        recognizes: |_| false,
         need: |_| Ok(Need::Bytes(analyze::HEADER_BYTES)),
         parse: |bytes, _| analyze::parse(bytes, Format::Analyze),
     },
@@ -363,8 +363,8 @@ pub(crate) static FORMATS: &[FormatEntry] = &[
         header_endings: &[".mnc"],
         image_endings: &[],
         optional_files: &[],
-        sniff: Some(|prefix| Sniff::from(minc::claims(prefix))),
-        claims: minc::claims,
+        sniff: Some(|prefix| Sniff::from(minc::recognizes(prefix))),
+        recognizes: minc::recognizes,
         need: minc::need,
         parse: |bytes, _| minc::parse(bytes),
     },
@@ -375,8 +375,8 @@ pub(crate) static FORMATS: &[FormatEntry] = &[
         header_endings: &[".mnc"],
         image_endings: &[],
         optional_files: &[],
-        sniff: Some(|prefix| Sniff::from(minc2::claims(prefix))),
-        claims: minc2::claims,
+        sniff: Some(|prefix| Sniff::from(minc2::recognizes(prefix))),
+        recognizes: minc2::recognizes,
         need: |prefix| Ok(Need::Bytes(prefix.len() as u64)),
         parse: |bytes, _| minc2::parse(bytes),
     },
@@ -387,7 +387,7 @@ pub(crate) static FORMATS: &[FormatEntry] = &[
         image_endings: &[],
         optional_files: &[],
         sniff: None,
-        claims: mgh::claims,
+        recognizes: mgh::recognizes,
         need: |_| Ok(Need::Bytes(mgh::HEADER_BYTES)),
         parse: |bytes, _| mgh::parse(bytes),
     },
@@ -398,7 +398,7 @@ pub(crate) static FORMATS: &[FormatEntry] = &[
         image_endings: &[".rec"],
         optional_files: &[],
         sniff: None,
-        claims: parrec::claims,
+        recognizes: parrec::recognizes,
         need: |_| Ok(Need::All),
         parse: parrec::parse,
     },
@@ -409,7 +409,7 @@ pub(crate) static FORMATS: &[FormatEntry] = &[
         image_endings: &[".brik"],
         optional_files: &[],
         sniff: None,
-        claims: afni::claims,
+        recognizes: afni::recognizes,
         need: |_| Ok(Need::All),
         parse: |bytes, _| afni::parse(bytes),
     },
@@ -420,8 +420,8 @@ pub(crate) static FORMATS: &[FormatEntry] = &[
         header_endings: &[".v"],
         image_endings: &[],
         optional_files: &[],
-        sniff: Some(|prefix| Sniff::from(ecat::claims(prefix))),
-        claims: ecat::claims,
+        sniff: Some(|prefix| Sniff::from(ecat::recognizes(prefix))),
+        recognizes: ecat::recognizes,
         need: |_| Ok(ecat::NEED),
         parse: |bytes, _| ecat::parse(bytes),
     },
@@ -431,8 +431,8 @@ pub(crate) static FORMATS: &[FormatEntry] = &[
         header_endings: &[".nrrd", ".nhdr"],
         image_endings: &[],
         optional_files: &[],
-        sniff: Some(|prefix| Sniff::from(nrrd::claims(prefix))),
-        claims: nrrd::claims,
+        sniff: Some(|prefix| Sniff::from(nrrd::recognizes(prefix))),
+        recognizes: nrrd::recognizes,
         need: nrrd::need,
         parse: |bytes, _| nrrd::parse(bytes),
     },
@@ -443,8 +443,8 @@ pub(crate) static FORMATS: &[FormatEntry] = &[
         image_endings: &[],
         optional_files: &[],
         // AFNI's attributes are lines of keys and values too.
-        sniff: Some(|prefix| Sniff::from(metaimage::sniff(prefix) && !afni::claims(prefix))),
-        claims: metaimage::claims,
+        sniff: Some(|prefix| Sniff::from(metaimage::sniff(prefix) && !afni::recognizes(prefix))),
+        recognizes: metaimage::recognizes,
         need: metaimage::need,
         parse: |bytes, _| metaimage::parse(bytes),
     },

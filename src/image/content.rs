@@ -291,7 +291,7 @@ fn as_named(prefix: &[u8], format: Format) -> Result<Detected> {
     }
     let entry = super::files::entry(format)?;
     match foreign::recognise(prefix) {
-        Some(foreign) if !entry.accepts(prefix) => Err(foreign.into()),
+        Some(foreign) if !entry.matches(prefix) => Err(foreign.into()),
         _ => Ok(Detected {
             entry,
             by: By::Name,

@@ -8,7 +8,7 @@ use crate::core::error::Result;
 use crate::core::float::{Float, Value};
 use crate::device::{DeviceArray, Gpu};
 use crate::image::fdata::ValuesIn;
-use crate::read::wait::Site;
+use crate::read::wait::RunOn;
 
 impl DataobjImage {
     /// The scaled values as an array in device memory, the first axis fastest: bit for bit those of
@@ -25,7 +25,7 @@ impl DataobjImage {
     /// [`crate::ErrorKind::DeviceLost`], [`crate::ErrorKind::Gpu`].
     #[cfg(not(target_family = "wasm"))]
     pub fn get_fdata_gpu<T: Float>(&self, gpu: &Gpu, caching: Caching) -> Result<DeviceArray<T>> {
-        let values = self.fdata_on(gpu, caching, Site::Caller);
+        let values = self.fdata_on(gpu, caching, RunOn::Caller);
         gpu.context().block_on(values)
     }
 
@@ -47,7 +47,7 @@ impl DataobjImage {
         &self,
         gpu: &Gpu,
         caching: Caching,
-        site: Site,
+        run_on: RunOn,
     ) -> Result<DeviceArray<T>> {
         // The cache is looked up in separate statements, so that its lock is not held while the device works.
         let kept = self.cache().device::<T>(gpu);
@@ -65,7 +65,7 @@ impl DataobjImage {
             }
             None => {
                 self.cache().budget().miss();
-                self.dataobj.read_on(gpu, site).await?
+                self.dataobj.read_on(gpu, run_on).await?
             }
         };
         if caching == Caching::Fill {
@@ -90,7 +90,7 @@ impl DataobjImage {
         }
         self.cache().budget().miss();
         let dataobj = self.dataobj.clone();
-        let computed = Site::BACKGROUND.run(move || dataobj.read::<T>()).await??;
+        let computed = RunOn::BACKGROUND.run(move || dataobj.read::<T>()).await??;
         Ok(self.keep_host(caching, computed))
     }
 
@@ -148,7 +148,10 @@ impl DataobjImage {
     }
 
     /// The asynchronous form of [`Self::find_values`].
-    pub(super) async fn find_values_for_device<T: Float>(&self, site: Site) -> Result<ValuesIn<T>> {
+    pub(super) async fn find_values_for_device<T: Float>(
+        &self,
+        run_on: RunOn,
+    ) -> Result<ValuesIn<T>> {
         if let Some(newer) = self.newer_on_device(Caching::Unchanged).await? {
             return Ok(ValuesIn::Memory(newer));
         }
@@ -160,7 +163,7 @@ impl DataobjImage {
             return Ok(ValuesIn::File(dataobj));
         }
         self.cache().budget().miss();
-        let values = site.run(move || dataobj.read::<T>()).await??;
+        let values = run_on.run(move || dataobj.read::<T>()).await??;
         Ok(ValuesIn::Memory(values))
     }
 }

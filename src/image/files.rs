@@ -93,7 +93,7 @@ pub(super) fn image_of(name: &FileName, entry: &FormatEntry) -> PathBuf {
 
 /// Replaces a source that was not found by [`Source::Missing`]: as in nibabel, a header can be loaded without its voxel
 /// file, but reading the voxels then fails.
-pub(super) fn or_missing<T: Default>(
+pub(super) fn source_or_missing<T: Default>(
     opened: Result<(Source, T)>,
     path: Option<&Path>,
 ) -> Result<(Source, T)> {

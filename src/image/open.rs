@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::content::{self, Opened};
-use super::files::{self, identity, or_missing};
-use super::voxels::{self, Beside};
+use super::files::{self, identity, source_or_missing};
+use super::voxels::{self, FileLookup};
 use super::{DataobjImage, Extra};
 use crate::core::error::{Error, ErrorKind, Result};
 use crate::core::options::LoadOptions;
@@ -57,8 +57,8 @@ pub(super) fn from_bytes(bytes: MemorySource) -> Result<DataobjImage> {
     let found = in_one_file(found, &opened, &options)?;
     let mut parsed = content::parse(&opened, found, &options)?;
     read_more(&mut parsed, &opened.source, &FileMap::new(), &options)?;
-    let beside = Beside::default();
-    let source = voxels::source(&mut parsed, opened.source, &beside, &options)?;
+    let lookup = FileLookup::default();
+    let source = voxels::source(&mut parsed, opened.source, &lookup, &options)?;
     assemble(parsed, source, FileMap::new(), &options)
 }
 
@@ -108,11 +108,11 @@ fn load(mut file_map: FileMap, names: Names, options: &LoadOptions) -> Result<Da
         }
         _ => header_source,
     };
-    let beside = Beside {
+    let lookup = FileLookup {
         folder: header_path.as_deref().and_then(Path::parent),
         given: &named,
     };
-    let source = voxels::source(&mut parsed, image_source, &beside, options).map_err(of_header)?;
+    let source = voxels::source(&mut parsed, image_source, &lookup, options).map_err(of_header)?;
     source.release();
     assemble(parsed, source, file_map, options).map_err(of_header)
 }
@@ -221,7 +221,7 @@ fn open_voxels(
 ) -> Result<(Source, Option<Note>)> {
     let header = &parsed.header;
     let opened = content::open_voxels(image, header.data_end().ok(), options);
-    match or_missing(opened, image.filename.as_deref()) {
+    match source_or_missing(opened, image.filename.as_deref()) {
         // An empty file is valid for an image without voxels.
         Err(error) if *error.kind() == ErrorKind::Empty && header.data_bytes()? == 0 => {
             Ok((Source::Memory(MemorySource::new([])), None))

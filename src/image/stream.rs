@@ -8,7 +8,7 @@ use crate::core::float::Float;
 #[cfg(feature = "gpu")]
 use crate::device::Gpu;
 use crate::read::proxy::ArrayProxy;
-use crate::stream::feed::Feed;
+use crate::stream::frame_reader::FrameReader;
 use crate::stream::order::FrameOrder;
 use crate::stream::{FrameOptions, Frames};
 #[cfg(feature = "gpu")]
@@ -39,7 +39,7 @@ impl DataobjImage {
     /// [`crate::ErrorKind::Truncated`] for a file too short for its frames, [`crate::ErrorKind::OutOfMemory`]. Errors
     /// of later reads are items.
     pub fn frames<T: Float>(&self, options: FrameOptions) -> Result<Frames<T>> {
-        Frames::new(self.feed::<T>(&options)?)
+        Frames::new(self.frame_reader::<T>(&options)?)
     }
 
     /// The frames of a series in device memory, one after the other. They are read and uploaded ahead, in a fixed
@@ -119,31 +119,37 @@ impl DataobjImage {
         options: &StreamOptions,
     ) -> Result<FrameStream<T>> {
         if self.dataobj.as_array().is_none() && options.makes_texels() {
-            let feed = self.feed_of(&self.dataobj, options.frame_options(), size_of::<T>())?;
-            return FrameStream::new(gpu, feed, None, options).await;
+            let reader =
+                self.frame_reader_of(&self.dataobj, options.frame_options(), size_of::<T>())?;
+            return FrameStream::new(gpu, reader, None, options).await;
         }
         if options.makes_texels() && self.dataobj.rounds_once(T::DTYPE) {
             // The kernel converts these through f64 and so rounds twice, unlike numpy.
             let what = "f32 texels of an array of 64-bit integers in a stream".to_owned();
             return Err(ErrorKind::GpuUnsupported(what).into());
         }
-        let feed = self.feed::<T>(options.frame_options())?;
+        let reader = self.frame_reader::<T>(options.frame_options())?;
         let cached = self.cache().clean_device::<T>(gpu);
         // Each frame is copied as one range, so the frame axis must be the last.
         let cached = cached.filter(|_| self.has_frames_last());
-        FrameStream::new(gpu, feed, cached, options).await
+        FrameStream::new(gpu, reader, cached, options).await
     }
 
     /// The voxels and the order of frames for a stream of `T`.
-    fn feed<T: Float>(&self, options: &FrameOptions) -> Result<Feed> {
-        self.feed_of(&self.unedited::<T>()?, options, size_of::<T>())
+    fn frame_reader<T: Float>(&self, options: &FrameOptions) -> Result<FrameReader> {
+        self.frame_reader_of(&self.unedited::<T>()?, options, size_of::<T>())
     }
 
-    fn feed_of(&self, voxels: &ArrayProxy, options: &FrameOptions, item: usize) -> Result<Feed> {
+    fn frame_reader_of(
+        &self,
+        voxels: &ArrayProxy,
+        options: &FrameOptions,
+        item: usize,
+    ) -> Result<FrameReader> {
         let voxels = self.frames_last(voxels)?;
         let series = self.header.frame_axis().is_some();
         let order = FrameOrder::new(voxels.shape(), series, options)?;
-        Feed::new(&voxels, order, item)
+        FrameReader::new(&voxels, order, item)
     }
 
     /// Unedited voxels: a cached array of `T`, or the file.

@@ -6,7 +6,7 @@ use crate::core::error::Result;
 use crate::device::texture::{check_texture, texture_shape};
 use crate::device::{Gpu, HostTexels, Texture3d, TextureOptions};
 use crate::plan::selection::Selection;
-use crate::read::wait::Site;
+use crate::read::wait::RunOn;
 
 impl DataobjImage {
     /// Loads a volume of the image, by default the first one, into a new 3-D texture. The texels are made from the
@@ -33,7 +33,7 @@ impl DataobjImage {
     /// ```
     #[cfg(not(target_family = "wasm"))]
     pub fn texture(&self, gpu: &Gpu, options: &TextureOptions) -> Result<Texture3d> {
-        let texture = self.new_texture(gpu, options, Site::Caller);
+        let texture = self.new_texture(gpu, options, RunOn::Caller);
         gpu.context().block_on(texture)
     }
 
@@ -59,7 +59,7 @@ impl DataobjImage {
         texture: &wgpu::Texture,
         options: &TextureOptions,
     ) -> Result<Fidelity> {
-        let load = self.load_texture(gpu, texture, options, Site::Caller);
+        let load = self.load_texture(gpu, texture, options, RunOn::Caller);
         gpu.context().block_on(load)
     }
 
@@ -100,13 +100,13 @@ impl DataobjImage {
         &self,
         gpu: &Gpu,
         options: &TextureOptions,
-        site: Site,
+        run_on: RunOn,
     ) -> Result<Texture3d> {
         let selection = self.texture_selection(options)?;
         self.dataobj.texel_conversion(gpu, options.texels)?;
         let made = Texture3d::new(gpu.context(), texture_shape(&selection.shape())?, options);
         let mut made = made.await?;
-        let load = self.load_texture(gpu, &made.texture, options, site);
+        let load = self.load_texture(gpu, &made.texture, options, run_on);
         made.fidelity = load.await?;
         Ok(made)
     }
@@ -116,14 +116,14 @@ impl DataobjImage {
         gpu: &Gpu,
         texture: &wgpu::Texture,
         options: &TextureOptions,
-        site: Site,
+        run_on: RunOn,
     ) -> Result<Fidelity> {
         let selection = self.texture_selection(options)?;
         let texels = options.texels;
         check_texture(texture, texture_shape(&selection.shape())?, texels)?;
         let load = self
             .dataobj
-            .load_texture(gpu, &selection, texels, texture, site);
+            .load_texture(gpu, &selection, texels, texture, run_on);
         load.await
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::content::check_pointer;
-use super::files::{from_byte, open_stored, or_missing};
+use super::files::{from_byte, open_stored, source_or_missing};
 use crate::core::error::{Error, ErrorKind, Result};
 use crate::core::options::LoadOptions;
 use crate::core::scope;
@@ -27,7 +27,7 @@ const MAX_POINTER: u64 = 1024;
 
 /// Where the files are that a header names.
 #[derive(Default)]
-pub(super) struct Beside<'a> {
+pub(super) struct FileLookup<'a> {
     /// The header's folder.
     pub folder: Option<&'a Path>,
     /// Files that the caller has given in place of those of the same names.
@@ -40,7 +40,7 @@ pub(super) struct Beside<'a> {
 pub(super) fn source(
     parsed: &mut Parsed,
     image: Source,
-    beside: &Beside<'_>,
+    lookup: &FileLookup<'_>,
     options: &LoadOptions,
 ) -> Result<Source> {
     let voxels = std::mem::take(&mut parsed.voxels);
@@ -48,12 +48,12 @@ pub(super) fn source(
         return Ok(Source::Custom(own));
     }
     let bytes = parsed.header.data_bytes()?;
-    let place = match voxels.from_end {
-        Some(after) => Place::BeforeEnd(after),
-        None => Place::After(parsed.header.data_offset),
+    let position = match voxels.from_end {
+        Some(after) => DataPosition::BeforeEnd(after),
+        None => DataPosition::After(parsed.header.data_offset),
     };
     let (source, offset) = match voxels.files.as_slice() {
-        [] => part(image, &voxels, place, bytes, options)?,
+        [] => part(image, &voxels, position, bytes, options)?,
         names => {
             let files = names.len() as u64;
             if bytes % files != 0 {
@@ -66,12 +66,12 @@ pub(super) fn source(
             }
             let mut parts = Vec::with_capacity(names.len());
             for (k, name) in names.iter().enumerate() {
-                let place = match voxels.skips.get(k) {
-                    Some(&skip) => Place::of_skip(skip),
-                    None => place,
+                let position = match voxels.skips.get(k) {
+                    Some(&skip) => DataPosition::of_skip(skip),
+                    None => position,
                 };
-                let (source, path) = named(name, beside, options)?;
-                let opened = part(source, &voxels, place, bytes / files, options);
+                let (source, path) = named(name, lookup, options)?;
+                let opened = part(source, &voxels, position, bytes / files, options);
                 parts.push(opened.map_err(|error| error.at_maybe(path.as_deref()))?);
             }
             joined(parts, bytes / files)
@@ -109,26 +109,26 @@ fn joined(mut parts: Vec<(Source, u64)>, bytes: u64) -> (Source, u64) {
 /// A file that the header names, and its path for errors.
 fn named(
     name: &str,
-    beside: &Beside<'_>,
+    lookup: &FileLookup<'_>,
     options: &LoadOptions,
 ) -> Result<(Source, Option<PathBuf>)> {
     let last_part = |path: &Path| path.file_name().map(|last| last.to_owned());
     let wanted = last_part(Path::new(name));
     let is_it = |holder: &&FileHolder| holder.filename.as_deref().and_then(last_part) == wanted;
-    if let Some(holder) = beside.given.iter().find(is_it)
+    if let Some(holder) = lookup.given.iter().find(is_it)
         && let Some(source) = &holder.source
     {
         let source = from_byte(Source::custom(Arc::clone(source)), holder.pos);
         return Ok((source, holder.filename.clone()));
     }
-    let Some(folder) = beside.folder else {
+    let Some(folder) = lookup.folder else {
         return Err(Error::usage(format!(
             "the voxels are in the file {name:?}: load the header by its name"
         )));
     };
     let path = folder.join(name);
     let opened = open_stored(&path, options).map(|source| (source, ()));
-    let (source, ()) = or_missing(opened, Some(&path))?;
+    let (source, ()) = source_or_missing(opened, Some(&path))?;
     if source.len().is_ok_and(|have| have < Some(MAX_POINTER)) {
         check_pointer(&source).map_err(|error| error.at(&path))?;
     }
@@ -137,14 +137,14 @@ fn named(
 
 /// Where the voxels are in a decoded file.
 #[derive(Clone, Copy)]
-enum Place {
+enum DataPosition {
     /// They begin after this many bytes.
     After(u64),
     /// They end this many bytes before the end.
     BeforeEnd(u64),
 }
 
-impl Place {
+impl DataPosition {
     fn of_skip(skip: i64) -> Self {
         match u64::try_from(skip) {
             Ok(skip) => Self::After(skip),
@@ -168,7 +168,7 @@ impl Place {
 fn part(
     source: Source,
     voxels: &Voxels,
-    place: Place,
+    position: DataPosition,
     bytes: u64,
     options: &LoadOptions,
 ) -> Result<(Source, u64)> {
@@ -183,33 +183,33 @@ fn part(
         Source::Gzip(Arc::new(GzipSource::new(source, None, None, limits)))
     };
     Ok(match voxels.encoding {
-        Encoding::Raw => match (place, source.len()?) {
-            (Place::BeforeEnd(after), Some(have)) => {
+        Encoding::Raw => match (position, source.len()?) {
+            (DataPosition::BeforeEnd(after), Some(have)) => {
                 let need = bytes.saturating_add(after);
                 let offset = have.checked_sub(need).filter(|&offset| offset >= start);
                 let need = start.saturating_add(need);
                 let offset = offset.ok_or_else(|| truncated("voxel data", have, need))?;
                 (source, offset)
             }
-            _ => place.of(source, bytes, start),
+            _ => position.of(source, bytes, start),
         },
-        Encoding::Gzip => place.of(gzip(source), bytes, 0),
+        Encoding::Gzip => position.of(gzip(source), bytes, 0),
         // MetaIO accepts gzip in place of zlib.
         Encoding::Zlib if is_gzip(&piece(&source, start..start.saturating_add(2))?) => {
-            place.of(gzip(source), bytes, 0)
+            position.of(gzip(source), bytes, 0)
         }
         Encoding::Zlib => {
             let inflated = ForwardCodec::Zlib.open(source, start, limits)?;
-            place.of(Source::Custom(Arc::new(inflated)), bytes, 0)
+            position.of(Source::Custom(Arc::new(inflated)), bytes, 0)
         }
         Encoding::Bzip2 => {
             let inflated = ForwardCodec::Bzip2.open(source, start, limits)?;
-            place.of(Source::Custom(Arc::new(inflated)), bytes, 0)
+            position.of(Source::Custom(Arc::new(inflated)), bytes, 0)
         }
         Encoding::Text(notation) => {
-            let skip = match place {
-                Place::After(skip) => skip,
-                Place::BeforeEnd(_) => {
+            let skip = match position {
+                DataPosition::After(skip) => skip,
+                DataPosition::BeforeEnd(_) => {
                     return Err(Error::unsupported("voxels at the end of a text"));
                 }
             };

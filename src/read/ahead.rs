@@ -14,7 +14,7 @@ use crate::core::error::{Error, Result};
 use crate::core::scope::Scope;
 #[cfg(not(target_family = "wasm"))]
 use crate::read::wait::{self, Closer, Mailbox};
-use crate::read::wait::{MaybeSend, Site};
+use crate::read::wait::{MaybeSend, RunOn};
 
 /// Reads blocks (frames or slabs), each split into tasks that fit a piece of memory.
 pub(crate) trait Producer {
@@ -130,7 +130,7 @@ impl<P: Producer> Ahead<P> {
     /// # Errors
     /// [`crate::ErrorKind::Io`] if the thread cannot be spawned.
     pub(crate) fn start(
-        site: Site,
+        run_on: RunOn,
         producer: P,
         memory: impl IntoIterator<Item = P::Memory>,
     ) -> Result<Self>
@@ -140,10 +140,10 @@ impl<P: Producer> Ahead<P> {
         P::Task: MaybeSend,
         P::Tasks: MaybeSend,
     {
-        match site {
-            Site::Caller => Ok(Self::in_caller(producer, memory)),
+        match run_on {
+            RunOn::Caller => Ok(Self::in_caller(producer, memory)),
             #[cfg(not(target_family = "wasm"))]
-            Site::Thread => {
+            RunOn::Thread => {
                 let (pool, current, worker) = Worker::new(producer, memory);
                 let events = Arc::new(Mailbox::default());
                 let closer = Closer(Arc::clone(&events));

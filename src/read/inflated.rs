@@ -219,7 +219,7 @@ impl<O: Pod + Send + Sync> WholeRead<'_, O> {
     /// Alternately inflates and converts.
     fn on_one_thread(&self, out: &mut [O]) -> Result<()> {
         let end = self.end(out);
-        let mut rest = Rest::new(out);
+        let mut rest = Unconverted::new(out);
         self.gzip
             .pieces(self.offset, end, self.piece_bytes(), |bytes| {
                 rest.convert(self, &bytes);
@@ -234,7 +234,7 @@ impl<O: Pod + Send + Sync> WholeRead<'_, O> {
         if !chunks.hold(need) {
             return Ok(false);
         }
-        let mut places = Places::new(self, out);
+        let mut places = Unassigned::new(self, out);
         let places = chunks.ranges().map(|range| places.within(&range)).collect();
         let done = self.gzip.for_chunks(chunks, places, |at, bytes, place| {
             self.convert_chunk(at, bytes, place)
@@ -244,7 +244,7 @@ impl<O: Pod + Send + Sync> WholeRead<'_, O> {
             Err(error) if matches!(error.kind(), ErrorKind::Integrity { .. }) => return Ok(false),
             Err(error) => return Err(error),
         };
-        self.convert_edges(edges.iter().flatten(), need, out);
+        self.convert_partial(edges.iter().flatten(), need, out);
         Ok(true)
     }
 
@@ -252,7 +252,7 @@ impl<O: Pod + Send + Sync> WholeRead<'_, O> {
     #[cfg(not(target_family = "wasm"))]
     fn in_parallel(&self, out: &mut [O]) -> Result<bool> {
         let need = self.end(out);
-        let mut places = Places::new(self, out);
+        let mut places = Unassigned::new(self, out);
         let edges = self.gzip.parallel(
             need,
             |range| places.within(range),
@@ -261,13 +261,13 @@ impl<O: Pod + Send + Sync> WholeRead<'_, O> {
         let Some(edges) = edges else {
             return Ok(false);
         };
-        self.convert_edges(edges.iter().flatten(), need, out);
+        self.convert_partial(edges.iter().flatten(), need, out);
         Ok(true)
     }
 
     /// Converts the voxels that are completely in a chunk. Returns the bytes of the voxels that it shares with its
     /// neighbours.
-    fn convert_chunk(&self, at: u64, bytes: &[u8], place: (usize, &mut [O])) -> [Edge; 2] {
+    fn convert_chunk(&self, at: u64, bytes: &[u8], place: (usize, &mut [O])) -> [PartialVoxel; 2] {
         let (first, out) = place;
         let length = bytes.len() as u64;
         let voxels_at = (self.offset + self.stored_bytes(first))
@@ -293,7 +293,12 @@ impl<O: Pod + Send + Sync> WholeRead<'_, O> {
     }
 
     /// Converts the voxels that lie in two or more chunks, from their bytes in ascending order.
-    fn convert_edges<'e>(&self, edges: impl Iterator<Item = &'e Edge>, need: u64, out: &mut [O]) {
+    fn convert_partial<'e>(
+        &self,
+        edges: impl Iterator<Item = &'e PartialVoxel>,
+        need: u64,
+        out: &mut [O],
+    ) {
         let item = self.item();
         let mut voxel = [0; DType::MAX_SIZE_BYTES];
         let mut have = 0;
@@ -320,13 +325,13 @@ impl<O: Pod + Send + Sync> WholeRead<'_, O> {
 }
 
 /// The part of an output that has not been converted yet. Pieces come in order.
-struct Rest<'o, O> {
+struct Unconverted<'o, O> {
     places: &'o mut [O],
     /// The number of its first voxel.
     first: u64,
 }
 
-impl<'o, O: Pod + Send + Sync> Rest<'o, O> {
+impl<'o, O: Pod + Send + Sync> Unconverted<'o, O> {
     fn new(out: &'o mut [O]) -> Self {
         Self {
             places: out,
@@ -346,7 +351,7 @@ impl<'o, O: Pod + Send + Sync> Rest<'o, O> {
 }
 
 /// The part of an output that has not been assigned to chunks yet.
-struct Places<'o, O> {
+struct Unassigned<'o, O> {
     rest: &'o mut [O],
     /// The number of its first voxel.
     at: usize,
@@ -355,7 +360,7 @@ struct Places<'o, O> {
     item: u64,
 }
 
-impl<'o, O: Pod + Send + Sync> Places<'o, O> {
+impl<'o, O: Pod + Send + Sync> Unassigned<'o, O> {
     fn new(read: &WholeRead<'_, O>, out: &'o mut [O]) -> Self {
         Self {
             count: out.len(),
@@ -386,7 +391,7 @@ impl<'o, O: Pod + Send + Sync> Places<'o, O> {
 }
 
 /// The position in the inflated file, and the bytes at an end of a chunk that belong to a voxel of two or more chunks.
-type Edge = (u64, Vec<u8>);
+type PartialVoxel = (u64, Vec<u8>);
 
 #[cfg(test)]
 mod tests {

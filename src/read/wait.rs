@@ -25,7 +25,7 @@ pub(crate) use wgpu::WasmNotSend as MaybeSend;
 
 /// Where reading, inflating and converting on the CPU happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Site {
+pub(crate) enum RunOn {
     /// In the caller: in the blocking call, or in the poll of the future.
     #[cfg_attr(
         not(any(feature = "gpu", target_family = "wasm")),
@@ -40,7 +40,7 @@ pub(crate) enum Site {
     Thread,
 }
 
-impl Site {
+impl RunOn {
     /// Where work does not block an executor, if there are threads.
     #[cfg(not(target_family = "wasm"))]
     pub(crate) const BACKGROUND: Self = Self::Thread;

@@ -17,7 +17,7 @@ use std::task::{self, Poll, Waker};
 
 pub use frames::{Frame, StreamTarget};
 
-use super::feed::Feed;
+use super::frame_reader::FrameReader;
 use super::host::Position;
 use super::order::FrameOptions;
 use crate::core::error::{Error, ErrorKind, Result};
@@ -150,29 +150,29 @@ impl<T: Float> FrameStream<T> {
     /// caller.
     pub(crate) async fn new(
         gpu: &Gpu,
-        feed: Feed,
+        reader: FrameReader,
         cached: Option<DeviceArray<T>>,
         options: &StreamOptions,
     ) -> Result<Self> {
         let context = gpu.context();
-        let order = feed.order().clone();
-        let read_ahead = feed.read_ahead_bytes();
+        let order = reader.order().clone();
+        let read_ahead = reader.read_ahead_bytes();
         let tracer = Arc::new(Tracer::default());
         let shape = match order.block(0) {
-            Some(_) => feed.selection(0)?.shape(),
+            Some(_) => reader.selection(0)?.shape(),
             None => vec![0],
         };
         let (target, slots) = (&options.target, order.slots());
         let texture = match target {
             StreamTarget::Texture { texture, texels } => {
-                Some(TextureTarget::new::<T>(context, &feed, texture, *texels).await?)
+                Some(TextureTarget::new::<T>(context, &reader, texture, *texels).await?)
             }
             _ => None,
         };
         let placements = Placements::new::<T>(gpu, target, texture, &shape, slots).await?;
         let cached = cached.as_ref().map(CachedArray::new);
         let producer =
-            FrameProducer::prepare(gpu, feed, cached, T::DTYPE, &placements, options, &tracer);
+            FrameProducer::prepare(gpu, reader, cached, T::DTYPE, &placements, options, &tracer);
         let Prepared {
             producer,
             ring,

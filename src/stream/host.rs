@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use ndarray::{ArrayViewD, IxDyn, ShapeBuilder};
 
-use super::feed::Feed;
+use super::frame_reader::FrameReader;
 use super::order::FrameOrder;
 use crate::convert::Conversion;
 use crate::core::array::Buffer;
@@ -23,7 +23,7 @@ use crate::plan::selection::Selection;
 use crate::read::ahead::{Ahead, Epoch, Event, Filled, Pool, Producer};
 #[cfg(not(target_family = "wasm"))]
 use crate::read::wait;
-use crate::read::wait::Site;
+use crate::read::wait::RunOn;
 
 /// The interval at which a blocking call checks for a frame.
 #[cfg(not(target_family = "wasm"))]
@@ -67,26 +67,26 @@ impl Position {
 }
 
 impl<T: Float> Frames<T> {
-    pub(crate) fn new(feed: Feed) -> Result<Self> {
-        let conversion = feed.proxy().conversion(T::DTYPE)?;
-        let order = feed.order().clone();
-        let read_ahead = feed.read_ahead_bytes();
+    pub(crate) fn new(reader: FrameReader) -> Result<Self> {
+        let conversion = reader.proxy().conversion(T::DTYPE)?;
+        let order = reader.order().clone();
+        let read_ahead = reader.read_ahead_bytes();
         // The first block is the largest.
         let len = match order.block(0) {
-            Some(_) => elements::<T>(&feed.selection(0)?.shape())?,
+            Some(_) => elements::<T>(&reader.selection(0)?.shape())?,
             None => 0,
         };
         let memory = (0..order.slots())
             .map(|_| Buffer::zeroed(len))
             .collect::<Result<Vec<_>>>()?;
         let converter = Converter {
-            feed,
+            reader,
             conversion,
             element: PhantomData,
         };
         let host_bytes = (len * size_of::<T>() * order.slots()) as u64 + read_ahead;
         Ok(Self {
-            ahead: Ahead::start(Site::BACKGROUND, converter, memory)?.joined(),
+            ahead: Ahead::start(RunOn::BACKGROUND, converter, memory)?.joined(),
             position: Position::new(order),
             held: Arc::default(),
             host_bytes,
@@ -255,7 +255,7 @@ impl<T: Float> fmt::Debug for HostFrame<T> {
 
 /// Converts blocks into buffers.
 struct Converter<T> {
-    feed: Feed,
+    reader: FrameReader,
     conversion: Conversion,
     element: PhantomData<T>,
 }
@@ -266,25 +266,25 @@ impl<T: Float> Producer for Converter<T> {
     type Tasks = std::option::IntoIter<Selection>;
 
     fn begin(&mut self, turn: usize) -> Result<Option<(usize, Self::Tasks)>> {
-        if self.feed.order().begins_pass(turn) {
-            self.feed.finish_pass()?;
+        if self.reader.order().begins_pass(turn) {
+            self.reader.finish_pass()?;
         }
-        let Some(block) = self.feed.order().block(turn) else {
+        let Some(block) = self.reader.order().block(turn) else {
             return Ok(None);
         };
-        let selection = self.feed.selection(block)?;
+        let selection = self.reader.selection(block)?;
         Ok(Some((block, Some(selection).into_iter())))
     }
 
     fn fill(&mut self, task: &Selection, memory: &mut Buffer<T>, epoch: &Epoch) -> Result<()> {
-        let plan = self.feed.proxy().plan(task);
-        self.feed.skip_to(&plan, epoch)?;
+        let plan = self.reader.proxy().plan(task);
+        self.reader.skip_to(&plan, epoch)?;
         let len = elements::<T>(&task.shape())?;
         let out = memory.as_mut_slice()?;
         let max = out.len();
         let out = out
             .get_mut(..len)
             .ok_or_else(|| Error::shape(len, format_args!("at most {max} elements")))?;
-        self.feed.proxy().fetch_into(&self.conversion, task, out)
+        self.reader.proxy().fetch_into(&self.conversion, task, out)
     }
 }

@@ -67,9 +67,9 @@ fn is_volume(path: &Path, beside: &BTreeSet<PathBuf>) -> bool {
         let length = format.image_endings.iter().find_map(&root)?;
         Some((length, format.header_endings))
     });
-    let mut is_half = false;
+    let mut is_image_file = false;
     for (length, headers) in halves {
-        is_half = true;
+        is_image_file = true;
         // Lower case can change the length of a name; then no header is found.
         let root = name.get(..length).unwrap_or_default();
         let has_header = beside.iter().any(|other| {
@@ -86,7 +86,7 @@ fn is_volume(path: &Path, beside: &BTreeSet<PathBuf>) -> bool {
             return false;
         }
     }
-    is_half
+    is_image_file
 }
 
 const TITLES: [&str; 7] = [

@@ -206,18 +206,18 @@ impl Axes {
     }
 
     /// The directions of the spatial axes, and the origin, in the header's space.
-    fn in_space(&self, nrrd: &TextHeader, of_space: &[usize]) -> Result<Option<Place>> {
+    fn in_space(&self, nrrd: &TextHeader, of_space: &[usize]) -> Result<Option<SpaceAxes>> {
         let origin = match nrrd.get("spaceorigin") {
             Some(text) => vector("spaceorigin", text)?.0.unwrap_or_default(),
             None => Vec::new(),
         };
         if self.directions.is_none() {
             let columns = self.diagonal(of_space);
-            return Ok(Some(Place { columns, origin }));
+            return Ok(Some(SpaceAxes { columns, origin }));
         }
         let columns = of_space.iter().filter_map(|&axis| self.direction(axis));
         let columns: Vec<Vec<f64>> = columns.map(<[f64]>::to_vec).collect();
-        Ok((columns.len() == of_space.len()).then_some(Place { columns, origin }))
+        Ok((columns.len() == of_space.len()).then_some(SpaceAxes { columns, origin }))
     }
 
     /// The spacings of the spatial axes, and the middle of the first voxel: `axis mins`, and half a spacing more unless
@@ -228,7 +228,7 @@ impl Axes {
         lengths: &[usize],
         stated: &[Stated],
         of_space: &[usize],
-    ) -> Result<Option<Place>> {
+    ) -> Result<Option<SpaceAxes>> {
         let mins = per_axis(nrrd, "axismins", lengths.len())?;
         let maxs = per_axis(nrrd, "axismaxs", lengths.len())?;
         let centers = nrrd.get("centers").or(nrrd.get("centerings"));
@@ -256,7 +256,7 @@ impl Axes {
             true => of_space.iter().map(|&axis| start(axis)).collect(),
             false => None,
         };
-        Ok(Some(Place {
+        Ok(Some(SpaceAxes {
             columns: self.diagonal(of_space),
             origin: origin.unwrap_or_default(),
         }))
@@ -312,12 +312,12 @@ impl Axes {
 }
 
 /// The columns and the origin of an affine, in the header's space.
-struct Place {
+struct SpaceAxes {
     columns: Vec<Vec<f64>>,
     origin: Vec<f64>,
 }
 
-impl Place {
+impl SpaceAxes {
     /// The affine to RAS+; `None` unless there are two or three spatial axes. With two, the third column is the
     /// direction across them.
     fn affine(&self, space: Option<&Space>) -> Option<Affine> {

@@ -23,7 +23,7 @@ use crate::image::fdata::ValuesIn;
 use crate::plan::Plan;
 use crate::plan::index::Index;
 use crate::read::proxy::ArrayProxy;
-use crate::read::wait::Site;
+use crate::read::wait::RunOn;
 
 /// Values that are converted and reduced at a time.
 const PART: u64 = 1 << 22;
@@ -63,7 +63,7 @@ impl DataobjImage {
         gpu: &Gpu,
         options: &StatisticsOptions,
     ) -> Result<Statistics> {
-        let statistics = self.statistics_on::<T>(gpu, options, Site::Caller);
+        let statistics = self.statistics_on::<T>(gpu, options, RunOn::Caller);
         gpu.context().block_on(statistics)
     }
 
@@ -76,8 +76,8 @@ impl DataobjImage {
         gpu: &Gpu,
         options: &StatisticsOptions,
     ) -> Result<Statistics> {
-        let site = gpu.context().background();
-        let statistics = self.statistics_on::<T>(gpu, options, site);
+        let run_on = gpu.context().background();
+        let statistics = self.statistics_on::<T>(gpu, options, run_on);
         gpu.context().drive(statistics).await
     }
 
@@ -85,17 +85,18 @@ impl DataobjImage {
         &self,
         gpu: &Gpu,
         options: &StatisticsOptions,
-        site: Site,
+        run_on: RunOn,
     ) -> Result<Statistics> {
-        let values = self.find_values_for_device::<T>(site).await?;
+        let values = self.find_values_for_device::<T>(run_on).await?;
         if let ValuesIn::File(proxy) = &values {
-            let statistics = passes::<T>(gpu, proxy, options, site).await;
+            let statistics = passes::<T>(gpu, proxy, options, run_on).await;
             if !is_unsupported(&statistics) {
                 return statistics;
             }
         }
         let (options, threads) = (*options, self.threads().clone());
-        site.run(move || threads.run(|| values.statistics(&options)))
+        run_on
+            .run(move || threads.run(|| values.statistics(&options)))
             .await?
     }
 
@@ -107,7 +108,7 @@ impl DataobjImage {
     /// As [`Self::temporal_statistics`] and [`Self::statistics_gpu`].
     #[cfg(not(target_family = "wasm"))]
     pub fn temporal_statistics_gpu<T: Float>(&self, gpu: &Gpu) -> Result<TemporalStatistics<T>> {
-        let statistics = self.temporal_statistics_on(gpu, Site::Caller);
+        let statistics = self.temporal_statistics_on(gpu, RunOn::Caller);
         gpu.context().block_on(statistics)
     }
 
@@ -126,17 +127,19 @@ impl DataobjImage {
     async fn temporal_statistics_on<T: Float>(
         &self,
         gpu: &Gpu,
-        site: Site,
+        run_on: RunOn,
     ) -> Result<TemporalStatistics<T>> {
-        let values = self.with_frames_last(self.find_values_for_device::<T>(site).await?)?;
+        let values = self.with_frames_last(self.find_values_for_device::<T>(run_on).await?)?;
         if let ValuesIn::File(proxy) = &values {
-            let statistics = over_time(gpu, proxy, site).await;
+            let statistics = over_time(gpu, proxy, run_on).await;
             if !is_unsupported(&statistics) {
                 return statistics;
             }
         }
         let threads = self.threads().clone();
-        site.run(move || threads.run(|| values.over_time())).await?
+        run_on
+            .run(move || threads.run(|| values.over_time()))
+            .await?
     }
 }
 
@@ -151,10 +154,10 @@ async fn passes<T: Float>(
     gpu: &Gpu,
     proxy: &ArrayProxy,
     options: &StatisticsOptions,
-    site: Site,
+    run_on: RunOn,
 ) -> Result<Statistics> {
     let Some(bins) = options.bins else {
-        let moments = pass::<T>(gpu, proxy, None, site).await?;
+        let moments = pass::<T>(gpu, proxy, None, run_on).await?;
         return Ok(Statistics::new(moments, None));
     };
     let window = match options.window {
@@ -162,11 +165,11 @@ async fn passes<T: Float>(
         None => {
             // Reject invalid options before the first pass.
             Histogram::new::<T>(bins, (0.0, 1.0))?;
-            window_of(&pass::<T>(gpu, proxy, None, site).await?)
+            window_of(&pass::<T>(gpu, proxy, None, run_on).await?)
         }
     };
     let mut histogram = Histogram::new::<T>(bins, window)?;
-    let moments = pass::<T>(gpu, proxy, Some(&mut histogram), site).await?;
+    let moments = pass::<T>(gpu, proxy, Some(&mut histogram), run_on).await?;
     Ok(Statistics::new(moments, Some(histogram)))
 }
 
@@ -191,7 +194,7 @@ async fn pass<T: Float>(
     gpu: &Gpu,
     proxy: &ArrayProxy,
     mut histogram: Option<&mut Histogram>,
-    site: Site,
+    run_on: RunOn,
 ) -> Result<Moments> {
     let context = gpu.context();
     let conversion = proxy.conversion(T::DTYPE)?;
@@ -232,7 +235,7 @@ async fn pass<T: Float>(
             scratch: scratch.buffer(),
         };
         let reduce = |range, encoder: &mut _| work.reduce(range, encoder);
-        proxy.convert_parts(gpu, parts, site, reduce).await?;
+        proxy.convert_parts(gpu, parts, run_on, reduce).await?;
         let state = download(&work.state).await?;
         moments = proxy
             .threads()
@@ -243,7 +246,7 @@ async fn pass<T: Float>(
             add_counts(histogram, &download(&work.counts).await?);
         }
     }
-    check_end(proxy, site).await?;
+    check_end(proxy, run_on).await?;
     Ok(moments)
 }
 
@@ -375,16 +378,16 @@ async fn reducer(gpu: &Gpu, entry_point: &'static str, values: DType) -> Result<
 }
 
 /// Checks the end of the stream, as a whole read does.
-async fn check_end(proxy: &ArrayProxy, site: Site) -> Result<()> {
+async fn check_end(proxy: &ArrayProxy, run_on: RunOn) -> Result<()> {
     let proxy = proxy.clone();
-    site.run(move || proxy.check_end_if_whole()).await?
+    run_on.run(move || proxy.check_end_if_whole()).await?
 }
 
 /// Statistics over time of the values of a proxy.
 async fn over_time<T: Float>(
     gpu: &Gpu,
     proxy: &ArrayProxy,
-    site: Site,
+    run_on: RunOn,
 ) -> Result<TemporalStatistics<T>> {
     let context = gpu.context();
     let (frame, frames) = frame_shape(proxy.shape())?;
@@ -425,14 +428,14 @@ async fn over_time<T: Float>(
             scratch: scratch.buffer(),
         };
         let reduce = |range, encoder: &mut _| work.over_time(range, encoder);
-        proxy.convert_parts(gpu, parts, site, reduce).await?;
+        proxy.convert_parts(gpu, parts, run_on, reduce).await?;
         let state = download(&work.state).await?;
         let places = series.iter_mut().skip(band.out_first as usize);
         for (place, words) in places.zip(state.chunks_exact(SERIES_WORDS)) {
             *place = one_series(words);
         }
     }
-    check_end(proxy, site).await?;
+    check_end(proxy, run_on).await?;
     temporal::summarised(&in_output_order(first, series), &frame, frames as u64)
 }
 

@@ -5,7 +5,7 @@ use std::thread;
 
 use bytemuck::Pod;
 
-use super::{Rest, WholeRead};
+use super::{Unconverted, WholeRead};
 use crate::core::error::{Error, ErrorKind, Result};
 use crate::core::scope::Scope;
 
@@ -25,7 +25,7 @@ impl<O: Pod + Send + Sync> WholeRead<'_, O> {
             let Ok(inflating) = thread::Builder::new().spawn_scoped(scope, inflate) else {
                 return self.on_one_thread(out);
             };
-            let mut rest = Rest::new(out);
+            let mut rest = Unconverted::new(out);
             for bytes in arriving {
                 rest.convert(self, &bytes);
                 // The inflating thread may have ended meanwhile.

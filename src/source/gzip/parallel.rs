@@ -4,7 +4,8 @@
 //! fixed codes ([`super::block_finder`]). How bits are decoded does not depend on the 32 KiB before a part; only the bytes that the part copies from there do. So
 //! each part is first inflated after a window of zeros. When the part before it is complete, the beginning of the
 //! part is inflated again after the right window, until 32 KiB in a row did not change: everything after them is
-//! right already. If that does not happen in its first half, the whole part is inflated again.
+//! right already. If that does not happen in its first half, the whole part is inflated again. If that is so from the start, as
+//! in files that repeat the same bytes over and over, one thread is faster, and the file is left to it.
 //!
 //! No guess is trusted. That a part ends exactly where the next one begins proves that the next one begins at a
 //! block or a code, and the whole must have the member's checksum and length. Anything that does not fit is left to the other
@@ -46,7 +47,7 @@ const AHEAD_BYTES: u64 = 8 << 20;
 const PARTS_PER_THREAD: u64 = 2;
 
 /// How many times larger than planned a part may become without more memory.
-const USUAL_GROWTH: u64 = 2;
+const USUAL_GROWTH: u64 = 4;
 
 /// Inflated bytes of the largest parts, which inflate to far more than planned: of all threads together, and at least of each.
 const LARGEST_PARTS_BYTES: u64 = 32 << 20;
@@ -68,6 +69,16 @@ const SEARCH_BYTES: [u64; 2] = [64 << 10, 512 << 10];
 
 /// Inflated bytes of a part that are inflated again at first. If they are too few, twice as many are.
 const FIRST_REPAIR_BYTES: usize = 64 << 10;
+
+/// Parts of a file among which one that cannot be repaired leaves the file to one thread. After them, too much has been done.
+const FIRST_PARTS: usize = 3;
+
+/// Parts that a thread inflates again at once after one that could not be repaired.
+const UNREPAIRED_PARTS: usize = 3;
+
+/// Bytes of a part that are inflated again before it is asked whether it can be repaired at all: not if in their last quarter more
+/// than three quarters as many bytes have changed as in their first.
+const HOPELESS_BYTES: usize = 256 << 10;
 
 /// The longest match of deflate.
 const MAX_MATCH: usize = 258;
@@ -177,6 +188,8 @@ struct Progress {
     out: u64,
     crc: crc32fast::Hasher,
     window: Option<Arc<[u8]>>,
+    /// Number of complete parts.
+    parts: usize,
     /// The parts, for an index. It cannot have those that begin in a block: `None` after such a one.
     chunks: Option<Vec<Arc<Chunk>>>,
 }
@@ -220,10 +233,12 @@ impl Parts {
         let ratio = (member.total / compressed.max(1)).max(1);
         let progress = Progress {
             at: Boundary::of_blocks(member.body.start * 8),
-            step: (cut.part / ratio).max(MIN_PART),
+            // The first parts are small: if they cannot be repaired, they have been inflated in vain.
+            step: (cut.part / 2 / ratio).max(MIN_PART),
             out: 0,
             crc: crc32fast::Hasher::new(),
             window: None,
+            parts: 0,
             chunks: Some(Vec::new()),
         };
         Self {
@@ -478,13 +493,18 @@ where
             {
                 return Ok(false);
             }
-            let Some(window) = self.wait_for_turn(&part) else {
+            let Some((window, parts)) = self.wait_for_turn(&part) else {
                 return Ok(false);
             };
-            if let Some(window) = &window
-                && !self.inflater.set_window(&part, window, &mut buffer)?
-            {
-                return Ok(false);
+            if let Some(window) = &window {
+                let fits = match self.inflater.set_window(window, &mut buffer)? {
+                    Repair::Done(_) => true,
+                    Repair::None if parts < FIRST_PARTS => false,
+                    _ => self.inflater.inflate_again(&part, window, &mut buffer)?,
+                };
+                if !fits {
+                    return Ok(false);
+                }
             }
             let mut crc = crc32fast::Hasher::new();
             crc.update(buffer.bytes());
@@ -527,14 +547,15 @@ where
     }
 
     /// Waits until the parts before this one are complete. Returns the window before it, which the first one of the file
-    /// does not have. `None` if another part does not fit.
-    fn wait_for_turn(&self, part: &Part) -> Option<Option<Arc<[u8]>>> {
+    /// does not have, and the number of parts before it. `None` if another part does not fit.
+    fn wait_for_turn(&self, part: &Part) -> Option<(Option<Arc<[u8]>>, usize)> {
         let mut state = self.lock();
         while state.known < part.number && !state.given_up {
             let waited = self.changed.wait(state);
             state = waited.unwrap_or_else(PoisonError::into_inner);
         }
-        (!state.given_up).then(|| state.progress.window.clone())
+        let progress = &state.progress;
+        (!state.given_up).then(|| (progress.window.clone(), progress.parts))
     }
 
     /// Adds a part to the progress, whose turn it is. Returns its offset in the inflated bytes, and the result of `place`.
@@ -556,6 +577,7 @@ where
         progress.window = Some(buffer.tail(window.as_deref())?);
         progress.at = part.end;
         progress.out = out.end;
+        progress.parts += 1;
         // Adjusts the size of the following parts, so that they inflate to about the planned size.
         let bits = part.bits();
         let compressed = (bits.end - bits.start) / 8;
@@ -649,6 +671,8 @@ struct PartBuffer {
     again: Vec<u8>,
     /// Number of bytes that are inflated again: somewhat more than the last part needed.
     repair: usize,
+    /// How many of the next parts are not to be repaired.
+    unrepaired: usize,
 }
 
 impl PartBuffer {
@@ -663,6 +687,7 @@ impl PartBuffer {
             length: 0,
             again: Vec::new(),
             repair: FIRST_REPAIR_BYTES,
+            unrepaired: 0,
         }
     }
 
@@ -699,48 +724,77 @@ impl PartBuffer {
         }
     }
 
-    /// Inflates the beginning of the part again, after another window than zeros, which the stream begins with. `false` if more
-    /// than half of the part may be different.
-    fn repair(&mut self, window: &[u8]) -> bool {
+    /// Inflates the beginning of the part again, after another window than zeros, which the stream begins with, up to half of
+    /// the part.
+    fn repair(&mut self, window: &[u8]) -> Repair {
         // Where the right window is zero too, what was copied from it is right already.
         let zeros = window.iter().rev().take_while(|&&byte| byte == 0).count();
         if zeros >= WINDOW_BYTES {
-            return true;
+            return Repair::Done(0);
         }
         let half = self.length / 2;
         let mut most = self.repair.min(half);
         while (1..=half).contains(&most) {
-            if let Some(changed) = self.repair_in(most, zeros) {
-                let needed = changed + WINDOW_BYTES;
-                self.repair = (needed + needed / 2).max(FIRST_REPAIR_BYTES);
-                return true;
+            match self.repair_in(most, zeros) {
+                Repair::Done(changed) => {
+                    let needed = changed + WINDOW_BYTES;
+                    self.repair = (needed + needed / 2).max(FIRST_REPAIR_BYTES);
+                    return Repair::Done(changed);
+                }
+                Repair::More => most *= 2,
+                Repair::None => return Repair::None,
             }
-            most *= 2;
         }
-        false
+        Repair::More
     }
 
-    /// The same with the first `most` bytes. Returns up to which byte something changed; `None` if 32 KiB in a row that did not
-    /// change are not among them.
-    fn repair_in(&mut self, most: usize, zeros: usize) -> Option<usize> {
+    /// The same with the first `most` bytes.
+    fn repair_in(&mut self, most: usize, zeros: usize) -> Repair {
         self.again.resize(WINDOW_BYTES + most, 0);
         // Not all of the stream has room. libdeflate has then written what has, but for the match that has not.
         let made = (self.decompressor).deflate_decompress(&self.input, &mut self.again);
         if made == Err(DecompressionError::BadData) {
-            return None;
+            return Repair::None;
         }
         let end = (WINDOW_BYTES + most).saturating_sub(MAX_MATCH);
-        let new = self.again.get(WINDOW_BYTES..end)?;
-        let old = self.out.get_mut(WINDOW_BYTES..)?.get_mut(..new.len())?;
+        let new = self.again.get(WINDOW_BYTES..end).unwrap_or_default();
+        let old = self.out.get_mut(WINDOW_BYTES..).unwrap_or_default();
+        let (old, _) = old.split_at_mut(new.len().min(old.len()));
         let last = old.iter().zip(new).rposition(|(old, new)| old != new);
         let changed = last.map_or(0, |last| last + 1);
         let before = if changed == 0 { zeros } else { 0 };
-        if before + new.len() - changed < WINDOW_BYTES {
-            return None;
+        if before + new.len() - changed >= WINDOW_BYTES {
+            let (old, new) = (old.iter_mut(), new.iter());
+            old.zip(new)
+                .take(changed)
+                .for_each(|(old, new)| *old = *new);
+            return Repair::Done(changed);
         }
-        old.get_mut(..changed)?.copy_from_slice(new.get(..changed)?);
-        Some(changed)
+        let share = |range: Range<usize>| {
+            let both = old
+                .get(range.clone())
+                .unwrap_or_default()
+                .iter()
+                .zip(new.get(range).unwrap_or_default());
+            both.filter(|(old, new)| old != new).count()
+        };
+        let quarter = new.len() / 4;
+        let (first, last) = (share(0..quarter), share(new.len() - quarter..new.len()));
+        match most >= HOPELESS_BYTES && last > first / 4 * 3 {
+            true => Repair::None,
+            false => Repair::More,
+        }
     }
+}
+
+/// What came of inflating the beginning of a part again.
+enum Repair {
+    /// After so many bytes nothing changed.
+    Done(usize),
+    /// More has to be inflated again.
+    More,
+    /// The whole part is likely to be different, and those after it.
+    None,
 }
 
 /// Finds and inflates parts.
@@ -835,14 +889,23 @@ impl PartInflater<'_> {
         own.is_some()
     }
 
-    /// Makes a part that was inflated after a window of zeros what it is after the right one. Returns whether it ends where it
-    /// should.
-    fn set_window(&self, part: &Part, window: &[u8], buffer: &mut PartBuffer) -> Result<bool> {
+    /// Makes a part that was inflated after a window of zeros what it is after the right one, if only its beginning is different.
+    fn set_window(&self, window: &[u8], buffer: &mut PartBuffer) -> Result<Repair> {
         stored(&mut buffer.input).copy_from_slice(window);
         scope::check()?;
-        if buffer.repair(window) {
-            return Ok(true);
+        if buffer.unrepaired > 0 {
+            buffer.unrepaired -= 1;
+            return Ok(Repair::More);
         }
+        let repair = buffer.repair(window);
+        if matches!(repair, Repair::None) {
+            buffer.unrepaired = UNREPAIRED_PARTS;
+        }
+        Ok(repair)
+    }
+
+    /// Inflates a part again, after the window that [`Self::set_window`] was given. Returns whether it ends where it should.
+    fn inflate_again(&self, part: &Part, window: &[u8], buffer: &mut PartBuffer) -> Result<bool> {
         scope::check()?;
         Ok(self.inflate_stream(part, window.len(), buffer))
     }

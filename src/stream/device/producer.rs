@@ -26,7 +26,7 @@ use crate::plan::Plan;
 use crate::plan::gather::part;
 use crate::read::ahead::{Epoch, Producer};
 use crate::read::trace::{Stage, Tracer};
-use crate::stream::feed::Feed;
+use crate::stream::frame_reader::FrameReader;
 
 /// A part of a block.
 pub(super) enum Task {
@@ -112,7 +112,7 @@ enum Method {
 /// Fills staging slots.
 pub(super) struct FrameProducer {
     gpu: Gpu,
-    feed: Feed,
+    reader: FrameReader,
     conversion: Conversion,
     staging: StagingOptions,
     cached: Option<CachedArray>,
@@ -142,7 +142,7 @@ impl FrameProducer {
     /// [`crate::ErrorKind::GpuUnsupported`] if the device can neither run kernels nor copy values to the placements.
     pub(super) async fn prepare(
         gpu: &Gpu,
-        feed: Feed,
+        reader: FrameReader,
         cached: Option<CachedArray>,
         output: DType,
         placements: &Placements,
@@ -151,13 +151,13 @@ impl FrameProducer {
     ) -> Result<Prepared> {
         let context = gpu.context();
         let texture = placements.texture().cloned();
-        let mut conversion = feed.proxy().conversion(output)?;
+        let mut conversion = reader.proxy().conversion(output)?;
         if let Some(texture) = &texture {
             conversion = texture.conversion(conversion);
         }
         let item = conversion.output.size_bytes() as u64;
         // Copies are of whole words.
-        let whole_words = (frame_len(&feed) * item).is_multiple_of(4);
+        let whole_words = (frame_len(&reader) * item).is_multiple_of(4);
         let is_copyable = placements.can_be_copied_to();
         let checked = check_convertible(context, &conversion);
         let is_weak = !is_supported(checked.clone())?;
@@ -174,7 +174,7 @@ impl FrameProducer {
             staging: options.staging.clone(),
             tracer: Arc::clone(tracer),
             conversion,
-            feed,
+            reader,
         };
         let mut converted_bytes = 0;
         let purpose = if is_weak {
@@ -199,7 +199,7 @@ impl FrameProducer {
 
     /// Selects conversion by the CPU. Returns the bytes of a block.
     fn prepare_cpu(&mut self) -> Result<u64> {
-        if self.feed.order().blocks() == 0 {
+        if self.reader.order().blocks() == 0 {
             return Ok(0);
         }
         let bytes = self.block_bytes(0)?;
@@ -210,7 +210,7 @@ impl FrameProducer {
 
     /// Makes the kernels. The first block is as large as any; the last one may be split differently.
     async fn prepare_kernels(&mut self) -> Result<()> {
-        let blocks = self.feed.order().blocks();
+        let blocks = self.reader.order().blocks();
         let (mut dense, mut strided) = (None, None);
         for block in [0, blocks.saturating_sub(1)] {
             if block >= blocks {
@@ -227,7 +227,7 @@ impl FrameProducer {
             if made.is_none() {
                 let kernels = self.gpu.kernels();
                 // A stream that loops converts everything at least twice.
-                let passes = 1 + u64::from(self.feed.order().loops());
+                let passes = 1 + u64::from(self.reader.order().loops());
                 let voxels = plan.len().saturating_mul(blocks as u64 * passes);
                 *made = Some(match self.texture {
                     Some(_) => kernels.reporting_losses(&self.conversion, is_dense).await?,
@@ -246,23 +246,23 @@ impl FrameProducer {
     /// How a block is read, and where in its placement it is written.
     fn block_plan(&self, block: usize) -> Result<Plan> {
         match &self.texture {
-            Some(texture) => texture.plan(&self.feed, block),
-            None => Ok(self.feed.proxy().plan(&self.feed.selection(block)?)),
+            Some(texture) => texture.plan(&self.reader, block),
+            None => Ok(self.reader.proxy().plan(&self.reader.selection(block)?)),
         }
     }
 
     /// Size of a block's values in bytes.
     fn block_bytes(&self, block: usize) -> Result<u64> {
-        let voxels = voxels(&self.feed.selection(block)?.shape())?;
+        let voxels = voxels(&self.reader.selection(block)?.shape())?;
         Ok(voxels.saturating_mul(self.conversion.output.size_bytes() as u64))
     }
 
     /// The byte ranges of a block in the cached array; `None` if that was modified.
     fn pieces(&self, block: usize) -> Option<Vec<Range<u64>>> {
         self.cached.as_ref().filter(|array| !array.is_modified())?;
-        let bytes = frame_len(&self.feed) * self.conversion.output.size_bytes() as u64;
+        let bytes = frame_len(&self.reader) * self.conversion.output.size_bytes() as u64;
         let piece = |frame: usize| frame as u64 * bytes..(frame as u64 + 1) * bytes;
-        let pieces = self.feed.order().frames(block).map(piece);
+        let pieces = self.reader.order().frames(block).map(piece);
         Some(pieces.filter(|piece| !piece.is_empty()).collect())
     }
 
@@ -272,9 +272,9 @@ impl FrameProducer {
         memory: &mut SlotMemory,
         epoch: &Epoch,
     ) -> Result<()> {
-        self.feed.skip_to(&packet.tile, epoch)?;
+        self.reader.skip_to(&packet.tile, epoch)?;
         let tracer = Some(Arc::clone(&self.tracer));
-        let reader = self.feed.proxy().tile_reader(tracer);
+        let reader = self.reader.proxy().tile_reader(tracer);
         memory.fill(|writer| fill(packet, &reader, self.staging.workers, writer))
     }
 
@@ -294,10 +294,10 @@ impl FrameProducer {
         let values = match converted.take().filter(is_made) {
             Some((_, values)) => values,
             None => {
-                let selection = self.feed.selection(block)?;
-                let plan = self.feed.proxy().plan(&selection);
-                self.feed.skip_to(&plan, epoch)?;
-                let proxy = self.feed.proxy();
+                let selection = self.reader.selection(block)?;
+                let plan = self.reader.proxy().plan(&selection);
+                self.reader.skip_to(&plan, epoch)?;
+                let proxy = self.reader.proxy();
                 proxy.fetch_stored(&self.conversion, &selection)?
             }
         };
@@ -310,16 +310,16 @@ impl FrameProducer {
     fn finish_pass(&self) -> Result<()> {
         let is_read = self.cached.as_ref().is_none_or(CachedArray::is_modified);
         match is_read {
-            true => self.feed.finish_pass(),
+            true => self.reader.finish_pass(),
             false => Ok(()),
         }
     }
 }
 
 /// Number of voxels in a frame.
-fn frame_len(feed: &Feed) -> u64 {
-    let shape = feed.proxy().shape();
-    let axes = match feed.order().is_series() {
+fn frame_len(reader: &FrameReader) -> u64 {
+    let shape = reader.proxy().shape();
+    let axes = match reader.order().is_series() {
         true => shape.len() - 1,
         false => shape.len(),
     };
@@ -332,10 +332,10 @@ impl Producer for FrameProducer {
     type Tasks = Tasks;
 
     fn begin(&mut self, turn: usize) -> Result<Option<(usize, Tasks)>> {
-        if self.feed.order().begins_pass(turn) {
+        if self.reader.order().begins_pass(turn) {
             self.finish_pass()?;
         }
-        let Some(block) = self.feed.order().block(turn) else {
+        let Some(block) = self.reader.order().block(turn) else {
             return Ok(None);
         };
         if let Some(pieces) = self.pieces(block) {

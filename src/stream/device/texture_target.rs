@@ -9,7 +9,7 @@ use crate::device::cut::check_reports_losses;
 use crate::device::load::Target;
 use crate::device::texture::{Slab, check_texture, texture_shape};
 use crate::plan::Plan;
-use crate::stream::feed::Feed;
+use crate::stream::frame_reader::FrameReader;
 
 /// A texture of the caller, and the slab through which frames pass.
 #[derive(Clone)]
@@ -30,7 +30,7 @@ impl TextureTarget {
     /// frame whose padded rows are above the largest buffer; as [`Slab::new`].
     pub(super) async fn new<T: Float>(
         context: &Context,
-        feed: &Feed,
+        reader: &FrameReader,
         texture: &wgpu::Texture,
         texels: Texels,
     ) -> Result<Self> {
@@ -42,16 +42,16 @@ impl TextureTarget {
                 T::DTYPE
             )));
         }
-        let mut shape = feed.proxy().shape();
-        if let Some((_, frame)) = shape.split_last().filter(|_| feed.order().is_series()) {
-            if feed.order().are_blocked() {
+        let mut shape = reader.proxy().shape();
+        if let Some((_, frame)) = shape.split_last().filter(|_| reader.order().is_series()) {
+            if reader.order().are_blocked() {
                 return Err(Error::usage("a stream in blocks does not go to a texture"));
             }
             shape = frame;
         }
         let shape = texture_shape(shape)?;
         check_texture(texture, shape, texels)?;
-        let conversion = texels.conversion(feed.proxy().conversion(T::DTYPE)?);
+        let conversion = texels.conversion(reader.proxy().conversion(T::DTYPE)?);
         check_reports_losses(context, &conversion)?;
         let slab = Slab::new(context, shape, texels, u64::MAX).await?;
         if slab.ranges().count() > 1 {
@@ -90,11 +90,13 @@ impl TextureTarget {
     /// How a block is read, and where in the slab it is written.
     ///
     /// # Errors
-    /// As [`Feed::selection`].
-    pub(super) fn plan(&self, feed: &Feed, block: usize) -> Result<Plan> {
+    /// As [`FrameReader::selection`].
+    pub(super) fn plan(&self, reader: &FrameReader, block: usize) -> Result<Plan> {
         let depth = self.texture.size().depth_or_array_layers as usize;
-        let selection = feed.selection(block)?;
-        Ok(feed.proxy().slab_plan(&selection, &self.slab, &(0..depth)))
+        let selection = reader.selection(block)?;
+        Ok(reader
+            .proxy()
+            .slab_plan(&selection, &self.slab, &(0..depth)))
     }
 
     /// Records what is needed before the first packet of a frame.

@@ -161,21 +161,40 @@ fn tails_and_names() {
     assert!(found.is_some_and(|found| found == bytes));
 }
 
-/// In data that repeats at the largest distance, everything depends on the window: such parts are inflated again.
-#[test]
-fn what_never_settles_is_inflated_again() {
-    let period = scan(31_000, false, 3);
-    let bytes = period.repeat(150);
-    // Some noise, so that there are blocks.
+/// Data that repeats at the largest distance, so that everything depends on the window, with some noise, so that there are blocks.
+fn repeated(times: usize) -> Vec<u8> {
     let mut random = Rng::new(4);
-    let bytes: Vec<u8> = bytes
-        .into_iter()
+    let bytes = scan(31_000, false, 3).repeat(times).into_iter();
+    bytes
         .map(|byte| match random.below_u64(40) {
             0 => random.below_u64(256) as u8,
             _ => byte,
         })
-        .collect();
+        .collect()
+}
+
+#[test]
+fn what_never_settles_is_inflated_again() {
+    let bytes = repeated(150);
     let found = inflated(&gz(&bytes, 9), bytes.len(), cut(4, 200_000));
+    assert!(found.is_some_and(|found| found == bytes));
+}
+
+/// One thread inflates it once; several would inflate all of it twice.
+#[test]
+fn what_never_settles_in_large_parts_is_left_to_one_thread() {
+    let bytes = repeated(200);
+    for threads in [2, 4] {
+        let found = inflated(&gz(&bytes, 6), bytes.len(), cut(threads, 1_500_000));
+        assert!(found.is_none(), "{threads} threads");
+    }
+}
+
+/// What cannot be repaired after that is inflated again.
+#[test]
+fn noise_first_and_then_what_never_settles() {
+    let bytes = [scan(8 << 20, false, 6), repeated(200)].concat();
+    let found = inflated(&gz(&bytes, 6), bytes.len(), cut(2, 1_500_000));
     assert!(found.is_some_and(|found| found == bytes));
 }
 

@@ -19,7 +19,7 @@ const READ_AHEAD_BYTES: u64 = 4 << 20;
 
 /// The voxels, and the order of the frames.
 #[derive(Debug)]
-pub(crate) struct Feed {
+pub(crate) struct FrameReader {
     proxy: ArrayProxy,
     order: FrameOrder,
     /// How far a sequential source has been read.
@@ -27,7 +27,7 @@ pub(crate) struct Feed {
     _kept: KeptPieces,
 }
 
-impl Feed {
+impl FrameReader {
     /// `item` is the size of an element in bytes.
     ///
     /// # Errors
