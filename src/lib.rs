@@ -26,7 +26,7 @@ mod stream;
 #[cfg(test)]
 mod testing;
 
-// Files of the integration tests that unit tests share name the crate.
+// Unit tests share files with the integration tests, which refer to the crate by its name.
 #[cfg(test)]
 extern crate self as voxload;
 
@@ -40,7 +40,7 @@ pub mod scaling {
     pub use crate::core::scaling::{Arithmetic, Factor, Step};
 }
 
-// The crates whose types are in signatures here.
+// Crates whose types are in public signatures.
 #[cfg(feature = "gpu")]
 pub use wgpu;
 pub use {half, ndarray, num_complex};

@@ -1,4 +1,4 @@
-//! Promise: what is no volume at all, and halves of pairs that do not fit, give the documented error.
+//! Promise: files that are not volumes, and pairs whose header and image do not fit, give the documented error.
 
 use std::path::PathBuf;
 
@@ -11,7 +11,7 @@ use crate::support::nifti::{gz, one, put_real};
 use crate::support::table::Row;
 use crate::support::{folder, write};
 
-/// Loads by name and reads; the first thing that goes wrong.
+/// Loads by name and reads, mapped and not: the first error, or `Ok`.
 fn first_error(path: &PathBuf) -> String {
     let unmapped = LoadOptions::new().mmap(Mmap::Off);
     let mut found = Vec::new();
@@ -25,21 +25,20 @@ fn first_error(path: &PathBuf) -> String {
             }
         });
     }
-    assert_eq!(found[0], found[1], "mapped or not");
+    assert_eq!(found[0], found[1], "mapped and not mapped");
     found.swap_remove(0)
 }
 
 #[test]
 fn pairs_and_paths() {
     let row = Row::new("malformed pairs and paths");
-    let cases =
-        what_is_no_file() + contents_and_names_that_are_no_volume() + pairs_that_do_not_fit();
+    let cases = paths() + contents_and_names() + pairs();
     row.done(cases, if cfg!(unix) { 48 } else { 34 });
 }
 
-/// Names and links as Unix has them.
+/// Links, folders, devices and names that are too long, with the errors of Unix.
 #[cfg(unix)]
-fn what_is_no_file() -> usize {
+fn paths() -> usize {
     use std::os::unix::fs::symlink;
 
     let dir = folder();
@@ -72,7 +71,7 @@ fn what_is_no_file() -> usize {
     table.len() + 2
 }
 
-fn contents_and_names_that_are_no_volume() -> usize {
+fn contents_and_names() -> usize {
     let bytes = seed(1, ByteOrder::Little).single();
     let text =
         b"This is no volume, it is a text that is longer than a header would be. ".repeat(20);
@@ -111,17 +110,18 @@ fn contents_and_names_that_are_no_volume() -> usize {
 }
 
 #[cfg(not(unix))]
-fn what_is_no_file() -> usize {
+fn paths() -> usize {
     0
 }
 
 type Make = fn(&TempDir) -> PathBuf;
 
+/// The header and the image of a pair.
 fn halves() -> (Vec<u8>, Vec<u8>) {
     seed(1, ByteOrder::Little).pair()
 }
 
-fn pairs_that_do_not_fit() -> usize {
+fn pairs() -> usize {
     let table: [(&str, Make, &str); 10] = [
         (
             "no image",

@@ -1,4 +1,4 @@
-//! A header as plain values of Python.
+//! Headers and affines as plain Python values.
 
 use pyo3::IntoPyObjectExt;
 use pyo3::prelude::*;
@@ -8,20 +8,16 @@ use voxload::{Affine, DataobjImage, Layout};
 
 use crate::types::stored_descr;
 
-/// What all formats have in common, and the format's own fields (`fields`).
+/// A header as a dict: the properties that all formats have, and the format's own fields under `fields`.
 ///
 /// # Errors
-/// Python's, out of memory.
+/// Python's errors, such as `MemoryError`.
 pub(crate) fn header<'py>(py: Python<'py>, image: &DataobjImage) -> PyResult<Bound<'py, PyDict>> {
     let header = image.header();
     let made = PyDict::new(py);
     made.set_item("format", header.format.name())?;
     made.set_item("shape", header.shape.as_slice())?;
-    let axes: Vec<String> = header
-        .axes
-        .iter()
-        .map(|kind| format!("{kind:?}").to_lowercase())
-        .collect();
+    let axes: Vec<_> = header.axes.iter().map(|kind| kind.name()).collect();
     made.set_item("axes", axes)?;
     let dtype = stored_descr(py, header.dtype, header.byte_order)?;
     made.set_item("dtype", dtype)?;
@@ -55,7 +51,7 @@ fn field(py: Python<'_>, value: FieldValue) -> PyResult<Bound<'_, PyAny>> {
     }
 }
 
-/// An affine as rows.
+/// The rows of an affine.
 pub(crate) fn rows(affine: &Affine) -> Vec<Vec<f64>> {
     affine.iter().map(|row| row.to_vec()).collect()
 }

@@ -72,7 +72,7 @@ decode! {
     f64, 8, v => v;
 }
 
-/// f16 to f64 by integer arithmetic: a call of a library function would prevent vectorisation.
+/// f16 to f64 without a call of a library function, which would prevent vectorisation.
 #[inline(always)]
 fn f16_to_f64(value: f16) -> f64 {
     let bits = u32::from(value.to_bits());
@@ -107,7 +107,7 @@ fn linear<R: Decode, O: Float, const BIG: bool>(
     inter: f64,
 ) {
     for (out, &voxel) in out.iter_mut().zip(R::voxels(bytes)) {
-        // Two roundings, as in numpy. Rust never fuses the operations.
+        // Product and sum are rounded separately, as in numpy: Rust never fuses them.
         *out = O::from_f64(R::decode::<BIG>(voxel) * slope + inter);
     }
 }
@@ -152,6 +152,7 @@ pub(super) fn general<O: Pod>(
     let mut values = [0.0; CHUNK];
     for (bytes, out) in bytes.chunks(CHUNK * item).zip(out.chunks_mut(CHUNK)) {
         let values = &mut values[..out.len()];
+        // A slope of 1 and an intercept of -0.0 change no number.
         decode(bytes, values, 1.0, -0.0);
         for step in steps {
             apply(step, entry, values);
@@ -192,8 +193,8 @@ fn round_to_f32(value: f64) -> f64 {
     f64::from(value as f32)
 }
 
-/// What is multiplied by a complex number. A real number is scaled as a real one and then made complex, unless numpy
-/// makes it complex first.
+/// Which parts of a complex number are multiplied. A real number is scaled as a real one and then made complex, unless
+/// numpy makes it complex first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Parts {
     Real,
@@ -237,7 +238,7 @@ macro_rules! from_complex {
 }
 
 from_complex! {
-    // Named by its trait, because half's own `from_f64` rounds twice.
+    // Named by its trait, because half's own `from_f64` rounds twice on x86.
     f16: value => <Self as Float>::from_f64(value.re);
     f32: value => Self::from_f64(value.re);
     f64: value => Self::from_f64(value.re);
@@ -254,14 +255,14 @@ pub(super) fn part_type(stored: DType) -> DType {
     }
 }
 
-/// Complex voxels as two rows of f64. The parts of a stored complex number are two adjacent numbers; a stored real
-/// number has no imaginary part.
+/// Any list of steps on complex numbers, chunk by chunk. The parts of a stored complex number are two adjacent numbers; a
+/// stored real number has no imaginary part.
 pub(super) fn complex_row<O: FromComplex>(
     bytes: &[u8],
     out: &mut [O],
     stored: DType,
     decode: LinearRow<f64>,
-    step: &dyn Fn(&mut c128),
+    steps: &dyn Fn(&mut c128),
 ) {
     let parts = if stored.is_complex() { 2 } else { 1 };
     let mut values = [0.0; CHUNK];
@@ -272,7 +273,7 @@ pub(super) fn complex_row<O: FromComplex>(
         decode(bytes, values, 1.0, -0.0);
         for (out, value) in out.iter_mut().zip(values.chunks(parts)) {
             let mut value = c128::new(value[0], value.get(1).copied().unwrap_or(0.0));
-            step(&mut value);
+            steps(&mut value);
             *out = O::from_complex(value);
         }
     }

@@ -15,7 +15,7 @@ use crate::plan::Plan;
 macro_rules! file {
     ($name:literal) => {{
         const TEXT: &str = include_str!(concat!("../../shaders/", $name, ".wgsl"));
-        // What is fetched by a browser before anything else is better small.
+        // Without comments in browsers, which download this text before anything else.
         #[cfg(target_family = "wasm")]
         const CODE: &str = {
             const SHORT: ([u8; TEXT.len()], usize) = without_comments(TEXT.as_bytes());
@@ -30,7 +30,7 @@ macro_rules! file {
     }};
 }
 
-/// A text without its comments and the spaces before lines, at the start of an array, and its length.
+/// A text without comments and indentation, at the start of an array, and its length.
 #[cfg(target_family = "wasm")]
 const fn without_comments<const N: usize>(text: &[u8]) -> ([u8; N], usize) {
     let mut short = [b' '; N];
@@ -53,7 +53,7 @@ const fn without_comments<const N: usize>(text: &[u8]) -> ([u8; N], usize) {
     (short, to)
 }
 
-/// Double arithmetic in integers and decoding, on which every other shader is built.
+/// Decoding, and double arithmetic with integers: the beginning of every shader.
 static NUMBERS: LazyLock<String> =
     LazyLock::new(|| [dtypes().as_str(), file!("double"), file!("decode")].concat());
 
@@ -75,7 +75,7 @@ fn dtypes() -> String {
     DType::ALL.iter().filter(real).map(constant).collect()
 }
 
-/// The kernel, with the files that compute its results.
+/// The kernel, with the files that define its function `answer`.
 fn kernel(answers: &[&str]) -> String {
     let shared = [&NUMBERS, HEAD_WGSL, STEP_KINDS_WGSL].concat();
     shared + &answers.concat() + file!("convert")
@@ -111,12 +111,12 @@ pub(crate) struct Specialization {
     steps: [u32; MAX_STEPS],
     tables: bool,
     dense: bool,
-    /// Whether texels that do not represent their value are reported.
+    /// Whether texels that do not represent their value exactly are reported.
     pub watch: bool,
 }
 
 impl Specialization {
-    /// The specialization for a conversion of boxes that are dense or not.
+    /// The specialization for a conversion of boxes that are dense ([`Plan::is_dense`]) or not.
     pub(crate) fn of(conversion: &Conversion, dense: bool) -> Self {
         Self {
             stored: conversion.stored,
@@ -148,7 +148,7 @@ impl Specialization {
         ]
     }
 
-    /// The entry point for outputs of this size.
+    /// The entry point: it depends on the size of the output, and on `watch`.
     pub(crate) fn entry_point(&self) -> &'static str {
         match (self.output.size_bytes() < 4, self.watch) {
             (true, false) => "convert_parts",
@@ -159,7 +159,7 @@ impl Specialization {
     }
 }
 
-/// The names that a raw volume gets in a shader of the caller.
+/// The binding and the names of a raw volume in a shader of the caller.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[must_use]
 pub struct ShaderNames {
@@ -186,7 +186,7 @@ impl ShaderNames {
         self
     }
 
-    /// What all names begin with; a letter first. Two volumes in one shader need two prefixes.
+    /// The start of all names, which must begin with a letter. Two volumes in one shader need two prefixes.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
         self
@@ -196,10 +196,11 @@ impl ShaderNames {
 /// What the WGSL of a raw volume depends on, apart from names.
 #[derive(Debug, Clone)]
 pub(crate) struct Code {
-    /// The conversions to f32 and to f64 values.
+    /// The conversion to f32 values.
     pub narrow: Conversion,
+    /// The conversion to f64 values.
     pub wide: Conversion,
-    /// From a voxel's number to its stored position; used for tables.
+    /// Gives the stored position of a voxel with this number; used for tables.
     pub plan: Plan,
     /// The word of the buffer at which the tables begin.
     pub tables: u64,
@@ -212,7 +213,7 @@ pub(crate) fn table_words(conversion: &Conversion) -> impl Iterator<Item = u32> 
         .flat_map(|table| table.iter().flat_map(|&value| words(value)))
 }
 
-/// The number of these words.
+/// The number of words in [`table_words`].
 pub(crate) fn table_word_count(conversion: &Conversion) -> u64 {
     conversion
         .tables()
@@ -221,7 +222,7 @@ pub(crate) fn table_word_count(conversion: &Conversion) -> u64 {
 }
 
 impl Code {
-    /// The whole text, with these names.
+    /// The WGSL, with these names.
     pub(crate) fn wgsl(&self, names: &ShaderNames) -> String {
         let p = format!("{}voxload_", names.prefix);
         let mut code = prefixed(&NUMBERS, &p);
@@ -303,7 +304,7 @@ fn {prefix}load_voxel(i: u32) -> f32 {{
         }
     }
 
-    /// The function that returns the table entry of voxel `i`; empty if there are no tables.
+    /// The function that returns the number of voxel `i`'s table entry; empty if there are no tables.
     fn entry(&self, p: &str) -> String {
         let block = self.narrow.block;
         if block == 0 {
@@ -390,7 +391,7 @@ mod tests {
     use super::*;
     use wgpu::naga::{front, valid};
 
-    /// Compiles a shader.
+    /// Parses and validates a shader.
     fn compiled(text: &str) -> Result<(), String> {
         let module = front::wgsl::parse_str(text).map_err(|error| error.emit_to_string(text))?;
         valid::Validator::new(
@@ -410,11 +411,11 @@ mod tests {
             .collect()
     }
 
-    /// Things that a file should get from Rust's text: declarations of shared constants, and words of the head by
-    /// number.
-    fn by_hand<'a>(text: &'a str, shared: &[&str]) -> Vec<&'a str> {
+    /// The lines of a shader that repeat what Rust's text declares: a declaration of a shared constant, or a word of the
+    /// head by its number.
+    fn repeated<'a>(text: &'a str, shared: &[&str]) -> Vec<&'a str> {
         let names: Vec<&str> = shared.iter().filter_map(|s| s.split(' ').next()).collect();
-        let is_by_hand = |line: &&str| {
+        let repeats = |line: &&str| {
             let mut words = line.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
             let declares = ["const", "override"].contains(&words.next().unwrap_or_default())
                 && words.next().is_some_and(|name| names.contains(&name));
@@ -424,7 +425,7 @@ mod tests {
                 .any(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));
             declares || numbered
         };
-        text.lines().filter(is_by_hand).collect()
+        text.lines().filter(repeats).collect()
     }
 
     #[test]
@@ -451,7 +452,7 @@ mod tests {
             file!("statistics"),
         ];
         for text in files {
-            assert_eq!(by_hand(text, &shared), [""; 0]);
+            assert_eq!(repeated(text, &shared), [""; 0]);
         }
         for line in [
             "const DATA = 2u; // The word at which the gathered bytes begin.",
@@ -459,22 +460,22 @@ mod tests {
             "    let data = packet[2u];",
             "    return packet[AXIS] + packet[7];",
         ] {
-            assert_eq!(by_hand(line, &shared), [line]);
+            assert_eq!(repeated(line, &shared), [line]);
         }
     }
 
     /// The kernel gets every number from Rust's text: it does not compile if one is missing.
     #[test]
-    fn no_kernel_does_without_the_shared_numbers() {
-        let mut missed = 0;
+    fn the_kernel_needs_every_shared_number() {
+        let mut removed = 0;
         for declaration in [HEAD_WGSL, STEP_KINDS_WGSL].map(declared).concat() {
             let line = format!("const {declaration};\n");
             let without = by_integers().replacen(&line, "", 1);
             assert_eq!(without.len() + line.len(), by_integers().len(), "{line}");
             assert!(compiled(&without).is_err(), "{line}");
-            missed += 1;
+            removed += 1;
         }
-        assert_eq!(missed, 13);
+        assert_eq!(removed, 13);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// What the voxels along an axis differ in.
+/// What varies along an axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum AxisKind {
@@ -46,7 +46,7 @@ impl fmt::Display for AxisKind {
     }
 }
 
-/// The unit of lengths: of the affine and of the zooms of [`AxisKind::Space`].
+/// The unit of lengths: of the affine and of the zooms of spatial axes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum SpaceUnit {
@@ -89,7 +89,7 @@ impl SpaceUnit {
             "mm" | "mm." | "millimeter" | "millimeters" | "millimetre" | "millimetres" => {
                 Self::Millimetre
             }
-            // Both the micro sign and the Greek letter are in use.
+            // Both the micro sign and the Greek letter mu are in use.
             "um" | "\u{b5}m" | "\u{3bc}m" | "micron" | "microns" | "micrometer" | "micrometers"
             | "micrometre" | "micrometres" => Self::Micrometre,
             _ => Self::Unknown,
@@ -103,7 +103,7 @@ impl fmt::Display for SpaceUnit {
     }
 }
 
-/// The unit of times: of the zooms of [`AxisKind::Time`].
+/// The unit of times: of the zoom of the time axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum TimeUnit {

@@ -14,12 +14,6 @@ const $ = (selector) => document.querySelector(selector);
 const stage = $("#stage");
 const figures = [...document.querySelectorAll("figure")];
 
-/** Formats by the names that people know, where the library's are others. */
-const FORMATS = {
-  Nifti1Pair: "NIfTI-1 pair", Nifti1Single: "NIfTI-1", Nifti2Pair: "NIfTI-2 pair", Nifti2Single: "NIfTI-2", Cifti2: "CIFTI-2", Analyze: "Analyze 7.5",
-  Spm99Analyze: "SPM99 Analyze", Spm2Analyze: "SPM2 Analyze", Minc1: "MINC1", Minc2: "MINC2", Mgh: "MGH", ParRec: "PAR/REC", Afni: "AFNI", Ecat: "ECAT 7", Nrrd: "NRRD",
-};
-
 /** Which world axes (0 right, 1 anterior, 2 superior) go along a view, and which one through it. */
 const VIEWS = { axial: [0, 1, 2], coronal: [0, 2, 1], sagittal: [1, 2, 0] };
 const LETTERS = [["L", "R"], ["P", "A"], ["I", "S"]];
@@ -401,7 +395,7 @@ function facts() {
   const adapter = [gpu.info?.vendor, gpu.info?.architecture, gpu.info?.description].filter(Boolean).join(" ") || "unnamed";
   const rows = {
     File: name,
-    Format: `${FORMATS[header.format] ?? header.format}, ${image.dtype}`,
+    Format: `${header.format}, ${image.dtype}`,
     Shape: image.shape.join(" × "),
     Voxels: `${zooms} ${header.spaceUnit}`,
     Every: step > 0 ? `${round(step)} ${header.timeUnit}` : "",

@@ -1,4 +1,4 @@
-//! An image in a worker.
+//! An image as a JavaScript class, used in a worker.
 
 use js_sys::{Array, Float32Array, Function, Object, Uint8Array};
 use voxload::{
@@ -17,7 +17,7 @@ use crate::value::{Copier, Typed, Wanted, array, numbers, of_field, set, shape};
 #[wasm_bindgen]
 pub struct Image {
     image: DataobjImage,
-    /// Whether any of its files is compressed as a whole.
+    /// Whether its voxels or any of its files are compressed.
     is_compressed: bool,
 }
 
@@ -30,27 +30,29 @@ impl Image {
     }
 }
 
-/// Stored bytes in this machine's byte order, in order.
+/// A reader of stored bytes in order, converted to this machine's byte order.
 #[wasm_bindgen]
 pub struct StoredBytes {
     reader: StoredReader,
-    /// Bytes of a voxel.
+    /// Bytes of a voxel, and of one of its numbers.
     item: usize,
+    number: usize,
     is_swapped: bool,
     bytes: Vec<u8>,
 }
 
 #[wasm_bindgen]
 impl StoredBytes {
-    /// Copies the next ones to an array, whole voxels, and gives their number; 0 at the end, when the file has been checked to
-    /// its own end.
+    /// Copies the next bytes, whole voxels, to an array and returns their number; 0 at the end, after the rest of the file has
+    /// been checked.
     pub fn read(&mut self, out: &Uint8Array) -> Result<u32, JsValue> {
         let most = out.length() as usize / self.item * self.item;
         self.bytes.resize(most, 0);
         let read = self.reader.read(&mut self.bytes).map_err(js)?;
         let bytes = self.bytes.get_mut(..read).unwrap_or_default();
         if self.is_swapped {
-            bytes.chunks_exact_mut(self.item).for_each(<[u8]>::reverse);
+            let numbers = bytes.chunks_exact_mut(self.number);
+            numbers.for_each(<[u8]>::reverse);
         }
         // At most the array's length, which is a u32.
         out.subarray(0, read as u32).copy_from(bytes);
@@ -60,7 +62,7 @@ impl StoredBytes {
 
 #[wasm_bindgen]
 impl Image {
-    /// What a page knows of the image: `{shape, dtype, affine, header, frameAxis, notes}`.
+    /// The image's properties for the page: `{shape, dtype, itemBytes, affine, header, frameAxis, compressed, notes}`.
     pub fn describe(&self) -> Object {
         let header = self.image.header();
         let described = Object::new();
@@ -120,7 +122,8 @@ impl Image {
         .map_err(js)
     }
 
-    /// All values, into a typed array that has room for them. `false`, without a value, if they are stored in another order.
+    /// All values, into a typed array that has room for them. `false`, and none is written, unless the first axis is stored
+    /// fastest.
     #[wasm_bindgen(js_name = fdataInto)]
     pub fn fdata_into(&self, dtype: &str, out: &JsValue) -> Result<bool, JsValue> {
         match Wanted::from_name(dtype)? {
@@ -129,8 +132,8 @@ impl Image {
         }
     }
 
-    /// Calls `take(values, at)` with all values, in new arrays of at most `most` of them, in order. `false`, without a call, if
-    /// they are stored in another order.
+    /// Calls `take(values, at)` with all values as f32 in order, in new arrays of at most `most`. `false`, without a call, unless
+    /// the first axis is stored fastest.
     #[wasm_bindgen(js_name = fdataPieces)]
     pub fn fdata_pieces(&self, most: u32, take: &Function) -> Result<bool, JsValue> {
         let proxy = self.image.dataobj();
@@ -179,7 +182,7 @@ impl Image {
         }
     }
 
-    /// Reads compressed data to its end, and checks what only that can tell.
+    /// Reads compressed data to its end, and checks its checksums and length.
     #[wasm_bindgen(js_name = checkToEnd)]
     pub fn check_to_end(&self) -> Result<(), JsValue> {
         self.image.dataobj().check_to_end().map_err(js)
@@ -192,8 +195,8 @@ impl Image {
         Ok(Uint8Array::from(stored.as_bytes()))
     }
 
-    /// A reader of the same bytes of all voxels of a gzip file, in order; `undefined` if the file is none, or they are stored in
-    /// another order.
+    /// A reader of the bytes that [`Self::stored`] gives for all voxels; `undefined` unless the file is gzip and the first axis
+    /// is stored fastest.
     #[wasm_bindgen(js_name = storedReader)]
     pub fn stored_reader(&self) -> Result<Option<StoredBytes>, JsValue> {
         let proxy = self.image.dataobj();
@@ -202,13 +205,14 @@ impl Image {
         Ok(reader.map(|reader| StoredBytes {
             reader,
             item: spec.dtype.size_bytes(),
+            number: spec.dtype.part_bytes(),
             is_swapped: spec.byte_order != ByteOrder::NATIVE,
             bytes: Vec::new(),
         }))
     }
 
-    /// What [`crate::engine`] needs to convert stored bytes on a device: `{shape, dtype, scaling}`; `undefined` where the CPU
-    /// is to do it (colours, complex numbers, MINC's order of axes).
+    /// What another worker or [`crate::engine`] needs to convert stored bytes: `{shape, dtype, itemBytes, scaling}`; `undefined`
+    /// if only this image can convert them (colours, complex numbers, MINC's order of axes).
     pub fn recipe(&self) -> JsValue {
         let spec = self.image.dataobj().spec();
         let is_real = !spec.dtype.is_complex() && !spec.dtype.is_colour();
@@ -290,16 +294,16 @@ impl Image {
         set(&object, "mean", found.mean);
         set(&object, "std", found.std);
         if let Some(histogram) = &found.histogram {
-            let of = Object::new();
-            set(&of, "edges", numbers(histogram.edges.iter().copied()));
+            let bins = Object::new();
+            set(&bins, "edges", numbers(histogram.edges.iter().copied()));
             let counts = histogram.counts.iter().map(|&count| count as f64);
-            set(&of, "counts", numbers(counts));
-            set(&object, "histogram", of);
+            set(&bins, "counts", numbers(counts));
+            set(&object, "histogram", bins);
         }
         Ok(object)
     }
 
-    /// How many values there are, as a number of JavaScript's.
+    /// The number of values, as a JavaScript number.
     #[wasm_bindgen(js_name = valueCount)]
     pub fn value_count(&self) -> f64 {
         self.image
@@ -322,7 +326,7 @@ impl Image {
     }
 }
 
-/// Copies values as they come, if they come in order.
+/// Copies all values to an array from element `at` on, as they are read; `false` if they are stored in another order.
 pub(crate) fn copy_all<T: Typed>(
     proxy: &ArrayProxy,
     out: &JsValue,
@@ -338,7 +342,7 @@ pub(crate) fn copy_all<T: Typed>(
     copied.map_err(js)
 }
 
-/// What a texture holds, by the name of its format in WebGPU.
+/// The texels of a texture format, which has its name in WebGPU.
 pub(crate) fn texels(format: &str, window: Option<&[f64]>) -> Result<Texels, JsValue> {
     let window = match window {
         Some(&[lo, hi]) => Some(Window::new(lo, hi).map_err(js)?),
@@ -358,7 +362,7 @@ pub(crate) fn texels(format: &str, window: Option<&[f64]>) -> Result<Texels, JsV
 
 fn of_header(header: &Header) -> Object {
     let object = Object::new();
-    set(&object, "format", format!("{:?}", header.format));
+    set(&object, "format", header.format.name());
     set(&object, "shape", shape(&header.shape));
     set(&object, "dtype", header.dtype.name());
     set(&object, "byteOrder", header.byte_order.to_string());

@@ -73,6 +73,9 @@ const FIRST_REPAIR_BYTES: usize = 64 << 10;
 /// Parts of a file among which one that cannot be repaired leaves the file to one thread. After them, too much has been done.
 const FIRST_PARTS: usize = 3;
 
+/// Inflated bytes of these parts, approximately: if they cannot be repaired, they have been inflated in vain.
+const FIRST_PART_BYTES: u64 = 3 << 20;
+
 /// Parts that a thread inflates again at once after one that could not be repaired.
 const UNREPAIRED_PARTS: usize = 3;
 
@@ -233,8 +236,7 @@ impl Parts {
         let ratio = (member.total / compressed.max(1)).max(1);
         let progress = Progress {
             at: Boundary::of_blocks(member.body.start * 8),
-            // The first parts are small: if they cannot be repaired, they have been inflated in vain.
-            step: (cut.part / 2 / ratio).max(MIN_PART),
+            step: (cut.part.min(FIRST_PART_BYTES) / ratio).max(MIN_PART),
             out: 0,
             crc: crc32fast::Hasher::new(),
             window: None,

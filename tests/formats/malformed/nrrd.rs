@@ -154,21 +154,21 @@ fn malformed_files() {
             (header + 48, "Truncated(voxel data)"),
         ],
     );
-    let mut apart = seeds::nhdr();
+    let mut detached = seeds::nhdr();
     table.replaced(
-        &apart,
+        &detached,
         &[
             ("encoding: raw", "encoding: gz", "Integrity(gzip)"),
             ("key:=value", "byte skip: -1", "Ok"),
         ],
     );
-    apart.files[1].1.truncate(47);
-    table.check("voxels cut", &apart, "Truncated(voxel data)");
+    detached.files[1].1.truncate(47);
+    table.check("voxels cut", &detached, "Truncated(voxel data)");
     table.replaced(
-        &apart,
+        &detached,
         &[("key:=value", "byte skip: -1", "Truncated(voxel data)")],
     );
-    apart.files.remove(1);
-    table.check("no voxels", &apart, "NotFound");
+    detached.files.remove(1);
+    table.check("no data file", &detached, "NotFound");
     table.done();
 }

@@ -16,6 +16,7 @@ export interface Note {
 
 /** The header: what all formats have in common, and the format's own fields. */
 export interface Header {
+  /** The name of the format, as the option `format` of `load` takes it: "NIfTI-1", "ECAT 7". */
   format: string;
   shape: number[];
   dtype: string;

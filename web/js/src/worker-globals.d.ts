@@ -1,4 +1,4 @@
-// What a dedicated worker has and a page has not. TypeScript's own declarations of the two cannot be used together.
+// Globals of a dedicated worker. TypeScript declares them in its library WebWorker, which cannot be used together with DOM.
 
 interface DedicatedWorkerGlobalScope {
   onmessage: ((event: MessageEvent) => void) | null;

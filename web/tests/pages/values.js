@@ -22,6 +22,12 @@ export default async function run(results) {
           const far = volume.affine.flat().some((value, k) => !(Math.abs(value - affine[k]) <= 1e-9 * Math.max(1, Math.abs(value))));
           check.that(!far, `${title}: affine ${JSON.stringify(image.affine)}, expected ${JSON.stringify(volume.affine)}`);
         }
+        if (way === "blob") {
+          const { format } = image.header;
+          const again = await load(source, { ...options, format });
+          check.equal([again.header.format, again.shape], [format, volume.shape], `${title}: the name of its format opens it`);
+          again.free();
+        }
         check.bits(await image.getFdata(), f32, `${title}: f32`);
         check.bits(await image.getFdata({ dtype: "f64" }), f64, `${title}: f64`);
         for (const slice of volume.slices) {
