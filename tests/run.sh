@@ -14,6 +14,7 @@ cd "$(dirname "$0")/.."
 PINS="nibabel==5.4.2 numpy==2.4.6 indexed_gzip==1.10.3 scipy==1.17.1 simpleitk==2.5.7 h5py==3.16"
 # Only its data folder is needed.
 NILEARN="nilearn==0.14.1"
+FFLATE="fflate@0.8.3"
 ORACLE="$PWD/target/oracle"
 PYTHON=.oracle/env/bin/python
 
@@ -148,6 +149,11 @@ done
 # A display for the viewer's window, and what a window loads at run time.
 command -v Xvfb >/dev/null 2>&1 ||
     install xvfb libx11-6 libx11-xcb1 libxcursor1 libxi6 libxkbcommon-x11-0
+# A decoder of pages, which reads what is saved.
+command -v npm >/dev/null 2>&1 || install nodejs npm
+VOXLOAD_FFLATE="$PWD/target/fflate/node_modules/fflate"
+export VOXLOAD_FFLATE
+[ -d "$VOXLOAD_FFLATE" ] || npm install --silent --no-save --prefix target/fflate "$FFLATE"
 make_python
 part "nibabel's results"
 make_vectors
