@@ -1,6 +1,6 @@
 //! Streams: the frames of a series, one after the other, prepared ahead of the caller in a fixed amount of memory.
 //!
-//! [`order`] decides which frames come in which order, [`feed`] is where they are read from. [`Frames`] is a stream to
+//! [`order`] decides which frames come in which order, [`frame_reader`] is where they are read from. [`Frames`] is a stream to
 //! the host, `FrameStream` one to a device.
 
 #[cfg(feature = "gpu")]

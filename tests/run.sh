@@ -149,7 +149,7 @@ done
 # A display for the viewer's window, and what a window loads at run time.
 command -v Xvfb >/dev/null 2>&1 ||
     install xvfb libx11-6 libx11-xcb1 libxcursor1 libxi6 libxkbcommon-x11-0
-# A decoder of pages, which reads what is saved.
+# A gzip decoder that web pages use, which has to read the files that voxload saves.
 command -v npm >/dev/null 2>&1 || install nodejs npm
 VOXLOAD_FFLATE="$PWD/target/fflate/node_modules/fflate"
 export VOXLOAD_FFLATE

@@ -79,8 +79,8 @@ const FIRST_PART_BYTES: u64 = 3 << 20;
 /// Parts that a thread inflates again at once after one that could not be repaired.
 const UNREPAIRED_PARTS: usize = 3;
 
-/// Bytes of a part that are inflated again before it is asked whether it can be repaired at all: not if in their last quarter more
-/// than three quarters as many bytes have changed as in their first.
+/// Bytes of a part that are inflated again before it may be given up as one that cannot be repaired: if the last quarter of them
+/// has more than three quarters as many changes as the first quarter.
 const HOPELESS_BYTES: usize = 256 << 10;
 
 /// The longest match of deflate.
@@ -766,23 +766,22 @@ impl PartBuffer {
         let changed = last.map_or(0, |last| last + 1);
         let before = if changed == 0 { zeros } else { 0 };
         if before + new.len() - changed >= WINDOW_BYTES {
-            let (old, new) = (old.iter_mut(), new.iter());
-            old.zip(new)
-                .take(changed)
-                .for_each(|(old, new)| *old = *new);
+            let changes = old.iter_mut().zip(new).take(changed);
+            changes.for_each(|(old, new)| *old = *new);
             return Repair::Done(changed);
         }
-        let share = |range: Range<usize>| {
-            let both = old
-                .get(range.clone())
-                .unwrap_or_default()
-                .iter()
-                .zip(new.get(range).unwrap_or_default());
-            both.filter(|(old, new)| old != new).count()
-        };
+        if most < HOPELESS_BYTES {
+            return Repair::More;
+        }
         let quarter = new.len() / 4;
-        let (first, last) = (share(0..quarter), share(new.len() - quarter..new.len()));
-        match most >= HOPELESS_BYTES && last > first / 4 * 3 {
+        let pairs = || old.iter().zip(new).map(|(old, new)| old != new);
+        let first = pairs().take(quarter).filter(|&differs| differs).count();
+        let last = pairs()
+            .rev()
+            .take(quarter)
+            .filter(|&differs| differs)
+            .count();
+        match last > first / 4 * 3 {
             true => Repair::None,
             false => Repair::More,
         }
@@ -795,7 +794,7 @@ enum Repair {
     Done(usize),
     /// More has to be inflated again.
     More,
-    /// The whole part is likely to be different, and those after it.
+    /// It will not do, however many bytes are inflated again: most of the part is different, or the stream is damaged.
     None,
 }
 
