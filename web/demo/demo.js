@@ -145,6 +145,7 @@ async function open(source, name, { cross, surface = false } = {}) {
     if (controller.signal.aborted) return void image.free();
     shown?.image.free();
     shown = new Shown(image, name);
+    wanted = undefined;
     if (shown.size.includes(0)) throw new Error("the volume is empty");
     if (cross) shown.cross = cross;
     setMode(surface);
@@ -222,25 +223,29 @@ function fail(error, name) {
 
 function show(index) {
   const data = shown.frames.get(index);
+  wanted = undefined;
   if (data) put(index, data);
   else if (shown.walked === shown.count) void fetchFrame(index);
 }
 
-/** Frames beyond what is kept are read again when they are looked at, one at a time. */
+/** Frames beyond what is kept are read again when they are looked at, one at a time; then the last one that was asked for meanwhile. */
 let fetching = false;
+let wanted;
 
 async function fetchFrame(index) {
+  wanted = index;
   if (fetching) return;
   fetching = true;
-  const of = shown;
-  try {
-    const { data } = await of.image.slice(of.index(index));
-    if (of === shown) put(index, data);
-  } catch (error) {
-    if (of === shown) fail(error, of.name);
-  } finally {
-    fetching = false;
+  while (wanted !== undefined) {
+    const [of, frame] = [shown, wanted];
+    const { data, error } = await of.image.slice(of.index(frame)).catch((error) => ({ error }));
+    // Another frame is wanted by now, or another file is open.
+    if (of !== shown || wanted !== frame) continue;
+    wanted = undefined;
+    if (error) fail(error, of.name);
+    else put(frame, data);
   }
+  fetching = false;
 }
 
 function put(index, data) {
