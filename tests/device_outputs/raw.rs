@@ -6,6 +6,7 @@ use voxload::{
 
 use super::devices::{buffer_of, devices, download};
 use super::images::{ORDERS, REAL, Random, SCALINGS, image_of};
+use crate::support::table::volume;
 use crate::support::ways;
 
 /// What [`ShaderNames`] are made of.
@@ -160,7 +161,7 @@ fn every_type_order_and_scaling() {
 fn raw_slices() {
     for device in devices("raw_slices") {
         let mut random = Random::new(42);
-        for _ in 0..60 {
+        for _ in 0..volume(20, 200) {
             let image = random.image(4, 1500);
             let index = random.index(image.shape());
             let part = image.dataobj().sliced(&index).expect("a slice");

@@ -8,7 +8,7 @@ use voxload::{
 
 use super::devices::{Device, devices, download_texture};
 use super::images::{Random, image_of};
-use crate::support::ways;
+use crate::support::{table, ways};
 
 /// The texels as the documentation defines them, one voxel at a time, and whether all give back their values.
 fn naive(image: &DataobjImage, texels: Texels, index: &Index) -> (Vec<u8>, bool) {
@@ -165,9 +165,10 @@ pub fn with_index(texels: Texels, index: &Index) -> TextureOptions {
 fn textures_hold_the_values() {
     let mut exact = [0, 0];
     let all = devices("textures_hold_the_values");
+    let images = table::volume(50, 500);
     for device in &all {
         let mut random = Random::new(31);
-        for _ in 0..150 {
+        for _ in 0..images {
             let image = random.image(4, 2500);
             let most = device.gpu.limits().max_texture_dimension_3d;
             let index = frame_of(&mut random, &image, most);
@@ -175,8 +176,11 @@ fn textures_hold_the_values() {
             exact[usize::from(check(device, &image, texels, Some(&index)))] += 1;
         }
     }
-    assert_eq!(exact[0] + exact[1], all.len() * 150);
-    assert!(all.is_empty() || exact.iter().all(|&n| n > 20), "{exact:?}");
+    assert_eq!(exact[0] + exact[1], all.len() * images);
+    assert!(
+        all.is_empty() || exact.iter().all(|&n| n > images / 5),
+        "{exact:?}"
+    );
 }
 
 fn volume(dtype: DType, shape: &[usize], scaling: Scaling, seed: u64) -> (ArrayProxy, ProxySpec) {

@@ -114,7 +114,7 @@ fn child_slices() {
 #[test]
 fn killed_while_writing() {
     let row = Row::new("killed while making an index");
-    let cases = volume(200, 2000);
+    let cases = volume(60, 2000);
     let folder = folder();
     let bytes = scan(DType::I16, &[64, 64, 20, 20], 6).single();
     let right = middle(&write(&folder, "it.nii", &bytes), Path::new("unused"));

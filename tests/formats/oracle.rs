@@ -78,14 +78,21 @@ impl Case<'_> {
             Backend::Gpu(_) => !native.dtype().is_complex() && !native.dtype().is_colour(),
         };
         for &backend in backends.iter().filter(|&&backend| serves(backend)) {
-            let floats: [StoredArray; 3] = [
-                backend.read::<f16>(&image)?.into(),
-                backend.read::<f32>(&image)?.into(),
-                backend.read::<f64>(&image)?.into(),
-            ];
-            for ((array, expected), name) in floats.iter().zip(self.floats).zip(["f2", "f4", "f8"])
-            {
-                same(&format!("{name} on {backend:?}"), &digest(array), expected);
+            for (n, name) in ["f2", "f4", "f8"].into_iter().enumerate() {
+                // A device makes one type of each file, in turns.
+                if backend != Backend::Cpu && n != counts.files % 3 {
+                    continue;
+                }
+                let array: StoredArray = match n {
+                    0 => backend.read::<f16>(&image)?.into(),
+                    1 => backend.read::<f32>(&image)?.into(),
+                    _ => backend.read::<f64>(&image)?.into(),
+                };
+                same(
+                    &format!("{name} on {backend:?}"),
+                    &digest(&array),
+                    self.floats[n],
+                );
             }
         }
         for slice in self.slices.split(';') {

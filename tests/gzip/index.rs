@@ -103,7 +103,7 @@ fn stale_foreign_and_mutated_indexes_are_made_anew() {
 #[test]
 fn mutated_indexes_are_made_anew() {
     let row = Row::new("index: mutated");
-    let tries = volume(10_000, 100_000);
+    let tries = volume(2000, 100_000);
     let folder = folder();
     let bytes = scan(DType::I16, &[32, 32, 20, 40], 6).single();
     let path = write(&folder, "it.nii.gz", &gz(&bytes, 6));

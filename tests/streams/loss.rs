@@ -8,7 +8,7 @@ use voxload::{Caching, DataobjImage, ErrorKind, FrameOptions, StreamOptions};
 use super::{WAYS, check, driven, got_on, own_device, own_devices, small_slots};
 use crate::support::nifti::Nifti;
 use crate::support::rng::Rng;
-use crate::support::table::Row;
+use crate::support::table::{Row, volume};
 use crate::support::ways;
 
 const FRAME: usize = 32 * 32 * 24;
@@ -35,7 +35,8 @@ fn a_device_destroyed_at_any_time_gives_no_wrong_frame() {
     let longest = undisturbed.elapsed().as_micros() as usize;
     let row = Row::new("GPU: device destroyed under a stream");
     let (mut ran, mut lost, mut right) = (0, 0, 0);
-    for round in 0..300 {
+    let rounds = volume(100, 1000);
+    for round in 0..rounds {
         let Some((device, _queue, gpu)) = own_device("a device destroyed under a stream") else {
             return;
         };
@@ -85,9 +86,15 @@ fn a_device_destroyed_at_any_time_gives_no_wrong_frame() {
         ran += 1;
     }
     println!("{lost} streams met the loss, {right} frames were right");
-    row.done(ran, 300);
-    assert!(lost > 20, "{lost}: the device was destroyed too late");
-    assert!(right > 20, "{right}: the device was destroyed too early");
+    row.done(ran, rounds);
+    assert!(
+        lost > rounds / 15,
+        "{lost}: the device was destroyed too late"
+    );
+    assert!(
+        right > rounds / 15,
+        "{right}: the device was destroyed too early"
+    );
     let (_device, _queue, gpu) = own_device("another device").expect("there was one");
     let stream = image
         .stream::<f32>(&gpu, StreamOptions::new())
@@ -102,7 +109,9 @@ fn a_device_destroyed_at_any_time_gives_no_wrong_frame() {
 #[test]
 fn a_device_destroyed_under_copies_of_a_kept_array() {
     let image = series();
-    for round in 0..60u64 * WAYS as u64 {
+    // Later and later, in each way to drive a device.
+    let delays = volume(20, 200) as u64;
+    for round in 0..delays * WAYS as u64 {
         let Some((device, _queue, gpu)) = own_device("a device destroyed under copies") else {
             return;
         };
@@ -113,7 +122,9 @@ fn a_device_destroyed_under_copies_of_a_kept_array() {
         let mut stream = ways::stream::<f32>(&image, &gpu, options).expect("a stream");
         std::thread::scope(|scope| {
             scope.spawn(|| {
-                std::thread::sleep(Duration::from_micros(300 * (round / WAYS as u64)));
+                std::thread::sleep(Duration::from_micros(
+                    18_000 * (round / WAYS as u64) / delays,
+                ));
                 device.destroy();
             });
             let deadline = Instant::now() + Duration::from_secs(20);

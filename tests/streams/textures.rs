@@ -14,7 +14,7 @@ use super::{driven, own_device, small_slots};
 use crate::device_outputs::devices::{devices, download_texture};
 use crate::support::errors::kind;
 use crate::support::nifti::Nifti;
-use crate::support::table::Row;
+use crate::support::table::{Row, volume};
 use crate::support::ways;
 
 const SHAPE: [usize; 4] = [23, 18, 9, 6];
@@ -197,7 +197,8 @@ fn a_device_destroyed_at_any_time_is_told_of() {
     let image = series(0.5);
     let row = Row::new("GPU: device destroyed under a stream into a texture");
     let (mut lost, mut frames) = (0, 0);
-    for round in 0..300u64 {
+    let rounds = volume(100, 1000) as u64;
+    for round in 0..rounds {
         let Some((device, _queue, gpu)) = own_device("a device destroyed under a texture") else {
             return;
         };
@@ -213,7 +214,7 @@ fn a_device_destroyed_at_any_time_is_told_of() {
                 while seen.load(Ordering::Acquire) < wanted && Instant::now() < deadline {
                     std::thread::sleep(Duration::from_micros(100));
                 }
-                std::thread::sleep(Duration::from_micros(700 * (round / 3)));
+                std::thread::sleep(Duration::from_micros(70_000 * round / rounds));
                 device.destroy();
             });
             let items = ways::stream::<f32>(&image, &gpu, options).map(|mut stream| {
@@ -234,8 +235,11 @@ fn a_device_destroyed_at_any_time_is_told_of() {
         });
         frames += seen.into_inner();
     }
-    row.done(lost, 300);
-    assert!(frames > 20, "{frames}: the device was destroyed too early");
+    row.done(lost, rounds as usize);
+    assert!(
+        frames > rounds as usize / 15,
+        "{frames}: the device was destroyed too early"
+    );
 }
 
 #[test]

@@ -93,7 +93,7 @@ fn boxes_of_any_stride() {
     with_each_method("boxes_of_any_stride", methods, |gpu| {
         for is_browser_like in IS_BROWSER_LIKE {
             gpu.set_browser_like(is_browser_like);
-            random_boxes(gpu, 3, 400);
+            random_boxes(gpu, 3, volume(100, 1000));
         }
     });
 }
@@ -107,7 +107,7 @@ fn a_callers_device_with_default_limits() {
         assert!(!maps_primary, "no feature was asked for");
         for is_browser_like in IS_BROWSER_LIKE {
             gpu.set_browser_like(is_browser_like);
-            random_boxes(&gpu, 4, 100);
+            random_boxes(&gpu, 4, volume(50, 500));
         }
     }
 }
@@ -124,7 +124,7 @@ fn devices_with_tiny_limits() {
         let gpu = Gpu::from_device(&device, &queue);
         for is_browser_like in IS_BROWSER_LIKE {
             gpu.set_browser_like(is_browser_like);
-            random_boxes(&gpu, 5, 60);
+            random_boxes(&gpu, 5, volume(25, 300));
         }
         gpu.set_browser_like(side == 2);
         // Many tiles, some with many table entries.

@@ -139,7 +139,7 @@ fn many_threads_one_device() {
         std::thread::scope(|scope| {
             for seed in 0..4 {
                 let gpu = gpu.clone();
-                scope.spawn(move || super::boxes::random_boxes(&gpu, 20 + seed, 40));
+                scope.spawn(move || super::boxes::random_boxes(&gpu, 20 + seed, volume(15, 100)));
             }
         });
     }

@@ -92,7 +92,8 @@ fn a_device_destroyed_at_any_time_is_never_ok_and_wrong() {
     let memory = random_volume(DType::I16, count, &mut Rng::new(11));
     let mut random = Rng::new(12);
     let mut lost = [0; 2];
-    for round in 0..400 {
+    let rounds = volume(120, 1000);
+    for round in 0..rounds {
         let test = "a_device_destroyed_at_any_time_is_never_ok_and_wrong";
         let Some((device, queue)) = plain_device(test, |_| {}) else {
             return;
@@ -130,8 +131,8 @@ fn a_device_destroyed_at_any_time_is_never_ok_and_wrong() {
             }
         }
     }
-    println!("{lost:?} of 200 loads each met the loss");
-    let enough = lost.iter().all(|&lost| lost > 20);
+    println!("{lost:?} of {} loads each met the loss", rounds / 2);
+    let enough = lost.iter().all(|&lost| lost > rounds / 20);
     assert!(enough, "{lost:?}: the device was destroyed too late");
 }
 

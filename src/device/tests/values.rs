@@ -134,7 +134,7 @@ fn every_small_value_on(gpu: &Gpu) {
     let mut random = Rng::new(1);
     let mut compared = 0;
     for stored in REAL.into_iter().filter(|stored| stored.size_bytes() <= 2) {
-        for scaling in scalings(&mut random, 20) {
+        for scaling in scalings(&mut random, volume(6, 40)) {
             let order = ORDERS[random.below(2)];
             let memory = values(stored, order, 0, &mut random);
             let plan = line((memory.bytes.len() / memory.item) as u64);
@@ -145,7 +145,7 @@ fn every_small_value_on(gpu: &Gpu) {
             }
         }
     }
-    assert!(compared > 15_000_000, "{compared}");
+    assert!(compared > 10_000_000, "{compared}");
 }
 
 #[test]
@@ -156,6 +156,7 @@ fn a_million_patterns_of_each_wide_type() {
 
 fn a_million_patterns_of_each_wide_type_on(gpu: &Gpu) {
     let mut random = Rng::new(2);
+    let mut rotation = 0;
     for stored in &REAL[4..] {
         if *stored == DType::F16 {
             continue;
@@ -165,11 +166,15 @@ fn a_million_patterns_of_each_wide_type_on(gpu: &Gpu) {
             let plan = line(1_000_000);
             for output in OUTPUTS {
                 let some = scalings(&mut random, 1);
-                for k in [0, 1, 4, 14] {
+                // No scaling, one of the usual kind, any, and random numbers.
+                let kinds = [0, 1, 4, 14];
+                for n in 0..volume(2, 4) {
+                    let k = kinds[(rotation + n) % 4];
                     let scaling = &some[(k + random.below(3) * usize::from(k > 0)) % some.len()];
                     let conversion = Conversion::new(*stored, order, scaling, output).unwrap();
                     check(gpu, &conversion, &plan, &memory);
                 }
+                rotation += 3;
             }
         }
     }
