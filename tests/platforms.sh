@@ -2,10 +2,10 @@
 # The platforms that doc/PLATFORMS.md lists, on a Debian machine with rustup. Installs what is missing.
 #
 #   tests/platforms.sh              all of them; most of an hour on two processors, from nothing
-#   tests/platforms.sh NAME ..      these: minimum-rust, big-endian, windows, macos
+#   tests/platforms.sh NAME ..      these: minimum-rust, 32-bit, big-endian, windows, macos
 #   tests/platforms.sh native       tests without a GPU on this machine, whatever it is: installs nothing
 #
-# Addresses of 32 bits and browsers are in tests/run.sh.
+# Browsers, whose addresses have 32 bits, are in tests/run.sh.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -23,6 +23,16 @@ need() {
     command -v "$1" >/dev/null 2>&1 || { shift && install "$@"; }
 }
 
+# Comparisons with nibabel are made where tests/run.sh has made its files.
+compare_with_nibabel() {
+    VOXLOAD_ORACLE_DIR=${VOXLOAD_ORACLE_DIR:-$PWD/target/oracle}
+    VOXLOAD_ORACLE_PYTHON=${VOXLOAD_ORACLE_PYTHON:-$PWD/.oracle/env/bin/python}
+    VOXLOAD_FFLATE=${VOXLOAD_FFLATE:-$PWD/target/fflate/node_modules/fflate}
+    export VOXLOAD_ORACLE_DIR VOXLOAD_ORACLE_PYTHON VOXLOAD_FFLATE
+    ignored=""
+    if [ -d "$VOXLOAD_ORACLE_DIR" ]; then ignored=--include-ignored; else echo "not compared with nibabel: run tests/run.sh first"; fi
+}
+
 # The library without and with GPU, the command and the Python package, by the oldest Rust that Cargo.toml names.
 minimum_rust() {
     rust=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
@@ -35,6 +45,18 @@ minimum_rust() {
     unset CARGO_TARGET_DIR
 }
 
+# All tests that need no GPU.
+addresses_of_32_bits() {
+    # With a header: compilers for other processors, which are installed for big-endian, push out those of 32 bits.
+    mkdir -p target
+    printf '#include <errno.h>\nint main(void) { return 0; }\n' >target/m32.c
+    gcc -m32 -o target/m32 target/m32.c 2>/dev/null || install gcc-multilib
+    rustup target add i686-unknown-linux-gnu
+    compare_with_nibabel
+    # shellcheck disable=SC2086
+    cargo test --locked $LIBRARY --target i686-unknown-linux-gnu --no-fail-fast -- $ignored --skip child_
+}
+
 # s390x stores the most significant byte first.
 big_endian() {
     need qemu-s390x qemu-user
@@ -42,12 +64,7 @@ big_endian() {
     rustup target add s390x-unknown-linux-gnu
     export CARGO_TARGET_S390X_UNKNOWN_LINUX_GNU_LINKER=s390x-linux-gnu-gcc CC_s390x_unknown_linux_gnu=s390x-linux-gnu-gcc
     export CARGO_TARGET_S390X_UNKNOWN_LINUX_GNU_RUNNER="qemu-s390x -L /usr/s390x-linux-gnu"
-    # Comparisons with nibabel, where tests/run.sh has made its files.
-    ignored=""
-    VOXLOAD_ORACLE_DIR=${VOXLOAD_ORACLE_DIR:-$PWD/target/oracle}
-    VOXLOAD_ORACLE_PYTHON=${VOXLOAD_ORACLE_PYTHON:-$PWD/.oracle/env/bin/python}
-    export VOXLOAD_ORACLE_DIR VOXLOAD_ORACLE_PYTHON
-    if [ -d "$VOXLOAD_ORACLE_DIR" ]; then ignored=--include-ignored; else echo "not compared with nibabel: run tests/run.sh first"; fi
+    compare_with_nibabel
     # shellcheck disable=SC2046,SC2086
     cargo test --locked $LIBRARY --target s390x-unknown-linux-gnu --lib --test voxload --no-fail-fast -- \
         $ignored --skip child_ $(printf -- '--skip %s ' $SLOW_EMULATED)
@@ -80,6 +97,7 @@ native() {
 one() {
     case $1 in
     minimum-rust) minimum_rust ;;
+    32-bit) addresses_of_32_bits ;;
     big-endian) big_endian ;;
     windows) windows ;;
     macos) macos ;;
@@ -96,7 +114,7 @@ if [ "${1:-}" = --one ]; then
     exit
 fi
 
-[ $# -gt 0 ] || set -- minimum-rust big-endian windows macos
+[ $# -gt 0 ] || set -- minimum-rust 32-bit big-endian windows macos
 times=""
 failed=0
 for name in "$@"; do

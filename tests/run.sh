@@ -1,7 +1,7 @@
 #!/bin/sh
 # The checks of voxload, on a machine with Rust.
 #
-#   tests/run.sh         All of them, in under an hour on two processors. Installs a software Vulkan driver, a pinned nibabel,
+#   tests/run.sh         All of them, in about 40 minutes on two processors. Installs a software Vulkan driver, a pinned nibabel,
 #                        Chromium and some tools where they are missing; a GPU and a browser are required.
 #   tests/run.sh quick   Format, lints, unit tests, and one pass over formats and voxel types; under a minute once all is
 #                        built. Needs no network and installs nothing; says what it skips.
@@ -18,9 +18,11 @@ FFLATE="fflate@0.8.3"
 ORACLE="$PWD/target/oracle"
 PYTHON=.oracle/env/bin/python
 
-# Unit tests that take a software device many seconds.
+# Unit tests that take seconds, most of them on a software device.
 SLOW_UNIT_TESTS="boxes_of_any_stride devices_with_tiny_limits a_million_patterns a_pipeline_for_every every_small_value
-    a_device_destroyed_at_any_time many_threads_one_device"
+    a_device_destroyed_at_any_time a_destroyed_device many_threads_one_device small_types_have_a_table ties_and_what_lies
+    a_callers_device_with_default_limits the_self_test_catches what_is_stored_as_it_is_wanted damage_never_gets_through
+    the_right_bytes_or_none every_place_found"
 
 # Mesa's software driver complains on every start without one.
 XDG_RUNTIME_DIR=${XDG_RUNTIME_DIR:-$PWD/target}
@@ -188,13 +190,4 @@ check sh python/tests/run.sh
 
 part "the module for browsers"
 check sh web/test.sh
-
-part "tests that need no GPU, with addresses of 32 bits"
-# With a header: compilers for other processors, which tests/platforms.sh installs, push out those of 32 bits.
-printf '#include <errno.h>\nint main(void) { return 0; }\n' >target/m32.c
-gcc -m32 -o target/m32 target/m32.c 2>/dev/null || install gcc-multilib
-rustup target add i686-unknown-linux-gnu
-# shellcheck disable=SC2086
-check cargo test -p voxload --no-default-features --features bz2,zst,minc2 --target i686-unknown-linux-gnu --no-fail-fast \
-    -- $all
 [ ! -s "$failed" ]

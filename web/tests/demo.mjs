@@ -30,7 +30,7 @@ function check(condition, message) {
 
 async function open(size, query, touch = false) {
   const page = await browser.newPage({ viewport: size, hasTouch: touch });
-  page.setDefaultTimeout(30_000);
+  page.setDefaultTimeout(120_000);
   page.on("pageerror", (error) => problems.push(error.message));
   page.on("console", (message) => {
     if (message.type() === "error" || message.type() === "warning") problems.push(message.text());
