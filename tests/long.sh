@@ -13,7 +13,7 @@ export VOXLOAD_ORACLE_DIR="$PWD/target/oracle" VOXLOAD_ORACLE_PYTHON="$PWD/.orac
 export XDG_RUNTIME_DIR="${XDG_RUNTIME_DIR:-$PWD/target}"
 
 [ $# -gt 0 ] || set -- faults:: malformed gzip:: memory:: small_devices:: streams::loss streams::playback \
-    streams::textures::a_device device::tests::loss device::tests::faults cancel::random
+    streams::textures::a_device device::tests:: cancel::random slices:: device_outputs:: cache_walk::
 log=target/faults.log
 table=target/faults.md
 : >"$log"

@@ -169,7 +169,7 @@ fn right_or_damage(read: voxload::Result<Vec<f32>>, right: &[f32], what: &str) -
 #[test]
 fn mutations_of_the_extra_field() {
     let row = Row::new("gz: bits of the extra field");
-    let tries = volume(4000, 100_000);
+    let tries = volume(10_000, 100_000);
     let (plain, file) = small();
     let (all, part) = (whole(&plain).unwrap(), slice(&plain, &frame(7)).unwrap());
     let (ran, loaded) = (AtomicUsize::new(0), AtomicUsize::new(0));
