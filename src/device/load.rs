@@ -24,7 +24,7 @@ use crate::source::truncated;
 
 /// Largest slot, in bytes, of a load on a software adapter that can be cancelled. There a submission can take until its
 /// work is done.
-const CANCELLABLE_SLOT_BYTES: u64 = 2 << 20;
+const CANCELLABLE_SLOT_BYTES: u64 = 1 << 20;
 
 /// Bytes copied from memory between two checks for cancellation.
 const PIECE_BYTES: usize = 1 << 20;
