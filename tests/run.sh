@@ -1,7 +1,7 @@
 #!/bin/sh
 # The checks of voxload, on a machine with Rust.
 #
-#   tests/run.sh         All of them, in about 40 minutes on two processors. Installs a software Vulkan driver, a pinned nibabel,
+#   tests/run.sh         All of them, in about 45 minutes on two processors. Installs a software Vulkan driver, a pinned nibabel,
 #                        Chromium and some tools where they are missing; a GPU and a browser are required.
 #   tests/run.sh quick   Format, lints, unit tests, and one pass over formats and voxel types; under a minute once all is
 #                        built. Needs no network and installs nothing; says what it skips.
