@@ -14,4 +14,5 @@ mod reads;
 mod seek_index;
 mod threads;
 
-use crate::support::table::{Row, volume};
+use crate::support::environment::volume;
+use crate::support::table::Row;

@@ -7,11 +7,11 @@ use ndarray::{ArrayViewD, IxDyn, SliceInfo, SliceInfoElem};
 use voxload::{ByteOrder, DataobjImage, Index, LoadOptions, Mmap, c128};
 
 use crate::support::backend::Backend;
+use crate::support::environment;
 use crate::support::errors::outcome;
 use crate::support::naive::{self, Out};
 use crate::support::nifti::{Nifti, gz};
 use crate::support::rng::Rng;
-use crate::support::table;
 use crate::support::types::NIFTI_REAL;
 use crate::support::{folder, for_each_parallel, oracle, slicing, write};
 
@@ -103,7 +103,7 @@ fn check_volume(seed: u64, backends: &[Backend], per_volume: usize) {
 #[test]
 fn random_slices_are_those_of_the_whole() {
     let backends = Backend::every_way("random slices");
-    let (slices, per_volume) = (table::volume(2000, 20_000), 8);
+    let (slices, per_volume) = (environment::volume(2000, 20_000), 8);
     let done = AtomicUsize::new(0);
     for_each_parallel(0..slices.div_ceil(per_volume), |seed| {
         check_volume(seed as u64, &backends, per_volume);
@@ -120,8 +120,7 @@ fn slices_of_numpy() {
     let (folder, rows) = oracle::manifest("slices.txt");
     let backends = Backend::every_way(test);
     assert!(rows.len() >= 2000, "{}", rows.len());
-    let number = AtomicUsize::new(0);
-    for_each_parallel(rows, |row| {
+    for_each_parallel(rows.iter().enumerate(), |(number, row)| {
         let [name, text, request, shape, expected] = row.as_slice() else {
             panic!("five columns: {row:?}");
         };
@@ -130,15 +129,13 @@ fn slices_of_numpy() {
             .parse()
             .unwrap_or_else(|error| panic!("{text}: {error}"));
         // On the CPU, and on a device in one of the ways to drive it.
-        let way = 1 + number.fetch_add(1, Ordering::Relaxed) % (backends.len() - 1).max(1);
-        for backend in [Some(&backends[0]), backends.get(way)]
-            .into_iter()
-            .flatten()
-        {
+        let (cpu, devices) = backends.split_at(1);
+        let device = devices.get(number % devices.len().max(1));
+        for &backend in cpu.iter().chain(device) {
             let (found_shape, found) = match request.as_str() {
-                "f2" => hashed::<f16>(*backend, &image, &index),
-                "f4" => hashed::<f32>(*backend, &image, &index),
-                _ => hashed::<f64>(*backend, &image, &index),
+                "f2" => hashed::<f16>(backend, &image, &index),
+                "f4" => hashed::<f32>(backend, &image, &index),
+                _ => hashed::<f64>(backend, &image, &index),
             };
             assert_eq!(found_shape, oracle::shape(shape), "{name}: {text}");
             assert_eq!(found, *expected, "{backend:?}: {name}: {text} as {request}");

@@ -8,7 +8,7 @@ use crate::support::backend::Backend;
 use crate::support::naive::Out;
 use crate::support::nifti::{Nifti, gz};
 use crate::support::rng::Rng;
-use crate::support::{slicing, table};
+use crate::support::{environment, slicing};
 
 /// Random bits of a type and shape, scaled or not.
 fn volume(rng: &mut Rng, shape: &[usize]) -> Nifti {
@@ -85,7 +85,7 @@ fn volumes_larger_than_a_binding() {
 fn random_slices_on_small_devices() {
     let mut rng = Rng::new(2);
     for device in Backend::small_devices("random slices on small devices") {
-        for n in 0..table::volume(120, 1000) {
+        for n in 0..environment::volume(120, 1000) {
             let shape = slicing::random_shape(&mut rng);
             let nifti = volume(&mut rng, &shape);
             let image = DataobjImage::from_bytes(nifti.single()).expect("it loads");

@@ -20,12 +20,4 @@ use crate::core::scaling::{Arithmetic, Factor, Scaling, Step};
 use crate::plan::{Axis, Plan};
 use crate::read::tiles::TileReader;
 use crate::testing::Rng;
-
-/// The number of random cases of a test: in every run, or in the long one (`VOXLOAD_LONG`, which `tests/long.sh` sets).
-/// Software devices take most of the time of all tests.
-fn volume(every_run: usize, long: usize) -> usize {
-    match std::env::var_os("VOXLOAD_LONG") {
-        Some(_) => long,
-        None => every_run,
-    }
-}
+use crate::testing::environment::volume;

@@ -9,9 +9,10 @@ use voxload::{Caching, Cancel, DType, DataobjImage, HostArray, Result};
 
 use super::{in_time, is_cancelled};
 use crate::support::child::{run_test, status_bytes};
+use crate::support::environment::volume;
 use crate::support::nifti::{Nifti, gz};
 use crate::support::rng::Rng;
-use crate::support::table::{Row, volume};
+use crate::support::table::Row;
 use crate::support::{folder, write};
 
 /// What a read may take to end, in the long run, on a machine that does nothing else.

@@ -5,7 +5,7 @@ use voxload::{BufferTarget, DataobjImage, ErrorKind, Float, Gpu, HostArray, Inde
 
 use super::devices::{Device, buffer_of, devices, download};
 use super::images::Random;
-use crate::support::table::volume;
+use crate::support::environment::volume;
 use crate::support::ways;
 
 /// No result of these tests looks like it.

@@ -6,7 +6,7 @@ use voxload::{
 
 use super::devices::{buffer_of, devices, download};
 use super::images::{ORDERS, REAL, Random, SCALINGS, image_of};
-use crate::support::table::volume;
+use crate::support::environment::volume;
 use crate::support::ways;
 
 /// What [`ShaderNames`] are made of.

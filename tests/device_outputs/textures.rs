@@ -8,7 +8,7 @@ use voxload::{
 
 use super::devices::{Device, devices, download_texture};
 use super::images::{Random, image_of};
-use crate::support::{table, ways};
+use crate::support::{environment, ways};
 
 /// The texels as the documentation defines them, one voxel at a time, and whether all give back their values.
 fn naive(image: &DataobjImage, texels: Texels, index: &Index) -> (Vec<u8>, bool) {
@@ -165,7 +165,7 @@ pub fn with_index(texels: Texels, index: &Index) -> TextureOptions {
 fn textures_hold_the_values() {
     let mut exact = [0, 0];
     let all = devices("textures_hold_the_values");
-    let images = table::volume(50, 500);
+    let images = environment::volume(50, 500);
     for device in &all {
         let mut random = Random::new(31);
         for _ in 0..images {

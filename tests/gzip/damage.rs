@@ -6,10 +6,11 @@ use libdeflater::Decompressor;
 use voxload::{DType, DataobjImage, ErrorKind};
 
 use super::files::{bgzf, libdeflate, members, mgzip, scan};
+use crate::support::environment::volume;
 use crate::support::for_each_parallel;
 use crate::support::nifti::gz;
 use crate::support::rng::Rng;
-use crate::support::table::{Row, volume};
+use crate::support::table::Row;
 
 /// The error of a file that must give one.
 fn refused(bytes: Vec<u8>, what: &str) -> voxload::Error {

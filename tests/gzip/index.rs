@@ -9,10 +9,11 @@ use voxload::{DType, DataobjImage, FileHolder, FileMap, FileRole, Index, LoadOpt
 use super::damage::mutate;
 use super::files::{open, scan};
 use crate::support::environment::oracle_python;
+use crate::support::environment::volume;
 use crate::support::nifti::gz;
 use crate::support::rng::Rng;
 use crate::support::source::CountingSource;
-use crate::support::table::{Row, volume};
+use crate::support::table::Row;
 use crate::support::{folder, for_each_parallel, write};
 
 fn middle(path: &Path, index: &Path) -> Vec<f32> {

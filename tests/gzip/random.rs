@@ -3,11 +3,11 @@
 use voxload::{DType, DataobjImage, FileHolder, FileMap, FileRole, Index, LoadOptions};
 
 use super::files::{bgzf, open, scan};
+use crate::support::environment::volume;
 use crate::support::nifti::gz;
 use crate::support::rng::Rng;
 use crate::support::slicing::random_index;
 use crate::support::source::CountingSource;
-use crate::support::table::volume;
 use crate::support::{folder, write};
 
 #[test]

@@ -10,11 +10,12 @@ use voxload::{
 };
 
 use super::files::{by_tool, open, scan};
+use crate::support::environment::volume;
 use crate::support::environment::{oracle_python, skipped};
 use crate::support::rng::Rng;
 use crate::support::slicing::random_index;
 use crate::support::source::CountingSource;
-use crate::support::table::{Row, volume};
+use crate::support::table::Row;
 use crate::support::{folder, for_each_parallel, write};
 
 /// Bytes before the subfield's contents: a gzip header, the length of the extra field, a name and a length.

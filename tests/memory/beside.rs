@@ -7,10 +7,11 @@ use voxload::{DType, DataobjImage, Float, Index, Limits, LoadOptions, Mmap};
 use crate::faults::mutations;
 use crate::gzip::files::{bgzf, by_tool, libdeflate, members, mgzip};
 use crate::support::child::{run_test, status_bytes};
+use crate::support::environment::volume;
 use crate::support::nifti::{Nifti, gz};
 use crate::support::peak::peak_of;
 use crate::support::rng::Rng;
-use crate::support::table::{Row, volume};
+use crate::support::table::Row;
 use crate::support::{folder, write};
 
 const BESIDE: u64 = 64 << 20;

@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 use voxload::{Caching, DataobjImage, ErrorKind, FrameOptions, StreamOptions};
 
 use super::{WAYS, check, driven, got_on, own_device, own_devices, small_slots};
+use crate::support::environment::volume;
 use crate::support::nifti::Nifti;
 use crate::support::rng::Rng;
-use crate::support::table::{Row, volume};
+use crate::support::table::Row;
 use crate::support::ways;
 
 const FRAME: usize = 32 * 32 * 24;

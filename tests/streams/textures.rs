@@ -12,9 +12,10 @@ use voxload::{
 
 use super::{driven, own_device, small_slots};
 use crate::device_outputs::devices::{devices, download_texture};
+use crate::support::environment::volume;
 use crate::support::errors::kind;
 use crate::support::nifti::Nifti;
-use crate::support::table::{Row, volume};
+use crate::support::table::Row;
 use crate::support::ways;
 
 const SHAPE: [usize; 4] = [23, 18, 9, 6];

@@ -35,3 +35,11 @@ pub fn oracle_python() -> Option<OsString> {
 pub fn is_long_run() -> bool {
     std::env::var_os("VOXLOAD_LONG").is_some()
 }
+
+/// A number of cases: that of every run, or that of the long one.
+pub fn volume(every_run: usize, long: usize) -> usize {
+    match is_long_run() {
+        true => long,
+        false => every_run,
+    }
+}

@@ -2,16 +2,6 @@
 
 use std::time::Instant;
 
-use super::environment::is_long_run;
-
-/// The number of cases of a row: in every run, or in the long one (`VOXLOAD_LONG`, which `tests/long.sh` sets).
-pub fn volume(every_run: usize, long: usize) -> usize {
-    match is_long_run() {
-        true => long,
-        false => every_run,
-    }
-}
-
 /// A row of the table while it runs.
 pub struct Row {
     name: String,

@@ -228,7 +228,7 @@ function show(index) {
   else if (shown.walked === shown.count) void fetchFrame(index);
 }
 
-/** Frames beyond what is kept are read again when they are looked at, one at a time; then the last one that was asked for meanwhile. */
+/** Frames beyond what is kept are read again when they are looked at, one at a time. Of those asked for meanwhile the last one is next. */
 let fetching = false;
 let wanted;
 
@@ -236,16 +236,19 @@ async function fetchFrame(index) {
   wanted = index;
   if (fetching) return;
   fetching = true;
-  while (wanted !== undefined) {
-    const [of, frame] = [shown, wanted];
-    const { data, error } = await of.image.slice(of.index(frame)).catch((error) => ({ error }));
-    // Another frame is wanted by now, or another file is open.
-    if (of !== shown || wanted !== frame) continue;
-    wanted = undefined;
-    if (error) fail(error, of.name);
-    else put(frame, data);
+  try {
+    while (wanted !== undefined) {
+      const [of, frame] = [shown, wanted];
+      const { data, error } = await of.image.slice(of.index(frame)).catch((error) => ({ error }));
+      // Another frame is wanted by now, or another file is open.
+      if (of !== shown || wanted !== frame) continue;
+      wanted = undefined;
+      if (error) fail(error, of.name);
+      else put(frame, data);
+    }
+  } finally {
+    fetching = false;
   }
-  fetching = false;
 }
 
 function put(index, data) {
